@@ -1,0 +1,221 @@
+"""The command line: ``grokbook …`` or ``python -m grokbook …``.
+
+Every command checks its input before any work starts; what is wrong is said in one line on
+standard error, and the exit status is 2 for bad input, 1 for damage, 130 for an interruption.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from grokbook import __version__
+
+app = typer.Typer(
+    name="grokbook", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Train small transformers until they grok, and measure what happens.\n\n"
+         "Runs are kept in the folder that GROKBOOK_STORE names, else in the user's cache; a run "
+         "that was stopped or killed goes on where it was when the same command is given again.")
+
+
+def _fail(message: str, status: int = 2) -> NoReturn:
+    typer.echo(f"grokbook: {message}", err=True)
+    raise typer.Exit(status)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"grokbook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                                help="Print the version and exit.")] = False,
+          ) -> None:
+    pass
+
+
+@app.command()
+def train(
+    tasks: Annotated[str, typer.Option(help="Tasks of one shared trunk, separated by commas: "
+                                            "add, mul, sq, sub, x2_xy_y2, x3_xy.")],
+    weight_decay: Annotated[float, typer.Option(help="λ, decoupled, on all parameters.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the split, the initial weights and the "
+                                           "batches.")] = 42,
+    modulus: Annotated[int, typer.Option(help="p; a prime where mul is learned.")] = 97,
+    train_fraction: Annotated[float, typer.Option(help="Share of all pairs trained on.")] = 0.5,
+    learning_rate: Annotated[float, typer.Option(help="η of AdamW.")] = 1e-3,
+    steps: Annotated[int | None, typer.Option(
+        help="Budget in steps, a multiple of 100. By default the published one: 300,000, or "
+             "50,000 without weight decay.")] = None,
+    after_grok: Annotated[int, typer.Option(
+        help="Steps to go on after every task has had three evaluations in a row at 98 %.")] = 0,
+    resume_seconds: Annotated[float, typer.Option(
+        help="Seconds between resume points: what a power cut costs at most.")] = 60.0,
+) -> None:
+    """Train one run for real, or go on with it.
+
+    Example: grokbook train --tasks add,mul --weight-decay 1.0 --seed 42
+    """
+    from grokbook.config import ConfigError, RunConfig
+    from grokbook.training.plan import Plan
+
+    try:
+        config = RunConfig(tasks=tasks, weight_decay=weight_decay, seed=seed, modulus=modulus,
+                           train_fraction=train_fraction, learning_rate=learning_rate)
+        published = Plan.published(config)
+        plan = Plan(steps=published.steps if steps is None else steps, after_grok=after_grok,
+                    resume_seconds=resume_seconds)
+    except ConfigError as error:
+        _fail(str(error))
+    _carry_out(config, plan)
+
+
+def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow to import
+    from grokbook.store import DiskFull, Store, StoreError
+    from grokbook.training.progress import Line
+    from grokbook.training.run import interrupts, run
+
+    store = Store()
+    typer.echo(f"{config.label}  (run {config.id}, at most {plan.steps:,} steps)")
+
+    def began(step: int | None) -> None:
+        if step is not None:
+            typer.echo(f"resumed at step {step:,}")
+
+    try:
+        with interrupts() as stop, Line(config.tasks) as line:
+            outcome = run(config, plan, store, watch=line.show, began=began, stop=stop,
+                          warn=lambda text: typer.echo(f"grokbook: {text}", err=True))
+    except DiskFull as error:
+        kept = max((found.step for found in store.find(config)), default=0)
+        _fail(f"{error}; complete up to step {kept:,}", 1)
+    except StoreError as error:
+        _fail(str(error), 1)
+    if outcome.status == "interrupted":
+        typer.echo(f"stopped at step {outcome.step:,}; the same command goes on from there")
+        raise typer.Exit(130)
+    _report(outcome.directory)
+    if outcome.status == "diverged":
+        _fail(f"the run diverged: its loss is no longer a number at step {outcome.step:,}", 1)
+
+
+def _report(directory) -> None:
+    from grokbook.events import THRESHOLDS
+    from grokbook.studies.asking import from_store
+
+    record = from_store(directory)
+    typer.echo(f"{record.status} at step {directory.step:,} after {record.seconds:,.0f} s")
+    names = {"0.98x3": "0.98 three times running"}
+    for task in record.config.tasks:
+        groks = [(names.get(rule, rule), record.grok_step(task, rule)) for rule in THRESHOLDS]
+        text = ", ".join(f"{'never' if step is None else format(step, ',')} ({rule})"
+                         for rule, step in groks)
+        typer.echo(f"  {task:9} groks at {text}")
+    typer.echo(f"metrics: {directory.file('metrics.parquet')}")
+
+
+@app.command()
+def runs() -> None:
+    """List the runs in the store, and those that are recorded with the book."""
+    from grokbook.store import Store, StoreError
+    from grokbook.store.recorded import Results
+
+    try:
+        store = Store()
+        rows = [(run.config.id, f"{run.status} at {run.step:,}", run.config.label, "store")
+                for run in store]
+        rows += [(name, f"{entry['status']} at {entry['steps']:,}", entry["label"], "recorded")
+                 for name, entry in Results().manifest().items()]
+    except StoreError as error:
+        _fail(str(error), 1)
+    for name, state, label, place in rows:
+        typer.echo(f"{name}  {place:8}  {state:22}  {label}")
+    if not rows:
+        typer.echo(f"no runs in {store.root}, and none recorded")
+
+
+@app.command()
+def record(runs: Annotated[list[str], typer.Argument(
+        help="Config ids, or beginnings of them, of finished runs in the store.")]) -> None:
+    """Add finished runs of the store to the recorded results that ship with the book."""
+    from grokbook.store import Store, StoreError
+    from grokbook.store.recorded import Results
+
+    try:
+        for name in runs:
+            fitting = [run for run in Store() if run.config.id.startswith(name)
+                       and run.status in ("finished", "diverged")]
+            if len(fitting) != 1:
+                _fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
+            entry = Results().add(fitting[0])
+            size = sum(facts["bytes"] for facts in entry["files"].values())
+            typer.echo(f"recorded {fitting[0].config.id}  {entry['label']}  {size / 1e3:,.0f} kB")
+    except StoreError as error:
+        _fail(str(error), 1)
+
+
+@app.command()
+def verify(store: Annotated[bool, typer.Option(
+        "--store", help="Check the local store too.")] = False) -> None:
+    """Check the recorded results against their checksums; name what is damaged."""
+    from grokbook.store import Store, StoreError
+    from grokbook.store.recorded import Results
+
+    results = Results()
+    problems = results.verify()
+    checked = 0
+    if not problems:
+        checked = sum(len(entry["files"]) for entry in results.manifest().values())
+    if store:
+        try:
+            for run in Store():
+                problems += run.verify()
+        except StoreError as error:
+            problems.append(str(error))
+    for problem in problems:
+        typer.echo(f"grokbook: {problem}", err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo(f"{checked} recorded files are as they were written ({results.folder})")
+
+
+@app.command()
+def replay(
+    run: Annotated[str, typer.Argument(help="Config id of a recorded run, or its beginning.")],
+    steps: Annotated[int, typer.Option(help="Steps to train again from the start.")] = 300,
+) -> None:
+    """Train the start of a recorded run again and compare its rows with the record."""
+    from grokbook.store import StoreError
+    from grokbook.store.recorded import Results
+    from grokbook.studies.replaying import replay as again
+
+    if steps < 1 or steps % 100:
+        _fail(f"steps must be a positive multiple of 100, not {steps}")
+    try:
+        result = again(Results().get(run), steps)
+    except StoreError as error:
+        _fail(str(error))
+    typer.echo(result.text())
+    if not result.agrees:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point; Typer's own complaints about arguments are one line each, too."""
+    import click
+
+    try:
+        status = app(standalone_mode=False)
+    except click.exceptions.Abort:
+        status = 130
+    except click.ClickException as error:
+        typer.echo(f"grokbook: {error.format_message()}", err=True)
+        status = error.exit_code
+    sys.exit(status if isinstance(status, int) else 0)
+
+

@@ -1,0 +1,1 @@
+"""What is measured: functions on tensors and Gram matrices that know nothing of training."""

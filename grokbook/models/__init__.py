@@ -1,0 +1,1 @@
+"""What learns: one file an architecture; every parameter has a leading model axis M."""

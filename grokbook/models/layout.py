@@ -1,0 +1,114 @@
+"""Where each parameter lies in the flat vector θ.
+
+All parameters of M models live in one (M, P) buffer, so that AdamW, clipping, norms and
+snapshots are a few operations on one tensor.  The order is the published one (2602.18523
+section 2): positional table, token embedding, block by block, final LayerNorm, heads.  Names are
+those of the plain reference (`grokbook.models.reference.PlainTransformer`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from grokbook.config import RunConfig
+
+SEQUENCE = 2
+"""Tokens an example: a and b, nothing else."""
+
+ATTENTION = ("W_Q", "W_K", "W_V", "W_O")
+"""The four attention matrices of a block, in the order of every attention vector."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names, shapes and offsets of the parameters of one model.
+
+    >>> Layout(modulus=97, tasks=2).size
+    302914
+    """
+
+    modulus: int
+    tasks: int
+    layers: int = 2
+    width: int = 128
+    heads: int = 4
+    hidden: int = 256
+
+    @classmethod
+    def of(cls, config: RunConfig) -> Layout:
+        """The layout of a configuration's model."""
+        return cls(config.modulus, len(config.tasks), config.layers, config.width, config.heads,
+                   config.hidden)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parameter shapes by name, in flat order, without the model axis."""
+        p, d, f = self.modulus, self.width, self.hidden
+        shapes: dict[str, tuple[int, ...]] = {"position": (SEQUENCE, d), "token.weight": (p, d)}
+        for layer in range(self.layers):
+            at = f"encoder.layers.{layer}."
+            shapes |= {
+                at + "self_attn.in_proj_weight": (3 * d, d),
+                at + "self_attn.in_proj_bias": (3 * d,),
+                at + "self_attn.out_proj.weight": (d, d),
+                at + "self_attn.out_proj.bias": (d,),
+                at + "linear1.weight": (f, d),
+                at + "linear1.bias": (f,),
+                at + "linear2.weight": (d, f),
+                at + "linear2.bias": (d,),
+            }
+            shapes |= {at + f"norm{k}.{part}": (d,) for k in (1, 2) for part in ("weight", "bias")}
+        shapes |= {"norm.weight": (d,), "norm.bias": (d,)}
+        for head in range(self.tasks):
+            shapes |= {f"heads.{head}.weight": (p, d), f"heads.{head}.bias": (p,)}
+        return shapes
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """First index of each parameter in the flat vector."""
+        offsets, start = {}, 0
+        for name, shape in self.shapes.items():
+            offsets[name] = start
+            start += math.prod(shape)
+        return offsets
+
+    @cached_property
+    def size(self) -> int:
+        """P, the number of parameters of one model."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
+        """Parameters by name as views of a flat (M, P) buffer; each has shape (M, *shape)."""
+        models = flat.shape[0]
+        return {name: flat[:, start:start + math.prod(shape)].view(models, *shape)
+                for (name, shape), start in zip(self.shapes.items(), self.offsets.values(),
+                                                strict=True)}
+
+    @property
+    def attention_size(self) -> int:
+        """Entries of the attention matrices W_Q, W_K, W_V, W_O of all layers, without biases."""
+        return self.layers * 4 * self.width**2
+
+    def attention(self, flat: Tensor) -> Tensor:
+        """The attention matrices as one vector a model: (M, layers · 4 · d²).
+
+        Block by block W_Q, W_K, W_V, W_O, each d × d, row-major, rows being outputs.
+        """
+        parts = []
+        for layer in range(self.layers):
+            for name in ("in_proj_weight", "out_proj.weight"):
+                key = f"encoder.layers.{layer}.self_attn.{name}"
+                start = self.offsets[key]
+                parts.append(flat[:, start:start + math.prod(self.shapes[key])])
+        return torch.cat(parts, dim=1)
+
+    def attention_blocks(self) -> dict[str, slice]:
+        """Slices of the attention vector by matrix, ``"0.W_Q"`` … ``"1.W_O"``."""
+        step = self.width**2
+        names = [f"{layer}.{matrix}" for layer in range(self.layers) for matrix in ATTENTION]
+        return {name: slice(k * step, (k + 1) * step) for k, name in enumerate(names)}

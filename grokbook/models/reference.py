@@ -1,0 +1,69 @@
+"""The plain reference: `nn.TransformerEncoder`, stock AdamW, stock clipping.
+
+Nothing here is clever, on purpose.  The fast model and the fast training step are tested against
+it, and the benchmark measures itself beside it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grokbook.config import RunConfig
+from grokbook.models.layout import SEQUENCE
+from grokbook.tasks.modular import Table
+
+
+class PlainTransformer(nn.Module):
+    """The paper's model from PyTorch's modules, built in the paper's order (2602.18523 § 2)."""
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.token = nn.Embedding(config.modulus, width)
+        self.position = nn.Parameter(torch.randn(SEQUENCE, width) / math.sqrt(width))
+        layer = nn.TransformerEncoderLayer(width, config.heads, config.hidden, dropout=0.0,
+                                           activation="gelu", batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(width)
+        self.heads = nn.ModuleList(nn.Linear(width, config.modulus) for _ in config.tasks)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """Logits (B, T, p) for pairs (B, 2)."""
+        hidden = self.encoder(self.token(pairs) + self.position)
+        read = self.norm(hidden)[:, 0]
+        return torch.stack([head(read) for head in self.heads], dim=1)
+
+
+def build(config: RunConfig, dtype: torch.dtype = torch.float32) -> PlainTransformer:
+    """A reference model initialised from the global generator, which is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.init_seed)
+        return PlainTransformer(config).to(dtype)
+
+
+def train(config: RunConfig, steps: int, dtype: torch.dtype = torch.float32) -> PlainTransformer:
+    """The published loop, plain: draws a batch, sums the heads' losses, clips, steps."""
+    model = build(config, dtype)
+    table = Table.make(config.tasks, config.modulus, config.domain, config.train_fraction,
+                       config.split_seed)
+    pairs, labels = torch.from_numpy(table.pairs), torch.from_numpy(table.labels)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate,
+                                  betas=(config.beta1, config.beta2), eps=config.epsilon,
+                                  weight_decay=config.weight_decay)
+    draws = np.random.RandomState(config.batch_seed)
+    for _ in range(steps):
+        chosen = torch.from_numpy(table.train[draws.randint(0, len(table.train),
+                                                            config.batch_size)])
+        outputs = model(pairs[chosen])
+        loss = sum(F.cross_entropy(outputs[:, task], labels[chosen, task])
+                   for task in range(len(config.tasks)))
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimiser.step()
+    return model

@@ -1,0 +1,81 @@
+"""A run as a reader of results sees it, wherever it comes from."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grokbook.config import RunConfig
+from grokbook.events import THRESHOLDS, crossing
+from grokbook.tasks.modular import Table
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Measurements of one run.
+
+    Attributes:
+        config: what was trained.
+        status: ``"finished"`` or ``"diverged"``.
+        seconds: of training, evaluation and saving.
+        source: ``"recorded"`` (ships with the book), ``"store"`` or ``"trained now"``.
+        numerics: under which it ran.
+        metrics: one row an evaluation; see `grokbook.training.log`.
+        bits: (E, T, ⌈N/8⌉) packed right/wrong answers, one evaluation a row of ``metrics``.
+    """
+
+    config: RunConfig
+    status: str
+    seconds: float
+    source: str
+    numerics: dict[str, Any]
+    metrics: pd.DataFrame
+    bits: np.ndarray
+
+    @classmethod
+    def read(cls, config: RunConfig, files: dict[str, bytes], **facts: Any) -> RunRecord:
+        """From the bytes of ``metrics.parquet`` and ``answers.npz``."""
+        metrics = pd.read_parquet(io.BytesIO(files["metrics.parquet"]))
+        with np.load(io.BytesIO(files["answers.npz"]), allow_pickle=False) as archive:
+            bits = archive["bits"]
+        return cls(config=config, metrics=metrics, bits=bits, **facts)
+
+    @cached_property
+    def table(self) -> Table:
+        """Pairs, labels and split."""
+        c = self.config
+        return Table.make(c.tasks, c.modulus, c.domain, c.train_fraction, c.split_seed)
+
+    @property
+    def steps(self) -> np.ndarray:
+        """(E,) evaluation steps."""
+        return self.metrics["step"].to_numpy()
+
+    def accuracy(self, task: str, part: str = "test") -> np.ndarray:
+        """(E,) accuracy on the full train or test set."""
+        return self.metrics[f"{part}_accuracy_{task}"].to_numpy()
+
+    def correct(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(rows, T, N) bool, right or wrong, for chosen evaluations."""
+        return np.unpackbits(self.bits[rows], axis=-1, count=len(self.table.pairs)).astype(bool)
+
+    def unleaked_accuracy(self, task: str) -> np.ndarray:
+        """(E,) accuracy on test pairs none of whose symmetry twins was trained on.
+
+        The control of 2602.18523's split, which puts (a, b) and (b, a) on either side; NaN if
+        there is no such pair.
+        """
+        fair = ~self.table.trained & ~self.table.leaked(task)
+        if not fair.any():
+            return np.full(len(self.steps), np.nan)
+        return self.correct()[:, self.config.tasks.index(task), fair].mean(axis=1)
+
+    def grok_step(self, task: str, rule: str, *, control: bool = False) -> int | None:
+        """The step at which a task groks under a rule of `grokbook.events.THRESHOLDS`."""
+        accuracy = self.unleaked_accuracy(task) if control else self.accuracy(task)
+        return crossing(self.steps, accuracy, *THRESHOLDS[rule])

@@ -1,0 +1,71 @@
+"""Where runs live: a local store of run directories, and the recorded results that ship."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from grokbook.config import RunConfig
+from grokbook.numerics import Numerics
+from grokbook.store.files import DiskFull, StoreError
+from grokbook.store.run_directory import Busy, RunDirectory
+
+__all__ = ["Busy", "DiskFull", "RunDirectory", "Store", "StoreError", "default_root"]
+
+
+def default_root() -> Path:
+    """``GROKBOOK_STORE`` if set, else ``grokbook`` in the user's cache folder."""
+    if named := os.environ.get("GROKBOOK_STORE"):
+        return Path(named).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "grokbook"
+
+
+class Store:
+    """A folder of runs, by config id and then numerics id."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or default_root()
+
+    def open(self, config: RunConfig, numerics: Numerics, **options: Any) -> RunDirectory:
+        """The directory of a run, made if need be.
+
+        Raises:
+            StoreError: if the folder cannot be written, or the record there was edited.
+        """
+        path = self.root / "runs" / config.id / numerics.id
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"the store {self.root} cannot be written: "
+                             f"{error.strerror or error}") from None
+        directory = RunDirectory.create(path, config, numerics, **options)
+        if directory.config.id != config.id:
+            raise StoreError(f"{path / 'config.json'} holds another run "
+                             f"({directory.config.label})")
+        return directory
+
+    def require_space(self, need: int) -> None:
+        """Refuse to start a run that the disk cannot hold.
+
+        Raises:
+            DiskFull: saying what is needed and what is free.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.root).free
+        if free < need:
+            raise DiskFull(f"the run may need {need / 1e9:.2f} GB in {self.root}, and "
+                           f"{free / 1e9:.2f} GB are free")
+
+    def find(self, config: RunConfig) -> list[RunDirectory]:
+        """Readable directories of a config under any numerics, furthest first."""
+        found = [RunDirectory(path.parent)
+                 for path in sorted((self.root / "runs" / config.id).glob("*/config.json"))]
+        return sorted(found, key=lambda run: -run.step)
+
+    def __iter__(self) -> Iterator[RunDirectory]:
+        for path in sorted(self.root.glob("runs/*/*/config.json")):
+            yield RunDirectory(path.parent)

@@ -1,0 +1,113 @@
+"""File operations that can be interrupted at any moment without leaving half a file.
+
+Everything that writes goes through one `Disk`, so that a test can make any single operation
+fail, or stop the world there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+
+class StoreError(RuntimeError):
+    """Something is wrong with stored data or with the disk; the message is one line."""
+
+
+class DiskFull(StoreError):
+    """No space is left; what was complete before is still complete."""
+
+
+class Disk:
+    """The few operations that a store is made of."""
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write and sync a file that must not exist yet."""
+        with open(path, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Put a finished file in its place, over an older one if there is one."""
+        os.replace(source, target)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file if it is there."""
+        path.unlink(missing_ok=True)
+
+    def place(self, path: Path, data: bytes) -> dict[str, Any]:
+        """Write beside, sync, rename.
+
+        Returns:
+            The file's entry in a marker: bytes and sha256.
+
+        Raises:
+            DiskFull: naming the file; nothing is left of the attempt.
+        """
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.write(beside, data)
+            self.rename(beside, path)
+            self.sync_folder(path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(f"the disk is full: {path.name} ({len(data) / 1e6:.1f} MB) could "
+                               f"not be written in {path.parent}") from error
+            raise StoreError(f"{path} could not be written: {error.strerror or error}") from error
+        return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def seal(record: dict[str, Any]) -> bytes:
+    """A JSON record with a checksum of itself, so that an edit by hand is noticed."""
+    body = {name: value for name, value in record.items() if name != "seal"}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    body["seal"] = hashlib.sha256(text.encode()).hexdigest()
+    return (json.dumps(body, indent=1, sort_keys=True) + "\n").encode()
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read a sealed record.
+
+    Raises:
+        StoreError: if it is missing, is not JSON, or was changed after it was written.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing") from None
+    except (ValueError, UnicodeDecodeError):
+        raise StoreError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(record, dict) or record.get("seal") != json.loads(seal(record))["seal"]:
+        raise StoreError(f"{path} was changed after it was written (its checksum does not fit); "
+                         "restore it, or move it away")
+    return record
+
+
+def check(path: Path, entry: dict[str, Any]) -> str | None:
+    """What is wrong with a file, given its entry in a marker; None if nothing is."""
+    if not path.is_file():
+        return f"{path} is missing"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return f"{path} is damaged: {size} bytes instead of {entry['bytes']}"
+    if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+        return f"{path} is damaged: its checksum does not fit"
+    return None

@@ -1,0 +1,158 @@
+"""Recorded results: the measurements that ship with the book, small enough for git.
+
+    results/manifest.json               sealed: every run with its config, numerics, hardware,
+                                        seconds, grok steps and the sha256 of its files
+    results/runs/<config id>/
+      metrics.parquet, answers.npz      as in the store
+      band.npz                          packed 20 × 20 inner products of attention updates
+      gram.npz                          Gram matrices of ≤ 64 global snapshots, float64
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grokbook.config import RunConfig
+from grokbook.events import THRESHOLDS
+from grokbook.geometry.trajectory import gram, thin
+from grokbook.models.layout import Layout
+from grokbook.record import RunRecord
+from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+from grokbook.store.run_directory import FORMAT, RunDirectory
+
+GRAM_POINTS = 64
+
+
+def default_folder() -> Path:
+    """``GROKBOOK_RESULTS`` if set, else ``results`` beside the package."""
+    named = os.environ.get("GROKBOOK_RESULTS")
+    return Path(named) if named else Path(__file__).resolve().parents[2] / "results"
+
+
+def hardware() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+class Results:
+    """The recorded results in a folder."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_folder()
+
+    def manifest(self) -> dict[str, Any]:
+        """Runs by config id; empty if nothing was recorded.
+
+        Raises:
+            StoreError: if the manifest was edited by hand or is damaged.
+        """
+        path = self.folder / "manifest.json"
+        if not path.exists():
+            return {}
+        return read_sealed(path)["runs"]
+
+    def find(self, config: RunConfig) -> RunRecord | None:
+        """The record of a config, its files checked; None if it was not recorded."""
+        entry = self.manifest().get(config.id)
+        return None if entry is None else self._read(config, entry)
+
+    def get(self, run: str) -> RunRecord:
+        """A record by config id or an unambiguous beginning of one.
+
+        Raises:
+            StoreError: if none or several fit.
+        """
+        manifest = self.manifest()
+        fitting = [name for name in manifest if name.startswith(run)]
+        if len(fitting) != 1:
+            known = ", ".join(f"{name} ({entry['label']})" for name, entry in manifest.items())
+            count = len(fitting) or "no"
+            raise StoreError(f"{count} recorded runs begin with {run!r}; "
+                             f"recorded: {known or 'none'}")
+        entry = manifest[fitting[0]]
+        return self._read(RunConfig.from_json(entry["config"]), entry)
+
+    def _read(self, config: RunConfig, entry: dict[str, Any]) -> RunRecord:
+        files = {}
+        for name in ("metrics.parquet", "answers.npz"):
+            path = self.folder / "runs" / config.id / name
+            if problem := check(path, entry["files"][name]):
+                raise StoreError(f"recorded result {problem}")
+            files[name] = path.read_bytes()
+        return RunRecord.read(config, files, status=entry["status"], seconds=entry["seconds"],
+                              source="recorded", numerics=entry["numerics"])
+
+    def add(self, run: RunDirectory, *, disk: Disk | None = None) -> dict[str, Any]:
+        """Record a finished run of the store: measurements, Gram matrices, manifest entry.
+
+        Raises:
+            StoreError: if the run is not finished or a file of it is damaged.
+        """
+        if run.status not in ("finished", "diverged"):
+            raise StoreError(f"run {run.config.id} ({run.config.label}) is {run.status} at step "
+                             f"{run.step}; only finished runs are recorded")
+        disk = disk or Disk()
+        data = {name: run.file(name).read_bytes()
+                for name in ("metrics.parquet", "answers.npz", "band.npz")}
+        data["gram.npz"] = _gram_file(run)
+        folder = self.folder / "runs" / run.config.id
+        files = {name: disk.place(folder / name, content) for name, content in data.items()}
+        record = RunRecord.read(run.config, data, status=run.status, source="store",
+                                seconds=run.marker["seconds"], numerics=run.numerics)
+        entry = {
+            "label": run.config.label, "config": run.config.to_json(), "numerics": run.numerics,
+            "plan": run.marker["plan"], "status": run.status, "steps": run.step,
+            "seconds": run.marker["seconds"], "hardware": hardware(),
+            "grok_steps": {task: {rule: record.grok_step(task, rule) for rule in THRESHOLDS}
+                           for task in run.config.tasks},
+            "files": files,
+        }
+        runs = self.manifest() | {run.config.id: entry}
+        disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": runs}))
+        return json.loads(json.dumps(entry))
+
+    def verify(self) -> list[str]:
+        """Everything that is wrong with the folder, one line each; a damaged file is named."""
+        try:
+            manifest = self.manifest()
+        except StoreError as error:
+            return [str(error)]
+        problems = []
+        for name, entry in manifest.items():
+            folder = self.folder / "runs" / name
+            problems += [f"recorded result {problem}" for file, facts in entry["files"].items()
+                         if (problem := check(folder / file, facts))]
+            if RunConfig.from_json(entry["config"]).id != name:
+                problems.append(f"recorded run {name} ({entry['label']}) has another config's id")
+        known = {self.folder / "runs" / name / file
+                 for name, entry in manifest.items() for file in entry["files"]}
+        problems += [f"{path} is not in the manifest"
+                     for path in sorted((self.folder / "runs").rglob("*"))
+                     if path.is_file() and path not in known]
+        return problems
+
+
+def _gram_file(run: RunDirectory) -> bytes:
+    """Gram matrices of at most 64 snapshots of the global stream, and the last snapshot."""
+    stride = run.marker["global_stride"] * run.marker["plan"]["cadence"]
+    steps = [step for step in run.snapshots() if step % stride == 0 or step == run.step]
+    chosen = thin(np.array(steps, dtype=np.int64), GRAM_POINTS)
+    snapshots = np.stack([run.snapshot(int(step)) for step in chosen])
+    matrices = gram(snapshots, Layout.of(run.config).attention_blocks())
+    file = io.BytesIO()
+    np.savez_compressed(file, steps=chosen, blocks=np.array(list(matrices)),
+                        products=np.stack(list(matrices.values())))
+    return file.getvalue()

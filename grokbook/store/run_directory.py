@@ -1,0 +1,234 @@
+"""A run's directory: it can die at any moment and go on from its last resume point.
+
+    runs/<config id>/<numerics id>/
+      config.json        sealed: the configuration and the numerics, fixed when the run starts
+      commit.json        sealed: what is complete; nothing that it does not list counts
+      resume-<step>.safetensors     the newest resume point, and the one before it
+      snapshots/<step>.safetensors  attention matrices
+      metrics.parquet, answers.npz, band.npz   written when the run ends or is interrupted
+      lock               held by the one process that trains
+
+A save puts new files in place first and the marker last.  Whatever the marker does not list is a
+leftover of a save that was cut short, and is swept when the run is next opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import numpy as safetensors
+
+from grokbook.config import RunConfig
+from grokbook.numerics import Numerics
+from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+
+FORMAT = 1
+
+
+class Busy(StoreError):
+    """Another process trains this run."""
+
+
+class RunDirectory:
+    """One run on disk.
+
+    Attributes:
+        path: of the directory.
+        config: of the run.
+        numerics: of the run, as a dict.
+        marker: the contents of commit.json; empty before the first commit.
+    """
+
+    def __init__(self, path: Path, *, disk: Disk | None = None,
+                 warn: Callable[[str], None] = lambda line: None) -> None:
+        self.path = path
+        self._disk = disk or Disk()
+        self._warn = warn
+        self._lock: int | None = None
+        head = read_sealed(path / "config.json")
+        self.config = RunConfig.from_json(head["config"])
+        self.numerics: dict[str, Any] = head["numerics"]
+        if self.config.id != head["config_id"]:
+            raise StoreError(f"{path / 'config.json'} names config {head['config_id']}, but its "
+                             f"fields are those of {self.config.id}")
+        self.marker: dict[str, Any] = {}
+        if (path / "commit.json").exists():
+            self.marker = read_sealed(path / "commit.json")
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig, numerics: Numerics, *,
+               disk: Disk | None = None, **options: Any) -> RunDirectory:
+        """Open a run's directory, making it if it is not there."""
+        if not (path / "config.json").exists():
+            head = {"format": FORMAT, "config_id": config.id, "config": config.to_json(),
+                    "numerics_id": numerics.id, "numerics": asdict(numerics)}
+            (disk or Disk()).place(path / "config.json", seal(head))
+        return cls(path, disk=disk, **options)
+
+    # --- one writer -------------------------------------------------------------------------
+
+    def __enter__(self) -> RunDirectory:
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+            os.close(handle)
+            raise Busy(f"run {self.config.id} ({self.config.label}) is being trained by "
+                       f"{holder}") from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        self._lock = handle
+        if (self.path / "commit.json").exists():  # it may have moved on while we waited
+            self.marker = read_sealed(self.path / "commit.json")
+        self._sweep()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _sweep(self) -> None:
+        """Remove what the marker does not list."""
+        listed = {"config.json", "commit.json", "lock"} | set(self._entries())
+        for path in sorted(self.path.rglob("*")):
+            if path.is_file() and str(path.relative_to(self.path)) not in listed:
+                with contextlib.suppress(OSError):  # a leftover does no harm
+                    self._disk.remove(path)
+
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        """Every file that the marker lists, with its entry."""
+        entries = dict(self.marker.get("snapshots", {})) | dict(self.marker.get("files", {}))
+        for point in self.marker.get("resume", []):
+            entries[point["file"]] = point
+        return entries
+
+    # --- saving -----------------------------------------------------------------------------
+
+    def commit(self, step: int, status: str, state: Mapping[str, np.ndarray],
+               snapshots: Mapping[int, np.ndarray], kept: list[int], *,
+               facts: Mapping[str, Any] | None = None,
+               files: Mapping[str, bytes] | None = None) -> None:
+        """Make everything up to ``step`` durable.
+
+        Args:
+            step: updates made.
+            status: ``"running"``, ``"interrupted"``, ``"finished"`` or ``"diverged"``.
+            state: the resume point.
+            snapshots: new attention vectors by step.
+            kept: steps of all snapshots to keep; others are dropped once the marker is in place.
+            facts: JSON values to store in the marker.
+            files: derived files by name, written with the run's end.
+
+        Raises:
+            DiskFull, StoreError: the previous commit still stands.
+        """
+        entries = dict(self.marker.get("snapshots", {}))
+        for at, weights in snapshots.items():
+            if at in kept:
+                name = f"snapshots/{at:09d}.safetensors"
+                data = safetensors.save({"attention": weights})
+                entries[name] = self._disk.place(self.path / name, data)
+        wanted = {f"snapshots/{at:09d}.safetensors" for at in kept}
+        name = f"resume-{step:09d}.safetensors"
+        point = {"file": name, "step": step,
+                 **self._disk.place(self.path / name, safetensors.save(dict(state)))}
+        points = [point] + [p for p in self.marker.get("resume", []) if p["file"] != name]
+        marker = {
+            "format": FORMAT, "config_id": self.config.id, "step": step, "status": status,
+            "resume": points[:2], **dict(facts or {}),
+            "snapshots": {name: entry for name, entry in entries.items() if name in wanted},
+            "files": {name: self._disk.place(self.path / name, data)
+                      for name, data in (files or {}).items()},
+        }
+        data = seal(marker)
+        self._disk.place(self.path / "commit.json", data)
+        self.marker = json.loads(data)
+        self._sweep()
+
+    # --- going on ---------------------------------------------------------------------------
+
+    def resume(self) -> dict[str, np.ndarray] | None:
+        """The newest resume point that is whole, or None before the first.
+
+        A damaged one is named and the one before it is used; a damaged snapshot is named, and a
+        resume point older than it is used if there is one, else the snapshot is given up.
+        """
+        problems = {name: problem for name, entry in self._entries().items()
+                    if (problem := check(self.path / name, entry))}
+        points = self.marker.get("resume", [])
+        whole = [p for p in points if p["file"] not in problems]
+        if not points:
+            return None
+        if not whole:
+            raise StoreError(f"no resume point of run {self.config.id} is whole: "
+                             + "; ".join(problems[p["file"]] for p in points))
+        lost = [name for name in self.marker["snapshots"] if name in problems]
+        # A point before the first lost snapshot would train past it again, to the same bits.
+        first = min((int(Path(name).stem) for name in lost), default=None)
+        before = [p for p in whole if first is None or p["step"] < first]
+        point = before[0] if before else whole[0]
+        if point is not points[0]:
+            for problem in problems.values():
+                self._warn(f"{problem}; falling back to step {point['step']}")
+        elif lost:
+            for name in lost:
+                self._warn(f"{problems[name]}; the run goes on without this snapshot")
+        keep = {name: entry for name, entry in self.marker["snapshots"].items()
+                if name not in problems and int(Path(name).stem) <= point["step"]}
+        if problems:  # derived files are written again from the resume point
+            self.marker = self.marker | {
+                "resume": [p for p in whole if p["step"] <= point["step"]],
+                "snapshots": keep, "files": {}}
+        return safetensors.load((self.path / point["file"]).read_bytes())
+
+    # --- reading ----------------------------------------------------------------------------
+
+    @property
+    def step(self) -> int:
+        """Updates that are safe on disk."""
+        return self.marker.get("step", 0)
+
+    @property
+    def status(self) -> str:
+        """``"empty"`` before the first commit, else as committed."""
+        return self.marker.get("status", "empty")
+
+    def file(self, name: str) -> Path:
+        """A listed file, checked.
+
+        Raises:
+            StoreError: if it is not listed, missing or damaged.
+        """
+        entry = self._entries().get(name)
+        if entry is None:
+            raise StoreError(f"run {self.config.id} has no {name}: its status is {self.status}")
+        problem = check(self.path / name, entry)
+        if problem:
+            raise StoreError(problem)
+        return self.path / name
+
+    def snapshots(self) -> dict[int, Path]:
+        """Listed snapshots by step, ascending."""
+        return {int(Path(name).stem): self.path / name
+                for name in sorted(self.marker.get("snapshots", {}))}
+
+    def snapshot(self, step: int) -> np.ndarray:
+        """The attention vector (layers · 4 · d²,) at a step, float32."""
+        path = self.file(f"snapshots/{step:09d}.safetensors")
+        return safetensors.load(path.read_bytes())["attention"]
+
+    def verify(self) -> list[str]:
+        """Everything that is wrong with the directory, one line each."""
+        return [problem for name, entry in self._entries().items()
+                if (problem := check(self.path / name, entry))]

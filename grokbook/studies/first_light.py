@@ -1,0 +1,33 @@
+"""The runs that ship with the first chapter (2602.18523, Tables 1 and 2).
+
+Dual (add, mul) and tri (add, mul, sq) at weight decay 1, three published seeds each, trained to
+the published stop and 2,000 steps beyond; and dual without weight decay, seed 42, for the
+published 50,000 steps.
+"""
+
+from __future__ import annotations
+
+from grokbook.config import RunConfig
+from grokbook.training.plan import Plan
+
+SEEDS = (42, 137, 2024)
+TASKS = {"dual": ("add", "mul"), "tri": ("add", "mul", "sq")}
+AFTER_GROK = 2_000
+
+
+def configs() -> list[RunConfig]:
+    """The seven runs."""
+    decayed = [RunConfig(tasks=tasks, weight_decay=1.0, seed=seed)
+               for tasks in TASKS.values() for seed in SEEDS]
+    return [*decayed, RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42)]
+
+
+def plan(config: RunConfig) -> Plan:
+    """How far a run of this study is trained."""
+    return Plan.published(config, after_grok=AFTER_GROK)
+
+
+def setting(config: RunConfig) -> str:
+    """``"dual"``, ``"tri"`` or the tasks' names."""
+    names = {tasks: name for name, tasks in TASKS.items()}
+    return names.get(config.tasks, " + ".join(config.tasks))

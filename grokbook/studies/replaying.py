@@ -1,0 +1,86 @@
+"""Replay: train the start of a recorded run again, as proof that the record is real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from grokbook.numerics import Numerics
+from grokbook.record import RunRecord
+from grokbook.training.plan import Plan
+from grokbook.training.run import Run, single_thread
+
+ACCURACY_TOLERANCE = 0.002
+"""Largest difference of an accuracy under other numerics, over the first hundreds of steps."""
+RELATIVE_TOLERANCE = 2e-3
+"""Largest relative difference of a loss or a norm under other numerics, likewise."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay found.
+
+    Attributes:
+        label: of the run.
+        rows: evaluations compared.
+        same_numerics: was the record made under the numerics of this process?
+        identical: are all compared rows equal to the last bit?
+        accuracy_difference: largest absolute difference of an accuracy.
+        relative_difference: largest relative difference of a loss or norm.
+    """
+
+    label: str
+    rows: int
+    same_numerics: bool
+    identical: bool
+    accuracy_difference: float
+    relative_difference: float
+
+    @property
+    def agrees(self) -> bool:
+        """Equal bits under equal numerics, else equal within the tolerances."""
+        if self.same_numerics:
+            return self.identical
+        return (self.accuracy_difference <= ACCURACY_TOLERANCE
+                and self.relative_difference <= RELATIVE_TOLERANCE)
+
+    def text(self) -> str:
+        """One line for a person."""
+        verdict = "agrees with" if self.agrees else "DIFFERS from"
+        how = ("identical bits" if self.identical else
+               f"largest difference {self.accuracy_difference:.5f} in accuracy, "
+               f"{self.relative_difference:.1e} relative in losses and norms")
+        under = "same numerics" if self.same_numerics else "other numerics"
+        return f"{self.label}: replay {verdict} the record in {self.rows} rows ({under}): {how}"
+
+
+def compare(label: str, recorded: pd.DataFrame, again: pd.DataFrame, same: bool) -> Replay:
+    """Compare rows of two metrics tables of the same steps."""
+    accuracies = [name for name in recorded if "accuracy" in name]
+    others = [name for name in recorded if name not in accuracies and name != "step"]
+    a, b = recorded[others].to_numpy(), again[others].to_numpy()
+    relative = np.abs(a - b) / np.maximum(np.abs(a), 1e-12)
+    both_missing = np.isnan(a) & np.isnan(b)
+    return Replay(label, len(recorded), same, recorded.equals(again),
+                  float((recorded[accuracies] - again[accuracies]).abs().to_numpy().max()),
+                  float(np.where(both_missing, 0.0, np.nan_to_num(relative, nan=np.inf)).max()))
+
+
+def replay(record: RunRecord, steps: int) -> Replay:
+    """Train ``steps`` steps again in memory and compare with the record's rows."""
+    work = Run(record.config, Plan(steps=steps, after_grok=None))
+    marks = [int(step) for step in record.steps if step <= steps]
+    with single_thread():
+        for step in marks:
+            work.trainer.advance(step - work.trainer.step)
+            work.measure()
+        numerics = Numerics.here()
+    recorded = record.metrics[record.metrics["step"] <= steps].reset_index(drop=True)
+    return compare(record.config.label, recorded, work.log.frame(),
+                   _identity(record.numerics) == _identity(numerics.__dict__))
+
+
+def _identity(numerics: dict) -> dict:
+    return {name: value for name, value in numerics.items() if name != "id"}

@@ -1,0 +1,1 @@
+"""What is learned: tasks as tables of questions and answers, and their train/test splits."""

@@ -1,0 +1,1 @@
+"""How it learns: batches, AdamW with per-model settings, evaluation, the loop."""

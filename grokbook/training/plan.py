@@ -1,0 +1,74 @@
+"""How a run is carried out: how far, how often measured, what is kept.
+
+None of this is part of a run's identity: a longer plan continues the same run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from grokbook.config import ConfigError, RunConfig
+from grokbook.models.layout import Layout
+
+PUBLISHED_STEPS = 300_000
+"""Budget of the published runs with weight decay (2602.18523, released code)."""
+PUBLISHED_STEPS_WITHOUT_DECAY = 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Budget, stop rule, cadences and limits.
+
+    Attributes:
+        steps: budget; the run ends there if it has not ended before.
+        after_grok: steps to go on after the published stop (the evaluation at which every task
+            has had three in a row at 0.98 or more); None never stops early.
+        cadence: steps between evaluations and between snapshots.
+        dense_until: every snapshot up to this step is kept.
+        global_limit: the global stream is halved when it would pass this many snapshots.
+        window: updates in the rolling window of the band stream.
+        resume_seconds: seconds between resume points.
+    """
+
+    steps: int = PUBLISHED_STEPS
+    after_grok: int | None = 0
+    cadence: int = 100
+    dense_until: int = 5_000
+    global_limit: int = 256
+    window: int = 20
+    resume_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "cadence", "global_limit", "window"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name.replace('_', ' ')} must be a positive integer, "
+                                  f"not {value!r}")
+        if self.steps % self.cadence:
+            raise ConfigError(f"steps must be a multiple of the evaluation cadence "
+                              f"{self.cadence}, not {self.steps}")
+
+    @classmethod
+    def published(cls, config: RunConfig, *, after_grok: int = 0) -> Plan:
+        """The published budget and stop rule for a configuration."""
+        steps = PUBLISHED_STEPS if config.weight_decay > 0 else PUBLISHED_STEPS_WITHOUT_DECAY
+        return cls(steps=steps, after_grok=after_grok)
+
+    def disk_bytes(self, config: RunConfig) -> int:
+        """Upper bound on what the run will need on disk, in bytes."""
+        layout = Layout.of(config)
+        evaluations = self.steps // self.cadence + 2
+        snapshot = 4 * layout.attention_size
+        kept = min(evaluations, self.global_limit + self.dense_until // self.cadence + 2)
+        answers = evaluations * len(config.tasks) * (config.modulus**2 // 8 + 1)
+        band = evaluations * 8 * self.window * (self.window + 1) // 2
+        metrics = evaluations * 8 * (6 + 4 * len(config.tasks))
+        resume = (3 * layout.size + (self.window + 1) * layout.attention_size) * 4
+        # Two resume points are kept and a third is written beside them; each, like the finished
+        # record, carries the answers, the band and the metrics.
+        return kept * snapshot + 3 * resume + 4 * (answers + band + metrics)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field as JSON types."""
+        return asdict(self)
