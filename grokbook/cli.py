@@ -26,6 +26,28 @@ def _fail(message: str, status: int = 2) -> NoReturn:
     raise typer.Exit(status)
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number") from None
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def _real_option(text: str) -> typer.models.OptionInfo:
+    return typer.Option(help=text, parser=_number, metavar="NUMBER")
+
+
+def _whole_option(text: str) -> typer.models.OptionInfo:
+    return typer.Option(help=text, parser=_whole, metavar="INTEGER")
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"grokbook {__version__}")
@@ -41,21 +63,20 @@ def _root(version: Annotated[bool, typer.Option("--version", callback=_version, 
 
 @app.command()
 def train(
-    tasks: Annotated[str, typer.Option(help="Tasks of one shared trunk, separated by commas: "
+    tasks: Annotated[str, typer.Option(metavar="NAMES", help="Tasks of one shared trunk, separated by commas: "
                                             "add, mul, sq, sub, x2_xy_y2, x3_xy.")],
-    weight_decay: Annotated[float, typer.Option(help="λ, decoupled, on all parameters.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the split, the initial weights and the "
-                                           "batches.")] = 42,
-    modulus: Annotated[int, typer.Option(help="p; a prime where mul is learned.")] = 97,
-    train_fraction: Annotated[float, typer.Option(help="Share of all pairs trained on.")] = 0.5,
-    learning_rate: Annotated[float, typer.Option(help="η of AdamW.")] = 1e-3,
-    steps: Annotated[int | None, typer.Option(
-        help="Budget in steps, a multiple of 100. By default the published one: 300,000, or "
-             "50,000 without weight decay.")] = None,
-    after_grok: Annotated[int, typer.Option(
-        help="Steps to go on after every task has had three evaluations in a row at 98 %.")] = 0,
-    resume_seconds: Annotated[float, typer.Option(
-        help="Seconds between resume points: what a power cut costs at most.")] = 60.0,
+    weight_decay: Annotated[float, _real_option("λ, decoupled, on all parameters.")] = 1.0,
+    seed: Annotated[int, _whole_option("Of the split, the initial weights and the batches.")] = 42,
+    modulus: Annotated[int, _whole_option("p; a prime where mul is learned.")] = 97,
+    train_fraction: Annotated[float, _real_option("Share of all pairs trained on.")] = 0.5,
+    learning_rate: Annotated[float, _real_option("η of AdamW.")] = 1e-3,
+    steps: Annotated[int | None, _whole_option(
+        "Budget in steps, a multiple of 100. By default the published one: 300,000, or 50,000 "
+        "without weight decay.")] = None,
+    after_grok: Annotated[int, _whole_option(
+        "Steps to go on after every task has had three evaluations in a row at 98 %.")] = 0,
+    resume_seconds: Annotated[float, _real_option(
+        "Seconds between resume points: what a power cut costs at most.")] = 60.0,
 ) -> None:
     """Train one run for real, or go on with it.
 
@@ -121,7 +142,7 @@ def _report(directory) -> None:
 
 @app.command()
 def runs() -> None:
-    """List the runs in the store, and those that are recorded with the book."""
+    """List runs: in the store, and recorded."""
     from grokbook.store import Store, StoreError
     from grokbook.store.recorded import Results
 
@@ -142,7 +163,7 @@ def runs() -> None:
 @app.command()
 def record(runs: Annotated[list[str], typer.Argument(
         help="Config ids, or beginnings of them, of finished runs in the store.")]) -> None:
-    """Add finished runs of the store to the recorded results that ship with the book."""
+    """Add finished runs to the recorded results that ship with the book."""
     from grokbook.store import Store, StoreError
     from grokbook.store.recorded import Results
 
@@ -162,7 +183,7 @@ def record(runs: Annotated[list[str], typer.Argument(
 @app.command()
 def verify(store: Annotated[bool, typer.Option(
         "--store", help="Check the local store too.")] = False) -> None:
-    """Check the recorded results against their checksums; name what is damaged."""
+    """Check recorded results; name what is damaged."""
     from grokbook.store import Store, StoreError
     from grokbook.store.recorded import Results
 
@@ -187,9 +208,9 @@ def verify(store: Annotated[bool, typer.Option(
 @app.command()
 def replay(
     run: Annotated[str, typer.Argument(help="Config id of a recorded run, or its beginning.")],
-    steps: Annotated[int, typer.Option(help="Steps to train again from the start.")] = 300,
+    steps: Annotated[int, _whole_option("Steps to train again from the start.")] = 300,
 ) -> None:
-    """Train the start of a recorded run again and compare its rows with the record."""
+    """Retrain a recorded run's start and compare."""
     from grokbook.store import StoreError
     from grokbook.store.recorded import Results
     from grokbook.studies.replaying import replay as again
@@ -206,16 +227,16 @@ def replay(
 
 
 def main() -> None:
-    """Entry point; Typer's own complaints about arguments are one line each, too."""
-    import click
-
+    """Entry point; complaints about arguments are one line each, too."""
     try:
         status = app(standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         status = 130
-    except click.ClickException as error:
-        typer.echo(f"grokbook: {error.format_message()}", err=True)
+    except Exception as error:
+        # Typer's usage errors, whichever copy of click they come from.
+        if not hasattr(error, "format_message"):
+            raise
+        without_command = type(error).__name__ == "NoArgsIsHelpError"
+        typer.echo(("" if without_command else "grokbook: ") + error.format_message(), err=True)
         status = error.exit_code
     sys.exit(status if isinstance(status, int) else 0)
-
-

@@ -1,0 +1,49 @@
+"""Recorded runs are real: their start, trained again, gives the recorded rows."""
+
+import dataclasses
+
+import pytest
+
+from grokbook.config import RunConfig
+from grokbook.store import Store
+from grokbook.store.recorded import Results
+from grokbook.studies.asking import from_store
+from grokbook.studies.replaying import compare, replay
+from grokbook.training.plan import Plan
+from grokbook.training.run import run
+
+SMALL = RunConfig(tasks=("add", "mul"), modulus=23, seed=9)
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("store"))
+    return from_store(run(SMALL, Plan(steps=300), store).directory)
+
+
+def test_a_true_record_replays_to_the_bit(record):
+    result = replay(record, 200)
+    assert result.rows == 4 and result.same_numerics and result.identical and result.agrees
+
+
+def test_a_false_record_is_found(record):
+    forged = record.metrics.copy()
+    forged.loc[2, "test_accuracy_mul"] += 0.01
+    result = replay(dataclasses.replace(record, metrics=forged), 200)
+    assert not result.agrees and "DIFFERS" in result.text()
+
+
+def test_other_numerics_are_compared_within_tolerance(record):
+    near = record.metrics.copy()
+    near["test_loss_add"] *= 1 + 1e-4
+    assert compare("near", record.metrics, near, same=False).agrees
+    assert not compare("near", record.metrics, near, same=True).agrees
+    near["test_loss_add"] *= 1.01
+    assert not compare("far", record.metrics, near, same=False).agrees
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run_id", sorted(Results().manifest()))
+def test_recorded_runs_replay(run_id):
+    result = replay(Results().get(run_id), 300)
+    assert result.agrees, result.text()

@@ -1,0 +1,84 @@
+"""Targets against brute-force integers, the published split, symmetries."""
+
+import random
+
+import numpy as np
+import pytest
+
+from grokbook.tasks.modular import OPERATIONS, Table, canonical_tasks, permutation
+
+BRUTE = {
+    "add": lambda a, b, p: (a + b) % p,
+    "mul": lambda a, b, p: sum(a for _ in range(b)) % p,  # by repeated addition
+    "sq": lambda a, b, p: (a**2 + b**2) % p,
+    "sub": lambda a, b, p: next(c for c in range(p) if (c + b) % p == a),
+    "x2_xy_y2": lambda a, b, p: (pow(a, 2, p) + a * b + pow(b, 2, p)) % p,
+    "x3_xy": lambda a, b, p: (pow(a, 3, p) + a * b) % p,
+}
+
+
+def table(tasks, modulus=97, domain=None, fraction=0.5, seed=42):
+    from grokbook.tasks.modular import default_domain
+
+    tasks = canonical_tasks(tasks)
+    return Table.make(tasks, modulus, domain or default_domain(tasks), fraction, seed)
+
+
+@pytest.mark.parametrize("task", OPERATIONS)
+@pytest.mark.parametrize("modulus", [7, 23, 97])
+def test_labels_by_brute_force(task, modulus):
+    t = table([task], modulus)
+    expected = [BRUTE[task](int(a), int(b), modulus) for a, b in t.pairs]
+    assert t.labels[:, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(("tasks", "low", "pairs", "train"), [
+    (["add"], 0, 9409, 4704), (["sub"], 0, 9409, 4704), (["sq"], 0, 9409, 4704),
+    (["x2_xy_y2"], 0, 9409, 4704), (["x3_xy"], 0, 9409, 4704), (["mul"], 1, 9216, 4608),
+    (["add", "mul"], 1, 9216, 4608), (["add", "mul", "sq"], 1, 9216, 4608),
+])
+def test_published_domains(tasks, low, pairs, train):
+    t = table(tasks)
+    assert (t.low, len(t.pairs), len(t.train), len(t.test)) == (low, pairs, train, pairs - train)
+    assert sorted([*t.train, *t.test]) == list(range(pairs))
+
+
+def test_the_split_is_a_shuffle_of_the_pairs_themselves():
+    pairs = [(a, b) for a in range(1, 97) for b in range(1, 97)]
+    random.Random(2024).shuffle(pairs)
+    t = table(["add", "mul"], seed=2024)
+    assert [tuple(pair) for pair in t.pairs[t.train]] == pairs[:4608]
+    assert permutation(10, 3).tolist() != list(range(10))
+
+
+def test_rows_of_multiplication_are_permutations():
+    square = table(["mul"]).labels[:, 0].reshape(96, 96)
+    assert all(sorted(row) == list(range(1, 97)) for row in square)
+
+
+@pytest.mark.parametrize(("task", "size"), [("add", 2), ("mul", 4), ("sq", 8), ("sub", 1),
+                                            ("x2_xy_y2", 4), ("x3_xy", 1)])
+@pytest.mark.parametrize("domain", ["full", "nonzero"])
+def test_twins_share_the_label_and_form_groups(task, size, domain):
+    t = table([task], 23, domain)
+    twins = t.twins(task)
+    assert twins.shape == (len(t.pairs), size)
+    assert (t.labels[twins, 0] == t.labels[:, 0, None]).all()
+    for pair in range(len(t.pairs)):  # an orbit seen from any of its members is the same set
+        assert all(set(twins[other]) == set(twins[pair]) for other in twins[pair])
+
+
+def test_leaked_by_hand():
+    t = Table(("add",), 3, 0, train=np.array([1, 4]), test=np.array([0, 2, 3, 5, 6, 7, 8]))
+    # trained: (0, 1) and (1, 1); only (1, 0) = pair 3 has its mirror image in training
+    assert np.flatnonzero(t.leaked("add")).tolist() == [3]
+
+
+def test_names():
+    assert canonical_tasks("sq, mul,add") == ("add", "mul", "sq")
+    with pytest.raises(ValueError, match=r"unknown task 'x2_y2' \(did you mean sq\?\)"):
+        canonical_tasks(["x2_y2"])
+    with pytest.raises(ValueError, match="twice"):
+        canonical_tasks(["add", "add"])
+    with pytest.raises(ValueError, match="no task given"):
+        canonical_tasks([])

@@ -1,0 +1,35 @@
+"""Small runs that really grok: memorise first, understand later."""
+
+import pytest
+
+from grokbook.config import RunConfig
+from grokbook.store import Store
+from grokbook.studies.asking import from_store
+from grokbook.training.plan import Plan
+from grokbook.training.run import run
+
+
+def memorised_then_grokked(config, store, budget):
+    outcome = run(config, Plan(steps=budget), store)
+    record = from_store(outcome.directory)
+    steps, task = record.steps, config.tasks[0]
+    grok = record.grok_step(task, "0.98x3")
+    memorised = steps[record.accuracy(task, "train") >= 0.99][0]
+    half = steps[record.accuracy(task) >= 0.5][0]
+    assert outcome.status == "finished" and outcome.step == grok  # the published stop
+    assert memorised < half  # it knew the training set before it knew half of the test set
+    return grok, record
+
+
+def test_addition_modulo_59(tmp_path):
+    config = RunConfig(tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3)
+    grok, record = memorised_then_grokked(config, Store(tmp_path), 3_000)
+    assert 600 <= grok <= 1_800
+    assert record.unleaked_accuracy("add")[-1] > 0.9
+
+
+@pytest.mark.slow
+def test_addition_modulo_97(tmp_path):
+    config = RunConfig(tasks=("add",), learning_rate=3e-3)
+    grok, _ = memorised_then_grokked(config, Store(tmp_path), 4_000)
+    assert 700 <= grok <= 2_000
