@@ -1,0 +1,1 @@
+"""What the papers say: a registry of claims, as data."""

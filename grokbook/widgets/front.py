@@ -1,0 +1,82 @@
+"""Front page picture: what does it look like when a network understands?"""
+
+from __future__ import annotations
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+from .assets import css, module
+from .lanes import Lane
+from .packing import pack_lanes
+
+#: A network has memorised when every task is this accurate on the pairs it was shown, and
+#: understood when it is this accurate on the pairs it was not.
+MEMORISED = 0.99
+UNDERSTOOD = 0.98
+#: The wait is over when one task has half of the unseen pairs right.
+STIRS = 0.5
+
+
+def first_step(lane: Lane, accuracy: np.ndarray, value: float) -> int | None:
+    """First evaluation step at which every task's ``accuracy`` (T, E) is at least ``value``."""
+    reached = np.flatnonzero((accuracy >= value).all(axis=0))
+    return int(lane.steps[reached[0]]) if reached.size else None
+
+
+def captions(lane: Lane) -> list[dict]:
+    """The three captions with the step from which each is lit; steps come from the data.
+
+    Each is ``{"step": int | None, "head": str, "text": str}``; None: it never happens in this run.
+    """
+    end = lane.last_step
+    memorised = first_step(lane, lane.train_accuracy, MEMORISED)
+    understood = first_step(lane, lane.test_accuracy, UNDERSTOOD)
+    stirs = first_step(lane, lane.test_accuracy.max(axis=0, keepdims=True), STIRS)
+    wait_from = None
+    if memorised is None:
+        memorise = f"In {end:,} steps it never gets all the faint pairs right."
+        wait = "It goes on practising."
+    else:
+        memorise = f"After {memorised:,} steps it knows the faint pairs, the ones it was shown."
+        until = max(memorised, end if stirs is None else stirs)
+        wait = f"For {until - memorised:,} more steps little seems to happen."
+        wait_from = memorised + (until - memorised) // 10
+    flood = None if understood is None else stirs
+    if understood is None:
+        understand = f"Not in this run: {end:,} steps were not enough."
+    else:
+        understand = f"By step {understood:,} it answers the pairs it has never seen."
+    return [
+        {"step": memorised, "head": "It memorises.", "text": memorise},
+        {"step": wait_from, "head": "It waits.", "text": wait},
+        {"step": flood, "head": "It understands.", "text": understand},
+    ]
+
+
+class FrontPicture(anywidget.AnyWidget):
+    """Answer tables of one real run that plays by itself once, then rests.
+
+    ``lane``: the run, ``frames``: (F,) steps of its tables, see `frame_axis`. ``frame`` follows
+    the reader. An empty ``title`` leaves the heading to the page.
+    """
+
+    _esm = module("front")
+    _css = css("front")
+
+    title = t.Unicode("What does it look like when a network understands?").tag(sync=True)
+    lanes = t.List(t.Dict()).tag(sync=True)
+    frames = t.List(t.Int()).tag(sync=True)
+    captions = t.List(t.Dict()).tag(sync=True)
+    frame = t.Int(0).tag(sync=True)
+    #: Pixels a page keeps free until it is drawn: wide, narrow.
+    heights = t.List(t.Int(), [760, 640]).tag(sync=True)
+
+    def __init__(self, lane: Lane, frames: np.ndarray, **kwargs: object) -> None:
+        frames = np.asarray(frames)
+        super().__init__(
+            lanes=pack_lanes([lane], frames),
+            frames=[int(step) for step in frames],
+            captions=captions(lane),
+            **kwargs,
+        )

@@ -1,0 +1,82 @@
+"""Chapter 1: executed for real at small parameters, and its sentences on known runs."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from grokbook.chapters import staggered_order as chapter
+from grokbook.claims.registry import claims
+from grokbook.config import ConfigError
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_staggered_order.ipynb"
+SMALL = {"settings": ["dual"], "modulus": 23, "weight_decays": [0.8], "seeds": [3],
+         "learning_rate": 0.003, "steps": 300, "without_decay": False}
+
+spec = importlib.util.spec_from_file_location(
+    "order_cases", Path(__file__).parents[1] / "studies" / "test_order.py")
+cases = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(cases)
+
+
+def execute(tmp_path, monkeypatch, parameters, train):
+    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("GROKBOOK_TRAIN", "allowed" if train else "never")
+    out = tmp_path / "out.ipynb"
+    papermill.execute_notebook(str(NOTEBOOK), str(out), parameters, cwd=str(tmp_path),
+                               progress_bar=False)
+    return nbformat.read(out, 4)
+
+
+def test_small_parameters_train_and_render(tmp_path, monkeypatch):
+    notebook = execute(tmp_path, monkeypatch, SMALL, train=True)
+    outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+    kinds = {kind for o in outputs if "data" in o for kind in o["data"]}
+    assert "application/vnd.plotly.v1+json" in kinds
+    assert "application/vnd.jupyter.widget-view+json" in kinds
+    text = json.dumps(outputs, ensure_ascii=False)
+    assert "no run at hand groks every task" in text  # 300 steps are too few, and it says so
+    assert "its finding is not checked here" in text
+    assert "trained now" in text
+    again = execute(tmp_path, monkeypatch, SMALL, train=False)  # now it is in the store
+    assert "trained now" not in json.dumps(again.cells)
+
+
+def test_a_missing_run_is_an_error_where_training_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(papermill.PapermillExecutionError, match="is not recorded"):
+        execute(tmp_path, monkeypatch, SMALL, train=False)
+
+
+def test_an_unknown_parameter_is_refused_by_the_chapter_itself(tmp_path, monkeypatch):
+    with pytest.raises(papermill.PapermillExecutionError,
+                       match=r"unknown parameter wieght_decays.*known are: settings"):
+        execute(tmp_path, monkeypatch, {"wieght_decays": [0.8]}, train=False)
+
+
+def test_wanted_runs():
+    configs = chapter.wanted(["dual", "tri"], [1.0], [42, 137, 2024], modulus=97,
+                             learning_rate=1e-3, without_decay=True)
+    from grokbook.studies import first_light
+
+    assert {c.id for c in configs} == {c.id for c in first_light.configs()}
+    with pytest.raises(ConfigError, match="unknown setting 'quad'; known settings: dual, tri"):
+        chapter.wanted(["quad"], [1.0], [1], modulus=97, learning_rate=1e-3, without_decay=False)
+
+
+def test_the_finding_counts_what_is_there():
+    said = chapter.finding(cases.DUAL)
+    assert "mul is strictly first in 1 of 3 runs by the published rule" in said
+    assert "Chance alone would do as well 88% of the time" in said
+
+
+def test_tables_hold_every_run_and_published_number():
+    table = chapter.order_table(cases.DUAL)
+    assert table.loc[("dual", "98 % three times running"), "mul strictly first"] == "1 of 3"
+    steps = chapter.published_steps(claims())
+    assert steps["dual", 137] == {"add": 10_000, "mul": 9_600}
+    assert steps["tri", 42]["sq"] == 24_800
+    listed = chapter.published_list(claims())
+    assert all(name in listed for name in claims()) and "13,333 ± 2,620 steps" in listed

@@ -1,0 +1,74 @@
+"""Order counts and gaps on records made by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grokbook.config import RunConfig
+from grokbook.record import RunRecord
+from grokbook.studies.order import count_orders, gap
+
+
+def record(seed, groks, leaked_first=None):
+    """A run whose tasks jump from 0 to 1 at given steps (None: never)."""
+    config = RunConfig(tasks=tuple(groks), modulus=5, seed=seed)
+    steps = np.arange(0, 2_000, 100)
+    metrics = {"step": steps}
+    pairs = 16
+    right = np.zeros((len(steps), len(config.tasks), pairs), dtype=bool)
+    for k, task in enumerate(config.tasks):
+        at = groks[task]
+        up = np.zeros(len(steps)) if at is None else (steps >= at).astype(float)
+        metrics[f"test_accuracy_{task}"] = metrics[f"train_accuracy_{task}"] = up
+        right[:, k] = up[:, None].astype(bool)
+    made = RunRecord(config=config, status="finished", seconds=1.0, source="store", numerics={},
+                     metrics=pd.DataFrame(metrics), bits=np.packbits(right, axis=-1))
+    if leaked_first is not None:  # twins of training pairs are answered from the start
+        for k, task in enumerate(config.tasks):
+            right[:, k, made.table.leaked(task)] = True
+        made = replace(made, bits=np.packbits(right, axis=-1))
+    return made
+
+
+DUAL = [record(1, {"add": 500, "mul": 400}), record(2, {"add": 500, "mul": 500}),
+        record(3, {"add": 400, "mul": 700}), record(4, {"add": 400, "mul": None})]
+
+
+def test_counts():
+    found = count_orders(DUAL, ("mul", "add"), "0.98")
+    assert (found.runs, found.unfinished) == (3, 1)
+    assert (found.strict, found.weak, found.first, found.first_or_tied) == (1, 2, 1, 2)
+    assert found.chance_first == pytest.approx(7 / 8)
+    tri = [record(5, {"add": 900, "mul": 300, "sq": 600}),
+           record(6, {"add": 600, "mul": 300, "sq": 600})]
+    found = count_orders(tri, ("mul", "sq", "add"), "0.90")
+    assert (found.strict, found.weak, found.first) == (1, 2, 2)
+    assert found.chance_strict == pytest.approx(1 - (5 / 6) ** 2)
+
+
+def test_gaps_are_paired():
+    found = gap(DUAL, "add", "mul", "0.98")
+    assert list(found.steps.values()) == [100, 0, -300]
+    assert found.interval.mean == pytest.approx(-200 / 3) and found.interval.n == 3
+    assert gap(DUAL[3:], "add", "mul", "0.98").interval is None
+
+
+def test_the_published_rule_is_two_evaluations_later():
+    plain, published = (gap(DUAL[:1], "add", "mul", rule) for rule in ("0.98", "0.98x3"))
+    assert plain.steps == published.steps
+    assert DUAL[0].grok_step("mul", "0.98x3") == DUAL[0].grok_step("mul", "0.98") + 200
+
+
+def test_other_tasks_are_refused():
+    with pytest.raises(ValueError, match="does not have the tasks"):
+        count_orders(DUAL, ("mul", "sq", "add"), "0.98")
+
+
+def test_the_control_leaves_twins_out():
+    shown = record(7, {"add": 800, "mul": 600}, leaked_first=True)
+    fair = ~shown.table.trained & ~shown.table.leaked("add")
+    assert shown.unleaked_accuracy("add")[0] == 0.0 and shown.unleaked_accuracy("add")[-1] == 1.0
+    assert 0 < fair.sum() < len(shown.table.test)
+    assert shown.grok_step("add", "0.98", control=True) == 800

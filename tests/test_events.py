@@ -1,0 +1,28 @@
+"""Grok steps by hand."""
+
+import numpy as np
+import pytest
+
+from grokbook.events import crossing, grok_steps
+
+STEPS = np.array([0, 1, 100, 200, 300, 400, 500, 600])
+CURVE = np.array([0.01, 0.01, 0.91, 0.985, 0.97, 0.98, 0.99, 1.0])
+
+
+def test_four_rules():
+    assert grok_steps(STEPS, CURVE) == {"0.90": 100, "0.95": 200, "0.98": 200, "0.98x3": 600}
+
+
+def test_a_dip_starts_the_row_again_and_the_threshold_itself_counts():
+    assert crossing(STEPS, CURVE, 0.98, row=2) == 500
+    assert crossing(STEPS, np.full(8, 0.98), 0.98, row=3) == 100
+
+
+def test_never():
+    assert crossing(STEPS, np.zeros(8), 0.9) is None
+    assert crossing(STEPS, CURVE, 0.9, row=9) is None
+
+
+def test_lengths_must_fit():
+    with pytest.raises(ValueError, match="zip"):
+        crossing(STEPS, CURVE[:-1], 1.1)

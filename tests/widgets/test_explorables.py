@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import traitlets as t
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
+from explorable_harness import small_lanes, synthetic_lane
+
+from grokbook.widgets import FrontPicture, StaggeredOrder, frame_axis, order_sentence
+from grokbook.widgets.front import captions
+from grokbook.widgets.packing import pack_lanes, pack_tables, packed_size, quantise
+from grokbook.widgets.staggered import finishing_order
+
+STATIC = Path(__file__).parents[2] / "grokbook" / "widgets" / "static"
+HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
+
+
+@pytest.fixture(scope="module")
+def lanes():
+    return small_lanes()
+
+
+def with_crossings(lane, *steps):
+    return replace(lane, crossings=dict.fromkeys(lane.crossings, steps))
+
+
+def test_finishing_order_keeps_ties_together(lanes):
+    tri = lanes[0][2]
+    assert finishing_order(with_crossings(tri, 900, 700, 900), "0.98") == (("mul",), ("add", "sq"))
+    assert finishing_order(with_crossings(tri, None, 700, None), "0.98") == (("mul",),)
+
+
+@pytest.mark.parametrize(
+    ("races", "start"),
+    [
+        ([(900, 700), (800, 600)], "In both finished runs, yes: a × b, then a + b."),
+        ([(900, 700), (600, 800), (900, 700)], "No: of 3 finished runs, a × b is first in 2 and"),
+        ([(900, 700), (800, 800)], "No: of 2 finished runs, a × b is first in 1 and 1 is a tie."),
+        ([(900, 700), (None, 800)], "One run only: of 1 finished run, a × b is first in 1; in 1"),
+        ([(None, None), (None, 800)], "Nothing to order: in none of the 2 runs"),
+    ],
+)
+def test_the_sentence_comes_from_the_crossings(lanes, races, start):
+    changed = [with_crossings(lanes[0][0], *race) for race in races]
+    assert order_sentence(changed, "0.98x3").startswith(start)
+
+
+def test_lanes_are_sorted_and_sentences_cover_every_knob(lanes):
+    widget = StaggeredOrder(*lanes)
+    order = [(raw["decay"], raw["seed"]) for raw in widget.lanes]
+    assert order == sorted(order)
+    assert len(widget.sentences) == 8
+    assert widget.sentences["0.98x3+control"] == order_sentence(lanes[0], "0.98x3", True)
+
+
+def test_state_outside_the_data_is_refused(lanes):
+    widget = StaggeredOrder(*lanes)
+    with pytest.raises(t.TraitError, match="run must be 0..3"):
+        widget.run = 4
+    with pytest.raises(t.TraitError, match="frame must be"):
+        widget.frame = 999
+    with pytest.raises(t.TraitError):
+        widget.threshold = "0.5"
+    with pytest.raises(ValueError, match="at least one lane"):
+        StaggeredOrder([], lanes[1])
+    with pytest.raises(ValueError, match="answer frames"):
+        StaggeredOrder(lanes[0], lanes[1][:-1])
+
+
+def test_captions_take_their_steps_from_the_run(lanes):
+    lane = lanes[0][0]
+    memorised, waits, understands = captions(lane)
+    train = lane.train_accuracy.min(axis=0)
+    test = lane.test_accuracy
+    assert memorised["step"] == lane.steps[np.argmax(train >= 0.99)]
+    assert memorised["step"] <= waits["step"] < understands["step"]
+    assert understands["step"] == lane.steps[np.argmax(test.max(axis=0) >= 0.5)]
+    assert f"{lane.steps[np.argmax(test.min(axis=0) >= 0.98)]:,}" in understands["text"]
+
+
+def test_captions_admit_a_run_that_never_understands(lanes):
+    assert captions(lanes[0][3])[2]["step"] is None
+    assert "12,000 steps were not enough" in captions(lanes[0][3])[2]["text"]
+
+
+def test_quantised_accuracy_gives_back_exact_counts():
+    counts = np.arange(9410)
+    codes = quantise(counts / 9409)
+    assert np.array_equal(np.rint(codes / 65534 * 9409), counts)
+    assert quantise(np.array([np.nan]))[0] == 65535
+
+
+@pytest.mark.parametrize("density", [0.0, 0.002, 0.05, 0.5, 1.0])
+def test_tables_stay_near_their_entropy(density):
+    rng = np.random.default_rng(1)
+    flips = rng.random((64, 1, 96, 96)) < density
+    answers = np.bitwise_xor.accumulate(flips, axis=0)
+    cells = 64 * 96 * 96
+    entropy = cells / 8  # a plain bitmap, where there is nothing to gain
+    if density < 1:
+        shares = [share for share in (density, 1 - density) if share]
+        entropy *= -sum(share * np.log2(share) for share in shares)
+    headers = 64 * 6
+    assert len(pack_tables(answers)) <= 1.1 * entropy + headers
+
+
+def test_seven_noisy_lanes_fit_into_two_megabytes():
+    frames = frame_axis(17_000)
+    tasks, grok = ("add", "mul", "sq"), (13_000, 12_000, 10_500)
+    lane = synthetic_lane(frames, tasks, grok, last=17_000, noise=0.2)
+    assert 7 * packed_size(pack_lanes([lane], frames)) <= 2_000_000
+
+
+def test_modules_are_small():
+    modules = [*STATIC.glob("*.js"), HOST]
+    assert len(modules) >= 4
+    for path in modules:
+        assert path.stat().st_size <= 15_000, path.name
+    for widget in (StaggeredOrder, FrontPicture):
+        assert "://" not in str(widget._esm).replace("http://www.w3.org/2000/svg", "")
+        assert "<!--" not in str(widget._esm)
+        assert "url(http" not in str(widget._css)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+
+from grokbook.widgets import palette
+from grokbook.widgets.palette import DARK_PAGE, LIGHT_PAGE, TASKS, contrast
+
+DECAYS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+PAGES = ((False, LIGHT_PAGE), (True, DARK_PAGE))
+
+
+def test_the_three_fixed_colours():
+    assert palette.task_colour("add") == "#0072B2"
+    assert palette.task_colour("mul") == "#D55E00"
+    assert palette.task_colour("sq") == "#009E73"
+
+
+@pytest.mark.parametrize(("dark", "page"), PAGES)
+@pytest.mark.parametrize("task", TASKS)
+def test_tasks_stand_out_from_the_page(task, dark, page):
+    assert contrast(palette.task_colour(task, dark), page) >= 3
+    assert contrast(palette.task_text_colour(task, dark), page) >= 4.5
+
+
+@pytest.mark.parametrize(("dark", "page"), PAGES)
+def test_decay_ramp_is_legible_and_light_means_weak(dark, page):
+    colours = [palette.decay_colour(value, dark) for value in DECAYS]
+    assert all(contrast(colour, page) >= 3 for colour in colours)
+    lightness = [contrast(colour, "#000000") for colour in colours]
+    assert lightness == sorted(lightness, reverse=True)
+    assert len(set(colours)) == len(DECAYS)
+
+
+def test_decay_ramp_ends_and_refuses():
+    assert palette.decay_colour(5.0) == palette.decay_colour(1.0)
+    for value in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match="weight decay"):
+            palette.decay_colour(value)
+
+
+@pytest.mark.parametrize(("dark", "page"), PAGES)
+def test_published_and_nulls_stand_out(dark, page):
+    assert contrast(palette.published_colour(dark), page) >= 4.5
+    assert contrast(palette.NULL_BAND[dark], page) >= 3
+
+
+def _lab(colour: str) -> tuple[float, float, float]:
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    ]
+    rows = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+    xyz = [sum(m * c for m, c in zip(row, linear, strict=True)) for row in rows]
+    x, y, z = (
+        v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116
+        for v in (xyz[0] / 0.9505, xyz[1], xyz[2] / 1.089)
+    )
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_two_tasks_look_alike(dark):
+    for first, second in combinations(TASKS, 2):
+        a, b = _lab(palette.task_colour(first, dark)), _lab(palette.task_colour(second, dark))
+        distance = sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) ** 0.5
+        assert distance > 25, (first, second, distance)
+
+
+def test_css_carries_the_same_numbers():
+    css = palette.css_variables(".box")
+    light, dark = css.split("\n")[:2]
+    for task in TASKS:
+        assert f"--gb-task-{task}:{palette.task_colour(task)}" in light
+        assert f"--gb-task-{task}:{palette.task_colour(task, dark=True)}" in dark
+    assert 'html[data-theme="dark"] .box' in dark
+    assert 'body[data-jp-theme-light="false"] .box' in dark
+
+
+def test_unknown_task_is_named():
+    with pytest.raises(ValueError, match="'div'.*add, mul"):
+        palette.task_colour("div")
