@@ -14,11 +14,15 @@ import typer
 from grokbook import __version__
 
 app = typer.Typer(
-    name="grokbook", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    name="grokbook",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Train small transformers until they grok, and measure what happens.\n\n"
-         "Runs are kept in the folder that GROKBOOK_STORE names, else in the user's cache; a run "
-         "that was stopped or killed goes on where it was when the same command is given again.")
+    "Runs are kept in the folder that GROKBOOK_STORE names, else in the user's cache; a run "
+    "that was stopped or killed goes on where it was when the same command is given again.",
+)
 
 
 def _fail(message: str, status: int = 2) -> NoReturn:
@@ -55,28 +59,48 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
-                                                help="Print the version and exit.")] = False,
-          ) -> None:
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
     pass
 
 
 @app.command()
 def train(
-    tasks: Annotated[str, typer.Option(metavar="NAMES", help="Tasks of one shared trunk, separated by commas: "
-                                            "add, mul, sq, sub, x2_xy_y2, x3_xy.")],
+    tasks: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Tasks of one shared trunk, separated by commas: "
+            "add, mul, sq, sub, x2_xy_y2, x3_xy.",
+        ),
+    ],
     weight_decay: Annotated[float, _real_option("λ, decoupled, on all parameters.")] = 1.0,
     seed: Annotated[int, _whole_option("Of the split, the initial weights and the batches.")] = 42,
     modulus: Annotated[int, _whole_option("p; a prime where mul is learned.")] = 97,
     train_fraction: Annotated[float, _real_option("Share of all pairs trained on.")] = 0.5,
     learning_rate: Annotated[float, _real_option("η of AdamW.")] = 1e-3,
-    steps: Annotated[int | None, _whole_option(
-        "Budget in steps, a multiple of 100. By default the published one: 300,000, or 50,000 "
-        "without weight decay.")] = None,
-    after_grok: Annotated[int, _whole_option(
-        "Steps to go on after every task has had three evaluations in a row at 98 %.")] = 0,
-    resume_seconds: Annotated[float, _real_option(
-        "Seconds between resume points: what a power cut costs at most.")] = 60.0,
+    steps: Annotated[
+        int | None,
+        _whole_option(
+            "Budget in steps, a multiple of 100. By default the published one: 300,000, or 50,000 "
+            "without weight decay."
+        ),
+    ] = None,
+    after_grok: Annotated[
+        int,
+        _whole_option(
+            "Steps to go on after every task has had three evaluations in a row at 98 %."
+        ),
+    ] = 0,
+    resume_seconds: Annotated[
+        float, _real_option("Seconds between resume points: what a power cut costs at most.")
+    ] = 60.0,
 ) -> None:
     """Train one run for real, or go on with it.
 
@@ -86,11 +110,20 @@ def train(
     from grokbook.training.plan import Plan
 
     try:
-        config = RunConfig(tasks=tasks, weight_decay=weight_decay, seed=seed, modulus=modulus,
-                           train_fraction=train_fraction, learning_rate=learning_rate)
+        config = RunConfig(
+            tasks=tasks,
+            weight_decay=weight_decay,
+            seed=seed,
+            modulus=modulus,
+            train_fraction=train_fraction,
+            learning_rate=learning_rate,
+        )
         published = Plan.published(config)
-        plan = Plan(steps=published.steps if steps is None else steps, after_grok=after_grok,
-                    resume_seconds=resume_seconds)
+        plan = Plan(
+            steps=published.steps if steps is None else steps,
+            after_grok=after_grok,
+            resume_seconds=resume_seconds,
+        )
     except ConfigError as error:
         _fail(str(error))
     _carry_out(config, plan)
@@ -110,8 +143,15 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
 
     try:
         with interrupts() as stop, Line(config.tasks) as line:
-            outcome = run(config, plan, store, watch=line.show, began=began, stop=stop,
-                          warn=lambda text: typer.echo(f"grokbook: {text}", err=True))
+            outcome = run(
+                config,
+                plan,
+                store,
+                watch=line.show,
+                began=began,
+                stop=stop,
+                warn=lambda text: typer.echo(f"grokbook: {text}", err=True),
+            )
     except DiskFull as error:
         kept = max((found.step for found in store.find(config)), default=0)
         _fail(f"{error}; complete up to step {kept:,}", 1)
@@ -134,8 +174,9 @@ def _report(directory) -> None:
     names = {"0.98x3": "0.98 three times running"}
     for task in record.config.tasks:
         groks = [(names.get(rule, rule), record.grok_step(task, rule)) for rule in THRESHOLDS]
-        text = ", ".join(f"{'never' if step is None else format(step, ',')} ({rule})"
-                         for rule, step in groks)
+        text = ", ".join(
+            f"{'never' if step is None else format(step, ',')} ({rule})" for rule, step in groks
+        )
         typer.echo(f"  {task:9} groks at {text}")
     typer.echo(f"metrics: {directory.file('metrics.parquet')}")
 
@@ -148,10 +189,14 @@ def runs() -> None:
 
     try:
         store = Store()
-        rows = [(run.config.id, f"{run.status} at {run.step:,}", run.config.label, "store")
-                for run in store]
-        rows += [(name, f"{entry['status']} at {entry['steps']:,}", entry["label"], "recorded")
-                 for name, entry in Results().manifest().items()]
+        rows = [
+            (run.config.id, f"{run.status} at {run.step:,}", run.config.label, "store")
+            for run in store
+        ]
+        rows += [
+            (name, f"{entry['status']} at {entry['steps']:,}", entry["label"], "recorded")
+            for name, entry in Results().manifest().items()
+        ]
     except StoreError as error:
         _fail(str(error), 1)
     for name, state, label, place in rows:
@@ -161,16 +206,23 @@ def runs() -> None:
 
 
 @app.command()
-def record(runs: Annotated[list[str], typer.Argument(
-        help="Config ids, or beginnings of them, of finished runs in the store.")]) -> None:
+def record(
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Config ids, or beginnings of them, of finished runs in the store."),
+    ],
+) -> None:
     """Add finished runs to the recorded results that ship with the book."""
     from grokbook.store import Store, StoreError
     from grokbook.store.recorded import Results
 
     try:
         for name in runs:
-            fitting = [run for run in Store() if run.config.id.startswith(name)
-                       and run.status in ("finished", "diverged")]
+            fitting = [
+                run
+                for run in Store()
+                if run.config.id.startswith(name) and run.status in ("finished", "diverged")
+            ]
             if len(fitting) != 1:
                 _fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
             entry = Results().add(fitting[0])
@@ -181,8 +233,9 @@ def record(runs: Annotated[list[str], typer.Argument(
 
 
 @app.command()
-def verify(store: Annotated[bool, typer.Option(
-        "--store", help="Check the local store too.")] = False) -> None:
+def verify(
+    store: Annotated[bool, typer.Option("--store", help="Check the local store too.")] = False,
+) -> None:
     """Check recorded results; name what is damaged."""
     from grokbook.store import Store, StoreError
     from grokbook.store.recorded import Results

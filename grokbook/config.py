@@ -21,8 +21,15 @@ class ConfigError(ValueError):
     """A setting that no run can have; the message is one line and names the value."""
 
 
-def _number(name: str, value: Any, *, low: float, high: float = math.inf, open_low: bool = False,
-            open_high: bool = False) -> float:
+def _number(
+    name: str,
+    value: Any,
+    *,
+    low: float,
+    high: float = math.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ConfigError(f"{name} must be a finite number, not {value!r}")
     if value < low or value > high or (open_low and value == low) or (open_high and value == high):
@@ -100,8 +107,12 @@ class RunConfig:
             modular.check_domain(self.tasks, self.modulus, self.domain)
         except ValueError as error:
             raise ConfigError(str(error)) from None
-        put("train_fraction", _number("train fraction", self.train_fraction, low=0, high=1,
-                                      open_low=True, open_high=True))
+        put(
+            "train_fraction",
+            _number(
+                "train fraction", self.train_fraction, low=0, high=1, open_low=True, open_high=True
+            ),
+        )
         for name in ("layers", "width", "heads", "hidden", "batch_size"):
             _integer(name.replace("_", " "), getattr(self, name), low=1)
         if self.width % self.heads:
@@ -115,13 +126,19 @@ class RunConfig:
         _integer("seed", self.seed, low=0, high=2**32 - 1)
         for name in ("split_seed", "init_seed", "batch_seed"):
             value = getattr(self, name)
-            put(name, self.seed if value is None else
-                _integer(name.replace("_", " "), value, low=0, high=2**32 - 1))
+            put(
+                name,
+                self.seed
+                if value is None
+                else _integer(name.replace("_", " "), value, low=0, high=2**32 - 1),
+            )
         low = modular.lowest_operand(self.domain)
         pairs = (self.modulus - low) ** 2
         if not 0 < int(self.train_fraction * pairs) < pairs:
-            raise ConfigError(f"train fraction {self.train_fraction!r} of {pairs} pairs leaves "
-                              "nothing to train on or nothing to test on")
+            raise ConfigError(
+                f"train fraction {self.train_fraction!r} of {pairs} pairs leaves "
+                "nothing to train on or nothing to test on"
+            )
 
     def dynamics(self) -> dict[str, Any]:
         """The fields that the dynamics depend on, in canonical form: what the config id hashes.
@@ -135,8 +152,11 @@ class RunConfig:
         if values["domain"] == modular.default_domain(self.tasks):
             del values["domain"]
         defaults = {f.name: f.default for f in fields(self) if f.default is not MISSING}
-        canonical = {name: value for name, value in values.items()
-                     if name == "tasks" or value != defaults.get(name, MISSING)}
+        canonical = {
+            name: value
+            for name, value in values.items()
+            if name == "tasks" or value != defaults.get(name, MISSING)
+        }
         # Equal seeds are one seed, wherever they were written.
         if len(set(seeds.values())) == 1:
             seed = seeds["split_seed"]

@@ -41,8 +41,13 @@ class Numerics:
     @classmethod
     def here(cls, *, models: int = 1) -> Numerics:
         """The numerics of this process on this machine; nothing is timed."""
-        return cls(models=models, torch=torch.__version__.split("+")[0], numpy=numpy.__version__,
-                   machine=platform.machine(), capability=torch.backends.cpu.get_cpu_capability())
+        return cls(
+            models=models,
+            torch=torch.__version__.split("+")[0],
+            numpy=numpy.__version__,
+            machine=platform.machine(),
+            capability=torch.backends.cpu.get_cpu_capability(),
+        )
 
     @property
     def id(self) -> str:

@@ -10,9 +10,14 @@ from grokbook import cli
 
 
 def grokbook(*arguments, store, check=False, **environment):
-    return subprocess.run([sys.executable, "-m", "grokbook", *arguments], text=True, check=check,
-                          capture_output=True, timeout=300,
-                          env=os.environ | {"GROKBOOK_STORE": str(store)} | environment)
+    return subprocess.run(
+        [sys.executable, "-m", "grokbook", *arguments],
+        text=True,
+        check=check,
+        capture_output=True,
+        timeout=300,
+        env=os.environ | {"GROKBOOK_STORE": str(store)} | environment,
+    )
 
 
 def call(arguments, capsys, monkeypatch):
@@ -23,21 +28,30 @@ def call(arguments, capsys, monkeypatch):
     return ended.value.code, out, err
 
 
-@pytest.mark.parametrize(("arguments", "says"), [
-    (["--tasks", "add,div"], "unknown task 'div'; known tasks: add, mul, sq"),
-    (["--tasks", "x2_y2"], "did you mean sq?"),
-    (["--tasks", "add", "--weight-decay", "-1"], "weight decay must lie in [0, inf], not -1.0"),
-    (["--tasks", "add", "--weight-decay", "nan"], "weight decay must be a finite number, not nan"),
-    (["--tasks", "add", "--weight-decay", "much"], "'much' is not a number"),
-    (["--tasks", "add,mul", "--modulus", "91"], "modulus 91 is not prime"),
-    (["--tasks", "add", "--train-fraction", "1.2"], "train fraction must lie in (0, 1), not 1.2"),
-    (["--tasks", "add", "--seed", "1.5"], "'1.5' is not a whole number"),
-    (["--tasks", "add", "--steps", "0"], "steps must be a positive integer, not 0"),
-    (["--tasks", "add", "--steps", "150"], "multiple of the evaluation cadence 100, not 150"),
-    (["--tasks", "add", "--learning-rate", "0"], "learning rate must lie in (0, inf], not 0.0"),
-    (["--tasks", "add", "--colour", "red"], "No such option: --colour"),
-    ([], "Missing option '--tasks'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--tasks", "add,div"], "unknown task 'div'; known tasks: add, mul, sq"),
+        (["--tasks", "x2_y2"], "did you mean sq?"),
+        (["--tasks", "add", "--weight-decay", "-1"], "weight decay must lie in [0, inf], not -1.0"),
+        (
+            ["--tasks", "add", "--weight-decay", "nan"],
+            "weight decay must be a finite number, not nan",
+        ),
+        (["--tasks", "add", "--weight-decay", "much"], "'much' is not a number"),
+        (["--tasks", "add,mul", "--modulus", "91"], "modulus 91 is not prime"),
+        (
+            ["--tasks", "add", "--train-fraction", "1.2"],
+            "train fraction must lie in (0, 1), not 1.2",
+        ),
+        (["--tasks", "add", "--seed", "1.5"], "'1.5' is not a whole number"),
+        (["--tasks", "add", "--steps", "0"], "steps must be a positive integer, not 0"),
+        (["--tasks", "add", "--steps", "150"], "multiple of the evaluation cadence 100, not 150"),
+        (["--tasks", "add", "--learning-rate", "0"], "learning rate must lie in (0, inf], not 0.0"),
+        (["--tasks", "add", "--colour", "red"], "No such option: --colour"),
+        ([], "Missing option '--tasks'"),
+    ],
+)
 def test_bad_input(arguments, says, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
     status, out, err = call(["train", *arguments], capsys, monkeypatch)
@@ -52,8 +66,15 @@ def test_help_reads_like_a_tool(capsys, monkeypatch):
     for command in ("train", "runs", "verify", "replay", "record"):
         assert command in out
     _, out, _ = call(["train", "--help"], capsys, monkeypatch)
-    for option in ("--tasks", "--weight-decay", "--seed", "--modulus", "--train-fraction",
-                   "--learning-rate", "--steps"):
+    for option in (
+        "--tasks",
+        "--weight-decay",
+        "--seed",
+        "--modulus",
+        "--train-fraction",
+        "--learning-rate",
+        "--steps",
+    ):
         assert option in out
 
 
@@ -113,8 +134,17 @@ def test_verify_names_a_damaged_file(tmp_path):
     from grokbook.store import Store
     from grokbook.store.recorded import Results
 
-    grokbook("train", "--tasks", "add", "--modulus", "23", "--steps", "100", store=tmp_path / "s",
-             check=True)
+    grokbook(
+        "train",
+        "--tasks",
+        "add",
+        "--modulus",
+        "23",
+        "--steps",
+        "100",
+        store=tmp_path / "s",
+        check=True,
+    )
     folder = tmp_path / "results"
     Results(folder).add(next(iter(Store(tmp_path / "s"))))
     where = {"store": tmp_path / "s", "GROKBOOK_RESULTS": str(folder)}

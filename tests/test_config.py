@@ -10,54 +10,86 @@ from grokbook.config import ConfigError, RunConfig
 
 def test_ids_are_for_ever():
     assert RunConfig(tasks=("add", "mul"), weight_decay=1.0, seed=42).id == "274dd975d93d"
-    assert RunConfig(tasks=("add", "mul", "sq"), weight_decay=0.3, seed=7,
-                     learning_rate=3e-3).id == "80bdd686c72f"
+    assert (
+        RunConfig(tasks=("add", "mul", "sq"), weight_decay=0.3, seed=7, learning_rate=3e-3).id
+        == "80bdd686c72f"
+    )
 
 
 def test_the_id_is_of_the_dynamics():
     base = RunConfig(tasks=("add", "mul"))
-    same = [RunConfig(tasks=("mul", "add")), RunConfig(tasks="add,mul"),
-            RunConfig(tasks=("add", "mul"), weight_decay=1),
-            RunConfig(tasks=("add", "mul"), domain="nonzero"),
-            RunConfig(tasks=("add", "mul"), seed=1, split_seed=42, init_seed=42, batch_seed=42)]
+    same = [
+        RunConfig(tasks=("mul", "add")),
+        RunConfig(tasks="add,mul"),
+        RunConfig(tasks=("add", "mul"), weight_decay=1),
+        RunConfig(tasks=("add", "mul"), domain="nonzero"),
+        RunConfig(tasks=("add", "mul"), seed=1, split_seed=42, init_seed=42, batch_seed=42),
+    ]
     assert {c.id for c in same} == {base.id}
 
 
-@pytest.mark.parametrize("change", [
-    {"modulus": 53}, {"domain": "full"}, {"train_fraction": 0.6}, {"layers": 3}, {"width": 64},
-    {"heads": 8}, {"hidden": 128}, {"learning_rate": 1e-4}, {"beta1": 0.8}, {"beta2": 0.999},
-    {"epsilon": 1e-6}, {"weight_decay": 0.5}, {"clip_norm": 2.0}, {"batch_size": 256},
-    {"seed": 1}, {"split_seed": 1}, {"init_seed": 1}, {"batch_seed": 1}, {"tasks": ("add",)}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"modulus": 53},
+        {"domain": "full"},
+        {"train_fraction": 0.6},
+        {"layers": 3},
+        {"width": 64},
+        {"heads": 8},
+        {"hidden": 128},
+        {"learning_rate": 1e-4},
+        {"beta1": 0.8},
+        {"beta2": 0.999},
+        {"epsilon": 1e-6},
+        {"weight_decay": 0.5},
+        {"clip_norm": 2.0},
+        {"batch_size": 256},
+        {"seed": 1},
+        {"split_seed": 1},
+        {"init_seed": 1},
+        {"batch_seed": 1},
+        {"tasks": ("add",)},
+    ],
+)
 def test_every_field_of_the_dynamics_changes_the_id(change):
     base = {"tasks": ("add", "mul")}
     assert RunConfig(**(base | change)).id != RunConfig(**base).id
     assert RunConfig.from_json(RunConfig(**(base | change)).to_json()) == RunConfig(
-        **(base | change))
+        **(base | change)
+    )
 
 
 def test_every_field_is_covered_above():
-    changed = {name for mark in test_every_field_of_the_dynamics_changes_the_id.pytestmark
-               for change in mark.args[1] for name in change}
+    changed = {
+        name
+        for mark in test_every_field_of_the_dynamics_changes_the_id.pytestmark
+        for change in mark.args[1]
+        for name in change
+    }
     assert changed == {f.name for f in fields(RunConfig)}
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"tasks": ("div",)}, "unknown task 'div'"),
-    ({"weight_decay": -0.1}, "weight decay must lie in .*-0.1"),
-    ({"weight_decay": math.nan}, "weight decay must be a finite number, not nan"),
-    ({"weight_decay": "strong"}, "weight decay must be a finite number, not 'strong'"),
-    ({"modulus": 91}, "modulus 91 is not prime, and mul needs a prime"),
-    ({"modulus": 2, "tasks": ("add",)}, "modulus must be from 3"),
-    ({"train_fraction": 0.0}, r"train fraction must lie in \(0, 1\), not 0"),
-    ({"train_fraction": 1.0}, r"train fraction must lie in \(0, 1\), not 1"),
-    ({"train_fraction": 1e-9}, "leaves nothing to train on"),
-    ({"learning_rate": 0.0}, "learning rate must lie in"),
-    ({"seed": 1.5}, "seed must be an integer, not 1.5"),
-    ({"seed": -1}, "seed must be from 0"),
-    ({"seed": True}, "seed must be an integer, not True"),
-    ({"heads": 3}, "width 128 is not a multiple of heads 3"),
-    ({"domain": "odd"}, "unknown domain 'odd'"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tasks": ("div",)}, "unknown task 'div'"),
+        ({"weight_decay": -0.1}, "weight decay must lie in .*-0.1"),
+        ({"weight_decay": math.nan}, "weight decay must be a finite number, not nan"),
+        ({"weight_decay": "strong"}, "weight decay must be a finite number, not 'strong'"),
+        ({"modulus": 91}, "modulus 91 is not prime, and mul needs a prime"),
+        ({"modulus": 2, "tasks": ("add",)}, "modulus must be from 3"),
+        ({"train_fraction": 0.0}, r"train fraction must lie in \(0, 1\), not 0"),
+        ({"train_fraction": 1.0}, r"train fraction must lie in \(0, 1\), not 1"),
+        ({"train_fraction": 1e-9}, "leaves nothing to train on"),
+        ({"learning_rate": 0.0}, "learning rate must lie in"),
+        ({"seed": 1.5}, "seed must be an integer, not 1.5"),
+        ({"seed": -1}, "seed must be from 0"),
+        ({"seed": True}, "seed must be an integer, not True"),
+        ({"heads": 3}, "width 128 is not a multiple of heads 3"),
+        ({"domain": "odd"}, "unknown domain 'odd'"),
+    ],
+)
 def test_refusals_are_one_line_that_names_the_value(change, message):
     with pytest.raises(ConfigError, match=message) as caught:
         RunConfig(**({"tasks": ("add", "mul")} | change))

@@ -21,12 +21,23 @@ CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
 RULES = ("0.90", "0.95", "0.98x3")
 """The three thresholds at which orders are counted; the last is the published one."""
 
-_RULE_TEXT = {"0.90": "first at 90 %", "0.95": "first at 95 %", "0.98": "first at 98 %",
-              "0.98x3": "98 % three times running"}
+_RULE_TEXT = {
+    "0.90": "first at 90 %",
+    "0.95": "first at 95 %",
+    "0.98": "first at 98 %",
+    "0.98x3": "98 % three times running",
+}
 
 
-def wanted(settings: Sequence[str], weight_decays: Sequence[float], seeds: Sequence[int], *,
-           modulus: int, learning_rate: float, without_decay: bool) -> list[RunConfig]:
+def wanted(
+    settings: Sequence[str],
+    weight_decays: Sequence[float],
+    seeds: Sequence[int],
+    *,
+    modulus: int,
+    learning_rate: float,
+    without_decay: bool,
+) -> list[RunConfig]:
     """The runs that the chapter's parameters name.
 
     Raises:
@@ -36,8 +47,12 @@ def wanted(settings: Sequence[str], weight_decays: Sequence[float], seeds: Seque
         if name not in TASKS:
             raise ConfigError(f"unknown setting {name!r}; known settings: {', '.join(TASKS)}")
     common = {"modulus": modulus, "learning_rate": learning_rate}
-    runs = [RunConfig(tasks=TASKS[name], weight_decay=decay, seed=seed, **common)
-            for name in settings for decay in weight_decays for seed in seeds]
+    runs = [
+        RunConfig(tasks=TASKS[name], weight_decay=decay, seed=seed, **common)
+        for name in settings
+        for decay in weight_decays
+        for seed in seeds
+    ]
     if without_decay:
         control = RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42, **common)
         runs += [control] if control.id not in {run.id for run in runs} else []
@@ -66,8 +81,12 @@ def groups(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
 def counts(records: Sequence[RunRecord], *, control: bool = False) -> list[OrderCount]:
     """Order counts of every setting that has runs, under each rule."""
-    return [count_orders(decayed(records, name), order, rule, control=control)
-            for name, order in CLAIMED.items() if decayed(records, name) for rule in RULES]
+    return [
+        count_orders(decayed(records, name), order, rule, control=control)
+        for name, order in CLAIMED.items()
+        if decayed(records, name)
+        for rule in RULES
+    ]
 
 
 def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, list[Gap]]:
@@ -77,7 +96,8 @@ def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, li
         runs = decayed(records, name)
         for later in order[1:] if runs else ():
             panels[f"{name}: {later} after {order[0]}"] = [
-                gap(runs, later, order[0], rule, control=control) for rule in THRESHOLDS]
+                gap(runs, later, order[0], rule, control=control) for rule in THRESHOLDS
+            ]
     return panels
 
 
@@ -98,13 +118,19 @@ def finding(records: Sequence[RunRecord]) -> str:
         if published.runs == 0:
             sentences.append(f"With {tasks}, no run at hand groks every task.")
             continue
-        text = (f"With {tasks}, {order[0]} is strictly first in "
-                f"{_share(published.first, published.runs)} runs by the published rule")
-        text += (f", and in {_share(loose.first, loose.runs)} by the first crossing of 90 %. "
-                 f"Chance alone would do as well {published.chance_first:.0%} of the time.")
+        text = (
+            f"With {tasks}, {order[0]} is strictly first in "
+            f"{_share(published.first, published.runs)} runs by the published rule"
+        )
+        text += (
+            f", and in {_share(loose.first, loose.runs)} by the first crossing of 90 %. "
+            f"Chance alone would do as well {published.chance_first:.0%} of the time."
+        )
         if len(order) > 2:
-            text += (f" The full order {' → '.join(order)} holds, without ties, in "
-                     f"{_share(published.strict, published.runs)}.")
+            text += (
+                f" The full order {' → '.join(order)} holds, without ties, in "
+                f"{_share(published.strict, published.runs)}."
+            )
         sentences.append(text)
     still = [r for r in records if r.config.weight_decay == 0]
     never = [r for r in still if all(r.grok_step(t, "0.90") is None for t in r.config.tasks)]
@@ -113,7 +139,8 @@ def finding(records: Sequence[RunRecord]) -> str:
         verb = "does" if len(still) == 1 else "do"
         sentences.append(
             f"Without weight decay {_share(len(never), len(still))} "
-            f"run{'s' * (len(still) > 1)} {verb} not grok within {steps:,} steps.")
+            f"run{'s' * (len(still) > 1)} {verb} not grok within {steps:,} steps."
+        )
     return " ".join(sentences)
 
 
@@ -123,19 +150,23 @@ def leak_sentence(records: Sequence[RunRecord]) -> str:
     for name, order in CLAIMED.items():
         runs = decayed(records, name)
         for record in runs:
-            pairs = [(record.grok_step(t, "0.98x3"), record.grok_step(t, "0.98x3", control=True))
-                     for t in order]
+            pairs = [
+                (record.grok_step(t, "0.98x3"), record.grok_step(t, "0.98x3", control=True))
+                for t in order
+            ]
             moved += [b - a for a, b in pairs if a is not None and b is not None]
             if all(None not in pair for pair in pairs):
                 seen += 1
-                flipped += (_ranks([a for a, _ in pairs]) != _ranks([b for _, b in pairs]))
+                flipped += _ranks([a for a, _ in pairs]) != _ranks([b for _, b in pairs])
     if not moved:
         return "No run at hand groks every task with and without the control."
     change = mean_interval(moved).mean
     later = "later" if change > 0 else "earlier" if change < 0 else "no later"
-    return (f"Counting only pairs without a trained twin moves the published grok step by "
-            f"{abs(change):,.0f} steps {later} on average over {len(moved)} curves, and changes "
-            f"the order of finish (ties included) in {_share(flipped, seen)} runs.")
+    return (
+        f"Counting only pairs without a trained twin moves the published grok step by "
+        f"{abs(change):,.0f} steps {later} on average over {len(moved)} curves, and changes "
+        f"the order of finish (ties included) in {_share(flipped, seen)} runs."
+    )
 
 
 def _ranks(steps: Sequence[int]) -> tuple[int, ...]:
@@ -152,11 +183,16 @@ def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
             ghost = None
             if config.weight_decay == 1.0 and config.modulus == 97:
                 ghost = published.get((setting(config), config.seed), {}).get(task)
-            rows.append({
-                "run": f"{setting(config)}, λ {config.weight_decay:g}, seed {config.seed}",
-                "task": task,
-                **{_RULE_TEXT[rule]: _step(record.grok_step(task, rule)) for rule in THRESHOLDS},
-                "published, 98 % × 3": "–" if ghost is None else f"{ghost:,}"})
+            rows.append(
+                {
+                    "run": f"{setting(config)}, λ {config.weight_decay:g}, seed {config.seed}",
+                    "task": task,
+                    **{
+                        _RULE_TEXT[rule]: _step(record.grok_step(task, rule)) for rule in THRESHOLDS
+                    },
+                    "published, 98 % × 3": "–" if ghost is None else f"{ghost:,}",
+                }
+            )
     return pd.DataFrame(rows).set_index(["run", "task"])
 
 
@@ -168,20 +204,31 @@ def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
     """Mean grok steps (98 % × 3) at weight decay 1 beside MT-02, MT-03 and MT-07."""
     rows = []
     dual = {"add": claims["MT-02"].at(1.0), "mul": claims["MT-03"].at(1.0)}
-    for name, theirs, ids in (("dual", dual, {"add": "MT-02", "mul": "MT-03"}),
-                              ("tri", claims["MT-07"].at(1.0), dict.fromkeys(TASKS["tri"], "MT-07"))):
-        runs = [r for r in decayed(records, name)
-                if r.config.weight_decay == 1.0 and r.config.modulus == 97]
+    for name, theirs, ids in (
+        ("dual", dual, {"add": "MT-02", "mul": "MT-03"}),
+        ("tri", claims["MT-07"].at(1.0), dict.fromkeys(TASKS["tri"], "MT-07")),
+    ):
+        runs = [
+            r
+            for r in decayed(records, name)
+            if r.config.weight_decay == 1.0 and r.config.modulus == 97
+        ]
         for task, value in theirs.items():
             steps = [s for r in runs if (s := r.grok_step(task, "0.98x3")) is not None]
             ours = mean_interval(steps) if steps else None
-            rows.append({
-                "claim": ids[task], "setting": name, "task": task,
-                "published mean ± sd (n = 3)": f"{value['mean']:,} ± {value['sd']:,}",
-                "our mean": "–" if ours is None else f"{ours.mean:,.0f}",
-                "95 % interval": "–" if ours is None or ours.n < 2 else
-                f"{ours.low:,.0f} to {ours.high:,.0f}",
-                "n": len(steps)})
+            rows.append(
+                {
+                    "claim": ids[task],
+                    "setting": name,
+                    "task": task,
+                    "published mean ± sd (n = 3)": f"{value['mean']:,} ± {value['sd']:,}",
+                    "our mean": "–" if ours is None else f"{ours.mean:,.0f}",
+                    "95 % interval": "–"
+                    if ours is None or ours.n < 2
+                    else f"{ours.low:,.0f} to {ours.high:,.0f}",
+                    "n": len(steps),
+                }
+            )
     return pd.DataFrame(rows).set_index(["claim", "setting", "task"])
 
 
@@ -189,14 +236,17 @@ def order_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """Order counts under three rules, plain and with the control."""
     rows = []
     for plain, fair in zip(counts(records), counts(records, control=True), strict=True):
-        rows.append({
-            "setting": "dual" if len(plain.order) == 2 else "tri",
-            "threshold": _RULE_TEXT[plain.rule],
-            f"{plain.order[0]} strictly first": _share(plain.first, plain.runs),
-            "by chance": f"{plain.chance_first:.0%}",
-            "tied or first": _share(plain.first_or_tied, plain.runs),
-            "whole order, no ties": _share(plain.strict, plain.runs),
-            "control: strictly first": _share(fair.first, fair.runs)})
+        rows.append(
+            {
+                "setting": "dual" if len(plain.order) == 2 else "tri",
+                "threshold": _RULE_TEXT[plain.rule],
+                f"{plain.order[0]} strictly first": _share(plain.first, plain.runs),
+                "by chance": f"{plain.chance_first:.0%}",
+                "tied or first": _share(plain.first_or_tied, plain.runs),
+                "whole order, no ties": _share(plain.strict, plain.runs),
+                "control: strictly first": _share(fair.first, fair.runs),
+            }
+        )
     return pd.DataFrame(rows).set_index(["setting", "threshold"])
 
 
@@ -204,23 +254,29 @@ def published_list(claims: Mapping[str, Claim]) -> str:
     """The chapter's claims as published, as a Markdown list."""
     return "\n".join(
         f"- **{c.id}** · {c.statement} *{_published(c)}* ({c.where}; "
-        f"{c.n} run{'s' * (c.n > 1)}). To decide: {c.test}." for c in claims.values())
+        f"{c.n} run{'s' * (c.n > 1)}). To decide: {c.test}."
+        for c in claims.values()
+    )
 
 
 def _published(claim: Claim) -> str:
     at = claim.at(1.0)
     if claim.kind == "ordering":
         overall = claim.published["overall"]
-        return (f"holds strictly in {_share(at['strict'], at['n'])} at λ = 1, in "
-                f"{_share(overall['strict'], overall['n'])} over all λ")
+        return (
+            f"holds strictly in {_share(at['strict'], at['n'])} at λ = 1, in "
+            f"{_share(overall['strict'], overall['n'])} over all λ"
+        )
     if "mean" in at:
         spread = f" ± {at['sd']:,}" if "sd" in at else ""
         return f"{at['mean']:,}{spread} {claim.published['unit']} at λ = 1"
     if "seeds" in at and isinstance(next(iter(at["seeds"].values())), int):
         return "; ".join(f"seed {seed}: {step:,}" for seed, step in at["seeds"].items())
     if "seeds" in at:
-        return "; ".join(f"seed {seed}: " + ", ".join(f"{t} {s:,}" for t, s in steps.items())
-                         for seed, steps in at["seeds"].items())
+        return "; ".join(
+            f"seed {seed}: " + ", ".join(f"{t} {s:,}" for t, s in steps.items())
+            for seed, steps in at["seeds"].items()
+        )
     return "; ".join(f"{task} {v['mean']:,} ± {v['sd']:,}" for task, v in at.items())
 
 
@@ -246,8 +302,16 @@ def published_gaps(claims: Mapping[str, Claim]) -> dict[str, float]:
 
 def computed_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """Which runs the page rests on: id, source, length, time."""
-    rows = [{"run": r.config.id, "what": r.config.label, "from": r.source,
-             "steps": f"{int(r.steps[-1]):,}", "minutes": f"{r.seconds / 60:.0f}",
-             "torch": r.numerics.get("torch", "?"),
-             "instructions": r.numerics.get("capability", "?")} for r in records]
+    rows = [
+        {
+            "run": r.config.id,
+            "what": r.config.label,
+            "from": r.source,
+            "steps": f"{int(r.steps[-1]):,}",
+            "minutes": f"{r.seconds / 60:.0f}",
+            "torch": r.numerics.get("torch", "?"),
+            "instructions": r.numerics.get("capability", "?"),
+        }
+        for r in records
+    ]
     return pd.DataFrame(rows).set_index("run")

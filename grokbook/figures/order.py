@@ -17,8 +17,12 @@ RULE_TEXT = {"0.90": "90 %", "0.95": "95 %", "0.98": "98 %", "0.98x3": "98 % × 
 
 def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
     """Accuracy of every run and task: one panel a group, test solid, train dashed."""
-    figure = make_subplots(rows=len(groups), cols=1, subplot_titles=list(groups),
-                           vertical_spacing=0.3 / max(len(groups), 1))
+    figure = make_subplots(
+        rows=len(groups),
+        cols=1,
+        subplot_titles=list(groups),
+        vertical_spacing=0.3 / max(len(groups), 1),
+    )
     shown: set[str] = set()
     for row, records in enumerate(groups.values(), start=1):
         for record in records:
@@ -26,22 +30,36 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
                 for part, dash, width in (("train", "dot", 1.0), ("test", "solid", 1.8)):
                     name = f"{task}, {part}"
                     figure.add_scatter(
-                        x=record.steps, y=100 * record.accuracy(task, part), row=row, col=1,
-                        mode="lines", name=name, legendgroup=name, showlegend=name not in shown,
+                        x=record.steps,
+                        y=100 * record.accuracy(task, part),
+                        row=row,
+                        col=1,
+                        mode="lines",
+                        name=name,
+                        legendgroup=name,
+                        showlegend=name not in shown,
                         line={"color": task_colour(task), "dash": dash, "width": width},
                         hovertemplate=f"{record.config.label}<br>{name} %{{y:.1f}} %"
-                                      "<br>step %{x:,}<extra></extra>")
+                        "<br>step %{x:,}<extra></extra>",
+                    )
                     shown.add(name)
         figure.update_yaxes(title_text="right answers (%)", range=[-3, 103], row=row, col=1)
         figure.update_xaxes(title_text="training step", rangemode="tozero", row=row, col=1)
-    figure.update_layout(height=230 * len(groups) + 90, margin={"t": 40, "r": 10, "l": 60},
-                         legend={"orientation": "h", "y": -0.12}, hovermode="closest",
-                         title_text="")
+    figure.update_layout(
+        height=230 * len(groups) + 90,
+        margin={"t": 40, "r": 10, "l": 60},
+        legend={"orientation": "h", "y": -0.12},
+        hovermode="closest",
+        title_text="",
+    )
     return figure
 
 
-def grok_steps(records: Sequence[RunRecord], published: Mapping[tuple[str, int], Mapping[str, int]],
-               rule: str = "0.98x3") -> go.Figure:
+def grok_steps(
+    records: Sequence[RunRecord],
+    published: Mapping[tuple[str, int], Mapping[str, int]],
+    rule: str = "0.98x3",
+) -> go.Figure:
     """Grok step of every task in every run, beside the published one of the same seed.
 
     Args:
@@ -53,26 +71,51 @@ def grok_steps(records: Sequence[RunRecord], published: Mapping[tuple[str, int],
 
     figure = go.Figure()
     rows = [f"{setting(r.config)}, seed {r.config.seed}" for r in records]
-    ghosts = [(step, row, task) for r, row in zip(records, rows, strict=True)
-              for task, step in published.get((setting(r.config), r.config.seed), {}).items()]
+    ghosts = [
+        (step, row, task)
+        for r, row in zip(records, rows, strict=True)
+        for task, step in published.get((setting(r.config), r.config.seed), {}).items()
+    ]
     figure.add_scatter(
-        x=[g[0] for g in ghosts], y=[g[1] for g in ghosts], mode="markers", name="published",
+        x=[g[0] for g in ghosts],
+        y=[g[1] for g in ghosts],
+        mode="markers",
+        name="published",
         customdata=[g[2] for g in ghosts],
-        marker={"symbol": "circle-open", "size": 13, "color": published_colour(),
-                "line": {"width": 2}},
-        hovertemplate="published, %{customdata}: step %{x:,}<br>%{y}<extra></extra>")
+        marker={
+            "symbol": "circle-open",
+            "size": 13,
+            "color": published_colour(),
+            "line": {"width": 2},
+        },
+        hovertemplate="published, %{customdata}: step %{x:,}<br>%{y}<extra></extra>",
+    )
     for task in dict.fromkeys(t for r in records for t in r.config.tasks):
-        at = [(r.grok_step(task, rule), row) for r, row in zip(records, rows, strict=True)
-              if task in r.config.tasks and r.grok_step(task, rule) is not None]
+        at = [
+            (r.grok_step(task, rule), row)
+            for r, row in zip(records, rows, strict=True)
+            if task in r.config.tasks and r.grok_step(task, rule) is not None
+        ]
         figure.add_scatter(
-            x=[a[0] for a in at], y=[a[1] for a in at], mode="markers", name=f"{task}, ours",
-            marker={"color": task_colour(task), "size": 11, "symbol": "line-ns",
-                    "line": {"width": 4, "color": task_colour(task)}},
-            hovertemplate=f"ours, {task}: step %{{x:,}}<br>%{{y}}<extra></extra>")
+            x=[a[0] for a in at],
+            y=[a[1] for a in at],
+            mode="markers",
+            name=f"{task}, ours",
+            marker={
+                "color": task_colour(task),
+                "size": 11,
+                "symbol": "line-ns",
+                "line": {"width": 4, "color": task_colour(task)},
+            },
+            hovertemplate=f"ours, {task}: step %{{x:,}}<br>%{{y}}<extra></extra>",
+        )
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True)
     figure.update_xaxes(title_text=f"grok step ({RULE_TEXT[rule]})", rangemode="tozero")
-    figure.update_layout(height=60 + 52 * len(rows) + 90, margin={"t": 10, "r": 10},
-                         legend={"orientation": "h", "y": -0.25})
+    figure.update_layout(
+        height=60 + 52 * len(rows) + 90,
+        margin={"t": 10, "r": 10},
+        legend={"orientation": "h", "y": -0.25},
+    )
     return figure
 
 
@@ -83,37 +126,76 @@ def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> 
         found: panel title ↦ one gap a rule.
         published: panel title ↦ the published mean gap under 0.98x3, drawn hollow and grey.
     """
-    figure = make_subplots(rows=len(found), cols=1, subplot_titles=list(found),
-                           vertical_spacing=0.34 / max(len(found), 1))
+    figure = make_subplots(
+        rows=len(found),
+        cols=1,
+        subplot_titles=list(found),
+        vertical_spacing=0.34 / max(len(found), 1),
+    )
     for row, (title, row_gaps) in enumerate(found.items(), start=1):
         for one in row_gaps:
             colour, label = task_colour(one.later), RULE_TEXT[one.rule]
             values = list(one.steps.values())
             figure.add_scatter(
-                x=values, y=[label] * len(values), mode="markers", showlegend=False, row=row, col=1,
-                customdata=list(one.steps), marker={"color": colour, "size": 8, "opacity": 0.6},
-                hovertemplate="%{customdata}<br>gap %{x:,} steps<extra></extra>")
+                x=values,
+                y=[label] * len(values),
+                mode="markers",
+                showlegend=False,
+                row=row,
+                col=1,
+                customdata=list(one.steps),
+                marker={"color": colour, "size": 8, "opacity": 0.6},
+                hovertemplate="%{customdata}<br>gap %{x:,} steps<extra></extra>",
+            )
             if one.interval is not None and one.interval.n > 1:
                 i = one.interval
                 figure.add_scatter(
-                    x=[i.mean], y=[label], mode="markers", showlegend=False, row=row, col=1,
+                    x=[i.mean],
+                    y=[label],
+                    mode="markers",
+                    showlegend=False,
+                    row=row,
+                    col=1,
                     marker={"color": colour, "size": 13, "symbol": "diamond"},
-                    error_x={"type": "data", "array": [i.high - i.mean], "color": colour,
-                             "thickness": 2},
+                    error_x={
+                        "type": "data",
+                        "array": [i.high - i.mean],
+                        "color": colour,
+                        "thickness": 2,
+                    },
                     hovertemplate=f"mean %{{x:,.0f}} steps, n = {i.n}<br>95 % interval "
-                                  f"{i.low:,.0f} to {i.high:,.0f}<extra></extra>")
+                    f"{i.low:,.0f} to {i.high:,.0f}<extra></extra>",
+                )
         if title in published:
             figure.add_scatter(
-                x=[published[title]], y=[RULE_TEXT["0.98x3"]], mode="markers", row=row, col=1,
-                name="published mean", showlegend=True,
-                marker={"symbol": "diamond-open", "size": 15, "color": published_colour(),
-                        "line": {"width": 2}},
-                hovertemplate="published mean %{x:,} steps<extra></extra>")
-        figure.update_yaxes(categoryorder="array", row=row, col=1, automargin=True,
-                            categoryarray=[RULE_TEXT[r] for r in reversed(THRESHOLDS)])
+                x=[published[title]],
+                y=[RULE_TEXT["0.98x3"]],
+                mode="markers",
+                row=row,
+                col=1,
+                name="published mean",
+                showlegend=True,
+                marker={
+                    "symbol": "diamond-open",
+                    "size": 15,
+                    "color": published_colour(),
+                    "line": {"width": 2},
+                },
+                hovertemplate="published mean %{x:,} steps<extra></extra>",
+            )
+        figure.update_yaxes(
+            categoryorder="array",
+            row=row,
+            col=1,
+            automargin=True,
+            categoryarray=[RULE_TEXT[r] for r in reversed(THRESHOLDS)],
+        )
         figure.update_xaxes(title_text="steps later", zeroline=True, row=row, col=1)
     for k, trace in enumerate(t for t in figure.data if t.name == "published mean"):
         trace.showlegend = k == 0
-    figure.update_layout(height=210 * len(found) + 80, margin={"t": 40, "r": 10},
-                         legend={"orientation": "h", "y": -0.15})
+    figure.update_layout(
+        height=210 * len(found) + 80,
+        margin={"t": 40, "r": 10},
+        legend={"orientation": "h", "y": -0.15},
+    )
     return figure

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from grokbook.models.layout import SEQUENCE, Layout
 
 
-def initial_parameters(layout: Layout, seeds: Sequence[int], *,
-                       dtype: torch.dtype = torch.float32) -> Tensor:
+def initial_parameters(
+    layout: Layout, seeds: Sequence[int], *, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Initial θ of one model a seed, as a flat (M, P) buffer.
 
     Drawn on the CPU in float32 whatever ``dtype`` is, so a float64 run starts at the same point.
@@ -30,8 +31,11 @@ def initial_parameters(layout: Layout, seeds: Sequence[int], *,
     """
     flat = torch.empty(len(seeds), layout.size)
     for model, seed in enumerate(seeds):
-        _fill(layout, {name: view[0] for name, view in layout.views(flat[model:model + 1]).items()},
-              torch.Generator().manual_seed(seed))
+        _fill(
+            layout,
+            {name: view[0] for name, view in layout.views(flat[model : model + 1]).items()},
+            torch.Generator().manual_seed(seed),
+        )
     return flat.to(dtype)
 
 
@@ -47,10 +51,12 @@ def _fill(layout: Layout, view: dict[str, Tensor], generator: torch.Generator) -
     view["token.weight"].normal_(generator=generator)
     view["position"].copy_(torch.randn(SEQUENCE, width, generator=generator) / math.sqrt(width))
 
-    first = {name.removeprefix("encoder.layers.0."): tensor for name, tensor in view.items()
-             if name.startswith("encoder.layers.0.")}
-    _uniform_linear(first["self_attn.out_proj.weight"], first["self_attn.out_proj.bias"],
-                    generator)
+    first = {
+        name.removeprefix("encoder.layers.0."): tensor
+        for name, tensor in view.items()
+        if name.startswith("encoder.layers.0.")
+    }
+    _uniform_linear(first["self_attn.out_proj.weight"], first["self_attn.out_proj.bias"], generator)
     nn.init.xavier_uniform_(first["self_attn.in_proj_weight"], generator=generator)
     first["self_attn.in_proj_bias"].zero_()
     first["self_attn.out_proj.bias"].zero_()

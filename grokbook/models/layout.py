@@ -42,8 +42,14 @@ class Layout:
     @classmethod
     def of(cls, config: RunConfig) -> Layout:
         """The layout of a configuration's model."""
-        return cls(config.modulus, len(config.tasks), config.layers, config.width, config.heads,
-                   config.hidden)
+        return cls(
+            config.modulus,
+            len(config.tasks),
+            config.layers,
+            config.width,
+            config.heads,
+            config.hidden,
+        )
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -85,9 +91,10 @@ class Layout:
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Parameters by name as views of a flat (M, P) buffer; each has shape (M, *shape)."""
         models = flat.shape[0]
-        return {name: flat[:, start:start + math.prod(shape)].view(models, *shape)
-                for (name, shape), start in zip(self.shapes.items(), self.offsets.values(),
-                                                strict=True)}
+        return {
+            name: flat[:, start : start + math.prod(shape)].view(models, *shape)
+            for (name, shape), start in zip(self.shapes.items(), self.offsets.values(), strict=True)
+        }
 
     @property
     def attention_size(self) -> int:
@@ -104,7 +111,7 @@ class Layout:
             for name in ("in_proj_weight", "out_proj.weight"):
                 key = f"encoder.layers.{layer}.self_attn.{name}"
                 start = self.offsets[key]
-                parts.append(flat[:, start:start + math.prod(self.shapes[key])])
+                parts.append(flat[:, start : start + math.prod(self.shapes[key])])
         return torch.cat(parts, dim=1)
 
     def attention_blocks(self) -> dict[str, slice]:

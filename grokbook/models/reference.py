@@ -26,8 +26,15 @@ class PlainTransformer(nn.Module):
         width = config.width
         self.token = nn.Embedding(config.modulus, width)
         self.position = nn.Parameter(torch.randn(SEQUENCE, width) / math.sqrt(width))
-        layer = nn.TransformerEncoderLayer(width, config.heads, config.hidden, dropout=0.0,
-                                           activation="gelu", batch_first=True, norm_first=True)
+        layer = nn.TransformerEncoderLayer(
+            width,
+            config.heads,
+            config.hidden,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
         self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
         self.heads = nn.ModuleList(nn.Linear(width, config.modulus) for _ in config.tasks)
@@ -49,19 +56,27 @@ def build(config: RunConfig, dtype: torch.dtype = torch.float32) -> PlainTransfo
 def train(config: RunConfig, steps: int, dtype: torch.dtype = torch.float32) -> PlainTransformer:
     """The published loop, plain: draws a batch, sums the heads' losses, clips, steps."""
     model = build(config, dtype)
-    table = Table.make(config.tasks, config.modulus, config.domain, config.train_fraction,
-                       config.split_seed)
+    table = Table.make(
+        config.tasks, config.modulus, config.domain, config.train_fraction, config.split_seed
+    )
     pairs, labels = torch.from_numpy(table.pairs), torch.from_numpy(table.labels)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate,
-                                  betas=(config.beta1, config.beta2), eps=config.epsilon,
-                                  weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(
+        model.parameters(),
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        eps=config.epsilon,
+        weight_decay=config.weight_decay,
+    )
     draws = np.random.RandomState(config.batch_seed)
     for _ in range(steps):
-        chosen = torch.from_numpy(table.train[draws.randint(0, len(table.train),
-                                                            config.batch_size)])
+        chosen = torch.from_numpy(
+            table.train[draws.randint(0, len(table.train), config.batch_size)]
+        )
         outputs = model(pairs[chosen])
-        loss = sum(F.cross_entropy(outputs[:, task], labels[chosen, task])
-                   for task in range(len(config.tasks)))
+        loss = sum(
+            F.cross_entropy(outputs[:, task], labels[chosen, task])
+            for task in range(len(config.tasks))
+        )
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)

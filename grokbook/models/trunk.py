@@ -56,23 +56,37 @@ def logits(layout: Layout, parameters: Parameters, pairs: Tensor) -> Tensor:
             else:
                 query, key, value = linear(normed, weight, bias).split(d, dim=-1)
         mixed = pair_attention(query, key, value, layout.heads)
-        hidden = hidden + linear(mixed, parameters[at + "self_attn.out_proj.weight"],
-                                 parameters[at + "self_attn.out_proj.bias"])
+        hidden = hidden + linear(
+            mixed,
+            parameters[at + "self_attn.out_proj.weight"],
+            parameters[at + "self_attn.out_proj.bias"],
+        )
         normed = layer_norm(hidden, parameters[at + "norm2.weight"], parameters[at + "norm2.bias"])
-        inner = F.gelu(linear(normed, parameters[at + "linear1.weight"],
-                              parameters[at + "linear1.bias"]))
-        hidden = hidden + linear(inner, parameters[at + "linear2.weight"],
-                                 parameters[at + "linear2.bias"])
+        inner = F.gelu(
+            linear(normed, parameters[at + "linear1.weight"], parameters[at + "linear1.bias"])
+        )
+        hidden = hidden + linear(
+            inner, parameters[at + "linear2.weight"], parameters[at + "linear2.bias"]
+        )
     read = layer_norm(hidden[:, :, 0], parameters["norm.weight"], parameters["norm.bias"])
     names = [f"heads.{head}" for head in range(layout.tasks)]
     # One product for all heads: their weights stacked along the output axis.
-    out = linear(read, torch.cat([parameters[f"{name}.weight"] for name in names], dim=1),
-                 torch.cat([parameters[f"{name}.bias"] for name in names], dim=1))
+    out = linear(
+        read,
+        torch.cat([parameters[f"{name}.weight"] for name in names], dim=1),
+        torch.cat([parameters[f"{name}.bias"] for name in names], dim=1),
+    )
     return out.view(*out.shape[:-1], layout.tasks, layout.modulus)
 
 
-def _first_rows(layout: Layout, parameters: Parameters, pairs: Tensor, norm: list[Tensor],
-                weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+def _first_rows(
+    layout: Layout,
+    parameters: Parameters,
+    pairs: Tensor,
+    norm: list[Tensor],
+    weight: Tensor,
+    bias: Tensor,
+) -> tuple[Tensor, Tensor]:
     """Embeddings (M, B, 2, d) and layer-1 QKV (M, B, 2, 3d), computed on the 2p distinct rows."""
     models, p, d = pairs.shape[0], layout.modulus, layout.width
     rows = parameters["token.weight"].unsqueeze(1) + parameters["position"].unsqueeze(2)

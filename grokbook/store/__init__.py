@@ -40,12 +40,12 @@ class Store:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"the store {self.root} cannot be written: "
-                             f"{error.strerror or error}") from None
+            raise StoreError(
+                f"the store {self.root} cannot be written: {error.strerror or error}"
+            ) from None
         directory = RunDirectory.create(path, config, numerics, **options)
         if directory.config.id != config.id:
-            raise StoreError(f"{path / 'config.json'} holds another run "
-                             f"({directory.config.label})")
+            raise StoreError(f"{path / 'config.json'} holds another run ({directory.config.label})")
         return directory
 
     def require_space(self, need: int) -> None:
@@ -57,13 +57,17 @@ class Store:
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < need:
-            raise DiskFull(f"the run may need {need / 1e9:.2f} GB in {self.root}, and "
-                           f"{free / 1e9:.2f} GB are free")
+            raise DiskFull(
+                f"the run may need {need / 1e9:.2f} GB in {self.root}, and "
+                f"{free / 1e9:.2f} GB are free"
+            )
 
     def find(self, config: RunConfig) -> list[RunDirectory]:
         """Readable directories of a config under any numerics, furthest first."""
-        found = [RunDirectory(path.parent)
-                 for path in sorted((self.root / "runs" / config.id).glob("*/config.json"))]
+        found = [
+            RunDirectory(path.parent)
+            for path in sorted((self.root / "runs" / config.id).glob("*/config.json"))
+        ]
         return sorted(found, key=lambda run: -run.step)
 
     def __iter__(self) -> Iterator[RunDirectory]:

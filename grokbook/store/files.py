@@ -69,8 +69,10 @@ class Disk:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(f"the disk is full: {path.name} ({len(data) / 1e6:.1f} MB) could "
-                               f"not be written in {path.parent}") from error
+                raise DiskFull(
+                    f"the disk is full: {path.name} ({len(data) / 1e6:.1f} MB) could "
+                    f"not be written in {path.parent}"
+                ) from error
             raise StoreError(f"{path} could not be written: {error.strerror or error}") from error
         return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
@@ -96,8 +98,10 @@ def read_sealed(path: Path) -> dict[str, Any]:
     except (ValueError, UnicodeDecodeError):
         raise StoreError(f"{path} is damaged: it is not JSON") from None
     if not isinstance(record, dict) or record.get("seal") != json.loads(seal(record))["seal"]:
-        raise StoreError(f"{path} was changed after it was written (its checksum does not fit); "
-                         "restore it, or move it away")
+        raise StoreError(
+            f"{path} was changed after it was written (its checksum does not fit); "
+            "restore it, or move it away"
+        )
     return record
 
 

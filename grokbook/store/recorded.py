@@ -1,11 +1,11 @@
 """Recorded results: the measurements that ship with the book, small enough for git.
 
-    results/manifest.json               sealed: every run with its config, numerics, hardware,
-                                        seconds, grok steps and the sha256 of its files
-    results/runs/<config id>/
-      metrics.parquet, answers.npz      as in the store
-      band.npz                          packed 20 × 20 inner products of attention updates
-      gram.npz                          Gram matrices of ≤ 64 global snapshots, float64
+results/manifest.json               sealed: every run with its config, numerics, hardware,
+                                    seconds, grok steps and the sha256 of its files
+results/runs/<config id>/
+  metrics.parquet, answers.npz      as in the store
+  band.npz                          packed 20 × 20 inner products of attention updates
+  gram.npz                          Gram matrices of ≤ 64 global snapshots, float64
 """
 
 from __future__ import annotations
@@ -80,8 +80,9 @@ class Results:
         if len(fitting) != 1:
             known = ", ".join(f"{name} ({entry['label']})" for name, entry in manifest.items())
             count = len(fitting) or "no"
-            raise StoreError(f"{count} recorded runs begin with {run!r}; "
-                             f"recorded: {known or 'none'}")
+            raise StoreError(
+                f"{count} recorded runs begin with {run!r}; recorded: {known or 'none'}"
+            )
         entry = manifest[fitting[0]]
         return self._read(RunConfig.from_json(entry["config"]), entry)
 
@@ -92,8 +93,14 @@ class Results:
             if problem := check(path, entry["files"][name]):
                 raise StoreError(f"recorded result {problem}")
             files[name] = path.read_bytes()
-        return RunRecord.read(config, files, status=entry["status"], seconds=entry["seconds"],
-                              source="recorded", numerics=entry["numerics"])
+        return RunRecord.read(
+            config,
+            files,
+            status=entry["status"],
+            seconds=entry["seconds"],
+            source="recorded",
+            numerics=entry["numerics"],
+        )
 
     def add(self, run: RunDirectory, *, disk: Disk | None = None) -> dict[str, Any]:
         """Record a finished run of the store: measurements, Gram matrices, manifest entry.
@@ -102,22 +109,39 @@ class Results:
             StoreError: if the run is not finished or a file of it is damaged.
         """
         if run.status not in ("finished", "diverged"):
-            raise StoreError(f"run {run.config.id} ({run.config.label}) is {run.status} at step "
-                             f"{run.step}; only finished runs are recorded")
+            raise StoreError(
+                f"run {run.config.id} ({run.config.label}) is {run.status} at step "
+                f"{run.step}; only finished runs are recorded"
+            )
         disk = disk or Disk()
-        data = {name: run.file(name).read_bytes()
-                for name in ("metrics.parquet", "answers.npz", "band.npz")}
+        data = {
+            name: run.file(name).read_bytes()
+            for name in ("metrics.parquet", "answers.npz", "band.npz")
+        }
         data["gram.npz"] = _gram_file(run)
         folder = self.folder / "runs" / run.config.id
         files = {name: disk.place(folder / name, content) for name, content in data.items()}
-        record = RunRecord.read(run.config, data, status=run.status, source="store",
-                                seconds=run.marker["seconds"], numerics=run.numerics)
+        record = RunRecord.read(
+            run.config,
+            data,
+            status=run.status,
+            source="store",
+            seconds=run.marker["seconds"],
+            numerics=run.numerics,
+        )
         entry = {
-            "label": run.config.label, "config": run.config.to_json(), "numerics": run.numerics,
-            "plan": run.marker["plan"], "status": run.status, "steps": run.step,
-            "seconds": run.marker["seconds"], "hardware": hardware(),
-            "grok_steps": {task: {rule: record.grok_step(task, rule) for rule in THRESHOLDS}
-                           for task in run.config.tasks},
+            "label": run.config.label,
+            "config": run.config.to_json(),
+            "numerics": run.numerics,
+            "plan": run.marker["plan"],
+            "status": run.status,
+            "steps": run.step,
+            "seconds": run.marker["seconds"],
+            "hardware": hardware(),
+            "grok_steps": {
+                task: {rule: record.grok_step(task, rule) for rule in THRESHOLDS}
+                for task in run.config.tasks
+            },
             "files": files,
         }
         runs = self.manifest() | {run.config.id: entry}
@@ -133,15 +157,23 @@ class Results:
         problems = []
         for name, entry in manifest.items():
             folder = self.folder / "runs" / name
-            problems += [f"recorded result {problem}" for file, facts in entry["files"].items()
-                         if (problem := check(folder / file, facts))]
+            problems += [
+                f"recorded result {problem}"
+                for file, facts in entry["files"].items()
+                if (problem := check(folder / file, facts))
+            ]
             if RunConfig.from_json(entry["config"]).id != name:
                 problems.append(f"recorded run {name} ({entry['label']}) has another config's id")
-        known = {self.folder / "runs" / name / file
-                 for name, entry in manifest.items() for file in entry["files"]}
-        problems += [f"{path} is not in the manifest"
-                     for path in sorted((self.folder / "runs").rglob("*"))
-                     if path.is_file() and path not in known]
+        known = {
+            self.folder / "runs" / name / file
+            for name, entry in manifest.items()
+            for file in entry["files"]
+        }
+        problems += [
+            f"{path} is not in the manifest"
+            for path in sorted((self.folder / "runs").rglob("*"))
+            if path.is_file() and path not in known
+        ]
         return problems
 
 
@@ -153,6 +185,10 @@ def _gram_file(run: RunDirectory) -> bytes:
     snapshots = np.stack([run.snapshot(int(step)) for step in chosen])
     matrices = gram(snapshots, Layout.of(run.config).attention_blocks())
     file = io.BytesIO()
-    np.savez_compressed(file, steps=chosen, blocks=np.array(list(matrices)),
-                        products=np.stack(list(matrices.values())))
+    np.savez_compressed(
+        file,
+        steps=chosen,
+        blocks=np.array(list(matrices)),
+        products=np.stack(list(matrices.values())),
+    )
     return file.getvalue()

@@ -48,8 +48,13 @@ class RunDirectory:
         marker: the contents of commit.json; empty before the first commit.
     """
 
-    def __init__(self, path: Path, *, disk: Disk | None = None,
-                 warn: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        disk: Disk | None = None,
+        warn: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.path = path
         self._disk = disk or Disk()
         self._warn = warn
@@ -58,19 +63,33 @@ class RunDirectory:
         self.config = RunConfig.from_json(head["config"])
         self.numerics: dict[str, Any] = head["numerics"]
         if self.config.id != head["config_id"]:
-            raise StoreError(f"{path / 'config.json'} names config {head['config_id']}, but its "
-                             f"fields are those of {self.config.id}")
+            raise StoreError(
+                f"{path / 'config.json'} names config {head['config_id']}, but its "
+                f"fields are those of {self.config.id}"
+            )
         self.marker: dict[str, Any] = {}
         if (path / "commit.json").exists():
             self.marker = read_sealed(path / "commit.json")
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig, numerics: Numerics, *,
-               disk: Disk | None = None, **options: Any) -> RunDirectory:
+    def create(
+        cls,
+        path: Path,
+        config: RunConfig,
+        numerics: Numerics,
+        *,
+        disk: Disk | None = None,
+        **options: Any,
+    ) -> RunDirectory:
         """Open a run's directory, making it if it is not there."""
         if not (path / "config.json").exists():
-            head = {"format": FORMAT, "config_id": config.id, "config": config.to_json(),
-                    "numerics_id": numerics.id, "numerics": asdict(numerics)}
+            head = {
+                "format": FORMAT,
+                "config_id": config.id,
+                "config": config.to_json(),
+                "numerics_id": numerics.id,
+                "numerics": asdict(numerics),
+            }
             (disk or Disk()).place(path / "config.json", seal(head))
         return cls(path, disk=disk, **options)
 
@@ -83,8 +102,9 @@ class RunDirectory:
         except OSError:
             holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
             os.close(handle)
-            raise Busy(f"run {self.config.id} ({self.config.label}) is being trained by "
-                       f"{holder}") from None
+            raise Busy(
+                f"run {self.config.id} ({self.config.label}) is being trained by {holder}"
+            ) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         self._lock = handle
@@ -115,17 +135,24 @@ class RunDirectory:
 
     # --- saving -----------------------------------------------------------------------------
 
-    def commit(self, step: int, status: str, state: Mapping[str, np.ndarray],
-               snapshots: Mapping[int, np.ndarray], kept: list[int], *,
-               facts: Mapping[str, Any] | None = None,
-               files: Mapping[str, bytes] | None = None) -> None:
+    def commit(
+        self,
+        step: int,
+        status: str,
+        state: Mapping[str, np.ndarray],
+        snapshots: Mapping[int, Mapping[str, np.ndarray]],
+        kept: list[int],
+        *,
+        facts: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Make everything up to ``step`` durable.
 
         Args:
             step: updates made.
             status: ``"running"``, ``"interrupted"``, ``"finished"`` or ``"diverged"``.
             state: the resume point.
-            snapshots: new attention vectors by step.
+            snapshots: new snapshots by step: ``attention``, and what else the plan keeps.
             kept: steps of all snapshots to keep; others are dropped once the marker is in place.
             facts: JSON values to store in the marker.
             files: derived files by name, written with the run's end.
@@ -134,22 +161,31 @@ class RunDirectory:
             DiskFull, StoreError: the previous commit still stands.
         """
         entries = dict(self.marker.get("snapshots", {}))
-        for at, weights in snapshots.items():
+        for at, parts in snapshots.items():
             if at in kept:
                 name = f"snapshots/{at:09d}.safetensors"
-                data = safetensors.save({"attention": weights})
+                data = safetensors.save(dict(parts))
                 entries[name] = self._disk.place(self.path / name, data)
         wanted = {f"snapshots/{at:09d}.safetensors" for at in kept}
         name = f"resume-{step:09d}.safetensors"
-        point = {"file": name, "step": step,
-                 **self._disk.place(self.path / name, safetensors.save(dict(state)))}
+        point = {
+            "file": name,
+            "step": step,
+            **self._disk.place(self.path / name, safetensors.save(dict(state))),
+        }
         points = [point] + [p for p in self.marker.get("resume", []) if p["file"] != name]
         marker = {
-            "format": FORMAT, "config_id": self.config.id, "step": step, "status": status,
-            "resume": points[:2], **dict(facts or {}),
+            "format": FORMAT,
+            "config_id": self.config.id,
+            "step": step,
+            "status": status,
+            "resume": points[:2],
+            **dict(facts or {}),
             "snapshots": {name: entry for name, entry in entries.items() if name in wanted},
-            "files": {name: self._disk.place(self.path / name, data)
-                      for name, data in (files or {}).items()},
+            "files": {
+                name: self._disk.place(self.path / name, data)
+                for name, data in (files or {}).items()
+            },
         }
         data = seal(marker)
         self._disk.place(self.path / "commit.json", data)
@@ -164,15 +200,20 @@ class RunDirectory:
         A damaged one is named and the one before it is used; a damaged snapshot is named, and a
         resume point older than it is used if there is one, else the snapshot is given up.
         """
-        problems = {name: problem for name, entry in self._entries().items()
-                    if (problem := check(self.path / name, entry))}
+        problems = {
+            name: problem
+            for name, entry in self._entries().items()
+            if (problem := check(self.path / name, entry))
+        }
         points = self.marker.get("resume", [])
         whole = [p for p in points if p["file"] not in problems]
         if not points:
             return None
         if not whole:
-            raise StoreError(f"no resume point of run {self.config.id} is whole: "
-                             + "; ".join(problems[p["file"]] for p in points))
+            raise StoreError(
+                f"no resume point of run {self.config.id} is whole: "
+                + "; ".join(problems[p["file"]] for p in points)
+            )
         lost = [name for name in self.marker["snapshots"] if name in problems]
         # A point before the first lost snapshot would train past it again, to the same bits.
         first = min((int(Path(name).stem) for name in lost), default=None)
@@ -184,12 +225,17 @@ class RunDirectory:
         elif lost:
             for name in lost:
                 self._warn(f"{problems[name]}; the run goes on without this snapshot")
-        keep = {name: entry for name, entry in self.marker["snapshots"].items()
-                if name not in problems and int(Path(name).stem) <= point["step"]}
+        keep = {
+            name: entry
+            for name, entry in self.marker["snapshots"].items()
+            if name not in problems and int(Path(name).stem) <= point["step"]
+        }
         if problems:  # derived files are written again from the resume point
             self.marker = self.marker | {
                 "resume": [p for p in whole if p["step"] <= point["step"]],
-                "snapshots": keep, "files": {}}
+                "snapshots": keep,
+                "files": {},
+            }
         return safetensors.load((self.path / point["file"]).read_bytes())
 
     # --- reading ----------------------------------------------------------------------------
@@ -220,15 +266,29 @@ class RunDirectory:
 
     def snapshots(self) -> dict[int, Path]:
         """Listed snapshots by step, ascending."""
-        return {int(Path(name).stem): self.path / name
-                for name in sorted(self.marker.get("snapshots", {}))}
+        return {
+            int(Path(name).stem): self.path / name
+            for name in sorted(self.marker.get("snapshots", {}))
+        }
 
-    def snapshot(self, step: int) -> np.ndarray:
-        """The attention vector (layers · 4 · d²,) at a step, float32."""
+    def snapshot(self, step: int, part: str = "attention") -> np.ndarray:
+        """A part of the snapshot at a step; ``attention`` is (layers · 4 · d²,) float32.
+
+        Other parts, if the plan keeps them: ``theta`` (P,), ``decayed`` and ``learned`` like
+        ``attention`` but float64.
+        """
         path = self.file(f"snapshots/{step:09d}.safetensors")
-        return safetensors.load(path.read_bytes())["attention"]
+        parts = safetensors.load(path.read_bytes())
+        if part not in parts:
+            raise StoreError(
+                f"the snapshots of run {self.config.id} hold {', '.join(sorted(parts))}, not {part}"
+            )
+        return parts[part]
 
     def verify(self) -> list[str]:
         """Everything that is wrong with the directory, one line each."""
-        return [problem for name, entry in self._entries().items()
-                if (problem := check(self.path / name, entry))]
+        return [
+            problem
+            for name, entry in self._entries().items()
+            if (problem := check(self.path / name, entry))
+        ]

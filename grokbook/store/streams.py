@@ -72,8 +72,7 @@ class Streams:
             self._updates[-1] = weights - self._before
             self._products[:-1, :-1] = self._products[1:, 1:]
             newest = self._updates[-1].astype(np.float64)
-            row = np.array([np.dot(update.astype(np.float64), newest)
-                            for update in self._updates])
+            row = np.array([np.dot(update.astype(np.float64), newest) for update in self._updates])
             self._products[-1, :] = self._products[:, -1] = row
             self._filled = min(self._filled + 1, self._plan.window)
             if self._filled == self._plan.window:
@@ -84,12 +83,16 @@ class Streams:
     def state(self) -> dict[str, np.ndarray]:
         """What a resume point must hold."""
         empty = np.zeros(0, dtype=np.float32)
-        return {"stride": np.array(self.stride), "steps": np.array(self.steps, dtype=np.int64),
-                "updates": self._updates, "products": self._products,
-                "filled": np.array(self._filled),
-                "before": empty if self._before is None else self._before,
-                "band.steps": np.array(self.band_steps, dtype=np.int64),
-                "band": np.array(self.band).reshape(-1, packed_size(self._plan.window))}
+        return {
+            "stride": np.array(self.stride),
+            "steps": np.array(self.steps, dtype=np.int64),
+            "updates": self._updates,
+            "products": self._products,
+            "filled": np.array(self._filled),
+            "before": empty if self._before is None else self._before,
+            "band.steps": np.array(self.band_steps, dtype=np.int64),
+            "band": np.array(self.band).reshape(-1, packed_size(self._plan.window)),
+        }
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Return to a saved state."""

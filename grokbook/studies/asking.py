@@ -28,18 +28,30 @@ class MissingRun(RuntimeError):
 def from_store(directory: RunDirectory, source: str = "store") -> RunRecord:
     """The record of a finished run in the store; its files are checked."""
     files = {name: directory.file(name).read_bytes() for name in ("metrics.parquet", "answers.npz")}
-    return RunRecord.read(directory.config, files, status=directory.status, source=source,
-                          seconds=directory.marker["seconds"], numerics=directory.numerics)
+    return RunRecord.read(
+        directory.config,
+        files,
+        status=directory.status,
+        source=source,
+        seconds=directory.marker["seconds"],
+        numerics=directory.numerics,
+    )
 
 
-def ask(config: RunConfig, plan: Plan | None = None, *, store: Store | None = None,
-        results: Results | None = None) -> RunRecord:
+def ask(
+    config: RunConfig,
+    plan: Plan | None = None,
+    *,
+    store: Store | None = None,
+    results: Results | None = None,
+) -> RunRecord:
     """One run's record: recorded, stored, or trained now.
 
     Args:
         config: of the run.
         plan: how far to train if it must be; by default the published stop.
-        store, results: where to look; by default the user's store and the book's results.
+        store: where to look second, and to train; by default the user's.
+        results: where to look first; by default the book's.
 
     Raises:
         MissingRun: if it would have to be trained and may not be, or training was stopped.
@@ -51,16 +63,26 @@ def ask(config: RunConfig, plan: Plan | None = None, *, store: Store | None = No
         if directory.status in ("finished", "diverged"):
             return from_store(directory)
     if os.environ.get("GROKBOOK_TRAIN") == "never":
-        raise MissingRun(f"run {config.id} ({config.label}) is not recorded, and GROKBOOK_TRAIN "
-                         "is never: train it with `grokbook train`, or unset the variable")
+        raise MissingRun(
+            f"run {config.id} ({config.label}) is not recorded, and GROKBOOK_TRAIN "
+            "is never: train it with `grokbook train`, or unset the variable"
+        )
     plan = plan or Plan.published(config)
     print(f"training {config.label}: up to {plan.steps:,} steps", file=sys.stderr)
     with interrupts() as stop, Line(config.tasks) as line:
-        outcome = run(config, plan, store, watch=line.show, stop=stop,
-                      warn=lambda text: print(text, file=sys.stderr))
+        outcome = run(
+            config,
+            plan,
+            store,
+            watch=line.show,
+            stop=stop,
+            warn=lambda text: print(text, file=sys.stderr),
+        )
     if outcome.status == "interrupted":
-        raise MissingRun(f"training {config.label} was stopped at step {outcome.step:,}; "
-                         "nothing is lost: ask again to go on")
+        raise MissingRun(
+            f"training {config.label} was stopped at step {outcome.step:,}; "
+            "nothing is lost: ask again to go on"
+        )
     return from_store(outcome.directory, "trained now")
 
 

@@ -17,8 +17,11 @@ AFTER_GROK = 2_000
 
 def configs() -> list[RunConfig]:
     """The seven runs."""
-    decayed = [RunConfig(tasks=tasks, weight_decay=1.0, seed=seed)
-               for tasks in TASKS.values() for seed in SEEDS]
+    decayed = [
+        RunConfig(tasks=tasks, weight_decay=1.0, seed=seed)
+        for tasks in TASKS.values()
+        for seed in SEEDS
+    ]
     return [*decayed, RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42)]
 
 

@@ -43,8 +43,9 @@ class OrderCount:
     chance_first: float
 
 
-def count_orders(records: Sequence[RunRecord], order: tuple[str, ...], rule: str, *,
-                 control: bool = False) -> OrderCount:
+def count_orders(
+    records: Sequence[RunRecord], order: tuple[str, ...], rule: str, *, control: bool = False
+) -> OrderCount:
     """Count runs in which the tasks finish in an order.
 
     Args:
@@ -69,11 +70,17 @@ def count_orders(records: Sequence[RunRecord], order: tuple[str, ...], rule: str
     strict = count(lambda s: all(a < b for a, b in zip(s, s[1:], strict=False)))
     first = count(lambda s: all(s[0] < other for other in s[1:]))
     return OrderCount(
-        order, rule, len(ran), len(steps) - len(ran), strict,
-        count(lambda s: all(a <= b for a, b in zip(s, s[1:], strict=False))), first,
+        order,
+        rule,
+        len(ran),
+        len(steps) - len(ran),
+        strict,
+        count(lambda s: all(a <= b for a, b in zip(s, s[1:], strict=False))),
+        first,
         count(lambda s: all(s[0] <= other for other in s[1:])),
         chance_of_at_least(strict, len(ran), 1 / factorial(len(order))),
-        chance_of_at_least(first, len(ran), 1 / len(order)))
+        chance_of_at_least(first, len(ran), 1 / len(order)),
+    )
 
 
 @dataclass(frozen=True)
@@ -94,8 +101,9 @@ class Gap:
     interval: Interval | None
 
 
-def gap(records: Sequence[RunRecord], later: str, earlier: str, rule: str, *,
-        control: bool = False) -> Gap:
+def gap(
+    records: Sequence[RunRecord], later: str, earlier: str, rule: str, *, control: bool = False
+) -> Gap:
     """Paired gaps between two tasks over runs; differences within a run, so seeds cancel."""
     steps = {}
     for record in records:

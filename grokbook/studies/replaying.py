@@ -43,15 +43,20 @@ class Replay:
         """Equal bits under equal numerics, else equal within the tolerances."""
         if self.same_numerics:
             return self.identical
-        return (self.accuracy_difference <= ACCURACY_TOLERANCE
-                and self.relative_difference <= RELATIVE_TOLERANCE)
+        return (
+            self.accuracy_difference <= ACCURACY_TOLERANCE
+            and self.relative_difference <= RELATIVE_TOLERANCE
+        )
 
     def text(self) -> str:
         """One line for a person."""
         verdict = "agrees with" if self.agrees else "DIFFERS from"
-        how = ("identical bits" if self.identical else
-               f"largest difference {self.accuracy_difference:.5f} in accuracy, "
-               f"{self.relative_difference:.1e} relative in losses and norms")
+        how = (
+            "identical bits"
+            if self.identical
+            else f"largest difference {self.accuracy_difference:.5f} in accuracy, "
+            f"{self.relative_difference:.1e} relative in losses and norms"
+        )
         under = "same numerics" if self.same_numerics else "other numerics"
         return f"{self.label}: replay {verdict} the record in {self.rows} rows ({under}): {how}"
 
@@ -63,9 +68,14 @@ def compare(label: str, recorded: pd.DataFrame, again: pd.DataFrame, same: bool)
     a, b = recorded[others].to_numpy(), again[others].to_numpy()
     relative = np.abs(a - b) / np.maximum(np.abs(a), 1e-12)
     both_missing = np.isnan(a) & np.isnan(b)
-    return Replay(label, len(recorded), same, recorded.equals(again),
-                  float((recorded[accuracies] - again[accuracies]).abs().to_numpy().max()),
-                  float(np.where(both_missing, 0.0, np.nan_to_num(relative, nan=np.inf)).max()))
+    return Replay(
+        label,
+        len(recorded),
+        same,
+        recorded.equals(again),
+        float((recorded[accuracies] - again[accuracies]).abs().to_numpy().max()),
+        float(np.where(both_missing, 0.0, np.nan_to_num(relative, nan=np.inf)).max()),
+    )
 
 
 def replay(record: RunRecord, steps: int) -> Replay:
@@ -78,8 +88,12 @@ def replay(record: RunRecord, steps: int) -> Replay:
             work.measure()
         numerics = Numerics.here()
     recorded = record.metrics[record.metrics["step"] <= steps].reset_index(drop=True)
-    return compare(record.config.label, recorded, work.log.frame(),
-                   _identity(record.numerics) == _identity(numerics.__dict__))
+    return compare(
+        record.config.label,
+        recorded,
+        work.log.frame(),
+        _identity(record.numerics) == _identity(numerics.__dict__),
+    )
 
 
 def _identity(numerics: dict) -> dict:

@@ -42,8 +42,9 @@ OPERATIONS: dict[str, Operation] = {
     for op in (
         Operation("add", "a + b", lambda a, b: a + b, (_SWAP,)),
         Operation("mul", "a · b", lambda a, b: a * b, (_SWAP, _BOTH)),
-        Operation("sq", "a² + b²", lambda a, b: a * a + b * b,
-                  (_SWAP, (False, (-1, 1)), (False, (1, -1)))),
+        Operation(
+            "sq", "a² + b²", lambda a, b: a * a + b * b, (_SWAP, (False, (-1, 1)), (False, (1, -1)))
+        ),
         Operation("sub", "a − b", lambda a, b: a - b),
         Operation("x2_xy_y2", "a² + ab + b²", lambda a, b: a * a + a * b + b * b, (_SWAP, _BOTH)),
         Operation("x3_xy", "a³ + ab", lambda a, b: a * a * a + a * b),
@@ -51,8 +52,17 @@ OPERATIONS: dict[str, Operation] = {
 }
 """Registry order is the order of heads: add, mul, sq first, as in the multi-task paper."""
 
-_NICKNAMES = {"x2_y2": "sq", "sum": "add", "addition": "add", "product": "mul", "times": "mul",
-              "multiplication": "mul", "subtraction": "sub", "minus": "sub", "square": "sq"}
+_NICKNAMES = {
+    "x2_y2": "sq",
+    "sum": "add",
+    "addition": "add",
+    "product": "mul",
+    "times": "mul",
+    "multiplication": "mul",
+    "subtraction": "sub",
+    "minus": "sub",
+    "square": "sq",
+}
 
 
 def canonical_tasks(names: Iterable[str]) -> tuple[str, ...]:
@@ -107,8 +117,10 @@ def check_domain(tasks: tuple[str, ...], modulus: int, domain: str) -> None:
     if domain not in ("full", "nonzero"):
         raise ValueError(f"unknown domain {domain!r}; known domains: full, nonzero")
     if "mul" in tasks and not is_prime(modulus):
-        raise ValueError(f"modulus {modulus} is not prime, and mul needs a prime: modulo a "
-                         "composite number not every nonzero residue has an inverse")
+        raise ValueError(
+            f"modulus {modulus} is not prime, and mul needs a prime: modulo a "
+            "composite number not every nonzero residue has an inverse"
+        )
 
 
 def permutation(count: int, seed: int) -> np.ndarray:
@@ -141,8 +153,9 @@ class Table:
     test: np.ndarray
 
     @classmethod
-    def make(cls, tasks: tuple[str, ...], modulus: int, domain: str, train_fraction: float,
-             seed: int) -> Table:
+    def make(
+        cls, tasks: tuple[str, ...], modulus: int, domain: str, train_fraction: float, seed: int
+    ) -> Table:
         """The published split: shuffle all pairs, the first ⌊fraction · N⌋ are trained on."""
         low = lowest_operand(domain)
         count = (modulus - low) ** 2

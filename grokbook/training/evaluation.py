@@ -41,7 +41,7 @@ class Evaluation:
 @torch.no_grad()
 def evaluate(layout: Layout, flat: Tensor, table: Table, model: int = 0) -> Evaluation:
     """Evaluate one model of a flat (M, P) buffer on every pair of the table."""
-    parameters = layout.views(flat[model:model + 1])
+    parameters = layout.views(flat[model : model + 1])
     pairs = torch.from_numpy(table.pairs).to(flat.device)
     labels = torch.from_numpy(table.labels).to(flat.device)
     correct, loss = [], []
@@ -49,10 +49,14 @@ def evaluate(layout: Layout, flat: Tensor, table: Table, model: int = 0) -> Eval
         chunk = slice(start, start + _CHUNK)
         out = trunk.logits(layout, parameters, pairs[None, chunk])[0]
         correct.append(out.argmax(-1) == labels[chunk])
-        loss.append(F.cross_entropy(out.flatten(0, 1), labels[chunk].flatten(),
-                                    reduction="none").view(labels[chunk].shape))
+        loss.append(
+            F.cross_entropy(out.flatten(0, 1), labels[chunk].flatten(), reduction="none").view(
+                labels[chunk].shape
+            )
+        )
     right = torch.cat(correct).cpu().numpy()
     nats = torch.cat(loss).double().cpu().numpy()
     train, test = table.trained, ~table.trained
-    return Evaluation(right, nats[train].mean(0), nats[test].mean(0),
-                      right[train].mean(0), right[test].mean(0))
+    return Evaluation(
+        right, nats[train].mean(0), nats[test].mean(0), right[train].mean(0), right[test].mean(0)
+    )

@@ -66,9 +66,10 @@ class Log:
     def state(self) -> dict[str, np.ndarray]:
         """What a resume point must hold."""
         width = (self.pairs + 7) // 8
-        return {"rows": np.array(self._rows).reshape(-1, len(columns(self.tasks))),
-                "answers": np.array(self._answers, dtype=np.uint8).reshape(
-                    -1, len(self.tasks), width)}
+        return {
+            "rows": np.array(self._rows).reshape(-1, len(columns(self.tasks))),
+            "answers": np.array(self._answers, dtype=np.uint8).reshape(-1, len(self.tasks), width),
+        }
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Return to a saved state."""

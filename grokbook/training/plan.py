@@ -29,6 +29,9 @@ class Plan:
         global_limit: the global stream is halved when it would pass this many snapshots.
         window: updates in the rolling window of the band stream.
         resume_seconds: seconds between resume points.
+        full_state: snapshots hold all parameters, not the attention matrices alone.
+        displacements: snapshots hold what decay and what the Adam step have moved the attention
+            matrices by since step 0; intervals are differences, so thinning merges them.
     """
 
     steps: int = PUBLISHED_STEPS
@@ -38,16 +41,21 @@ class Plan:
     global_limit: int = 256
     window: int = 20
     resume_seconds: float = 60.0
+    full_state: bool = False
+    displacements: bool = False
 
     def __post_init__(self) -> None:
         for name in ("steps", "cadence", "global_limit", "window"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name.replace('_', ' ')} must be a positive integer, "
-                                  f"not {value!r}")
+                raise ConfigError(
+                    f"{name.replace('_', ' ')} must be a positive integer, not {value!r}"
+                )
         if self.steps % self.cadence:
-            raise ConfigError(f"steps must be a multiple of the evaluation cadence "
-                              f"{self.cadence}, not {self.steps}")
+            raise ConfigError(
+                f"steps must be a multiple of the evaluation cadence "
+                f"{self.cadence}, not {self.steps}"
+            )
 
     @classmethod
     def published(cls, config: RunConfig, *, after_grok: int = 0) -> Plan:
@@ -59,12 +67,14 @@ class Plan:
         """Upper bound on what the run will need on disk, in bytes."""
         layout = Layout.of(config)
         evaluations = self.steps // self.cadence + 2
-        snapshot = 4 * layout.attention_size
+        snapshot = (4 + 16 * self.displacements) * layout.attention_size
+        snapshot += 4 * layout.size * self.full_state
         kept = min(evaluations, self.global_limit + self.dense_until // self.cadence + 2)
         answers = evaluations * len(config.tasks) * (config.modulus**2 // 8 + 1)
         band = evaluations * 8 * self.window * (self.window + 1) // 2
         metrics = evaluations * 8 * (6 + 4 * len(config.tasks))
         resume = (3 * layout.size + (self.window + 1) * layout.attention_size) * 4
+        resume += 16 * layout.size * self.displacements
         # Two resume points are kept and a third is written beside them; each, like the finished
         # record, carries the answers, the band and the metrics.
         return kept * snapshot + 3 * resume + 4 * (answers + band + metrics)

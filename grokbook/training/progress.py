@@ -34,13 +34,21 @@ class Line:
             return
         if self._bar is None:
             self._bar = tqdm(
-                total=progress.end, initial=progress.step, file=sys.stderr, unit=" steps",
-                dynamic_ncols=True, miniters=1, mininterval=0.5,
+                total=progress.end,
+                initial=progress.step,
+                file=sys.stderr,
+                unit=" steps",
+                dynamic_ncols=True,
+                miniters=1,
+                mininterval=0.5,
                 bar_format="step {n_fmt}/{total_fmt} {postfix} [{elapsed}, at most {remaining} "
-                           "left, {rate_noinv_fmt}]")
+                "left, {rate_noinv_fmt}]",
+            )
         accuracy = "  ".join(
             f"{task} train {progress.row[f'train_accuracy_{task}']:.1%} "
-            f"test {progress.row[f'test_accuracy_{task}']:.1%}" for task in self._tasks)
+            f"test {progress.row[f'test_accuracy_{task}']:.1%}"
+            for task in self._tasks
+        )
         self._bar.n = progress.step
         self._bar.set_postfix_str(accuracy, refresh=False)
         self._bar.refresh()

@@ -102,27 +102,47 @@ class Run:
 
     def __init__(self, config: RunConfig, plan: Plan) -> None:
         self.config, self.plan = config, plan
-        self.trainer = Trainer([config])
+        self.trainer = Trainer([config], displacements=plan.displacements)
         self.table = self.trainer.tables[0]
         self.streams = Streams(plan, self.trainer.layout.attention_size)
         self.log = Log(config.tasks, len(self.table.pairs))
-        self.pending: dict[int, np.ndarray] = {}
+        self.pending: dict[int, dict[str, np.ndarray]] = {}
 
     def measure(self) -> None:
         """Evaluate here, and offer a snapshot."""
         trainer, layout = self.trainer, self.trainer.layout
         attention = layout.attention(trainer.theta)[0]
         result = evaluate(layout, trainer.theta, self.table)
-        norms = {"parameter_norm": trainer.theta, "attention_norm": attention,
-                 "embedding_norm": layout.views(trainer.theta)["token.weight"]}
-        self.log.add(trainer.step, result, {
-            "batch_loss": float(trainer.loss.sum()),
-            "gradient_norm": float(trainer.gradient_norm[0]),
-            **{name: float(torch.linalg.vector_norm(x.double())) for name, x in norms.items()}})
-        if trainer.step % self.plan.cadence == 0:
-            weights = attention.detach().numpy()
-            if self.streams.offer(trainer.step, weights):
-                self.pending[trainer.step] = weights.copy()
+        norms = {
+            "parameter_norm": trainer.theta,
+            "attention_norm": attention,
+            "embedding_norm": layout.views(trainer.theta)["token.weight"],
+        }
+        self.log.add(
+            trainer.step,
+            result,
+            {
+                "batch_loss": float(trainer.loss.sum()),
+                "gradient_norm": float(trainer.gradient_norm[0]),
+                **{name: float(torch.linalg.vector_norm(x.double())) for name, x in norms.items()},
+            },
+        )
+        due = trainer.step % self.plan.cadence == 0
+        if due and self.streams.offer(trainer.step, attention.numpy()):
+            self.pending[trainer.step] = self.snapshot()
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """What a snapshot holds here, by the plan: copies."""
+        trainer, layout = self.trainer, self.trainer.layout
+        parts = {"attention": layout.attention(trainer.theta)}
+        if self.plan.full_state:
+            parts["theta"] = trainer.theta
+        if self.plan.displacements:
+            parts |= {
+                "decayed": layout.attention(trainer.adam.decayed),
+                "learned": layout.attention(trainer.adam.learned),
+            }
+        return {name: part[0].numpy().copy() for name, part in parts.items()}
 
     def end(self) -> int:
         """The step at which the plan ends, as far as is known now."""
@@ -130,8 +150,10 @@ class Run:
             return self.plan.steps
         frame = self.log.frame()
         steps = frame["step"].to_numpy()
-        groks = [crossing(steps, frame[f"test_accuracy_{task}"].to_numpy(), *THRESHOLDS[STOP_RULE])
-                 for task in self.config.tasks]
+        groks = [
+            crossing(steps, frame[f"test_accuracy_{task}"].to_numpy(), *THRESHOLDS[STOP_RULE])
+            for task in self.config.tasks
+        ]
         if None in groks:
             return self.plan.steps
         return min(self.plan.steps, max(groks) + self.plan.after_grok)
@@ -139,22 +161,33 @@ class Run:
     def diverged(self) -> bool:
         """Has the loss or the norm stopped being a number?"""
         row = self.log.last
-        return not all(math.isfinite(row[name]) for name in row
-                       if "loss_" in name or name == "parameter_norm")
+        return not all(
+            math.isfinite(row[name]) for name in row if "loss_" in name or name == "parameter_norm"
+        )
 
     def state(self) -> dict[str, np.ndarray]:
         """The resume point."""
-        parts = {"trainer": {k: v.numpy() for k, v in self.trainer.state().items()},
-                 "streams": self.streams.state(), "log": self.log.state()}
+        parts = {
+            "trainer": {k: v.numpy() for k, v in self.trainer.state().items()},
+            "streams": self.streams.state(),
+            "log": self.log.state(),
+        }
         # Safetensors writes bytes as they lie: a strided view would come back scrambled.
-        return {f"{room}.{name}": np.ascontiguousarray(value)
-                for room, values in parts.items() for name, value in values.items()}
+        return {
+            f"{room}.{name}": np.ascontiguousarray(value)
+            for room, values in parts.items()
+            for name, value in values.items()
+        }
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Return to a resume point."""
+
         def part(room: str) -> dict[str, np.ndarray]:
-            return {name.removeprefix(f"{room}."): value for name, value in state.items()
-                    if name.startswith(f"{room}.")}
+            return {
+                name.removeprefix(f"{room}."): value
+                for name, value in state.items()
+                if name.startswith(f"{room}.")
+            }
 
         self.trainer.load({k: torch.from_numpy(v.copy()) for k, v in part("trainer").items()})
         self.streams.load(part("streams"))
@@ -163,17 +196,25 @@ class Run:
     def files(self) -> dict[str, bytes]:
         """What a run leaves for readers."""
         band = io.BytesIO()
-        np.savez_compressed(band, steps=np.array(self.streams.band_steps, dtype=np.int64),
-                            products=self.streams.state()["band"],
-                            window=np.array(self.plan.window))
+        np.savez_compressed(
+            band,
+            steps=np.array(self.streams.band_steps, dtype=np.int64),
+            products=self.streams.state()["band"],
+            window=np.array(self.plan.window),
+        )
         return self.log.files() | {"band.npz": band.getvalue()}
 
 
-def run(config: RunConfig, plan: Plan, store: Store, *,
-        watch: Callable[[Progress], None] = lambda progress: None,
-        warn: Callable[[str], None] = lambda line: None,
-        began: Callable[[int | None], None] = lambda step: None,
-        stop: threading.Event | None = None) -> Outcome:
+def run(
+    config: RunConfig,
+    plan: Plan,
+    store: Store,
+    *,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    warn: Callable[[str], None] = lambda line: None,
+    began: Callable[[int | None], None] = lambda step: None,
+    stop: threading.Event | None = None,
+) -> Outcome:
     """Train a run as far as the plan says, or until ``stop`` is set.
 
     Args:
@@ -200,8 +241,13 @@ def run(config: RunConfig, plan: Plan, store: Store, *,
             return _carry_out(Run(config, plan), directory, watch, began, stop)
 
 
-def _carry_out(work: Run, directory: RunDirectory, watch: Callable[[Progress], None],
-               began: Callable[[int | None], None], stop: threading.Event) -> Outcome:
+def _carry_out(
+    work: Run,
+    directory: RunDirectory,
+    watch: Callable[[Progress], None],
+    began: Callable[[int | None], None],
+    stop: threading.Event,
+) -> Outcome:
     trainer, plan = work.trainer, work.plan
     status, spent = directory.status, float(directory.marker.get("seconds", 0.0))
     saved = directory.resume()
@@ -220,32 +266,52 @@ def _carry_out(work: Run, directory: RunDirectory, watch: Callable[[Progress], N
         nonlocal last
         last = time.monotonic()
         ended = status != "running"
-        directory.commit(trainer.step, status, work.state(), work.pending, work.streams.steps,
-                         facts={"seconds": round(spent + last - start, 3),
-                                "plan": plan.to_json(),
-                                "global_stride": work.streams.stride},
-                         files=work.files() if ended else None)
+        directory.commit(
+            trainer.step,
+            status,
+            work.state(),
+            work.pending,
+            work.streams.steps,
+            facts={
+                "seconds": round(spent + last - start, 3),
+                "plan": plan.to_json(),
+                "global_stride": work.streams.stride,
+            },
+            files=work.files() if ended else None,
+        )
         work.pending.clear()
 
     def over() -> bool:
         return trainer.step >= work.end()
 
-    if saved is not None and directory.step == trainer.step and status in ("finished", "diverged") \
-            and (status == "diverged" or over()):
+    if (
+        saved is not None
+        and directory.step == trainer.step
+        and status in ("finished", "diverged")
+        and (status == "diverged" or over())
+    ):
         if not directory.marker["files"]:  # one was damaged: write them again
             save(status)
         return Outcome(directory, status, trainer.step, resumed_at)
 
     while not over() and not work.diverged():
-        until = (1 if trainer.step < 1 <= plan.cadence else
-                 trainer.step + plan.cadence - trainer.step % plan.cadence)
+        until = (
+            1
+            if trainer.step < 1 <= plan.cadence
+            else trainer.step + plan.cadence - trainer.step % plan.cadence
+        )
         while trainer.step < until and not stop.is_set():
             trainer.advance()
         if trainer.step == until:
             work.measure()
-            watch(Progress(trainer.step, plan.steps,
-                           (trainer.step - first) / max(time.monotonic() - start, 1e-9),
-                           work.log.last))
+            watch(
+                Progress(
+                    trainer.step,
+                    plan.steps,
+                    (trainer.step - first) / max(time.monotonic() - start, 1e-9),
+                    work.log.last,
+                )
+            )
         if stop.is_set():
             save("interrupted")
             return Outcome(directory, "interrupted", trainer.step, resumed_at)
@@ -261,6 +327,5 @@ def _keep_last(work: Run) -> None:
     """The last snapshot is always kept, whatever the thinning says."""
     step = work.trainer.step
     if step not in work.streams.steps:
-        attention = work.trainer.layout.attention(work.trainer.theta)[0]
-        work.pending[step] = attention.detach().numpy().copy()
+        work.pending[step] = work.snapshot()
         work.streams.steps.append(step)

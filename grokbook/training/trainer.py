@@ -31,23 +31,38 @@ class Trainer:
         gradient_norm: (M,) norm of the last gradient before clipping.
     """
 
-    def __init__(self, configs: Sequence[RunConfig], *, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        *,
+        dtype: torch.dtype = torch.float32,
+        displacements: bool = False,
+    ) -> None:
         self.configs = tuple(configs)
         self.layout = Layout.of(self.configs[0])
-        if any(Layout.of(c) != self.layout or c.batch_size != self.configs[0].batch_size
-               for c in self.configs):
+        if any(
+            Layout.of(c) != self.layout or c.batch_size != self.configs[0].batch_size
+            for c in self.configs
+        ):
             raise ValueError("models of one ensemble share their architecture and batch size")
-        self.tables = tuple(Table.make(c.tasks, c.modulus, c.domain, c.train_fraction,
-                                       c.split_seed) for c in self.configs)
-        self.theta = initial_parameters(self.layout, [c.init_seed for c in self.configs],
-                                        dtype=dtype)
+        self.tables = tuple(
+            Table.make(c.tasks, c.modulus, c.domain, c.train_fraction, c.split_seed)
+            for c in self.configs
+        )
+        self.theta = initial_parameters(
+            self.layout, [c.init_seed for c in self.configs], dtype=dtype
+        )
         # Leaves that share the buffer's memory: autograd sees 31 tensors, the optimiser sees one.
-        self._leaves = {name: view.detach().requires_grad_()
-                        for name, view in self.layout.views(self.theta).items()}
+        self._leaves = {
+            name: view.detach().requires_grad_()
+            for name, view in self.layout.views(self.theta).items()
+        }
         self._gradient = torch.empty_like(self.theta)
-        self.adam = AdamW(self.configs, self.layout.size, dtype=dtype)
-        self.batches = tuple(Batches(c.batch_seed, len(t.train), c.batch_size)
-                             for c, t in zip(self.configs, self.tables, strict=True))
+        self.adam = AdamW(self.configs, self.layout.size, dtype=dtype, displacements=displacements)
+        self.batches = tuple(
+            Batches(c.batch_seed, len(t.train), c.batch_size)
+            for c, t in zip(self.configs, self.tables, strict=True)
+        )
         self._pairs = [torch.from_numpy(t.pairs[t.train]) for t in self.tables]
         self._labels = [torch.from_numpy(t.labels[t.train]) for t in self.tables]
         tasks = len(self.configs[0].tasks)
@@ -82,10 +97,18 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """What a resume point must hold, as tensors."""
-        return {"theta": self.theta, "adam.mean": self.adam.mean, "adam.square": self.adam.square,
-                "adam.steps": torch.tensor(self.adam.steps),
-                "batches.drawn": torch.tensor([stream.drawn for stream in self.batches]),
-                "loss": self.loss, "gradient_norm": self.gradient_norm}
+        state = {
+            "theta": self.theta,
+            "adam.mean": self.adam.mean,
+            "adam.square": self.adam.square,
+            "adam.steps": torch.tensor(self.adam.steps),
+            "batches.drawn": torch.tensor([stream.drawn for stream in self.batches]),
+            "loss": self.loss,
+            "gradient_norm": self.gradient_norm,
+        }
+        if self.adam.decayed is not None:
+            state |= {"adam.decayed": self.adam.decayed, "adam.learned": self.adam.learned}
+        return state
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Return to a saved state; call it on a fresh trainer, whose streams are at their start."""
@@ -93,8 +116,17 @@ class Trainer:
             self.theta.copy_(state["theta"])
             self.adam.mean.copy_(state["adam.mean"])
             self.adam.square.copy_(state["adam.square"])
+            if self.adam.decayed is not None:
+                if "adam.decayed" not in state:
+                    raise ValueError(
+                        "the run was begun without displacements; they cannot be "
+                        "followed from the middle"
+                    )
+                self.adam.decayed.copy_(state["adam.decayed"])
+                self.adam.learned.copy_(state["adam.learned"])
         self.adam.steps = int(state["adam.steps"])
         self.loss, self.gradient_norm = state["loss"], state["gradient_norm"]
-        for stream, drawn in zip(self.batches, np.atleast_1d(state["batches.drawn"].numpy()),
-                                 strict=True):
+        for stream, drawn in zip(
+            self.batches, np.atleast_1d(state["batches.drawn"].numpy()), strict=True
+        ):
             stream.skip(int(drawn) - stream.drawn)

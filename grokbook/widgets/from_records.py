@@ -26,21 +26,31 @@ def lane(record: RunRecord, frames: np.ndarray) -> Lane:
     fair = np.stack([~table.trained & ~table.leaked(task) for task in tasks])
 
     def crossings(control: bool) -> dict[str, tuple[int | None, ...]]:
-        return {rule: tuple(record.grok_step(task, rule, control=control) for task in tasks)
-                for rule in THRESHOLDS}
+        return {
+            rule: tuple(record.grok_step(task, rule, control=control) for task in tasks)
+            for rule in THRESHOLDS
+        }
 
     return Lane(
         label=f"{' + '.join(tasks)}, seed {config.seed}",
         setting=f"{setting(config)}, λ = {config.weight_decay:g}",
-        weight_decay=config.weight_decay, learning_rate=config.learning_rate, seed=config.seed,
-        tasks=tasks, modulus=config.modulus, low=table.low, steps=record.steps,
+        weight_decay=config.weight_decay,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        tasks=tasks,
+        modulus=config.modulus,
+        low=table.low,
+        steps=record.steps,
         train_accuracy=np.stack([record.accuracy(task, "train") for task in tasks]),
         test_accuracy=np.stack([record.accuracy(task) for task in tasks]),
         control_accuracy=np.stack([record.unleaked_accuracy(task) for task in tasks]),
         answers=record.correct(rows).reshape(len(frames), len(tasks), side, side),
         trained=table.trained.reshape(side, side),
-        crossings=crossings(control=False), control_crossings=crossings(control=True),
-        run_id=config.id, control_pairs=fair.reshape(len(tasks), side, side))
+        crossings=crossings(control=False),
+        control_crossings=crossings(control=True),
+        run_id=config.id,
+        control_pairs=fair.reshape(len(tasks), side, side),
+    )
 
 
 def lanes(records: Sequence[RunRecord]) -> tuple[list[Lane], np.ndarray]:

@@ -102,9 +102,7 @@ def css_variables(selector: str = ".gb-explorable") -> str:
     ``--gb-published``, ``--gb-null``. Paper is white, so print takes the light set.
     """
     light, dark = _declarations(False), _declarations(True)
-    on_dark = (
-        f'html[data-theme="dark"] {selector},body[data-jp-theme-light="false"] {selector}'
-    )
+    on_dark = f'html[data-theme="dark"] {selector},body[data-jp-theme-light="false"] {selector}'
     return (
         f"{selector}{{{light}}}\n{on_dark}{{{dark}}}\n"
         f"@media print{{{selector},{on_dark}{{{light}}}}}\n"

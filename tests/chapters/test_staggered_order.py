@@ -13,11 +13,19 @@ from grokbook.claims.registry import claims
 from grokbook.config import ConfigError
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_staggered_order.ipynb"
-SMALL = {"settings": ["dual"], "modulus": 23, "weight_decays": [0.8], "seeds": [3],
-         "learning_rate": 0.003, "steps": 300, "without_decay": False}
+SMALL = {
+    "settings": ["dual"],
+    "modulus": 23,
+    "weight_decays": [0.8],
+    "seeds": [3],
+    "learning_rate": 0.003,
+    "steps": 300,
+    "without_decay": False,
+}
 
 spec = importlib.util.spec_from_file_location(
-    "order_cases", Path(__file__).parents[1] / "studies" / "test_order.py")
+    "order_cases", Path(__file__).parents[1] / "studies" / "test_order.py"
+)
 cases = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cases)
 
@@ -26,8 +34,9 @@ def execute(tmp_path, monkeypatch, parameters, train):
     monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("GROKBOOK_TRAIN", "allowed" if train else "never")
     out = tmp_path / "out.ipynb"
-    papermill.execute_notebook(str(NOTEBOOK), str(out), parameters, cwd=str(tmp_path),
-                               progress_bar=False)
+    papermill.execute_notebook(
+        str(NOTEBOOK), str(out), parameters, cwd=str(tmp_path), progress_bar=False
+    )
     return nbformat.read(out, 4)
 
 
@@ -51,14 +60,17 @@ def test_a_missing_run_is_an_error_where_training_is_refused(tmp_path, monkeypat
 
 
 def test_an_unknown_parameter_is_refused_by_the_chapter_itself(tmp_path, monkeypatch):
-    with pytest.raises(papermill.PapermillExecutionError,
-                       match=r"unknown parameter wieght_decays.*known are: settings"):
+    with pytest.raises(
+        papermill.PapermillExecutionError,
+        match=r"unknown parameter wieght_decays.*known are: settings",
+    ):
         execute(tmp_path, monkeypatch, {"wieght_decays": [0.8]}, train=False)
 
 
 def test_wanted_runs():
-    configs = chapter.wanted(["dual", "tri"], [1.0], [42, 137, 2024], modulus=97,
-                             learning_rate=1e-3, without_decay=True)
+    configs = chapter.wanted(
+        ["dual", "tri"], [1.0], [42, 137, 2024], modulus=97, learning_rate=1e-3, without_decay=True
+    )
     from grokbook.studies import first_light
 
     assert {c.id for c in configs} == {c.id for c in first_light.configs()}

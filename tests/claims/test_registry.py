@@ -19,8 +19,9 @@ def test_the_claims_of_the_first_chapter_are_there():
 def test_published_numbers_agree_with_each_other():
     """The means are those of the seeds, the gaps those of the steps: no slip in copying."""
     found = claims("multitask")
-    seeds = {task: found[name].at(1.0)["seeds"] for task, name in (("add", "MT-02"),
-                                                                   ("mul", "MT-03"))}
+    seeds = {
+        task: found[name].at(1.0)["seeds"] for task, name in (("add", "MT-02"), ("mul", "MT-03"))
+    }
     for task, name in (("add", "MT-02"), ("mul", "MT-03")):
         steps = list(seeds[task].values())
         at = found[name].at(1.0)

@@ -14,11 +14,20 @@ from grokbook.tasks.modular import Table
 from grokbook.training.evaluation import evaluate
 
 COUNTS = {
-    ("add", 42): (57, 48), ("add", 137): (59, 50), ("add", 2024): (50, 54),
-    ("sub", 42): (39, 49), ("sub", 137): (50, 46), ("sub", 2024): (43, 50),
-    ("mul", 42): (40, 52), ("mul", 137): (36, 49), ("mul", 2024): (57, 36),
-    ("sq", 42): (57, 54), ("sq", 137): (45, 54), ("sq", 2024): (54, 59),
-    ("x2_xy_y2", 42): (47, 53), ("x3_xy", 42): (40, 49),
+    ("add", 42): (57, 48),
+    ("add", 137): (59, 50),
+    ("add", 2024): (50, 54),
+    ("sub", 42): (39, 49),
+    ("sub", 137): (50, 46),
+    ("sub", 2024): (43, 50),
+    ("mul", 42): (40, 52),
+    ("mul", 137): (36, 49),
+    ("mul", 2024): (57, 36),
+    ("sq", 42): (57, 54),
+    ("sq", 137): (45, 54),
+    ("sq", 2024): (54, 59),
+    ("x2_xy_y2", 42): (47, 53),
+    ("x3_xy", 42): (40, 49),
 }
 
 
@@ -42,11 +51,14 @@ def test_three_layers_and_attention_share():
     assert Layout(modulus=97, tasks=2).attention_size == 131_072
 
 
-@pytest.mark.parametrize(("tasks", "norms"), [
-    (1, (117.623, 118.065, 115.921)),
-    (2, (117.762, 118.202, 116.062)),
-    (3, (117.900, 118.339, 116.201)),
-])
+@pytest.mark.parametrize(
+    ("tasks", "norms"),
+    [
+        (1, (117.623, 118.065, 115.921)),
+        (2, (117.762, 118.202, 116.062)),
+        (3, (117.900, 118.339, 116.201)),
+    ],
+)
 def test_initial_norms(tasks, norms):
     theta = initial_parameters(Layout(modulus=97, tasks=tasks), [42, 137, 2024])
     assert theta.norm(dim=1).tolist() == pytest.approx(norms, abs=5e-4)

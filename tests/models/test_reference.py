@@ -13,8 +13,14 @@ from grokbook.training.trainer import Trainer
 SETTINGS = {"single": ("add",), "dual": ("add", "mul"), "tri": ("add", "mul", "sq")}
 
 
-@pytest.fixture(params=["dual", pytest.param("single", marks=pytest.mark.slow),
-                        pytest.param("tri", marks=pytest.mark.slow)], scope="module")
+@pytest.fixture(
+    params=[
+        "dual",
+        pytest.param("single", marks=pytest.mark.slow),
+        pytest.param("tri", marks=pytest.mark.slow),
+    ],
+    scope="module",
+)
 def config(request):
     return RunConfig(tasks=SETTINGS[request.param], seed=137)
 
@@ -60,8 +66,9 @@ def test_forward_in_float32(config):
 def test_two_hundred_steps_in_float64(config):
     trainer = Trainer([config], dtype=torch.float64)
     trainer.advance(200)
-    plain = exchange.from_state_dict(trainer.layout,
-                                     reference.train(config, 200, torch.float64).state_dict())
+    plain = exchange.from_state_dict(
+        trainer.layout, reference.train(config, 200, torch.float64).state_dict()
+    )
     torch.testing.assert_close(trainer.theta, plain, rtol=0, atol=1e-10)
 
 
@@ -94,8 +101,10 @@ def test_optimiser_on_identical_gradients():
 
 
 def test_an_ensemble_is_its_single_runs():
-    configs = [RunConfig(tasks=("add", "mul"), seed=s, weight_decay=w, learning_rate=r)
-               for s, w, r in [(1, 1.0, 1e-3), (2, 0.0, 3e-3), (3, 0.3, 1e-3)]]
+    configs = [
+        RunConfig(tasks=("add", "mul"), seed=s, weight_decay=w, learning_rate=r)
+        for s, w, r in [(1, 1.0, 1e-3), (2, 0.0, 3e-3), (3, 0.3, 1e-3)]
+    ]
     together = Trainer(configs, dtype=torch.float64)
     together.advance(50)
     for model, config in enumerate(configs):

@@ -11,21 +11,40 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-ARGUMENTS = ["train", "--tasks", "add", "--modulus", "29", "--steps", "300", "--seed", "3",
-             "--after-grok", "100000", "--resume-seconds", "0.1"]
+ARGUMENTS = [
+    "train",
+    "--tasks",
+    "add",
+    "--modulus",
+    "29",
+    "--steps",
+    "300",
+    "--seed",
+    "3",
+    "--after-grok",
+    "100000",
+    "--resume-seconds",
+    "0.1",
+]
 
 
 def command(store, *more):
-    return {"args": [sys.executable, "-m", "grokbook", *ARGUMENTS, *more],
-            "env": os.environ | {"GROKBOOK_STORE": str(store)}, "text": True,
-            "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return {
+        "args": [sys.executable, "-m", "grokbook", *ARGUMENTS, *more],
+        "env": os.environ | {"GROKBOOK_STORE": str(store)},
+        "text": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
 
 
 def finished(store):
     done = subprocess.run(**command(store), check=True, timeout=300)
     run = next(Path(store).glob("runs/*/*"))
-    state = {name: value.tobytes() for name, value in
-             load_file(max(run.glob("resume-*.safetensors"))).items()}
+    state = {
+        name: value.tobytes()
+        for name, value in load_file(max(run.glob("resume-*.safetensors"))).items()
+    }
     return done.stdout, state, pd.read_parquet(run / "metrics.parquet")
 
 

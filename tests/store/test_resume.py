@@ -14,10 +14,26 @@ from grokbook.store.run_directory import RunDirectory
 from grokbook.training.plan import Plan
 from grokbook.training.run import run
 
-SMALL = RunConfig(tasks=("add", "mul"), modulus=11, width=16, heads=2, hidden=16, layers=2,
-                  batch_size=16, learning_rate=3e-3, seed=5)
-PLAN = Plan(steps=120, after_grok=None, cadence=10, dense_until=30, global_limit=5, window=3,
-            resume_seconds=0.0)
+SMALL = RunConfig(
+    tasks=("add", "mul"),
+    modulus=11,
+    width=16,
+    heads=2,
+    hidden=16,
+    layers=2,
+    batch_size=16,
+    learning_rate=3e-3,
+    seed=5,
+)
+PLAN = Plan(
+    steps=120,
+    after_grok=None,
+    cadence=10,
+    dense_until=30,
+    global_limit=5,
+    window=3,
+    resume_seconds=0.0,
+)
 
 
 class Crash(BaseException):
@@ -58,11 +74,13 @@ class Faulty(Disk):
 def fingerprint(directory: RunDirectory):
     """Everything that a finished run leaves, except the time it took."""
     resume = directory.resume()
-    return ({name: value.tobytes() for name, value in resume.items()},
-            pd.read_parquet(directory.file("metrics.parquet")),
-            {step: directory.snapshot(step).tobytes() for step in directory.snapshots()},
-            np.load(directory.file("band.npz"))["products"].tobytes(),
-            np.load(directory.file("answers.npz"))["bits"].tobytes())
+    return (
+        {name: value.tobytes() for name, value in resume.items()},
+        pd.read_parquet(directory.file("metrics.parquet")),
+        {step: directory.snapshot(step).tobytes() for step in directory.snapshots()},
+        np.load(directory.file("band.npz"))["products"].tobytes(),
+        np.load(directory.file("answers.npz"))["bits"].tobytes(),
+    )
 
 
 def same(first, second):
@@ -104,8 +122,9 @@ def test_streams_are_what_the_plan_says(tmp_path):
     assert directory.marker["global_stride"] == 4
     band = np.load(directory.file("band.npz"))
     assert band["steps"].tolist() == list(range(30, 121, 10))
-    moves = [directory.snapshot(s).astype(np.float64) - directory.snapshot(s - 10)
-             for s in (10, 20, 30)]
+    moves = [
+        directory.snapshot(s).astype(np.float64) - directory.snapshot(s - 10) for s in (10, 20, 30)
+    ]
     expected = np.array([[a @ b for b in moves] for a in moves])[np.triu_indices(3)]
     np.testing.assert_allclose(band["products"][0], expected, rtol=1e-5)
 
@@ -143,8 +162,11 @@ def test_every_file_operation_may_fail(tmp_path, kind, steps):
     operations = disk.count
     assert operations > 30
     for at in range(1, operations + 1):
-        fault = {"crash": Crash(), "full": OSError(errno.ENOSPC, "no space"),
-                 "error": OSError(errno.EIO, "input/output error")}[kind]
+        fault = {
+            "crash": Crash(),
+            "full": OSError(errno.ENOSPC, "no space"),
+            "error": OSError(errno.EIO, "input/output error"),
+        }[kind]
         store = Store(tmp_path / f"{at}")
         try:
             run_on(store, Faulty(at, fault), plan)
@@ -158,8 +180,11 @@ def test_every_file_operation_may_fail(tmp_path, kind, steps):
         assert outcome.status == "finished" and not outcome.directory.verify()
         same(fingerprint(outcome.directory), expected)
         listed = {"config.json", "commit.json", "lock", *outcome.directory._entries()}
-        on_disk = {str(p.relative_to(outcome.directory.path))
-                   for p in outcome.directory.path.rglob("*") if p.is_file()}
+        on_disk = {
+            str(p.relative_to(outcome.directory.path))
+            for p in outcome.directory.path.rglob("*")
+            if p.is_file()
+        }
         assert on_disk == listed
 
 
@@ -245,7 +270,38 @@ def test_a_disk_too_small_is_said_before_the_start(tmp_path, monkeypatch):
 def test_nothing_on_disk_is_a_pickle(tmp_path):
     directory = run_on(Store(tmp_path)).directory
     assert {p.suffix for p in directory.path.rglob("*") if p.is_file() and p.name != "lock"} == {
-        ".json", ".safetensors", ".parquet", ".npz"}
+        ".json",
+        ".safetensors",
+        ".parquet",
+        ".npz",
+    }
     for name in ("answers.npz", "band.npz"):
         with np.load(directory.file(name), allow_pickle=False) as archive:
             assert all(archive[key].dtype != object for key in archive.files)
+
+
+def test_snapshots_may_hold_everything_and_displacements_add_up(tmp_path):
+    plan = Plan(**{**PLAN.to_json(), "full_state": True, "displacements": True})
+    stopped, stop = Store(tmp_path / "stopped"), threading.Event()
+    run_on(stopped, plan=plan, stop=stop, watch=lambda p: stop.set() if p.step == 60 else None)
+    directory = run_on(stopped, plan=plan).directory
+    whole = run_on(Store(tmp_path / "whole"), plan=plan).directory
+    steps = list(directory.snapshots())
+    assert steps == list(whole.snapshots())
+    start = directory.snapshot(0).astype(np.float64)
+    for step in steps:
+        parts = {
+            name: directory.snapshot(step, name)
+            for name in ("attention", "decayed", "learned", "theta")
+        }
+        for name, part in parts.items():
+            assert part.tobytes() == whole.snapshot(step, name).tobytes()
+        moved = parts["attention"].astype(np.float64) - start
+        np.testing.assert_allclose(parts["decayed"] + parts["learned"], moved, atol=1e-12)
+    assert np.linalg.norm(parts["decayed"]) > 0 < np.linalg.norm(parts["learned"])
+    # An interval's displacement is a difference: decay alone moves by −ηλ Σ θ, here to first order.
+    rate = SMALL.learning_rate * SMALL.weight_decay
+    first = directory.snapshot(10, "decayed")
+    np.testing.assert_allclose(first, -rate * 10 * start, atol=0.05 * np.abs(first).max() + 1e-3)
+    with pytest.raises(StoreError, match="hold attention, not theta"):
+        run_on(Store(tmp_path / "plain")).directory.snapshot(0, "theta")

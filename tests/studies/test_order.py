@@ -23,8 +23,15 @@ def record(seed, groks, leaked_first=None):
         up = np.zeros(len(steps)) if at is None else (steps >= at).astype(float)
         metrics[f"test_accuracy_{task}"] = metrics[f"train_accuracy_{task}"] = up
         right[:, k] = up[:, None].astype(bool)
-    made = RunRecord(config=config, status="finished", seconds=1.0, source="store", numerics={},
-                     metrics=pd.DataFrame(metrics), bits=np.packbits(right, axis=-1))
+    made = RunRecord(
+        config=config,
+        status="finished",
+        seconds=1.0,
+        source="store",
+        numerics={},
+        metrics=pd.DataFrame(metrics),
+        bits=np.packbits(right, axis=-1),
+    )
     if leaked_first is not None:  # twins of training pairs are answered from the start
         for k, task in enumerate(config.tasks):
             right[:, k, made.table.leaked(task)] = True
@@ -32,8 +39,12 @@ def record(seed, groks, leaked_first=None):
     return made
 
 
-DUAL = [record(1, {"add": 500, "mul": 400}), record(2, {"add": 500, "mul": 500}),
-        record(3, {"add": 400, "mul": 700}), record(4, {"add": 400, "mul": None})]
+DUAL = [
+    record(1, {"add": 500, "mul": 400}),
+    record(2, {"add": 500, "mul": 500}),
+    record(3, {"add": 400, "mul": 700}),
+    record(4, {"add": 400, "mul": None}),
+]
 
 
 def test_counts():
@@ -41,8 +52,10 @@ def test_counts():
     assert (found.runs, found.unfinished) == (3, 1)
     assert (found.strict, found.weak, found.first, found.first_or_tied) == (1, 2, 1, 2)
     assert found.chance_first == pytest.approx(7 / 8)
-    tri = [record(5, {"add": 900, "mul": 300, "sq": 600}),
-           record(6, {"add": 600, "mul": 300, "sq": 600})]
+    tri = [
+        record(5, {"add": 900, "mul": 300, "sq": 600}),
+        record(6, {"add": 600, "mul": 300, "sq": 600}),
+    ]
     found = count_orders(tri, ("mul", "sq", "add"), "0.90")
     assert (found.strict, found.weak, found.first) == (1, 2, 2)
     assert found.chance_strict == pytest.approx(1 - (5 / 6) ** 2)

@@ -32,11 +32,19 @@ def test_labels_by_brute_force(task, modulus):
     assert t.labels[:, 0].tolist() == expected
 
 
-@pytest.mark.parametrize(("tasks", "low", "pairs", "train"), [
-    (["add"], 0, 9409, 4704), (["sub"], 0, 9409, 4704), (["sq"], 0, 9409, 4704),
-    (["x2_xy_y2"], 0, 9409, 4704), (["x3_xy"], 0, 9409, 4704), (["mul"], 1, 9216, 4608),
-    (["add", "mul"], 1, 9216, 4608), (["add", "mul", "sq"], 1, 9216, 4608),
-])
+@pytest.mark.parametrize(
+    ("tasks", "low", "pairs", "train"),
+    [
+        (["add"], 0, 9409, 4704),
+        (["sub"], 0, 9409, 4704),
+        (["sq"], 0, 9409, 4704),
+        (["x2_xy_y2"], 0, 9409, 4704),
+        (["x3_xy"], 0, 9409, 4704),
+        (["mul"], 1, 9216, 4608),
+        (["add", "mul"], 1, 9216, 4608),
+        (["add", "mul", "sq"], 1, 9216, 4608),
+    ],
+)
 def test_published_domains(tasks, low, pairs, train):
     t = table(tasks)
     assert (t.low, len(t.pairs), len(t.train), len(t.test)) == (low, pairs, train, pairs - train)
@@ -56,8 +64,9 @@ def test_rows_of_multiplication_are_permutations():
     assert all(sorted(row) == list(range(1, 97)) for row in square)
 
 
-@pytest.mark.parametrize(("task", "size"), [("add", 2), ("mul", 4), ("sq", 8), ("sub", 1),
-                                            ("x2_xy_y2", 4), ("x3_xy", 1)])
+@pytest.mark.parametrize(
+    ("task", "size"), [("add", 2), ("mul", 4), ("sq", 8), ("sub", 1), ("x2_xy_y2", 4), ("x3_xy", 1)]
+)
 @pytest.mark.parametrize("domain", ["full", "nonzero"])
 def test_twins_share_the_label_and_form_groups(task, size, domain):
     t = table([task], 23, domain)

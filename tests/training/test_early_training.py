@@ -10,8 +10,10 @@ from grokbook.config import RunConfig
 from grokbook.training.evaluation import evaluate
 from grokbook.training.trainer import Trainer
 
-RELEASED = {"add": (0.1027, 0.4114, 0.7570, 0.9541, 0.9960),
-            "mul": (0.1174, 0.4293, 0.7912, 0.9672, 0.9967)}
+RELEASED = {
+    "add": (0.1027, 0.4114, 0.7570, 0.9541, 0.9960),
+    "mul": (0.1174, 0.4293, 0.7912, 0.9672, 0.9967),
+}
 
 
 @pytest.mark.parametrize("task", RELEASED)

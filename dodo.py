@@ -1,0 +1,70 @@
+"""What makes what, for doit: each chapter from its notebook, the book from all of them.
+
+doit compares checksums, so that a second run does nothing and a changed page or notebook redoes
+only what hangs on it. Everything it remembers lies in _build.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from grokbook.publishing import book, places
+
+ROOT = Path(__file__).parent
+PYTHON = sys.executable
+START = time.monotonic()
+
+DOIT_CONFIG = {
+    "default_tasks": ["report"],
+    "dep_file": "_build/doit.json",
+    "backend": "json",
+    "verbosity": 2,
+    "reporter": "zero",
+}
+
+
+def _files(*patterns):
+    found = {path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()}
+    return sorted(str(p.relative_to(ROOT)) for p in found if "__pycache__" not in p.parts)
+
+
+def task_chapter():
+    """Execute a notebook from the recorded results."""
+    runs = _files("grokbook/**/*", "results/**/*")
+    publishing = "grokbook/publishing/"
+    needed = ("notebooks.py", "parameters.py")
+    inputs = [f for f in runs if not f.startswith(publishing) or f.endswith(needed)]
+    for path in places.sources(ROOT):
+        source = str(path.relative_to(ROOT))
+        target = str(places.target_of(path, ROOT).relative_to(ROOT))
+        yield {
+            "name": path.stem,
+            "file_dep": [source, *inputs],
+            "targets": [target],
+            "actions": [[PYTHON, "-m", "grokbook.publishing.notebooks", source, target]],
+        }
+
+
+def task_book():
+    """Build the pages, then check every link, every resource and every output."""
+    targets = [str(places.target_of(s, ROOT).relative_to(ROOT)) for s in places.sources(ROOT)]
+    pages = [f for f in _files("book/**/*") if not f.endswith(".ipynb")]
+    return {
+        "file_dep": [
+            *("_config.yml", "_toc.yml", "pyproject.toml"),
+            *pages,
+            *_files("grokbook/publishing/**/*"),
+            *targets,
+        ],
+        "targets": ["_build/html/index.html", book.REPORT],
+        "actions": [[PYTHON, "-m", "grokbook.publishing.book"]],
+    }
+
+
+def task_report():
+    """Say where the book is, what a page weighs, and how to see it."""
+    return {
+        "task_dep": ["book"],
+        "actions": [(book.print_report, [ROOT, START])],
+        "uptodate": [False],
+    }

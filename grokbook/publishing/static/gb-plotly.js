@@ -1,0 +1,118 @@
+// Draws the page's plotly figures: each when it comes near the screen, all by one local plotly.js.
+// Text, grids and backgrounds follow the page's theme; traces keep the colours that they came with.
+(() => {
+  const script = document.currentScript;
+  const local = (name) => new URL(script.dataset[name], script.src).href;
+  const narrow = 560;
+  const touch = matchMedia("(pointer: coarse)").matches;
+
+  const loaded = {};
+  const load = (name) => loaded[name] ??= new Promise((done, fail) => {
+    const tag = document.createElement("script");
+    tag.src = local(name);
+    tag.onload = done;
+    tag.onerror = () => fail(new Error(`${name} could not be loaded`));
+    document.head.append(tag);
+  });
+
+  async function plotly() {
+    if (!window.Plotly) {
+      window.PlotlyConfig = { MathJaxConfig: "local" };
+      await load("plotly");
+    }
+    return window.Plotly;
+  }
+
+  // only a figure with $...$ in its text needs MathJax; a page with equations has it already
+  async function mathjax() {
+    if (!document.querySelector('script[src*="mathjax"]')) {
+      window.MathJax = { ...window.MathJax, startup: { typeset: false } };
+      await load("mathjax");
+    } else if (!window.MathJax?.startup?.promise) {
+      await new Promise((done) => addEventListener("load", done, { once: true }));
+    }
+    await window.MathJax.startup.promise;
+  }
+
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function template() {
+    const ink = style("--gb-ink"), grid = style("--gb-grid"), line = style("--gb-line");
+    const axis = { color: ink, gridcolor: grid, zerolinecolor: grid, linecolor: line, tickcolor: line,
+      automargin: true, zerolinewidth: 1, title: { standoff: 10 } };
+    return { layout: {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: ink, family: style("--gb-font") || "sans-serif", size: 14 },
+      title: { x: 0, xref: "paper", xanchor: "left", font: { size: 16 } },
+      xaxis: axis, yaxis: axis, separators: ".,",
+      legend: { bgcolor: "rgba(0,0,0,0)" }, margin: { l: 8, r: 8, t: 48, b: 8 },
+      hoverlabel: { bgcolor: style("--gb-panel"), bordercolor: grid, font: { color: ink } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: ink },
+    } };
+  }
+
+  // on a phone the legend goes below the plot, where it takes no width
+  const below = { orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
+
+  function arranged(layout, width) {
+    const fitted = { ...layout, autosize: true, template: template() };
+    delete fitted.width;
+    fitted.height ??= 420;
+    if (touch || width < narrow) fitted.dragmode = false;  // a finger scrolls the page
+    if (width < narrow) fitted.legend = { ...layout.legend, ...below };
+    return fitted;
+  }
+
+  const drawn = new Map();  // box -> { plot, layout, small }
+
+  async function draw(box) {
+    if (box.dataset.state) return;
+    box.dataset.state = "loading";
+    try {
+      const json = box.querySelector("script").textContent;
+      const figure = JSON.parse(json);
+      if (/"[^"]*\$[^"$]+\$/.test(json)) await mathjax();
+      const Plotly = await plotly();
+      const plot = document.createElement("div");
+      plot.className = "gb-plot";
+      box.append(plot);
+      const width = box.clientWidth;
+      await Plotly.newPlot(plot, figure.data, arranged(figure.layout, width), {
+        responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover",
+        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], ...figure.config });
+      if (figure.frames) await Plotly.addFrames(plot, figure.frames);
+      drawn.set(box, { plot, layout: figure.layout, small: width < narrow });
+      box.dataset.state = "drawn";
+      width && resized.observe(box);
+    } catch (problem) {
+      box.dataset.state = "failed";
+      const note = document.createElement("p");
+      note.className = "gb-note";
+      note.textContent = `${box.getAttribute("aria-label")}: this figure could not be drawn (${problem.message}).`;
+      box.replaceChildren(note);
+    }
+  }
+
+  const redraw = ({ plot, layout }, width) =>
+    window.Plotly.relayout(plot, { template: template(), legend: arranged(layout, width).legend ?? {},
+      dragmode: touch || width < narrow ? false : layout.dragmode ?? "zoom" });
+
+  const resized = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => {
+    const figure = drawn.get(target), small = contentRect.width < narrow;
+    if (!figure || !contentRect.width || figure.small === small) return;
+    figure.small = small;
+    redraw(figure, contentRect.width);
+  }));
+
+  const near = new IntersectionObserver((entries) => entries.forEach((entry) => {
+    if (!entry.isIntersecting) return;
+    near.unobserve(entry.target);
+    draw(entry.target);
+  }), { rootMargin: "600px" });
+
+  const boxes = document.querySelectorAll(".gb-plotly");
+  boxes.forEach((box) => near.observe(box));
+  addEventListener("beforeprint", () => boxes.forEach(draw));
+  new MutationObserver(() => drawn.forEach((figure, box) => redraw(figure, box.clientWidth)))
+    .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+})();

@@ -1,0 +1,150 @@
+"""Made-up lanes and bare pages that hold explorables the way a built chapter does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from ipywidgets.embed import dependency_state, embed_data
+
+from grokbook.widgets import THRESHOLDS, Lane, frame_axis
+
+HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
+CADENCE = 100
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
+
+
+def _crossing(steps: np.ndarray, accuracy: np.ndarray, threshold: str) -> int | None:
+    value, _, run = threshold.partition("x")
+    good = accuracy >= float(value)
+    if run:
+        good[2:] &= good[1:-1] & good[:-2]
+        good[:2] = False
+    hits = np.flatnonzero(good)
+    return int(steps[hits[0]]) if hits.size else None
+
+
+def synthetic_lane(
+    frames: np.ndarray,
+    tasks: tuple[str, ...] = ("add", "mul"),
+    grok: tuple[int | None, ...] = (9000, 7800),
+    weight_decay: float = 1.0,
+    seed: int = 42,
+    last: int = 11000,
+    modulus: int = 97,
+    noise: float = 0.03,
+) -> Lane:
+    """A run that memorises in 600 steps, waits, and groks task t around ``grok[t]`` (None: never).
+
+    ``noise`` is the share of undecided answers that a frame draws afresh.
+    """
+    rng = np.random.default_rng([seed, int(1000 * weight_decay), len(tasks)])
+    side = modulus - 1
+    trained = np.zeros(side * side, dtype=bool)
+    trained[rng.permutation(side * side)[: side * side // 2]] = True
+    trained = trained.reshape(side, side)
+    control = ~trained & ~trained.T
+    steps = np.arange(0, last + 1, CADENCE)
+    # Each pair flips to right when the run's progress passes its own level; twins a little sooner.
+    level = rng.random((len(tasks), side, side))
+    sooner = np.where(trained.T, 0.85, 1.0)
+
+    def tables(step: int) -> np.ndarray:
+        step = min(step, last)
+        known = _sigmoid(np.array((step - 350) / 60))
+        out = np.empty((len(tasks), side, side), dtype=bool)
+        for t, centre in enumerate(grok):
+            width = last / 30
+            seen = 0.0 if centre is None else float(_sigmoid(np.array((step - centre) / width)))
+            share = 0.02 + 0.98 * seen
+            undecided = np.random.default_rng([seed, t, step]).random((side, side)) < noise
+            out[t] = np.where(trained, level[t] < known, level[t] * sooner < share)
+            out[t] ^= undecided & ~trained & (seen < 0.98)
+        return out
+
+    every = np.stack([tables(int(step)) for step in steps])
+    accuracies = {
+        "train_accuracy": every[:, :, trained].mean(-1).T,
+        "test_accuracy": every[:, :, ~trained].mean(-1).T,
+        "control_accuracy": every[:, :, control].mean(-1).T,
+    }
+
+    def crossings(name: str) -> dict:
+        return {
+            key: tuple(_crossing(steps, line.copy(), key) for line in accuracies[name])
+            for key in THRESHOLDS
+        }
+
+    setting = {1: "single", 2: "dual", 3: "tri"}[len(tasks)]
+    return Lane(
+        label=f"{' + '.join(tasks)}, seed {seed}",
+        setting=f"{setting}, λ = {weight_decay:g}",
+        weight_decay=weight_decay,
+        learning_rate=1e-3,
+        seed=seed,
+        tasks=tasks,
+        modulus=modulus,
+        low=1,
+        steps=steps,
+        answers=np.stack([tables(int(step)) for step in frames]),
+        trained=trained,
+        crossings=crossings("test_accuracy"),
+        control_crossings=crossings("control_accuracy"),
+        run_id=f"run{seed}d{weight_decay:g}t{len(tasks)}".replace(".", "_"),
+        **accuracies,
+    )
+
+
+def small_lanes() -> tuple[list[Lane], np.ndarray]:
+    """Four lanes of a 13-element field: mul first, a tie, three tasks, and one that never groks."""
+    frames = frame_axis(12000, CADENCE, 24)
+    common = {"frames": frames, "modulus": 13, "noise": 0.0}
+    return [
+        synthetic_lane(**common, grok=(9000, 7000), seed=42),
+        synthetic_lane(**common, grok=(8000, 8000), seed=137),
+        synthetic_lane(
+            **common,
+            tasks=("add", "mul", "sq"),
+            grok=(9000, 8000, 6000),
+            weight_decay=0.5,
+            seed=42,
+            last=12000,
+        ),
+        synthetic_lane(**common, grok=(None, None), weight_decay=0.0, seed=42, last=12000),
+    ], frames
+
+
+def page_html(*widgets: object, head: str = "", before: str = "") -> str:
+    """A page that holds widgets as myst-nb writes it: state, a script for each view, the host."""
+    views = list(widgets)
+    needed = dependency_state(views, drop_defaults=False)
+    data = embed_data(views=views, drop_defaults=False, state=needed)
+    state = json.dumps(data["manager_state"]).replace("<", "\\u003c")
+    shown = "\n".join(
+        '<div class="cell_output" style="overflow-x:auto"><script type="application/vnd.jupyter.'
+        f'widget-view+json">{json.dumps(view)}</script></div>'
+        for view in data["view_specs"]
+    )
+    return (
+        '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>harness</title>'
+        '<link rel="icon" href="data:,">'
+        "<style>body{margin:0 auto;padding:16px;max-width:1200px;background:#fff;color:#222}"
+        'html[data-theme="dark"]{--pst-color-background:#121212;--pst-color-text-base:#e6e6e6}'
+        'html[data-theme="dark"] body{background:#121212;color:#e6e6e6}</style>'
+        f'{head}<script src="gb-host.js" defer></script>'
+        f'<script type="application/vnd.jupyter.widget-state+json">{state}</script></head>'
+        f"<body>{before}{shown}</body></html>"
+    )
+
+
+def write_page(folder: Path, *widgets: object, name: str = "index.html", **parts: str) -> Path:
+    """Write the page and the host into ``folder``; returns the page's path."""
+    (folder / "gb-host.js").write_text(HOST.read_text(encoding="utf-8"), encoding="utf-8")
+    path = folder / name
+    path.write_text(page_html(*widgets, **parts), encoding="utf-8")
+    return path

@@ -1,0 +1,190 @@
+"""Every page of the book as a reader meets it: from a server and from disk, wide, narrow, dark."""
+
+import re
+
+import pytest
+
+from tests.browser.conftest import BOOK, pages_of_toc
+
+PAGES = pages_of_toc()
+BUILT = {p: (BOOK / p).read_text(encoding="utf-8") for p in PAGES if (BOOK / p).exists()}
+WITH_FIGURES = [p for p, html in BUILT.items() if 'class="gb-plotly"' in html]
+WITH_CODE = [p for p, html in BUILT.items() if "cell_input" in html]
+
+every_page = pytest.mark.parametrize("name", PAGES)
+
+# WCAG contrast of an element's text against the first opaque ground behind it
+CONTRAST = """
+(() => {
+  const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+  const part = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = (c) => 0.2126 * part(c[0]) + 0.7152 * part(c[1]) + 0.0722 * part(c[2]);
+  const opaque = (c) => c.length >= 3 && (c.length < 4 || c[3] > 0.5);
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = rgb(getComputedStyle(e).backgroundColor);
+      if (opaque(c)) return c;
+    }
+    return [255, 255, 255];
+  };
+  const property = (e) => e instanceof SVGElement ? getComputedStyle(e).fill
+                                                  : getComputedStyle(e).color;
+  return (e) => {
+    const [a, b] = [light(rgb(property(e))), light(ground(e))].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  };
+})()
+"""
+TEXTS = ".bd-article :is(p, li, h1, h2, h3, th, td, pre, summary, label, output, figcaption)"
+FIGURE_TEXTS = ".js-plotly-plot :is(.xtick text, .ytick text, .gtitle, .legendtext, .g-xtitle text)"
+
+
+def poor_contrast(page, selector, least):
+    """Visible texts whose contrast is under `least`, with the contrast."""
+    return page.evaluate(
+        f"""([selector, least]) => {{
+            const contrast = {CONTRAST};
+            return [...document.querySelectorAll(selector)]
+                .filter((e) => e.checkVisibility() && e.textContent.trim())
+                .map((e) => [contrast(e), e.textContent.trim().slice(0, 60)])
+                .filter(([value]) => value < least);
+        }}""",
+        [selector, least],
+    )
+
+
+@every_page
+def test_page_loads_and_asks_nobody(read_to_end, address, name):
+    page = read_to_end(address(name))
+    assert page.locator("article h1").first.inner_text().strip()
+    states = page.eval_on_selector_all(".gb-plotly", "boxes => boxes.map(b => b.dataset.state)")
+    assert "failed" not in states
+    assert set(states) <= {"drawn", None}
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable(offline, read_to_end, site, name, scheme):
+    offline.emulate_media(color_scheme=scheme)
+    page = read_to_end(f"{site}/{name}")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert poor_contrast(page, TEXTS, 4.5) == []
+    assert poor_contrast(page, FIGURE_TEXTS, 4.5) == []
+
+
+@every_page
+def test_dark_page_has_no_light_panel(offline, read_to_end, site, name):
+    offline.emulate_media(color_scheme="dark")
+    page = read_to_end(f"{site}/{name}")
+    panels = page.evaluate(
+        """[...document.querySelectorAll(".bd-article :is(div, pre, table, tr, section)")]
+            .filter((e) => e.checkVisibility() && e.clientWidth > 40)
+            .map((e) => [getComputedStyle(e).backgroundColor, e.className])
+            .filter(([c]) => { const v = c.match(/[\\d.]+/g).map(Number);
+                               return (v[3] ?? 1) > 0.5 && v[0] + v[1] + v[2] > 450; })"""
+    )
+    assert panels == []
+
+
+@every_page
+def test_phone_does_not_scroll_sideways(offline, read_to_end, site, name):
+    offline.set_viewport_size({"width": 390, "height": 844})
+    page = read_to_end(f"{site}/{name}")
+    wide, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= window
+    # nothing sticks out either, unless a box of its own scrolls it
+    sticking_out = page.evaluate(
+        """[...document.querySelectorAll(".bd-article *")].filter((e) => {
+            if (!e.checkVisibility() || e.getBoundingClientRect().right <= innerWidth + 1)
+                return false;
+            for (let box = e.parentElement; box; box = box.parentElement)
+                if (getComputedStyle(box).overflowX !== "visible") return box === document.body;
+            return true;
+        }).map((e) => `${e.tagName}.${e.className}`)"""
+    )
+    assert sticking_out == []
+
+
+@every_page
+def test_images_have_alternative_text(offline, site, name):
+    offline.goto(f"{site}/{name}")
+    bare = offline.eval_on_selector_all(
+        "article img", "images => images.filter(i => !i.alt.trim()).map(i => i.src)"
+    )
+    assert bare == []
+
+
+@every_page
+def test_no_buttons_to_nowhere(offline, site, name):
+    """No repository, launch, edit or download buttons; one search box."""
+    offline.goto(f"{site}/{name}")
+    assert offline.locator(".dropdown-launch-buttons, .dropdown-download-buttons").count() == 0
+    assert offline.locator("a[href*='github.com/executablebooks']").count() == 0
+    visible = offline.locator(".search-button-field, .search-button").locator("visible=true")
+    assert visible.count() == 1
+
+
+@pytest.mark.parametrize("name", WITH_FIGURES)
+def test_plotly_is_fetched_once(read_to_end, site, name):
+    page = read_to_end(f"{site}/{name}")
+    assert len([u for u in page.requested if re.search(r"plotly-cartesian.*\.js", u)]) == 1
+
+
+@pytest.mark.parametrize("name", WITH_FIGURES)
+def test_theme_switch_recolours_figures(offline, read_to_end, site, name):
+    offline.emulate_media(color_scheme="light")
+    page = read_to_end(f"{site}/{name}")
+    ink = "document.querySelector('.js-plotly-plot')._fullLayout.font.color"
+    lines = """[...document.querySelectorAll('.js-plotly-plot')].map(p => JSON.stringify(
+        p._fullData.map(t => [t.line?.color, t.marker?.color])))"""
+    before, traces = page.evaluate(ink), page.evaluate(lines)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(f"{ink} !== '{before}'", timeout=10_000)
+    assert page.evaluate(lines) == traces, "a colour means the same in both themes"
+    assert poor_contrast(page, FIGURE_TEXTS, 4.5) == []
+
+
+@pytest.mark.parametrize("name", WITH_FIGURES)
+def test_finger_scrolls_past_figures(offline, read_to_end, site, name):
+    offline.set_viewport_size({"width": 390, "height": 844})
+    page = read_to_end(f"{site}/{name}")
+    modes = "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.dragmode)"
+    assert set(page.evaluate(modes)) == {False}
+
+
+@pytest.mark.parametrize("name", WITH_FIGURES[:1])
+def test_figure_that_cannot_load_says_so(page, site, name):
+    page.route("**/plotly-cartesian*", lambda route: route.abort())
+    page.goto(f"{site}/{name}")
+    page.locator(".gb-plotly").first.scroll_into_view_if_needed()
+    note = page.locator(".gb-plotly .gb-note").first
+    note.wait_for(timeout=10_000)
+    assert "could not be drawn" in note.inner_text()
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_code_is_folded_and_unfolds(offline, address, name):
+    offline.goto(address(name))
+    assert offline.locator(".cell_input").locator("visible=true").count() == 0
+    fold = offline.locator("details.hide").first
+    assert fold.locator("summary").inner_text().split("\n")[-1].strip().endswith("Show code")
+    fold.locator("summary").click()
+    assert fold.locator(".cell_input").is_visible()
+    assert fold.locator("summary").inner_text().strip().endswith("Hide code")
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_wide_table_scrolls_in_its_box(offline, site, name):
+    offline.set_viewport_size({"width": 390, "height": 844})
+    offline.goto(f"{site}/{name}")
+    outside = offline.evaluate(
+        """[...document.querySelectorAll(".bd-article table")].filter((t) => {
+            if (t.getBoundingClientRect().width <= document.querySelector("article").clientWidth)
+                return false;
+            for (let box = t; box && box.tagName !== "ARTICLE"; box = box.parentElement)
+                if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)
+                    && box.clientWidth <= innerWidth) return false;
+            return true;
+        }).length"""
+    )
+    assert outside == 0

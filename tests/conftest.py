@@ -1,0 +1,41 @@
+"""What every test runs under: an empty store, no training unless a test says so, one thread."""
+
+import os
+import tempfile
+
+import pytest
+
+_SKIPS_FAIL = "GROKBOOK_SKIPS_FAIL"
+_scratch = tempfile.TemporaryDirectory(prefix="grokbook-tests-")
+
+# before torch or grokbook is imported; nothing that a test writes may land in the tree
+os.environ["GROKBOOK_STORE"] = os.path.join(_scratch.name, "store")
+os.environ["GROKBOOK_TRAIN"] = "never"
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.path.join(_scratch.name, "hypothesis")
+os.environ["IPYTHONDIR"] = os.path.join(_scratch.name, "ipython")
+for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_threads] = "1"
+
+
+def _skipped(terminal):
+    return [r for r in terminal.stats.get("skipped", []) if hasattr(r, "longrepr")]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One visible line a reason, whatever the verbosity."""
+    reasons: dict[str, int] = {}
+    for report in _skipped(terminalreporter):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} tests skipped: {reason}", yellow=True)
+    if reasons and os.environ.get(_SKIPS_FAIL):
+        terminalreporter.write_line(f"{_SKIPS_FAIL} is set: a skip is a failure", red=True)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    failing = os.environ.get(_SKIPS_FAIL) and terminal and _skipped(terminal)
+    if failing and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

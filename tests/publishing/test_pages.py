@@ -1,0 +1,77 @@
+"""What the Sphinx extension writes, and the files that it hands out."""
+
+import hashlib
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sphinx.errors import ExtensionError
+
+from grokbook.publishing.links import faults
+from grokbook.publishing.sphinxext import PLOTLY, PlotlyRenderer, plotly_js_version, vendored
+
+ROOT = Path(__file__).resolve().parents[2]
+VENDOR = ROOT / "book" / "_static" / "vendor"
+BOOK = ROOT / "_build" / "html"
+
+
+def rendered(figure, metadata=None, inline=False, mime=PLOTLY):
+    data = SimpleNamespace(mime_type=mime, content=figure, output_metadata=metadata or {})
+    return PlotlyRenderer.handle_mime(None, data, inline)
+
+
+def test_figure_is_json_that_cannot_end_its_script():
+    figure = {
+        "data": [{"name": "</script><!-- <script>"}],
+        "layout": {"title": {"text": "<b>T</b>"}},
+    }
+    html = rendered(figure)[0].astext()
+    body = html.split(f'<script type="{PLOTLY}">')[1].split("</script>")[0]
+    assert json.loads(body)["data"] == figure["data"]
+    assert 'aria-label="T"' in html
+    assert "<noscript>" in html
+
+
+def test_figure_leaves_its_template_and_keeps_its_colours():
+    figure = {"data": [{"line": {"color": "#0072B2"}}], "layout": {"template": {"x": 1}}}
+    html = rendered(figure)[0].astext()
+    assert "template" not in html
+    assert "#0072B2" in html
+
+
+def test_alternative_text_is_escaped_and_height_reserved():
+    html = rendered({"layout": {"height": 300}}, {"alt": 'a "b" <c>'})[0].astext()
+    assert 'aria-label="a &quot;b&quot; &lt;c&gt;"' in html
+    assert "min-height:300px" in html
+
+
+def test_other_outputs_are_left_to_others():
+    assert rendered({}, mime="text/plain") is None
+    assert rendered({}, inline=True) is None
+
+
+def test_vendored_files_are_the_listed_ones():
+    listed = dict(
+        reversed(line.split()) for line in (VENDOR / "SHA256SUMS").read_text().splitlines()
+    )
+    there = {path.name for path in VENDOR.iterdir()} - {"SHA256SUMS"}
+    assert there == set(listed)
+    for name, wanted in listed.items():
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == wanted, name
+
+
+def test_plotly_js_belongs_to_the_installed_plotly():
+    assert vendored("plotly-cartesian-*.min.js", VENDOR) == (
+        f"plotly-cartesian-{plotly_js_version()}.min.js"
+    )
+
+
+def test_missing_vendored_file_is_named(tmp_path):
+    with pytest.raises(ExtensionError, match=r"should hold one mathjax-\*.js, it holds 0"):
+        vendored("mathjax-*.js", tmp_path)
+
+
+@pytest.mark.skipif(not BOOK.exists(), reason="no built book to check the links of (make book)")
+def test_built_book_has_no_fault():
+    assert faults(BOOK) == []
