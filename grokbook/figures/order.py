@@ -9,8 +9,13 @@ from plotly.subplots import make_subplots
 
 from grokbook.events import THRESHOLDS
 from grokbook.record import RunRecord
+from grokbook.studies.first_light import short_name
 from grokbook.studies.order import Gap
 from grokbook.widgets.palette import published_colour, task_colour
+
+_MARGIN = {"t": 80, "r": 10, "b": 110}
+_BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
+"""The legend at the figure's foot, where it covers no axis however many panels there are."""
 
 RULE_TEXT = {"0.90": "90 %", "0.95": "95 %", "0.98": "98 %", "0.98x3": "98 % × 3"}
 
@@ -44,37 +49,37 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
                     )
                     shown.add(name)
         figure.update_yaxes(title_text="right answers (%)", range=[-3, 103], row=row, col=1)
-        figure.update_xaxes(title_text="training step", rangemode="tozero", row=row, col=1)
+        figure.update_xaxes(
+            title_text="training step", rangemode="tozero", tickformat=",", row=row, col=1
+        )
     figure.update_layout(
-        height=230 * len(groups) + 90,
-        margin={"t": 40, "r": 10, "l": 60},
-        legend={"orientation": "h", "y": -0.12},
+        height=220 * len(groups) + 170,
+        margin=_MARGIN,
+        legend=_BELOW,
         hovermode="closest",
-        title_text="",
+        title_text="Right answers during training",
     )
     return figure
 
 
 def grok_steps(
     records: Sequence[RunRecord],
-    published: Mapping[tuple[str, int], Mapping[str, int]],
+    published: Mapping[str, Mapping[str, int]],
     rule: str = "0.98x3",
 ) -> go.Figure:
     """Grok step of every task in every run, beside the published one of the same seed.
 
     Args:
         records: runs, drawn top to bottom.
-        published: (setting, seed) ↦ task ↦ step, drawn hollow and grey.
+        published: config id ↦ task ↦ step, drawn hollow and grey.
         rule: of ours; the published rule is 0.98x3.
     """
-    from grokbook.studies.first_light import setting
-
     figure = go.Figure()
-    rows = [f"{setting(r.config)}, seed {r.config.seed}" for r in records]
+    rows = [short_name(r.config) for r in records]
     ghosts = [
         (step, row, task)
         for r, row in zip(records, rows, strict=True)
-        for task, step in published.get((setting(r.config), r.config.seed), {}).items()
+        for task, step in published.get(r.config.id, {}).items()
     ]
     figure.add_scatter(
         x=[g[0] for g in ghosts],
@@ -110,11 +115,14 @@ def grok_steps(
             hovertemplate=f"ours, {task}: step %{{x:,}}<br>%{{y}}<extra></extra>",
         )
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True)
-    figure.update_xaxes(title_text=f"grok step ({RULE_TEXT[rule]})", rangemode="tozero")
+    figure.update_xaxes(
+        title_text=f"grok step ({RULE_TEXT[rule]})", rangemode="tozero", tickformat=","
+    )
     figure.update_layout(
-        height=60 + 52 * len(rows) + 90,
-        margin={"t": 10, "r": 10},
-        legend={"orientation": "h", "y": -0.25},
+        height=44 * len(rows) + 190,
+        margin=_MARGIN,
+        legend=_BELOW,
+        title_text="Grok steps, ours and published",
     )
     return figure
 
@@ -184,18 +192,20 @@ def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> 
                 hovertemplate="published mean %{x:,} steps<extra></extra>",
             )
         figure.update_yaxes(
+            type="category",  # "90 %" would be read as a number
             categoryorder="array",
             row=row,
             col=1,
             automargin=True,
             categoryarray=[RULE_TEXT[r] for r in reversed(THRESHOLDS)],
         )
-        figure.update_xaxes(title_text="steps later", zeroline=True, row=row, col=1)
+        figure.update_xaxes(title_text="steps later", zeroline=True, tickformat=",", row=row, col=1)
     for k, trace in enumerate(t for t in figure.data if t.name == "published mean"):
         trace.showlegend = k == 0
     figure.update_layout(
-        height=210 * len(found) + 80,
-        margin={"t": 40, "r": 10},
-        legend={"orientation": "h", "y": -0.15},
+        height=190 * len(found) + 170,
+        margin=_MARGIN,
+        legend=_BELOW,
+        title_text="How much later than multiplication",
     )
     return figure

@@ -34,3 +34,13 @@ def setting(config: RunConfig) -> str:
     """``"dual"``, ``"tri"`` or the tasks' names."""
     names = {tasks: name for name, tasks in TASKS.items()}
     return names.get(config.tasks, " + ".join(config.tasks))
+
+
+def short_name(config: RunConfig) -> str:
+    """A run in a table's first column; weight decay 1 goes without saying.
+
+    >>> short_name(RunConfig(tasks=("add", "mul"), weight_decay=0.0))
+    'dual, λ 0, seed 42'
+    """
+    decay = "" if config.weight_decay == 1 else f", λ {config.weight_decay:g}"
+    return f"{setting(config)}{decay}, seed {config.seed}"

@@ -51,9 +51,16 @@ def order_sentence(lanes: Sequence[Lane], threshold: str, control: bool = False)
         return f"Nothing to order: in none of the {len(races)} runs do all tasks get there."
     ties = sum(len(order[0]) > 1 for order in done)
     first = Counter(order[0][0] for order in done if len(order[0]) == 1)
-    same = len(set(done)) == 1 and all(len(group) == 1 for group in done[0])
-    if same and len(done) > 1:
-        names = ", then ".join(task_title(group[0]) for group in done[0])
+    # Runs of other tasks have other orders; each set of tasks is compared with itself.
+    seen: dict[frozenset, set] = {}
+    for order in done:
+        seen.setdefault(frozenset(task for group in order for task in group), set()).add(order)
+    settled = all(len(orders) == 1 for orders in seen.values())
+    if len(done) > 1 and settled and all(len(group) == 1 for order in done for group in order):
+        names = "; ".join(
+            ", then ".join(task_title(group[0]) for group in next(iter(orders)))
+            for orders in sorted(seen.values(), key=lambda orders: len(next(iter(orders))))
+        )
         start = "both" if len(done) == 2 else f"all {len(done)}"
         return f"In {start} finished runs, yes: {names}{tail}."
     ranking = sorted(first.items(), key=lambda item: (-item[1], list(TASKS).index(item[0])))
@@ -61,6 +68,8 @@ def order_sentence(lanes: Sequence[Lane], threshold: str, control: bool = False)
     if ties:
         wins.append(f"{ties} {'is a tie' if ties == 1 else 'are ties'}")
     lead = "One run only" if len(done) == 1 else "No"
+    if len(done) > 1 and len(first) == 1 and not ties:
+        lead = "Only the first place is settled"
     return f"{lead}: of {len(done)} finished {_plural('run', len(done))}, {_listing(wins)}{tail}."
 
 
@@ -75,7 +84,7 @@ def _listing(parts: list[str]) -> str:
 class StaggeredOrder(anywidget.AnyWidget):
     """One slider over time, one switch for the control, a photo finish of every run.
 
-    ``lanes`` are sorted by weight decay, then seed; ``run`` counts in that order. ``frames``:
+    ``lanes`` are sorted by weight decay, number of tasks, seed; ``run`` counts in that order. ``frames``:
     (F,) shared steps, see `frame_axis`. ``run``, ``frame`` (index), ``threshold`` (one of
     `THRESHOLDS`), ``control`` and ``tau`` follow the reader and can be set from Python.
     ValueError if there are no lanes or frames do not fit them.
@@ -100,7 +109,9 @@ class StaggeredOrder(anywidget.AnyWidget):
     def __init__(self, lanes: Sequence[Lane], frames: np.ndarray, **kwargs: object) -> None:
         if not lanes:
             raise ValueError("StaggeredOrder needs at least one lane")
-        ordered = sorted(lanes, key=lambda lane: (lane.weight_decay, lane.seed, lane.label))
+        ordered = sorted(
+            lanes, key=lambda lane: (lane.weight_decay, len(lane.tasks), lane.seed, lane.label)
+        )
         frames = np.asarray(frames)
         # Open where the picture is richest: the strongest decay, on its way to the end.
         run = int(kwargs.pop("run", len(ordered) - 1))

@@ -50,9 +50,21 @@ def test_the_sentence_comes_from_the_crossings(lanes, races, start):
     assert order_sentence(changed, "0.98x3").startswith(start)
 
 
+def test_each_set_of_tasks_is_compared_with_itself(lanes):
+    dual, tri = lanes[0][0], lanes[0][2]
+    settled = [with_crossings(dual, 900, 700), with_crossings(tri, 900, 700, 800)]
+    assert order_sentence(settled, "0.98") == (
+        "In both finished runs, yes: a × b, then a + b; a × b, then a² + b², then a + b."
+    )
+    changed = [*settled, with_crossings(tri, 800, 700, 900)]
+    assert order_sentence(changed, "0.98") == (
+        "Only the first place is settled: of 3 finished runs, a × b is first in 3."
+    )
+
+
 def test_lanes_are_sorted_and_sentences_cover_every_knob(lanes):
     widget = StaggeredOrder(*lanes)
-    order = [(raw["decay"], raw["seed"]) for raw in widget.lanes]
+    order = [(raw["decay"], len(raw["tasks"]), raw["seed"]) for raw in widget.lanes]
     assert order == sorted(order)
     assert len(widget.sentences) == 8
     assert widget.sentences["0.98x3+control"] == order_sentence(lanes[0], "0.98x3", True)

@@ -52,7 +52,7 @@
   }
 
   // on a phone the legend goes below the plot, where it takes no width
-  const below = { orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
+  const below = { orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom" };
 
   function arranged(layout, width) {
     const fitted = { ...layout, autosize: true, template: template() };
