@@ -84,9 +84,9 @@ def _listing(parts: list[str]) -> str:
 class StaggeredOrder(anywidget.AnyWidget):
     """One slider over time, one switch for the control, a photo finish of every run.
 
-    ``lanes`` are sorted by weight decay, number of tasks, seed; ``run`` counts in that order. ``frames``:
-    (F,) shared steps, see `frame_axis`. ``run``, ``frame`` (index), ``threshold`` (one of
-    `THRESHOLDS`), ``control`` and ``tau`` follow the reader and can be set from Python.
+    ``lanes`` are sorted by weight decay, number of tasks, seed; ``run`` counts in that order.
+    ``frames``: (F,) shared steps, see `frame_axis`. ``run``, ``frame`` (index), ``threshold``
+    (one of `THRESHOLDS`), ``control`` and ``tau`` follow the reader and can be set from Python.
     ValueError if there are no lanes or frames do not fit them.
     """
 

@@ -27,7 +27,7 @@ _NOT_PROSE = re.compile(
     r"|^\s*\d+[.)]\s",  # numbered lists
     re.DOTALL | re.MULTILINE,
 )
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[,\u2009\u202f ]\d{3}\b)*(?:\.\d+)?(?:[eE]-?\d+)?\s?%?")
+_NUMBER = re.compile(r"(?<![\w./])\d+(?:[,\u2009\u202f ]\d{3}\b)*(?:\.\d+)?(?:[eE]-?\d+)?\s?%?")
 _YEAR = re.compile(r"(19|20)\d\d")
 # a cell says which numbers are choices of the design: <!-- by design: 97, 0.98 -->
 _BY_DESIGN = re.compile(r"<!--\s*by design:(.*?)-->", re.DOTALL)
@@ -38,7 +38,7 @@ def results_in(markdown: str) -> list[str]:
     allowed = {
         number.strip()
         for listed in _BY_DESIGN.findall(markdown)
-        for number in re.split(r"[;\s]+|,\s+", listed)
+        for number in re.split(r";|,\s+", listed)
     }
     prose = _NOT_PROSE.sub(" ", markdown)
     found = [match[0].strip() for match in _NUMBER.finditer(prose)]
