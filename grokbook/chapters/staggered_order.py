@@ -209,6 +209,24 @@ def _step(step: int | None) -> str:
     return "never" if step is None else f"{step:,}"
 
 
+def closeness_sentence(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> str:
+    """How near our grok steps are to the published ones of the same seeds, in plain words."""
+    published = published_steps(claims)
+    off = [
+        abs(ours - theirs) / theirs
+        for record in records
+        for task, theirs in published.get(record.config.id, {}).items()
+        if (ours := record.grok_step(task, "0.98x3")) is not None
+    ]
+    if not off:
+        return "None of the runs at hand has a published twin."
+    return (
+        f"Over the {len(off)} curves that have a published twin of the same seed, our grok step "
+        f"differs from the published one by {_percent(float(np.mean(off)))} on average, and by "
+        f"{_percent(max(off))} at most."
+    )
+
+
 def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:
     """Mean grok steps (98 % × 3) at weight decay 1 beside MT-02, MT-03 and MT-07."""
     tri = claims["MT-07"].at(1.0)
