@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy
 import torch
@@ -54,3 +55,14 @@ class Numerics:
         """Eight hexadecimal digits."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def hardware() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

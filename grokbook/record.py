@@ -25,6 +25,7 @@ class RunRecord:
         seconds: of training, evaluation and saving.
         source: ``"recorded"`` (ships with the book), ``"store"`` or ``"trained now"``.
         numerics: under which it ran.
+        hardware: the processor's name; empty if it was not written down.
         metrics: one row an evaluation; see `grokbook.training.log`.
         bits: (E, T, ⌈N/8⌉) packed right/wrong answers, one evaluation a row of ``metrics``.
     """
@@ -36,6 +37,7 @@ class RunRecord:
     numerics: dict[str, Any]
     metrics: pd.DataFrame
     bits: np.ndarray
+    hardware: str = ""
 
     @classmethod
     def read(cls, config: RunConfig, files: dict[str, bytes], **facts: Any) -> RunRecord:

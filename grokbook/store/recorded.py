@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from grokbook.config import RunConfig
 from grokbook.events import THRESHOLDS
 from grokbook.geometry.trajectory import gram, thin
 from grokbook.models.layout import Layout
+from grokbook.numerics import hardware
 from grokbook.record import RunRecord
 from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
 from grokbook.store.run_directory import FORMAT, RunDirectory
@@ -34,17 +34,6 @@ def default_folder() -> Path:
     """``GROKBOOK_RESULTS`` if set, else ``results`` beside the package."""
     named = os.environ.get("GROKBOOK_RESULTS")
     return Path(named) if named else Path(__file__).resolve().parents[2] / "results"
-
-
-def hardware() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 class Results:
@@ -100,6 +89,7 @@ class Results:
             seconds=entry["seconds"],
             source="recorded",
             numerics=entry["numerics"],
+            hardware=entry["hardware"],
         )
 
     def add(self, run: RunDirectory, *, disk: Disk | None = None) -> dict[str, Any]:

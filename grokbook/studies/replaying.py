@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
-from grokbook.numerics import Numerics
+from grokbook.numerics import Numerics, hardware
 from grokbook.record import RunRecord
 from grokbook.training.plan import Plan
 from grokbook.training.run import Run, single_thread
@@ -25,7 +25,8 @@ class Replay:
     Attributes:
         label: of the run.
         rows: evaluations compared.
-        same_numerics: was the record made under the numerics of this process?
+        same_numerics: was the record made under the numerics of this process, and on a processor
+            of the same name?
         identical: are all compared rows equal to the last bit?
         accuracy_difference: largest absolute difference of an accuracy.
         relative_difference: largest relative difference of a loss or norm.
@@ -86,15 +87,7 @@ def replay(record: RunRecord, steps: int) -> Replay:
         for step in marks:
             work.trainer.advance(step - work.trainer.step)
             work.measure()
-        numerics = Numerics.here()
+        here = asdict(Numerics.here())
     recorded = record.metrics[record.metrics["step"] <= steps].reset_index(drop=True)
-    return compare(
-        record.config.label,
-        recorded,
-        work.log.frame(),
-        _identity(record.numerics) == _identity(numerics.__dict__),
-    )
-
-
-def _identity(numerics: dict) -> dict:
-    return {name: value for name, value in numerics.items() if name != "id"}
+    same = record.numerics == here and record.hardware in ("", hardware())
+    return compare(record.config.label, recorded, work.log.frame(), same)

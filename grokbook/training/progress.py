@@ -39,10 +39,7 @@ class Line:
                 file=sys.stderr,
                 unit=" steps",
                 dynamic_ncols=True,
-                miniters=1,
-                mininterval=0.5,
-                bar_format="step {n_fmt}/{total_fmt} {postfix} [{elapsed}, at most {remaining} "
-                "left, {rate_noinv_fmt}]",
+                bar_format="{desc}  [{elapsed}, at most {remaining} left, {rate_noinv_fmt}]",
             )
         accuracy = "  ".join(
             f"{task} train {progress.row[f'train_accuracy_{task}']:.1%} "
@@ -50,5 +47,7 @@ class Line:
             for task in self._tasks
         )
         self._bar.n = progress.step
-        self._bar.set_postfix_str(accuracy, refresh=False)
+        self._bar.set_description_str(
+            f"step {progress.step:,}/{progress.end:,}  {accuracy}", refresh=False
+        )
         self._bar.refresh()
