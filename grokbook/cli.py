@@ -6,6 +6,7 @@ standard error, and the exit status is 2 for bad input, 1 for damage, 130 for an
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Annotated, NoReturn
 
@@ -101,13 +102,22 @@ def train(
     resume_seconds: Annotated[
         float, _real_option("Seconds between resume points: what a power cut costs at most.")
     ] = 60.0,
+    others: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any other field of a run: layers, width, heads, hidden, domain, beta1, beta2, "
+            "epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed.",
+        ),
+    ] = None,
 ) -> None:
     """Train one run for real, or go on with it.
 
     Example: grokbook train --tasks add,mul --weight-decay 1.0 --seed 42
     """
     from grokbook.config import ConfigError, RunConfig
-    from grokbook.training.plan import Plan
+    from grokbook.plan import Plan
 
     try:
         config = RunConfig(
@@ -117,10 +127,10 @@ def train(
             modulus=modulus,
             train_fraction=train_fraction,
             learning_rate=learning_rate,
+            **_fields(others),
         )
-        published = Plan.published(config)
         plan = Plan(
-            steps=published.steps if steps is None else steps,
+            steps=Plan.published(config).steps if steps is None else steps,
             after_grok=after_grok,
             resume_seconds=resume_seconds,
         )
@@ -129,9 +139,30 @@ def train(
     _carry_out(config, plan)
 
 
+def _fields(settings: list[str] | None) -> dict[str, object]:
+    """Fields of a run from ``name=value`` words; the run itself checks the values."""
+    from grokbook.config import ConfigError, RunConfig
+
+    options = ("tasks", "weight_decay", "seed", "modulus", "train_fraction", "learning_rate")
+    known = [name for name in RunConfig.__dataclass_fields__ if name not in options]
+    found: dict[str, object] = {}
+    for setting in settings or []:
+        name, _, text = setting.partition("=")
+        if name not in known:
+            raise ConfigError(f"--set {setting}: no field {name!r}; known: {', '.join(known)}")
+        if name in found:
+            raise ConfigError(f"--set {setting}: {name} is given twice")
+        found[name] = text
+        for kind in (int, float):
+            with contextlib.suppress(ValueError):
+                found[name] = kind(text)
+                break
+    return found
+
+
 def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow to import
     from grokbook.store import DiskFull, Store, StoreError
-    from grokbook.training.progress import Line
+    from grokbook.training.progress import ProgressLine
     from grokbook.training.run import interrupts, run
 
     store = Store()
@@ -142,7 +173,7 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
             typer.echo(f"resumed at step {step:,}")
 
     try:
-        with interrupts() as stop, Line(config.tasks) as line:
+        with interrupts() as stop, ProgressLine(config.tasks) as line:
             outcome = run(
                 config,
                 plan,
@@ -150,10 +181,10 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
                 watch=line.show,
                 began=began,
                 stop=stop,
-                warn=lambda text: typer.echo(f"grokbook: {text}", err=True),
+                warn=_warn,
             )
     except DiskFull as error:
-        kept = max((found.step for found in store.find(config)), default=0)
+        kept = max((found.step for found in store.runs(config)), default=0)
         _fail(f"{error}; complete up to step {kept:,}", 1)
     except StoreError as error:
         _fail(str(error), 1)
@@ -166,19 +197,21 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
 
 
 def _report(directory) -> None:
-    from grokbook.events import THRESHOLDS
-    from grokbook.studies.asking import from_store
+    from grokbook.events import RULES
 
-    record = from_store(directory)
+    record = directory.record()
     typer.echo(f"{record.status} at step {directory.step:,} after {record.seconds:,.0f} s")
-    names = {"0.98x3": "0.98 three times running"}
     for task in record.config.tasks:
-        groks = [(names.get(rule, rule), record.grok_step(task, rule)) for rule in THRESHOLDS]
         text = ", ".join(
-            f"{'never' if step is None else format(step, ',')} ({rule})" for rule, step in groks
+            f"{'never' if step is None else format(step, ',')} ({RULES[rule].text})"
+            for rule, step in record.grok_steps(task).items()
         )
         typer.echo(f"  {task:9} groks at {text}")
     typer.echo(f"metrics: {directory.file('metrics.parquet')}")
+
+
+def _warn(line: str) -> None:
+    typer.echo(f"grokbook: {line}", err=True)
 
 
 @app.command()
@@ -187,19 +220,19 @@ def runs() -> None:
     from grokbook.store import Store, StoreError
     from grokbook.store.recorded import Results
 
+    store = Store()
+    rows = [
+        (run.config.id, "store", f"{run.status} at {run.step:,}", run.config.label)
+        for run in store.runs(warn=_warn)
+    ]
     try:
-        store = Store()
-        rows = [
-            (run.config.id, f"{run.status} at {run.step:,}", run.config.label, "store")
-            for run in store
-        ]
         rows += [
-            (name, f"{entry['status']} at {entry['steps']:,}", entry["label"], "recorded")
+            (name, "recorded", f"{entry['status']} at {entry['steps']:,}", entry["label"])
             for name, entry in Results().manifest().items()
         ]
     except StoreError as error:
         _fail(str(error), 1)
-    for name, state, label, place in rows:
+    for name, place, state, label in rows:
         typer.echo(f"{name}  {place:8}  {state:22}  {label}")
     if not rows:
         typer.echo(f"no runs in {store.root}, and none recorded")
@@ -211,6 +244,9 @@ def record(
         list[str],
         typer.Argument(help="Config ids, or beginnings of them, of finished runs in the store."),
     ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a record that has other measurements.")
+    ] = False,
 ) -> None:
     """Add finished runs to the recorded results that ship with the book."""
     from grokbook.store import Store, StoreError
@@ -220,12 +256,12 @@ def record(
         for name in runs:
             fitting = [
                 run
-                for run in Store()
-                if run.config.id.startswith(name) and run.status in ("finished", "diverged")
+                for run in Store().runs(warn=_warn)
+                if run.config.id.startswith(name) and run.ended
             ]
             if len(fitting) != 1:
                 _fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
-            entry = Results().add(fitting[0])
+            entry = Results().add(fitting[0], replace=replace)
             size = sum(facts["bytes"] for facts in entry["files"].values())
             typer.echo(f"recorded {fitting[0].config.id}  {entry['label']}  {size / 1e3:,.0f} kB")
     except StoreError as error:
@@ -237,25 +273,31 @@ def verify(
     store: Annotated[bool, typer.Option("--store", help="Check the local store too.")] = False,
 ) -> None:
     """Check recorded results; name what is damaged."""
-    from grokbook.store import Store, StoreError
+    from grokbook.store import Store
     from grokbook.store.recorded import Results
 
     results = Results()
+    if not (results.folder / "manifest.json").exists():
+        _fail(f"there are no recorded results in {results.folder}", 1)
     problems = results.verify()
-    checked = 0
-    if not problems:
-        checked = sum(len(entry["files"]) for entry in results.manifest().values())
+    checked = {
+        f"recorded files are as they were written ({results.folder})": 0
+        if problems
+        else sum(len(entry["files"]) for entry in results.manifest().values())
+    }
     if store:
-        try:
-            for run in Store():
-                problems += run.verify()
-        except StoreError as error:
-            problems.append(str(error))
+        runs = Store().runs(warn=problems.append)
+        for run in runs:
+            problems += run.verify()
+        checked[f"files of {len(runs)} runs likewise ({Store().root})"] = sum(
+            len(run.entries()) for run in runs
+        )
     for problem in problems:
-        typer.echo(f"grokbook: {problem}", err=True)
+        _warn(problem)
     if problems:
         raise typer.Exit(1)
-    typer.echo(f"{checked} recorded files are as they were written ({results.folder})")
+    for what, count in checked.items():
+        typer.echo(f"{count} {what}")
 
 
 @app.command()

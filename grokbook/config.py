@@ -1,7 +1,7 @@
 """What a run is: a frozen, validated record of everything that its dynamics depend on.
 
 The *config id* is a hash of those fields alone.  How long a run is trained, how often it is
-measured and where it is stored are not part of it (see `grokbook.training.plan.Plan`), so the
+measured and where it is stored are not part of it (see `grokbook.plan.Plan`), so the
 same run can be trained further without becoming another one.
 """
 
@@ -9,42 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
+from grokbook.checks import ConfigError, integer, number
 from grokbook.tasks import modular
+from grokbook.tasks.modular import Table
 
+__all__ = ["ConfigError", "RunConfig"]
 
-class ConfigError(ValueError):
-    """A setting that no run can have; the message is one line and names the value."""
-
-
-def _number(
-    name: str,
-    value: Any,
-    *,
-    low: float,
-    high: float = math.inf,
-    open_low: bool = False,
-    open_high: bool = False,
-) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"{name} must be a finite number, not {value!r}")
-    if value < low or value > high or (open_low and value == low) or (open_high and value == high):
-        bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise ConfigError(f"{name} must lie in {bounds}, not {value!r}")
-    return float(value)
-
-
-def _integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"{name} must be an integer, not {value!r}")
-    if value < low or (high is not None and value > high):
-        limit = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise ConfigError(f"{name} must be {limit}, not {value!r}")
-    return value
+_SEEDS = ("split_seed", "init_seed", "batch_seed")
+_SYMBOLS = {"learning_rate": "η =", "modulus": "p ="}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,47 +74,40 @@ class RunConfig:
     batch_seed: int | None = None
 
     def __post_init__(self) -> None:
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen)
         try:
-            put("tasks", modular.canonical_tasks(self.tasks))
-            _integer("modulus", self.modulus, low=3, high=65_521)
-            default = modular.default_domain(self.tasks)
-            put("domain", default if self.domain is None else self.domain)
+            self._set("tasks", modular.canonical_tasks(self.tasks))
+            self._set("modulus", integer("modulus", self.modulus, low=3, high=65_521))
+            if self.domain is None:
+                self._set("domain", modular.default_domain(self.tasks))
             modular.check_domain(self.tasks, self.modulus, self.domain)
         except ValueError as error:
             raise ConfigError(str(error)) from None
-        put(
-            "train_fraction",
-            _number(
-                "train fraction", self.train_fraction, low=0, high=1, open_low=True, open_high=True
-            ),
-        )
         for name in ("layers", "width", "heads", "hidden", "batch_size"):
-            _integer(name.replace("_", " "), getattr(self, name), low=1)
+            self._check(integer, name, low=1)
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}")
-        put("learning_rate", _number("learning rate", self.learning_rate, low=0, open_low=True))
-        put("weight_decay", _number("weight decay", self.weight_decay, low=0))
-        put("epsilon", _number("epsilon", self.epsilon, low=0, open_low=True))
-        put("clip_norm", _number("clip norm", self.clip_norm, low=0, open_low=True))
+        self._check(number, "train_fraction", low=0, high=1, open_low=True, open_high=True)
+        self._check(number, "weight_decay", low=0)
+        for name in ("learning_rate", "epsilon", "clip_norm"):
+            self._check(number, name, low=0, open_low=True)
         for name in ("beta1", "beta2"):
-            put(name, _number(name, getattr(self, name), low=0, high=1, open_high=True))
-        _integer("seed", self.seed, low=0, high=2**32 - 1)
-        for name in ("split_seed", "init_seed", "batch_seed"):
-            value = getattr(self, name)
-            put(
-                name,
-                self.seed
-                if value is None
-                else _integer(name.replace("_", " "), value, low=0, high=2**32 - 1),
-            )
-        low = modular.lowest_operand(self.domain)
-        pairs = (self.modulus - low) ** 2
+            self._check(number, name, low=0, high=1, open_high=True)
+        for name in ("seed", *_SEEDS):
+            if getattr(self, name) is None:
+                self._set(name, self.seed)
+            self._check(integer, name, low=0, high=2**32 - 1)
+        pairs = (self.modulus - modular.lowest_operand(self.domain)) ** 2
         if not 0 < int(self.train_fraction * pairs) < pairs:
             raise ConfigError(
                 f"train fraction {self.train_fraction!r} of {pairs} pairs leaves "
                 "nothing to train on or nothing to test on"
             )
+
+    def _check(self, kind: Callable[..., Any], name: str, **bounds: Any) -> None:
+        self._set(name, kind(name.replace("_", " "), getattr(self, name), **bounds))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # frozen for everybody else
 
     def dynamics(self) -> dict[str, Any]:
         """The fields that the dynamics depend on, in canonical form: what the config id hashes.
@@ -147,8 +116,8 @@ class RunConfig:
         floats or integers by their kind, so 1 and 1.0 are the same decay.
         """
         values = asdict(self)
-        seeds = {name: values.pop(name) for name in ("split_seed", "init_seed", "batch_seed")}
-        seed = values.pop("seed")
+        seeds = {name: values.pop(name) for name in _SEEDS}
+        del values["seed"]
         if values["domain"] == modular.default_domain(self.tasks):
             del values["domain"]
         defaults = {f.name: f.default for f in fields(self) if f.default is not MISSING}
@@ -159,8 +128,7 @@ class RunConfig:
         }
         # Equal seeds are one seed, wherever they were written.
         if len(set(seeds.values())) == 1:
-            seed = seeds["split_seed"]
-            canonical["seed"] = seed
+            canonical["seed"] = seeds["split_seed"]
         else:
             canonical |= seeds
         return canonical
@@ -173,17 +141,45 @@ class RunConfig:
 
     @property
     def label(self) -> str:
-        """What a person calls the run, for example ``add + mul, λ = 1, seed 42``.
+        """What a person calls the run; two runs with one label have one id.
 
         >>> RunConfig(tasks=("add", "mul"), learning_rate=3e-3).label
         'add + mul, λ = 1, η = 0.003, seed 42'
         """
-        parts = [" + ".join(self.tasks), f"λ = {self.weight_decay:g}"]
-        if self.learning_rate != 1e-3:
-            parts.append(f"η = {self.learning_rate:g}")
-        if self.modulus != 97:
-            parts.append(f"p = {self.modulus}")
-        return ", ".join([*parts, f"seed {self.seed}"])
+        rest = self.dynamics()
+        parts = [" + ".join(rest.pop("tasks")), f"λ = {_short(self.weight_decay)}"]
+        rest.pop("weight_decay", None)
+        seeds = {name: rest.pop(name) for name in ("seed", *_SEEDS) if name in rest}
+        parts += [f"{_SYMBOLS.get(k, k.replace('_', ' '))} {_short(v)}" for k, v in rest.items()]
+        return ", ".join([*parts, *(f"{k.replace('_', ' ')} {v}" for k, v in seeds.items())])
+
+    @property
+    def command(self) -> str:
+        """The command that trains this run.
+
+        >>> RunConfig(tasks=("add",), modulus=59, layers=3).command
+        'grokbook train --tasks add --weight-decay 1 --seed 42 --modulus 59 --set layers=3'
+        """
+        rest = self.dynamics()
+        tasks = ",".join(rest.pop("tasks"))
+        words = [f"grokbook train --tasks {tasks} --weight-decay {_short(self.weight_decay)}"]
+        rest.pop("weight_decay", None)
+        if "seed" in rest:
+            words.append(f"--seed {rest.pop('seed')}")
+        for name, value in rest.items():
+            option = name in ("modulus", "train_fraction", "learning_rate")
+            words.append(
+                f"--{name.replace('_', '-')} {_short(value)}"
+                if option
+                else f"--set {name}={_short(value)}"
+            )
+        return " ".join(words)
+
+    def table(self) -> Table:
+        """The run's questions, labels and split."""
+        return Table.make(
+            self.tasks, self.modulus, self.domain, self.train_fraction, self.split_seed
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Every field, resolved, as JSON types."""
@@ -195,5 +191,9 @@ class RunConfig:
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise ConfigError(f"unknown field in a run's config: {', '.join(unknown)}")
-        tasks = values.get("tasks", ())
-        return cls(**(values | {"tasks": tuple(tasks) if isinstance(tasks, Iterable) else tasks}))
+        return cls(**({"tasks": ()} | values))
+
+
+def _short(value: Any) -> str:
+    """A number without a trailing .0, every digit that matters kept."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -7,12 +7,35 @@ sections 3 and 4.5; the tables use the last).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-THRESHOLDS = {"0.90": (0.90, 1), "0.95": (0.95, 1), "0.98": (0.98, 1), "0.98x3": (0.98, 3)}
-"""Rule ↦ (accuracy, how many evaluations in a row); the step is that of the last of the row."""
 
-STOP_RULE = "0.98x3"
+@dataclass(frozen=True)
+class Rule:
+    """A grok definition: test accuracy at or above ``accuracy``, ``row`` evaluations running.
+
+    Attributes:
+        accuracy: in [0, 1].
+        row: evaluations in a row; the grok step is that of the last of them.
+        text: what a reader sees.
+    """
+
+    accuracy: float
+    row: int
+    text: str
+
+
+RULES = {
+    "0.90": Rule(0.90, 1, "90 %"),
+    "0.95": Rule(0.95, 1, "95 %"),
+    "0.98": Rule(0.98, 1, "98 %"),
+    "0.98x3": Rule(0.98, 3, "98 % × 3"),
+}
+"""Every rule by its name in files and tables."""
+
+PUBLISHED_RULE = "0.98x3"
 """The published tables' definition, and the published stop rule."""
 
 
@@ -41,6 +64,10 @@ def crossing(steps: np.ndarray, accuracy: np.ndarray, threshold: float, row: int
     return None
 
 
-def grok_steps(steps: np.ndarray, accuracy: np.ndarray) -> dict[str, int | None]:
-    """Grok steps of one task under every rule of `THRESHOLDS`."""
-    return {rule: crossing(steps, accuracy, *rule_of) for rule, rule_of in THRESHOLDS.items()}
+def grok_step(steps: np.ndarray, accuracy: np.ndarray, rule: str) -> int | None:
+    """The grok step under a rule of `RULES`.
+
+    >>> grok_step(np.array([0, 100]), np.array([0.1, 0.93]), "0.90")
+    100
+    """
+    return crossing(steps, accuracy, RULES[rule].accuracy, RULES[rule].row)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy
 import torch
+import torch.nn.functional as F
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Numerics:
         torch, numpy: versions.
         machine: processor architecture.
         capability: vector instructions that PyTorch's kernels use.
+        kernels: a hash of a small fixed computation; environment variables and processors that
+            choose other kernels change its bits.
     """
 
     route: str = "linear"
@@ -38,23 +41,39 @@ class Numerics:
     numpy: str
     machine: str
     capability: str
+    kernels: str = ""
 
     @classmethod
     def here(cls, *, models: int = 1) -> Numerics:
         """The numerics of this process on this machine; nothing is timed."""
         return cls(
             models=models,
+            threads=torch.get_num_threads(),
             torch=torch.__version__.split("+")[0],
             numpy=numpy.__version__,
             machine=platform.machine(),
             capability=torch.backends.cpu.get_cpu_capability(),
+            kernels=_kernels(),
         )
 
     @property
     def id(self) -> str:
-        """Eight hexadecimal digits."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        """Eight hexadecimal digits.
+
+        Fields at their default are left out, so that a field added later changes no id.
+        """
+        defaults = {f.name: f.default for f in fields(self)}
+        named = {k: v for k, v in asdict(self).items() if v != defaults[k]}
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
+
+
+@torch.no_grad()
+def _kernels() -> str:
+    """Eight hexadecimal digits of what this process computes for fixed input, to the bit."""
+    x = torch.linspace(-2, 2, 256 * 128).view(256, 128).sin()
+    y = F.gelu(F.linear(x, x[:128].cos(), x[0]))
+    parts = [y, y.softmax(-1), F.layer_norm(y, (128,)), y.norm(dim=1)]
+    return hashlib.sha256(b"".join(p.numpy().tobytes() for p in parts)).hexdigest()[:8]
 
 
 def hardware() -> str:

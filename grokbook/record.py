@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from grokbook.config import RunConfig
-from grokbook.events import THRESHOLDS, crossing
+from grokbook.events import RULES, grok_step
 from grokbook.tasks.modular import Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class RunRecord:
     """Measurements of one run.
 
@@ -50,13 +50,17 @@ class RunRecord:
     @cached_property
     def table(self) -> Table:
         """Pairs, labels and split."""
-        c = self.config
-        return Table.make(c.tasks, c.modulus, c.domain, c.train_fraction, c.split_seed)
+        return self.config.table()
 
     @property
     def steps(self) -> np.ndarray:
         """(E,) evaluation steps."""
         return self.metrics["step"].to_numpy()
+
+    @property
+    def last_step(self) -> int:
+        """The step of the last evaluation."""
+        return int(self.steps[-1])
 
     def accuracy(self, task: str, part: str = "test") -> np.ndarray:
         """(E,) accuracy on the full train or test set."""
@@ -66,18 +70,30 @@ class RunRecord:
         """(rows, T, N) bool, right or wrong, for chosen evaluations."""
         return np.unpackbits(self.bits[rows], axis=-1, count=len(self.table.pairs)).astype(bool)
 
-    def unleaked_accuracy(self, task: str) -> np.ndarray:
+    @cached_property
+    def _twinless(self) -> dict[str, np.ndarray]:
+        correct = self.correct()
+        found = {}
+        for k, task in enumerate(self.config.tasks):
+            fair = self.table.twinless(task)
+            found[task] = (
+                correct[:, k, fair].mean(axis=1) if fair.any() else np.full(len(self.steps), np.nan)
+            )
+        return found
+
+    def twinless_accuracy(self, task: str) -> np.ndarray:
         """(E,) accuracy on test pairs none of whose symmetry twins was trained on.
 
         The control of 2602.18523's split, which puts (a, b) and (b, a) on either side; NaN if
         there is no such pair.
         """
-        fair = ~self.table.trained & ~self.table.leaked(task)
-        if not fair.any():
-            return np.full(len(self.steps), np.nan)
-        return self.correct()[:, self.config.tasks.index(task), fair].mean(axis=1)
+        return self._twinless[task]
 
     def grok_step(self, task: str, rule: str, *, control: bool = False) -> int | None:
-        """The step at which a task groks under a rule of `grokbook.events.THRESHOLDS`."""
-        accuracy = self.unleaked_accuracy(task) if control else self.accuracy(task)
-        return crossing(self.steps, accuracy, *THRESHOLDS[rule])
+        """The step at which a task groks under a rule of `grokbook.events.RULES`."""
+        accuracy = self.twinless_accuracy(task) if control else self.accuracy(task)
+        return grok_step(self.steps, accuracy, rule)
+
+    def grok_steps(self, task: str, *, control: bool = False) -> dict[str, int | None]:
+        """The same under every rule."""
+        return {rule: self.grok_step(task, rule, control=control) for rule in RULES}

@@ -56,6 +56,9 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 def chance_of_at_least(successes: int, n: int, probability: float) -> float:
     """Exact P(X ≥ successes) for X binomial: how often chance would do as well.
 
+    Raises:
+        ValueError: for more successes than trials, or fewer than none.
+
     >>> chance_of_at_least(3, 3, 0.5)
     0.125
     """

@@ -45,7 +45,7 @@ def call(arguments, capsys, monkeypatch):
             "train fraction must lie in (0, 1), not 1.2",
         ),
         (["--tasks", "add", "--seed", "1.5"], "'1.5' is not a whole number"),
-        (["--tasks", "add", "--steps", "0"], "steps must be a positive integer, not 0"),
+        (["--tasks", "add", "--steps", "0"], "steps must be at least 1, not 0"),
         (["--tasks", "add", "--steps", "150"], "multiple of the evaluation cadence 100, not 150"),
         (["--tasks", "add", "--learning-rate", "0"], "learning rate must lie in (0, inf], not 0.0"),
         (["--tasks", "add", "--colour", "red"], "No such option: --colour"),
@@ -82,7 +82,7 @@ def test_train_reports_and_goes_on(tmp_path):
     arguments = ["train", "--tasks", "add", "--modulus", "23", "--steps"]
     done = grokbook(*arguments, "200", store=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "add       groks at never (0.90)" in done.stdout
+    assert "add       groks at never (90 %)" in done.stdout
     path = done.stdout.split("metrics: ")[1].strip()
     assert path.startswith(str(tmp_path)) and path.endswith("metrics.parquet")
     for part in ("step 200/200", "add train", "test", "steps/s", "left"):
@@ -146,7 +146,7 @@ def test_verify_names_a_damaged_file(tmp_path):
         check=True,
     )
     folder = tmp_path / "results"
-    Results(folder).add(next(iter(Store(tmp_path / "s"))))
+    Results(folder).add(Store(tmp_path / "s").runs()[0])
     where = {"store": tmp_path / "s", "GROKBOOK_RESULTS": str(folder)}
     done = grokbook("verify", "--store", **where)
     assert done.returncode == 0 and "4 recorded files" in done.stdout

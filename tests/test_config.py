@@ -100,3 +100,40 @@ def test_a_composite_modulus_is_fine_without_mul():
     assert RunConfig(tasks=("add",), modulus=91).modulus == 91
     with pytest.raises(ConfigError, match="unknown field in a run's config: colour"):
         RunConfig.from_json({"tasks": ["add"], "colour": "red"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"train_fraction": 0.3},
+        {"init_seed": 5},
+        {"seed": 7, "split_seed": 42, "init_seed": 42, "batch_seed": 42},
+        {"modulus": 59, "learning_rate": 0.003, "weight_decay": 0.123456789},
+        {"layers": 3, "domain": "full"},
+    ],
+)
+def test_label_and_command_name_the_run_and_no_other(change, monkeypatch, capsys):
+    base = RunConfig(tasks=("add", "mul"))
+    config = RunConfig(**({"tasks": ("add", "mul")} | change))
+    assert (config.label == base.label) == (config.id == base.id)
+    import sys
+
+    from grokbook import cli
+
+    trained = []
+    monkeypatch.setattr(cli, "_carry_out", lambda config, plan: trained.append(config))
+    monkeypatch.setattr(sys, "argv", config.command.split())
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert [c.id for c in trained] == [config.id], capsys.readouterr().err
+
+
+def test_numpy_numbers_will_do():
+    import numpy as np
+
+    config = RunConfig(tasks=("add",), seed=np.int64(3), weight_decay=np.float32(0.5))
+    assert config.id == RunConfig(tasks=("add",), seed=3, weight_decay=0.5).id
+    with pytest.raises(ConfigError, match="tasks must be"):
+        RunConfig(tasks=5)
+    assert RunConfig.from_json({"tasks": "add"}).tasks == ("add",)

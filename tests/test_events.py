@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 
-from grokbook.events import crossing, grok_steps
+from grokbook.events import RULES, crossing, grok_step
 
 STEPS = np.array([0, 1, 100, 200, 300, 400, 500, 600])
 CURVE = np.array([0.01, 0.01, 0.91, 0.985, 0.97, 0.98, 0.99, 1.0])
 
 
 def test_four_rules():
-    assert grok_steps(STEPS, CURVE) == {"0.90": 100, "0.95": 200, "0.98": 200, "0.98x3": 600}
+    assert {rule: grok_step(STEPS, CURVE, rule) for rule in RULES} == {
+        "0.90": 100,
+        "0.95": 200,
+        "0.98": 200,
+        "0.98x3": 600,
+    }
 
 
 def test_a_dip_starts_the_row_again_and_the_threshold_itself_counts():

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from grokbook.claims.registry import Claim
 from grokbook.config import ConfigError, RunConfig
-from grokbook.events import THRESHOLDS
+from grokbook.events import PUBLISHED_RULE, RULES
+from grokbook.plan import Plan
 from grokbook.record import RunRecord
 from grokbook.statistics import mean_interval
 from grokbook.studies.first_light import AFTER_GROK, TASKS, setting, short_name
-from grokbook.studies.order import Gap, OrderCount, count_orders, gap
-from grokbook.training.plan import Plan
+from grokbook.studies.order import Gap, LeakTest, OrderCount, count_orders, gap, leak_test
 
 CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
 """The published order of each setting, first to last (MT-05, MT-08)."""
 
-RULES = ("0.90", "0.95", "0.98x3")
-"""The three thresholds at which orders are counted; the last is the published one."""
+COUNTED = ("0.90", "0.95", PUBLISHED_RULE)
+"""The three rules under which orders are counted."""
 
-_RULE_TEXT = {"0.90": "90 %", "0.95": "95 %", "0.98": "98 %", "0.98x3": "98 % × 3"}
+
+@dataclass(frozen=True)
+class Race:
+    """Runs that differ in nothing but their seeds, so that each is one independent unit.
+
+    Attributes:
+        name: of the setting, ``"dual"`` or ``"tri"``.
+        weight_decay: λ, above 0.
+        order: the published order of the tasks.
+        records: the runs.
+    """
+
+    name: str
+    weight_decay: float
+    order: tuple[str, ...]
+    records: tuple[RunRecord, ...]
+
+    @property
+    def title(self) -> str:
+        """``"dual"``, with the weight decay where it is not 1."""
+        return self.name if self.weight_decay == 1 else f"{self.name}, λ {self.weight_decay:g}"
 
 
 def wanted(
@@ -60,9 +81,15 @@ def plan(config: RunConfig, steps: int) -> Plan:
     return Plan(steps=min(steps, Plan.published(config).steps), after_grok=AFTER_GROK)
 
 
-def decayed(records: Sequence[RunRecord], name: str) -> list[RunRecord]:
-    """Runs of one setting that have weight decay."""
-    return [r for r in records if setting(r.config) == name and r.config.weight_decay > 0]
+def races(records: Sequence[RunRecord]) -> list[Race]:
+    """Runs with weight decay, by setting and weight decay, in the order of settings."""
+    found: dict[tuple[str, float], list[RunRecord]] = {}
+    for name in CLAIMED:
+        for record in records:
+            decay = record.config.weight_decay
+            if setting(record.config) == name and decay > 0:
+                found.setdefault((name, decay), []).append(record)
+    return [Race(name, decay, CLAIMED[name], tuple(runs)) for (name, decay), runs in found.items()]
 
 
 def groups(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
@@ -75,26 +102,20 @@ def groups(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
     return found
 
 
-def counts(records: Sequence[RunRecord], *, control: bool = False) -> list[OrderCount]:
-    """Order counts of every setting that has runs, under each rule."""
-    return [
-        count_orders(decayed(records, name), order, rule, control=control)
-        for name, order in CLAIMED.items()
-        if decayed(records, name)
-        for rule in RULES
-    ]
+def counts(race: Race, *, control: bool = False) -> list[OrderCount]:
+    """Order counts of a race under each rule of `COUNTED`."""
+    return [count_orders(race.records, race.order, rule, control=control) for rule in COUNTED]
 
 
 def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, list[Gap]]:
-    """Gaps behind mul by panel title, one gap a rule of `grokbook.events.THRESHOLDS`."""
-    panels = {}
-    for name, order in CLAIMED.items():
-        runs = decayed(records, name)
-        for later in order[1:] if runs else ():
-            panels[f"{name}: {later} after {order[0]}"] = [
-                gap(runs, later, order[0], rule, control=control) for rule in THRESHOLDS
-            ]
-    return panels
+    """Gaps behind the task that should be first, by panel title, one a rule."""
+    return {
+        f"{race.title}: {later} after {race.order[0]}": [
+            gap(race.records, later, race.order[0], rule, control=control) for rule in RULES
+        ]
+        for race in races(records)
+        for later in race.order[1:]
+    }
 
 
 def _table(rows: Sequence[Mapping[str, object]], key: str) -> pd.DataFrame:
@@ -104,7 +125,7 @@ def _table(rows: Sequence[Mapping[str, object]], key: str) -> pd.DataFrame:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.3g} %" if share >= 0.0005 else "less than 0.1 %"
 
 
 def _share(count: int, of: int) -> str:
@@ -113,78 +134,112 @@ def _share(count: int, of: int) -> str:
 
 def finding(records: Sequence[RunRecord]) -> str:
     """The chapter's finding in plain words, from the runs at hand."""
-    sentences = []
-    for name, order in CLAIMED.items():
-        runs = decayed(records, name)
-        if not runs:
-            continue
-        per_rule = {rule: count_orders(runs, order, rule) for rule in RULES}
-        published, loose = per_rule["0.98x3"], per_rule["0.90"]
-        tasks = f"{len(order)} tasks ({', '.join(sorted(order))})"
-        if published.runs == 0:
-            sentences.append(f"With {tasks}, no run at hand groks every task.")
-            continue
-        text = (
-            f"With {tasks}, {order[0]} is strictly first in "
-            f"{_share(published.first, published.runs)} runs by the published rule"
-        )
-        text += (
-            f", and in {_share(loose.first, loose.runs)} by the first crossing of 90 %. "
-            f"Chance alone would do as well {_percent(published.chance_first)} of the time."
-        )
-        if len(order) > 2:
-            text += (
-                f" The full order {' → '.join(order)} holds, without ties, in "
-                f"{_share(published.strict, published.runs)}."
-            )
-        sentences.append(text)
-    still = [r for r in records if r.config.weight_decay == 0]
-    never = [r for r in still if all(r.grok_step(t, "0.90") is None for t in r.config.tasks)]
-    if still:
-        steps = max(int(r.steps[-1]) for r in still)
-        verb = "does" if len(still) == 1 else "do"
-        sentences.append(
-            f"Without weight decay {_share(len(never), len(still))} "
-            f"run{'s' * (len(still) > 1)} {verb} not grok within {steps:,} steps."
-        )
-    return " ".join(sentences)
+    return " ".join([*map(_race_sentence, races(records)), *_stillness(records)])
 
 
-def leak_sentence(records: Sequence[RunRecord]) -> str:
-    """How many test pairs the control leaves, and what it does to the grok steps."""
-    runs = [record for name in CLAIMED for record in decayed(records, name)]
-    if not runs:
-        return "There is no run with weight decay to apply the control to."
-    widest = max(runs, key=lambda record: len(record.config.tasks))
-    table = widest.table
-    left = {t: int((~table.trained & ~table.leaked(t)).sum()) for t in widest.config.tasks}
+def _race_sentence(race: Race) -> str:
+    loose, _, published = counts(race)
+    tasks = f"With {len(race.order)} tasks ({', '.join(sorted(race.order))})"
+    if race.weight_decay != 1:
+        tasks += f" at weight decay {race.weight_decay:g}"
+    if published.runs == 0:
+        return f"{tasks}, no task groks in any run at hand."
     text = (
-        f"Of the {len(table.test):,} test pairs of {widest.config.label}, the control leaves "
-        + ", ".join(f"{count:,} for {task}" for task, count in left.items())
-        + ". "
+        f"{tasks}, {race.order[0]} is strictly first in "
+        f"{_share(published.first, published.runs)} runs by the published rule (chance alone "
+        f"would do as well at most {_percent(published.chance_first)} of the time), and in "
+        f"{_share(loose.first, loose.runs)} by the first crossing of {RULES['0.90'].text}."
     )
-    moved, flipped, seen = [], 0, 0
-    for record in runs:
-        tasks = record.config.tasks
-        plain = [record.grok_step(t, "0.98x3") for t in tasks]
-        fair = [record.grok_step(t, "0.98x3", control=True) for t in tasks]
-        moved += [b - a for a, b in zip(plain, fair, strict=True) if None not in (a, b)]
-        if None not in plain + fair:
-            seen += 1
-            flipped += _ranks(plain) != _ranks(fair)
-    if not moved:
-        return text + "No run at hand groks with and without it."
-    change = float(np.mean(moved))
-    return text + (
-        f"It moves the grok step (98 % × 3) by {abs(change):,.0f} steps "
-        f"{'later' if change > 0 else 'earlier'} on average over {len(moved)} curves, and changes "
-        f"the order of finish, ties included, in {_share(flipped, seen)} runs. "
-        f"Where it leaves few pairs, one wrong answer weighs much."
-    )
+    if len(race.order) > 2:
+        text += (
+            f" The full order {' → '.join(race.order)} holds, without ties, in "
+            f"{_share(published.strict, published.runs)}"
+        )
+        *_, fair = counts(race, control=True)
+        text += (
+            "."
+            if fair.runs == 0
+            else f", and in {_share(fair.strict, fair.runs)} when only test pairs without a "
+            "trained twin are counted."
+        )
+    return text
 
 
-def _ranks(steps: Sequence[int]) -> tuple[int, ...]:
-    return tuple(sorted(steps).index(step) for step in steps)
+def _stillness(records: Sequence[RunRecord]) -> list[str]:
+    """What runs without weight decay do, if there are any."""
+    still = [r for r in records if r.config.weight_decay == 0]
+    if not still:
+        return []
+    never = [r for r in still if all(r.grok_step(t, "0.90") is None for t in r.config.tasks)]
+    steps = max(r.last_step for r in still)
+    best = max(float(r.accuracy(t).max()) for r in still for t in r.config.tasks)
+    return [
+        f"Without weight decay {_share(len(never), len(still))} "
+        f"run{'s' * (len(still) > 1)} did not grok within {steps:,} steps: no task got beyond "
+        f"{_percent(best)} of the test pairs."
+    ]
+
+
+def leak_tests(records: Sequence[RunRecord]) -> list[LeakTest]:
+    """The control against its null, for every task of every run with weight decay."""
+    return [
+        leak_test(record, task, PUBLISHED_RULE)
+        for race in races(records)
+        for record in race.records
+        for task in record.config.tasks
+    ]
+
+
+def leak_sentence(tests: Sequence[LeakTest]) -> str:
+    """What the control does to the published grok steps, in plain words."""
+    grokked = [test for test in tests if test.plain is not None]
+    if not grokked:
+        return "No run at hand groks, so there is nothing to apply the control to."
+    later = [test for test in grokked if test.later]
+    never = [test for test in grokked if test.control is None]
+    moved = [test.control - test.plain for test in grokked if test.control is not None]
+    text = (
+        f"**What the control says.** In {_share(len(later), len(grokked))} curves the grok step "
+        "on twinless pairs is later than on 95 % of random test subsets of the same size"
+    )
+    if later:
+        names = sorted({test.task for test in later})
+        text += (
+            f" ({', '.join(f'{n}: {_share(_count(later, n), _count(grokked, n))}' for n in names)})"
+        )
+    if never:
+        text += f"; in {_share(len(never), len(grokked))} it is not reached before the run ends"
+    if moved:
+        text += (
+            f". Where it is reached, it comes {float(np.median(moved)):,.0f} steps after the "
+            f"published one in the median, and {max(moved):,} at most"
+        )
+    return text + "."
+
+
+def _count(tests: Sequence[LeakTest], task: str) -> int:
+    return sum(test.task == task for test in tests)
+
+
+def leak_table(records: Sequence[RunRecord], tests: Sequence[LeakTest]) -> pd.DataFrame:
+    """Plain and control grok steps beside the null, one row a curve."""
+    names = {record.config.label: short_name(record.config) for record in records}
+    rows = [
+        {
+            "run and task": f"{names[test.label]} · {test.task}",
+            "all test pairs": _step(test.plain),
+            "twinless": _step(test.control),
+            "their number": f"{test.pairs:,}",
+            "random subsets, 95 %": f"{_end(test.low)} to {_end(test.high)}",
+            "later?": "later" if test.later else "within",
+        }
+        for test in tests
+    ]
+    return _table(rows, "run and task")
+
+
+def _end(step: float) -> str:
+    return "never" if step == float("inf") else f"{step:,.0f}"
 
 
 def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:
@@ -194,12 +249,15 @@ def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
     for record in records:
         for task in record.config.tasks:
             ghost = published.get(record.config.id, {}).get(task)
-            ours = {_RULE_TEXT[rule]: _step(record.grok_step(task, rule)) for rule in THRESHOLDS}
+            steps = record.grok_steps(task)
+            ours = {RULES[rule].text: _step(step) for rule, step in steps.items()}
             rows.append(
                 {
                     "run and task": f"{short_name(record.config)} · {task}",
                     **ours,
-                    "published, 98 % × 3": "–" if ghost is None else f"{ghost:,}",
+                    f"published, {RULES[PUBLISHED_RULE].text}": "–"
+                    if ghost is None
+                    else f"{ghost:,}",
                 }
             )
     return _table(rows, "run and task")
@@ -216,7 +274,7 @@ def closeness_sentence(records: Sequence[RunRecord], claims: Mapping[str, Claim]
         abs(ours - theirs) / theirs
         for record in records
         for task, theirs in published.get(record.config.id, {}).items()
-        if (ours := record.grok_step(task, "0.98x3")) is not None
+        if (ours := record.grok_step(task, PUBLISHED_RULE)) is not None
     ]
     if not off:
         return "None of the runs at hand has a published twin."
@@ -237,17 +295,18 @@ def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
     ]
     rows = []
     for name, kind, task, value in published:
-        runs = [r for r in decayed(records, kind) if _as_published(r.config)]
-        steps = [step for r in runs if (step := r.grok_step(task, "0.98x3")) is not None]
+        runs = [r for r in records if setting(r.config) == kind and _as_published(r.config)]
+        steps = [step for r in runs if (step := r.grok_step(task, PUBLISHED_RULE)) is not None]
         ours = mean_interval(steps) if steps else None
         sure = ours is not None and ours.n > 1
         rows.append(
             {
                 "claim": f"{name}, {kind} · {task}",
-                "published mean ± sd, n = 3": f"{value['mean']:,} ± {value['sd']:,}",
+                "published mean ± sd": f"{value['mean']:,} ± {value['sd']:,}",
+                "their n": claims[name].n,
                 "our mean": "–" if ours is None else f"{ours.mean:,.0f}",
                 "95 % interval": f"{ours.low:,.0f} to {ours.high:,.0f}" if sure else "–",
-                "n": len(steps),
+                "our n": len(steps),
             }
         )
     return _table(rows, "claim")
@@ -260,19 +319,20 @@ def _as_published(config: RunConfig) -> bool:
 
 def order_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """Order counts under three rules, plain and with the control."""
-    rows = []
-    for plain, fair in zip(counts(records), counts(records, control=True), strict=True):
-        rows.append(
-            {
-                "runs, rule": f"{'dual' if len(plain.order) == 2 else 'tri'}, "
-                f"{_RULE_TEXT[plain.rule]}",
-                f"{plain.order[0]} first": _share(plain.first, plain.runs),
-                "by chance": _percent(plain.chance_first),
-                "first or tied": _share(plain.first_or_tied, plain.runs),
-                "whole order": _share(plain.strict, plain.runs),
-                "first, control": _share(fair.first, fair.runs),
-            }
-        )
+    rows = [
+        {
+            "runs, rule": f"{race.title}, {RULES[plain.rule].text}",
+            f"{plain.order[0]} first": _share(plain.first, plain.runs),
+            "at most by chance": _percent(plain.chance_first),
+            "first or tied": _share(plain.first_or_tied, plain.runs),
+            "whole order": _share(plain.strict, plain.runs),
+            "control: first": _share(fair.first, fair.runs),
+            "control: order": _share(fair.strict, fair.runs),
+            "control: cut off": _share(fair.censored, fair.runs),
+        }
+        for race in races(records)
+        for plain, fair in zip(counts(race), counts(race, control=True), strict=True)
+    ]
     return _table(rows, "runs, rule")
 
 
@@ -338,7 +398,7 @@ def computed_table(records: Sequence[RunRecord]) -> pd.DataFrame:
             "run": r.config.id,
             "what": r.config.label,
             "from": r.source,
-            "steps": f"{int(r.steps[-1]):,}",
+            "steps": f"{r.last_step:,}",
             "minutes": f"{r.seconds / 60:.0f}",
             "torch": r.numerics.get("torch", "?"),
             "instructions": r.numerics.get("capability", "?"),
@@ -359,6 +419,6 @@ def guard(records: Sequence[RunRecord]) -> None:
             step = record.grok_step(task, "0.90")
             groks = record.config.weight_decay > 0
             assert (step is not None) == groks, f"{record.config.label}: {task} at {step}"
-    for count in counts(records):
-        if count.rule == "0.98x3":
-            assert count.first_or_tied == count.runs, f"{count.order[0]} was beaten: {count}"
+    for race in races(records):
+        *_, published = counts(race)
+        assert published.first_or_tied == published.runs, f"{race.order[0]} was beaten: {published}"

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from grokbook.events import RULES
+
 KINDS = ("exact", "count", "magnitude", "ordering", "absence")
 _FIELDS = {"id", "paper", "where", "kind", "statement", "n", "published", "test"}
 
@@ -46,8 +48,8 @@ def parse(text: str) -> dict[str, Claim]:
     """Claims by id from YAML.
 
     Raises:
-        ValueError: naming the entry that has an unknown or missing field, an unknown kind, or an
-            id that was used before.
+        ValueError: naming the entry that has an unknown or missing field, an unknown kind or grok
+            rule, or an id that was used before.
     """
     claims: dict[str, Claim] = {}
     for entry in yaml.safe_load(text):
@@ -57,6 +59,9 @@ def parse(text: str) -> dict[str, Claim]:
             raise ValueError(f"claim {name}: unknown or missing field: {odd}")
         if entry["kind"] not in KINDS:
             raise ValueError(f"claim {name}: unknown kind {entry['kind']!r}")
+        rule = entry["published"].get("rule") if entry["published"] else None
+        if rule is not None and rule not in RULES:
+            raise ValueError(f"claim {name}: unknown grok rule {rule!r}; rules: {', '.join(RULES)}")
         if name in claims:
             raise ValueError(f"claim {name} is there twice")
         claims[name] = Claim(**entry)

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from grokbook.events import THRESHOLDS
+from grokbook.events import PUBLISHED_RULE, RULES
+from grokbook.palette import published_colour, task_colour
 from grokbook.record import RunRecord
 from grokbook.studies.first_light import short_name
 from grokbook.studies.order import Gap
-from grokbook.widgets.palette import published_colour, task_colour
 
 _MARGIN = {"t": 80, "r": 10, "b": 110}
 _BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 """The legend at the figure's foot, where it covers no axis however many panels there are."""
-
-RULE_TEXT = {"0.90": "90 %", "0.95": "95 %", "0.98": "98 %", "0.98x3": "98 % × 3"}
 
 
 def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
@@ -32,7 +30,7 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
     for row, records in enumerate(groups.values(), start=1):
         for record in records:
             for task in record.config.tasks:
-                for part, dash, width in (("train", "dot", 1.0), ("test", "solid", 1.8)):
+                for part, dash, width in (("train", "dash", 1.0), ("test", "solid", 1.8)):
                     name = f"{task}, {part}"
                     figure.add_scatter(
                         x=record.steps,
@@ -65,7 +63,7 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
 def grok_steps(
     records: Sequence[RunRecord],
     published: Mapping[str, Mapping[str, int]],
-    rule: str = "0.98x3",
+    rule: str = PUBLISHED_RULE,
 ) -> go.Figure:
     """Grok step of every task in every run, beside the published one of the same seed.
 
@@ -116,7 +114,7 @@ def grok_steps(
         )
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True)
     figure.update_xaxes(
-        title_text=f"grok step ({RULE_TEXT[rule]})", rangemode="tozero", tickformat=","
+        title_text=f"grok step ({RULES[rule].text})", rangemode="tozero", tickformat=","
     )
     figure.update_layout(
         height=44 * len(rows) + 190,
@@ -142,7 +140,7 @@ def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> 
     )
     for row, (title, row_gaps) in enumerate(found.items(), start=1):
         for one in row_gaps:
-            colour, label = task_colour(one.later), RULE_TEXT[one.rule]
+            colour, label = task_colour(one.later), RULES[one.rule].text
             values = list(one.steps.values())
             figure.add_scatter(
                 x=values,
@@ -177,7 +175,7 @@ def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> 
         if title in published:
             figure.add_scatter(
                 x=[published[title]],
-                y=[RULE_TEXT["0.98x3"]],
+                y=[RULES[PUBLISHED_RULE].text],
                 mode="markers",
                 row=row,
                 col=1,
@@ -197,7 +195,7 @@ def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> 
             row=row,
             col=1,
             automargin=True,
-            categoryarray=[RULE_TEXT[r] for r in reversed(THRESHOLDS)],
+            categoryarray=[rule.text for rule in reversed(RULES.values())],
         )
         figure.update_xaxes(title_text="steps later", zeroline=True, tickformat=",", row=row, col=1)
     for k, trace in enumerate(t for t in figure.data if t.name == "published mean"):

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from grokbook.config import RunConfig
 from grokbook.models.layout import SEQUENCE
-from grokbook.tasks.modular import Table
 
 
 class PlainTransformer(nn.Module):
@@ -56,9 +55,7 @@ def build(config: RunConfig, dtype: torch.dtype = torch.float32) -> PlainTransfo
 def train(config: RunConfig, steps: int, dtype: torch.dtype = torch.float32) -> PlainTransformer:
     """The published loop, plain: draws a batch, sums the heads' losses, clips, steps."""
     model = build(config, dtype)
-    table = Table.make(
-        config.tasks, config.modulus, config.domain, config.train_fraction, config.split_seed
-    )
+    table = config.table()
     pairs, labels = torch.from_numpy(table.pairs), torch.from_numpy(table.labels)
     optimiser = torch.optim.AdamW(
         model.parameters(),

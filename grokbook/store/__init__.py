@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from grokbook.config import RunConfig
 from grokbook.numerics import Numerics
-from grokbook.store.files import DiskFull, StoreError
+from grokbook.store.files import Disk, DiskFull, StoreError
 from grokbook.store.run_directory import Busy, RunDirectory
 
 __all__ = ["Busy", "DiskFull", "RunDirectory", "Store", "StoreError", "default_root"]
@@ -25,10 +25,16 @@ def default_root() -> Path:
 
 
 class Store:
-    """A folder of runs, by config id and then numerics id."""
+    """A folder of runs, by config id and then numerics id.
 
-    def __init__(self, root: Path | None = None) -> None:
+    Args:
+        root: the folder; by default that of `default_root`.
+        disk: through which runs are written.
+    """
+
+    def __init__(self, root: Path | None = None, *, disk: Disk | None = None) -> None:
         self.root = root or default_root()
+        self._disk = disk
 
     def open(self, config: RunConfig, numerics: Numerics, **options: Any) -> RunDirectory:
         """The directory of a run, made if need be.
@@ -43,7 +49,7 @@ class Store:
             raise StoreError(
                 f"the store {self.root} cannot be written: {error.strerror or error}"
             ) from None
-        directory = RunDirectory.create(path, config, numerics, **options)
+        directory = RunDirectory.create(path, config, numerics, disk=self._disk, **options)
         if directory.config.id != config.id:
             raise StoreError(f"{path / 'config.json'} holds another run ({directory.config.label})")
         return directory
@@ -62,14 +68,19 @@ class Store:
                 f"{free / 1e9:.2f} GB are free"
             )
 
-    def find(self, config: RunConfig) -> list[RunDirectory]:
-        """Readable directories of a config under any numerics, furthest first."""
-        found = [
-            RunDirectory(path.parent)
-            for path in sorted((self.root / "runs" / config.id).glob("*/config.json"))
-        ]
-        return sorted(found, key=lambda run: -run.step)
+    def runs(
+        self, config: RunConfig | None = None, *, warn: Callable[[str], None] = lambda line: None
+    ) -> list[RunDirectory]:
+        """Readable runs, or those of one config under any numerics, furthest first.
 
-    def __iter__(self) -> Iterator[RunDirectory]:
-        for path in sorted(self.root.glob("runs/*/*/config.json")):
-            yield RunDirectory(path.parent)
+        Args:
+            config: only this one's.
+            warn: called with one line for every run that cannot be read and is passed over.
+        """
+        found = []
+        for path in sorted(self.root.glob(f"runs/{config.id if config else '*'}/*/config.json")):
+            try:
+                found.append(RunDirectory(path.parent))
+            except StoreError as error:
+                warn(str(error))
+        return sorted(found, key=lambda run: -run.step)

@@ -10,16 +10,17 @@ results/runs/<config id>/
 
 from __future__ import annotations
 
+import fcntl
 import io
-import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from grokbook.config import RunConfig
-from grokbook.events import THRESHOLDS
 from grokbook.geometry.trajectory import gram, thin
 from grokbook.models.layout import Layout
 from grokbook.numerics import hardware
@@ -92,51 +93,68 @@ class Results:
             hardware=entry["hardware"],
         )
 
-    def add(self, run: RunDirectory, *, disk: Disk | None = None) -> dict[str, Any]:
-        """Record a finished run of the store: measurements, Gram matrices, manifest entry.
+    def add(self, run: RunDirectory, *, replace: bool = False) -> dict[str, Any]:
+        """Record an ended run of the store: measurements, Gram matrices, manifest entry.
+
+        Args:
+            run: in the store.
+            replace: put it in the place of a record that differs.
 
         Raises:
-            StoreError: if the run is not finished or a file of it is damaged.
+            StoreError: if the run has not ended, a file of it is damaged, or it was recorded
+                before with other measurements and ``replace`` is not set.
         """
-        if run.status not in ("finished", "diverged"):
+        if not run.ended:
             raise StoreError(
                 f"run {run.config.id} ({run.config.label}) is {run.status} at step "
                 f"{run.step}; only finished runs are recorded"
             )
-        disk = disk or Disk()
-        data = {
-            name: run.file(name).read_bytes()
-            for name in ("metrics.parquet", "answers.npz", "band.npz")
-        }
+        record = run.record()
+        names = ("metrics.parquet", "answers.npz", "band.npz")
+        data = {name: run.file(name).read_bytes() for name in names}
         data["gram.npz"] = _gram_file(run)
-        folder = self.folder / "runs" / run.config.id
-        files = {name: disk.place(folder / name, content) for name, content in data.items()}
-        record = RunRecord.read(
-            run.config,
-            data,
-            status=run.status,
-            source="store",
-            seconds=run.marker["seconds"],
-            numerics=run.numerics,
-        )
-        entry = {
-            "label": run.config.label,
-            "config": run.config.to_json(),
-            "numerics": run.numerics,
-            "plan": run.marker["plan"],
-            "status": run.status,
-            "steps": run.step,
-            "seconds": run.marker["seconds"],
-            "hardware": hardware(),
-            "grok_steps": {
-                task: {rule: record.grok_step(task, rule) for rule in THRESHOLDS}
-                for task in run.config.tasks
-            },
-            "files": files,
-        }
-        runs = self.manifest() | {run.config.id: entry}
-        disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": runs}))
-        return json.loads(json.dumps(entry))
+        with self._alone():
+            manifest, disk = self.manifest(), Disk()
+            before = manifest.get(run.config.id)
+            if before and not replace:
+                same = self._read(run.config, before).metrics.equals(record.metrics)
+                if not same:
+                    raise StoreError(
+                        f"run {run.config.id} ({run.config.label}) is recorded already, with "
+                        "other measurements; a record is replaced only if it was wrong"
+                    )
+            if before:  # until all its files are replaced, the record does not count
+                rest = {name: other for name, other in manifest.items() if name != run.config.id}
+                disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": rest}))
+            folder = self.folder / "runs" / run.config.id
+            entry = {
+                "label": run.config.label,
+                "config": run.config.to_json(),
+                "numerics": run.numerics,
+                "plan": run.marker["plan"],
+                "status": run.status,
+                "steps": run.step,
+                "seconds": run.seconds,
+                "hardware": run.hardware or hardware(),
+                "grok_steps": {task: record.grok_steps(task) for task in run.config.tasks},
+                "files": {
+                    name: disk.place(folder / name, content) for name, content in data.items()
+                },
+            }
+            runs = manifest | {run.config.id: entry}
+            disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": runs}))
+        return entry
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time changes the manifest."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def verify(self) -> list[str]:
         """Everything that is wrong with the folder, one line each; a damaged file is named."""
@@ -152,6 +170,8 @@ class Results:
                 for file, facts in entry["files"].items()
                 if (problem := check(folder / file, facts))
             ]
+            if not problems:
+                problems += self._disagreements(name, entry)
             if RunConfig.from_json(entry["config"]).id != name:
                 problems.append(f"recorded run {name} ({entry['label']}) has another config's id")
         known = {
@@ -165,6 +185,26 @@ class Results:
             if path.is_file() and path not in known
         ]
         return problems
+
+    def _disagreements(self, name: str, entry: dict[str, Any]) -> list[str]:
+        """Do a record's answers give its accuracies, and these its grok steps?"""
+        record = self._read(RunConfig.from_json(entry["config"]), entry)
+        correct, found = record.correct(), []
+        for k, task in enumerate(record.config.tasks):
+            for part, pairs in (("train", record.table.trained), ("test", ~record.table.trained)):
+                if not np.array_equal(
+                    correct[:, k, pairs].mean(axis=1), record.accuracy(task, part)
+                ):
+                    found.append(
+                        f"recorded run {name}: its {part} answers to {task} do not give "
+                        "its accuracies"
+                    )
+            if record.grok_steps(task) != entry["grok_steps"][task]:
+                found.append(
+                    f"recorded run {name}: its accuracies do not give the grok steps of "
+                    f"{task} in the manifest"
+                )
+        return found
 
 
 def _gram_file(run: RunDirectory) -> bytes:

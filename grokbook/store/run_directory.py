@@ -4,7 +4,7 @@
       config.json        sealed: the configuration and the numerics, fixed when the run starts
       commit.json        sealed: what is complete; nothing that it does not list counts
       resume-<step>.safetensors     the newest resume point, and the one before it
-      snapshots/<step>.safetensors  attention matrices
+      snapshots/<step>.safetensors  attention matrices, and what else the plan keeps
       metrics.parquet, answers.npz, band.npz   written when the run ends or is interrupted
       lock               held by the one process that trains
 
@@ -28,7 +28,8 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from grokbook.config import RunConfig
-from grokbook.numerics import Numerics
+from grokbook.numerics import Numerics, hardware
+from grokbook.record import RunRecord
 from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
 
 FORMAT = 1
@@ -45,6 +46,7 @@ class RunDirectory:
         path: of the directory.
         config: of the run.
         numerics: of the run, as a dict.
+        hardware: the processor on which the run was begun.
         marker: the contents of commit.json; empty before the first commit.
     """
 
@@ -58,18 +60,17 @@ class RunDirectory:
         self.path = path
         self._disk = disk or Disk()
         self._warn = warn
-        self._lock: int | None = None
+        self._handle: int | None = None
         head = read_sealed(path / "config.json")
         self.config = RunConfig.from_json(head["config"])
         self.numerics: dict[str, Any] = head["numerics"]
+        self.hardware: str = head.get("hardware", "")
         if self.config.id != head["config_id"]:
             raise StoreError(
                 f"{path / 'config.json'} names config {head['config_id']}, but its "
                 f"fields are those of {self.config.id}"
             )
-        self.marker: dict[str, Any] = {}
-        if (path / "commit.json").exists():
-            self.marker = read_sealed(path / "commit.json")
+        self.marker: dict[str, Any] = self._marker()
 
     @classmethod
     def create(
@@ -81,7 +82,11 @@ class RunDirectory:
         disk: Disk | None = None,
         **options: Any,
     ) -> RunDirectory:
-        """Open a run's directory, making it if it is not there."""
+        """Open a run's directory, making it if it is not there.
+
+        Raises:
+            Busy: if another process is making it.
+        """
         if not (path / "config.json").exists():
             head = {
                 "format": FORMAT,
@@ -89,44 +94,49 @@ class RunDirectory:
                 "config": config.to_json(),
                 "numerics_id": numerics.id,
                 "numerics": asdict(numerics),
+                "hardware": hardware(),
             }
-            (disk or Disk()).place(path / "config.json", seal(head))
+            handle = _lock(path, config)  # or its sweep would take our half-written file
+            try:
+                (disk or Disk()).place(path / "config.json", seal(head))
+            finally:
+                os.close(handle)
         return cls(path, disk=disk, **options)
 
     # --- one writer -------------------------------------------------------------------------
 
     def __enter__(self) -> RunDirectory:
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
-            os.close(handle)
-            raise Busy(
-                f"run {self.config.id} ({self.config.label}) is being trained by {holder}"
-            ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        self._lock = handle
-        if (self.path / "commit.json").exists():  # it may have moved on while we waited
-            self.marker = read_sealed(self.path / "commit.json")
+        self._handle = _lock(self.path, self.config)
+        self.marker = self._marker()  # it may have moved on since it was read
+        if not self.marker and len(list(self.path.glob("resume-*.safetensors"))) > 1:
+            self.__exit__()
+            raise StoreError(
+                f"{self.path} holds resume points but no commit.json; restore it, or move the "
+                "whole folder away"
+            )
         self._sweep()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _marker(self) -> dict[str, Any]:
+        path = self.path / "commit.json"
+        return read_sealed(path) if path.exists() else {}
 
     def _sweep(self) -> None:
-        """Remove what the marker does not list."""
-        listed = {"config.json", "commit.json", "lock"} | set(self._entries())
-        for path in sorted(self.path.rglob("*")):
-            if path.is_file() and str(path.relative_to(self.path)) not in listed:
+        """Remove files of ours that the marker does not list; other people's stay."""
+        patterns = ("resume-*.safetensors", "snapshots/*.safetensors", ".*.part", "*/.*.part")
+        derived = {self.path / name for name in ("metrics.parquet", "answers.npz", "band.npz")}
+        ours = derived | {path for pattern in patterns for path in self.path.glob(pattern)}
+        for path in sorted(ours):
+            if str(path.relative_to(self.path)) not in self.entries():
                 with contextlib.suppress(OSError):  # a leftover does no harm
                     self._disk.remove(path)
 
-    def _entries(self) -> dict[str, dict[str, Any]]:
+    def entries(self) -> dict[str, dict[str, Any]]:
         """Every file that the marker lists, with its entry."""
         entries = dict(self.marker.get("snapshots", {})) | dict(self.marker.get("files", {}))
         for point in self.marker.get("resume", []):
@@ -160,6 +170,9 @@ class RunDirectory:
         Raises:
             DiskFull, StoreError: the previous commit still stands.
         """
+        if files and self.marker.get("files"):
+            # The files that readers use are replaced in place: until all are, none counts.
+            self._place_marker(self.marker | {"files": {}, "status": "running"})
         entries = dict(self.marker.get("snapshots", {}))
         for at, parts in snapshots.items():
             if at in kept:
@@ -187,10 +200,13 @@ class RunDirectory:
                 for name, data in (files or {}).items()
             },
         }
-        data = seal(marker)
+        self._place_marker(marker)
+        self._sweep()
+
+    def _place_marker(self, marker: Mapping[str, Any]) -> None:
+        data = seal(dict(marker))
         self._disk.place(self.path / "commit.json", data)
         self.marker = json.loads(data)
-        self._sweep()
 
     # --- going on ---------------------------------------------------------------------------
 
@@ -202,7 +218,7 @@ class RunDirectory:
         """
         problems = {
             name: problem
-            for name, entry in self._entries().items()
+            for name, entry in self.entries().items()
             if (problem := check(self.path / name, entry))
         }
         points = self.marker.get("resume", [])
@@ -250,13 +266,40 @@ class RunDirectory:
         """``"empty"`` before the first commit, else as committed."""
         return self.marker.get("status", "empty")
 
+    @property
+    def ended(self) -> bool:
+        """Has the run reached the end of its plan, or diverged?"""
+        return self.status in ("finished", "diverged")
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on the run so far."""
+        return float(self.marker.get("seconds", 0.0))
+
+    def record(self, source: str = "store") -> RunRecord:
+        """The measurements of an ended run; its files are checked.
+
+        Raises:
+            StoreError: if the run has not ended, or a file is damaged.
+        """
+        files = {name: self.file(name).read_bytes() for name in ("metrics.parquet", "answers.npz")}
+        return RunRecord.read(
+            self.config,
+            files,
+            status=self.status,
+            seconds=self.seconds,
+            source=source,
+            numerics=self.numerics,
+            hardware=self.hardware,
+        )
+
     def file(self, name: str) -> Path:
         """A listed file, checked.
 
         Raises:
             StoreError: if it is not listed, missing or damaged.
         """
-        entry = self._entries().get(name)
+        entry = self.entries().get(name)
         if entry is None:
             raise StoreError(f"run {self.config.id} has no {name}: its status is {self.status}")
         problem = check(self.path / name, entry)
@@ -287,8 +330,27 @@ class RunDirectory:
 
     def verify(self) -> list[str]:
         """Everything that is wrong with the directory, one line each."""
+        self.marker = self._marker()  # a run that is training has moved on
         return [
             problem
-            for name, entry in self._entries().items()
+            for name, entry in self.entries().items()
             if (problem := check(self.path / name, entry))
         ]
+
+
+def _lock(path: Path, config: RunConfig) -> int:
+    """Hold the run's lock; closing the handle, or dying, gives it back.
+
+    Raises:
+        Busy: naming who holds it.
+    """
+    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+        os.close(handle)
+        raise Busy(f"run {config.id} ({config.label}) is being trained by {holder}") from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    return handle

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grokbook.training.plan import Plan
+from grokbook.plan import Plan
 
 
 def packed_size(window: int) -> int:
@@ -54,6 +54,13 @@ class Streams:
             self.stride *= 2
         self.steps = [s for s in self.steps if self._kept(s)]
         return True
+
+    def keep(self, step: int) -> bool:
+        """Keep the last snapshot whatever the thinning says; was it dropped, or never there?"""
+        missing = step not in self.steps
+        if missing:
+            self.steps.append(step)
+        return missing
 
     def _in_global(self, step: int) -> bool:
         return step % (self.stride * self._plan.cadence) == 0
@@ -97,7 +104,8 @@ class Streams:
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Return to a saved state."""
         self.stride = state["stride"].item()
-        self.steps = state["steps"].tolist()
+        # The last snapshot of a shorter plan goes, unless its step is one to keep.
+        self.steps = [step for step in state["steps"].tolist() if self._kept(step)]
         self._updates = state["updates"].copy()
         self._products = state["products"].copy()
         self._filled = state["filled"].item()

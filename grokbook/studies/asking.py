@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 
 from grokbook.config import RunConfig
+from grokbook.events import PUBLISHED_RULE
+from grokbook.plan import Plan
 from grokbook.record import RunRecord
 from grokbook.store import Store
 from grokbook.store.recorded import Results
-from grokbook.store.run_directory import RunDirectory
-from grokbook.training.plan import Plan
-from grokbook.training.progress import Line
+from grokbook.training.progress import ProgressLine
 from grokbook.training.run import interrupts, run
 
 
@@ -25,17 +24,22 @@ class MissingRun(RuntimeError):
     """A run is neither recorded nor stored, and training was refused or interrupted."""
 
 
-def from_store(directory: RunDirectory, source: str = "store") -> RunRecord:
-    """The record of a finished run in the store; its files are checked."""
-    files = {name: directory.file(name).read_bytes() for name in ("metrics.parquet", "answers.npz")}
-    return RunRecord.read(
-        directory.config,
-        files,
-        status=directory.status,
-        source=source,
-        seconds=directory.marker["seconds"],
-        numerics=directory.numerics,
-    )
+def training_allowed() -> bool:
+    """False where ``GROKBOOK_TRAIN`` is ``never``.
+
+    Raises:
+        MissingRun: if the variable is neither ``never`` nor ``allowed``, nor unset.
+    """
+    word = os.environ.get("GROKBOOK_TRAIN", "").strip().lower()
+    if word not in ("", "allowed", "never"):
+        raise MissingRun(f"GROKBOOK_TRAIN is {word!r}; it can be never or allowed")
+    return word != "never"
+
+
+def far_enough(record: RunRecord, plan: Plan) -> bool:
+    """Has the run gone as far as the plan asks, or diverged before?"""
+    groks = [record.grok_step(task, PUBLISHED_RULE) for task in record.config.tasks]
+    return record.status == "diverged" or record.last_step >= plan.end(groks)
 
 
 def ask(
@@ -49,43 +53,37 @@ def ask(
 
     Args:
         config: of the run.
-        plan: how far to train if it must be; by default the published stop.
+        plan: how far it must have been trained; by default to the published stop.
         store: where to look second, and to train; by default the user's.
         results: where to look first; by default the book's.
 
     Raises:
         MissingRun: if it would have to be trained and may not be, or training was stopped.
+        StoreError: if a record is damaged.
     """
-    if (record := (results or Results()).find(config)) is not None:
+    plan = plan or Plan.published(config)
+    record = (results or Results()).find(config)
+    if record is not None and far_enough(record, plan):
         return record
     store = store or Store()
-    for directory in store.find(config):
-        if directory.status in ("finished", "diverged"):
-            return from_store(directory)
-    if os.environ.get("GROKBOOK_TRAIN") == "never":
+    for directory in store.runs(config, warn=_say):
+        if directory.ended and far_enough(record := directory.record(), plan):
+            return record
+    if not training_allowed():
         raise MissingRun(
-            f"run {config.id} ({config.label}) is not recorded, and GROKBOOK_TRAIN "
-            "is never: train it with `grokbook train`, or unset the variable"
+            f"run {config.id} ({config.label}) is not recorded as far as asked, and "
+            f"GROKBOOK_TRAIN is never: train it with `{config.command}`, or unset the variable"
         )
-    plan = plan or Plan.published(config)
-    print(f"training {config.label}: up to {plan.steps:,} steps", file=sys.stderr)
-    with interrupts() as stop, Line(config.tasks) as line:
-        outcome = run(
-            config,
-            plan,
-            store,
-            watch=line.show,
-            stop=stop,
-            warn=lambda text: print(text, file=sys.stderr),
-        )
+    _say(f"training {config.label}: up to {plan.steps:,} steps")
+    with interrupts() as stop, ProgressLine(config.tasks) as line:
+        outcome = run(config, plan, store, watch=line.show, stop=stop, warn=_say)
     if outcome.status == "interrupted":
         raise MissingRun(
             f"training {config.label} was stopped at step {outcome.step:,}; "
             "nothing is lost: ask again to go on"
         )
-    return from_store(outcome.directory, "trained now")
+    return outcome.directory.record("trained now")
 
 
-def ask_all(configs: Iterable[RunConfig], **options: object) -> list[RunRecord]:
-    """`ask` for each configuration, in order."""
-    return [ask(config, **options) for config in configs]
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

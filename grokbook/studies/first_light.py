@@ -8,7 +8,7 @@ published 50,000 steps.
 from __future__ import annotations
 
 from grokbook.config import RunConfig
-from grokbook.training.plan import Plan
+from grokbook.plan import Plan
 
 SEEDS = (42, 137, 2024)
 TASKS = {"dual": ("add", "mul"), "tri": ("add", "mul", "sq")}

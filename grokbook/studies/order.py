@@ -6,10 +6,15 @@ apart, so equal steps are ties, and a tie is not an order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import factorial
 
+import numpy as np
+
+from grokbook.events import grok_step
 from grokbook.record import RunRecord
 from grokbook.statistics import Interval, chance_of_at_least, mean_interval
 
@@ -18,23 +23,29 @@ from grokbook.statistics import Interval, chance_of_at_least, mean_interval
 class OrderCount:
     """In how many runs an order holds.
 
+    A task that never groks within a run comes after all that do; a run in which none does has no
+    order and is left out.
+
     Attributes:
         order: tasks, first to last.
         rule: grok rule.
-        runs: runs in which every task groks.
-        unfinished: runs in which some task never does; they have no order.
+        runs: runs in which some task groks.
+        censored: those of them in which some task does not, before the run ends.
+        left_out: runs in which no task groks.
         strict: runs with exactly this order and no tie.
         weak: runs with this order, ties allowed.
         first: runs in which ``order[0]`` is strictly first.
         first_or_tied: runs in which no task is before ``order[0]``.
         chance_strict: chance of at least ``strict`` if all orders were equally likely.
-        chance_first: chance of at least ``first`` if every task were first equally often.
+        chance_first: chance of at least ``first`` if every task were first equally often.  Chance
+            here knows no ties, so both are upper bounds.
     """
 
     order: tuple[str, ...]
     rule: str
     runs: int
-    unfinished: int
+    censored: int
+    left_out: int
     strict: int
     weak: int
     first: int
@@ -51,35 +62,36 @@ def count_orders(
     Args:
         records: runs that have exactly these tasks.
         order: the claimed order.
-        rule: of `grokbook.events.THRESHOLDS`.
+        rule: of `grokbook.events.RULES`.
         control: count only test pairs none of whose twins was trained on.
 
     Raises:
         ValueError: if a run has other tasks.
     """
-    steps = []
+    ran, left_out = [], 0
     for record in records:
         if set(record.config.tasks) != set(order):
             raise ValueError(f"{record.config.label} does not have the tasks {', '.join(order)}")
-        steps.append([record.grok_step(task, rule, control=control) for task in order])
-    ran = [s for s in steps if None not in s]
-
-    def count(holds) -> int:
-        return sum(holds(s) for s in ran)
-
-    strict = count(lambda s: all(a < b for a, b in zip(s, s[1:], strict=False)))
-    first = count(lambda s: all(s[0] < other for other in s[1:]))
+        found = [record.grok_step(task, rule, control=control) for task in order]
+        steps = [math.inf if step is None else step for step in found]
+        if min(steps) < math.inf:
+            ran.append(steps)
+        else:
+            left_out += 1
+    strict = sum(all(a < b for a, b in pairwise(s)) for s in ran)
+    first = sum(all(s[0] < other for other in s[1:]) for s in ran)
     return OrderCount(
-        order,
-        rule,
-        len(ran),
-        len(steps) - len(ran),
-        strict,
-        count(lambda s: all(a <= b for a, b in zip(s, s[1:], strict=False))),
-        first,
-        count(lambda s: all(s[0] <= other for other in s[1:])),
-        chance_of_at_least(strict, len(ran), 1 / factorial(len(order))),
-        chance_of_at_least(first, len(ran), 1 / len(order)),
+        order=order,
+        rule=rule,
+        runs=len(ran),
+        censored=sum(math.inf in s for s in ran),
+        left_out=left_out,
+        strict=strict,
+        weak=sum(all(a <= b for a, b in pairwise(s)) for s in ran),
+        first=first,
+        first_or_tied=sum(s[0] == min(s) for s in ran),
+        chance_strict=chance_of_at_least(strict, len(ran), 1 / factorial(len(order))),
+        chance_first=chance_of_at_least(first, len(ran), 1 / len(order)),
     )
 
 
@@ -91,7 +103,7 @@ class Gap:
         later, earlier: the tasks; the gap is step(later) − step(earlier).
         rule: grok rule.
         steps: one gap a run in which both grok, in steps, by the run's label.
-        interval: mean over runs and its interval; None without runs.
+        interval: mean over runs and its 95 % interval; None without runs.
     """
 
     later: str
@@ -104,7 +116,17 @@ class Gap:
 def gap(
     records: Sequence[RunRecord], later: str, earlier: str, rule: str, *, control: bool = False
 ) -> Gap:
-    """Paired gaps between two tasks over runs; differences within a run, so seeds cancel."""
+    """Paired gaps between two tasks over the runs in which both grok.
+
+    A delay that both tasks of a run share cancels.
+
+    Args:
+        records: runs that have both tasks.
+        later: the task expected to be later; the gap is its step minus the other's.
+        earlier: the task expected to be earlier.
+        rule: of `grokbook.events.RULES`.
+        control: count only test pairs none of whose twins was trained on.
+    """
     steps = {}
     for record in records:
         pair = [record.grok_step(task, rule, control=control) for task in (later, earlier)]
@@ -112,3 +134,81 @@ def gap(
             steps[record.config.label] = pair[0] - pair[1]
     interval = mean_interval(list(steps.values())) if steps else None
     return Gap(later, earlier, rule, steps, interval)
+
+
+@dataclass(frozen=True)
+class LeakTest:
+    """What counting only twinless test pairs does to one task of one run.
+
+    Attributes:
+        task: its name.
+        label: of the run.
+        pairs: twinless test pairs.
+        plain: grok step on all test pairs.
+        control: grok step on the twinless ones; None if it is not reached before the run ends.
+        low, high: central 95 % of the grok step on random subsets of the test set of that size,
+            infinite where a subset never gets there: what the size of the sample alone would do.
+        level: of that interval.
+    """
+
+    task: str
+    label: str
+    pairs: int
+    plain: int | None
+    control: int | None
+    low: float
+    high: float
+    level: float
+
+    @property
+    def later(self) -> bool:
+        """Is the control later than subsets of its size are by chance?"""
+        return self.plain is not None and _number(self.control) > self.high
+
+
+def _number(step: int | None) -> float:
+    return math.inf if step is None else float(step)
+
+
+def leak_test(
+    record: RunRecord, task: str, rule: str, *, draws: int = 200, seed: int = 0, level: float = 0.95
+) -> LeakTest:
+    """Compare the control with random test subsets of the same size.
+
+    The twinless pairs are few, and few pairs cross a threshold at other steps than many: random
+    subsets of their size show how much of a difference that makes by itself.
+
+    Args:
+        record: the run.
+        task: one of its tasks.
+        rule: of `grokbook.events.RULES`.
+        draws: random subsets, without replacement, of the test pairs.
+        seed: of the draws.
+        level: of the central interval.
+    """
+    k = record.config.tasks.index(task)
+    correct = record.correct()[:, k, ~record.table.trained]
+    size = int(record.table.twinless(task).sum())
+    generator = np.random.default_rng(seed)
+    steps = (
+        [
+            _number(grok_step(record.steps, correct[:, chosen].mean(axis=1), rule))
+            for chosen in (
+                generator.choice(correct.shape[1], size, replace=False) for _ in range(draws)
+            )
+        ]
+        if size
+        else [math.inf]
+    )
+    tail = (1 - level) / 2
+    low, high = np.quantile(steps, [tail, 1 - tail], method="inverted_cdf")
+    return LeakTest(
+        task,
+        record.config.label,
+        size,
+        record.grok_step(task, rule),
+        record.grok_step(task, rule, control=True) if size else None,
+        float(low),
+        float(high),
+        level,
+    )

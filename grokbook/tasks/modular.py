@@ -41,7 +41,7 @@ OPERATIONS: dict[str, Operation] = {
     op.name: op
     for op in (
         Operation("add", "a + b", lambda a, b: a + b, (_SWAP,)),
-        Operation("mul", "a · b", lambda a, b: a * b, (_SWAP, _BOTH)),
+        Operation("mul", "a × b", lambda a, b: a * b, (_SWAP, _BOTH)),
         Operation(
             "sq", "a² + b²", lambda a, b: a * a + b * b, (_SWAP, (False, (-1, 1)), (False, (1, -1)))
         ),
@@ -76,6 +76,8 @@ def canonical_tasks(names: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(names, str):
         names = [part.strip() for part in names.split(",") if part.strip()]
+    if not isinstance(names, Iterable):
+        raise ValueError(f"tasks must be names, not {names!r}")
     names = list(names)
     if not names:
         raise ValueError(f"no task given; known tasks: {', '.join(OPERATIONS)}")
@@ -108,11 +110,11 @@ def is_prime(n: int) -> bool:
 
 
 def check_domain(tasks: tuple[str, ...], modulus: int, domain: str) -> None:
-    """Refuse a domain that is unknown, or on which a task is not what its name says.
+    """Refuse an unknown domain, and mul on a composite modulus.
 
     Raises:
-        ValueError: unknown domain; mul on nonzero residues of a composite modulus, where
-            products of nonzero residues can vanish and rows are no longer permutations.
+        ValueError: unknown domain; mul where not every nonzero residue has an inverse, so that
+            its rows are no longer permutations, on either domain.
     """
     if domain not in ("full", "nonzero"):
         raise ValueError(f"unknown domain {domain!r}; known domains: full, nonzero")
@@ -134,7 +136,7 @@ def permutation(count: int, seed: int) -> np.ndarray:
     return np.array(order, dtype=np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Table:
     """All pairs of a domain, their labels under each task, and the split.
 
@@ -212,6 +214,10 @@ class Table:
     def leaked(self, task: str) -> np.ndarray:
         """(n²,) bool: is this a test pair, one of whose twins was trained on?"""
         return ~self.trained & self.trained[self.twins(task)].any(axis=1)
+
+    def twinless(self, task: str) -> np.ndarray:
+        """(n²,) bool: is this a test pair, none of whose twins was trained on?"""
+        return ~self.trained & ~self.leaked(task)
 
 
 def _compose(first: tuple[bool, Sign], then: tuple[bool, Sign]) -> tuple[bool, Sign]:

@@ -21,7 +21,7 @@ _CHUNK = 2304
 """Pairs a forward pass: activations stay in cache."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Evaluation:
     """One model on its whole table.
 

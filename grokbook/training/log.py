@@ -24,6 +24,7 @@ import io
 import numpy as np
 import pandas as pd
 
+from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.training.evaluation import Evaluation
 
 _PER_TASK = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
@@ -36,10 +37,18 @@ def columns(tasks: tuple[str, ...]) -> list[str]:
 
 
 class Log:
-    """Rows and packed answers, in order of steps."""
+    """Rows and packed answers, in order of steps.
+
+    Attributes:
+        tasks: names, in order of heads.
+        pairs: of the table.
+        groks: the published grok step of each task so far, or None.
+    """
 
     def __init__(self, tasks: tuple[str, ...], pairs: int) -> None:
         self.tasks, self.pairs = tasks, pairs
+        self.groks: list[int | None] = [None] * len(tasks)
+        self._streaks = [0] * len(tasks)
         self._rows: list[np.ndarray] = []
         self._answers: list[np.ndarray] = []
 
@@ -51,6 +60,15 @@ class Log:
         row += [whole[name] for name in _WHOLE]
         self._rows.append(np.array(row))
         self._answers.append(np.packbits(result.correct.T, axis=1))
+        self._follow(step, result.test_accuracy)
+
+    def _follow(self, step: int, test_accuracy: np.ndarray) -> None:
+        """Keep the published rule's streaks, so that the stop rule costs nothing."""
+        rule = RULES[PUBLISHED_RULE]
+        for task, accuracy in enumerate(test_accuracy):
+            self._streaks[task] = self._streaks[task] + 1 if accuracy >= rule.accuracy else 0
+            if self._streaks[task] == rule.row and self.groks[task] is None:
+                self.groks[task] = step
 
     def frame(self) -> pd.DataFrame:
         """The rows as a table."""
@@ -74,6 +92,10 @@ class Log:
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Return to a saved state."""
         self._rows, self._answers = list(state["rows"].copy()), list(state["answers"].copy())
+        table = self.frame()
+        accuracies = table[[f"test_accuracy_{task}" for task in self.tasks]].to_numpy()
+        for step, row in zip(table["step"], accuracies, strict=True):
+            self._follow(int(step), row)
 
     def files(self) -> dict[str, bytes]:
         """``metrics.parquet`` and ``answers.npz`` (steps, bits: evaluations × tasks × packed)."""

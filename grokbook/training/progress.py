@@ -10,15 +10,14 @@ from tqdm.std import tqdm
 from grokbook.training.run import Progress
 
 
-class Line:
+class ProgressLine:
     """A progress line on standard error: steps/s, accuracies, time left at most.
 
     The time left is to the end of the budget; a run that groks stops before it.
     """
 
-    def __init__(self, tasks: tuple[str, ...], *, enabled: bool = True) -> None:
+    def __init__(self, tasks: tuple[str, ...]) -> None:
         self._tasks = tasks
-        self._enabled = enabled
         self._bar: tqdm | None = None
 
     def __enter__(self) -> Self:
@@ -30,8 +29,6 @@ class Line:
 
     def show(self, progress: Progress) -> None:
         """Redraw the line."""
-        if not self._enabled:
-            return
         if self._bar is None:
             self._bar = tqdm(
                 total=progress.end,

@@ -21,13 +21,12 @@ import numpy as np
 import torch
 
 from grokbook.config import RunConfig
-from grokbook.events import STOP_RULE, THRESHOLDS, crossing
 from grokbook.numerics import Numerics
-from grokbook.store import RunDirectory, Store
+from grokbook.plan import Plan
+from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.streams import Streams
 from grokbook.training.evaluation import evaluate
 from grokbook.training.log import Log
-from grokbook.training.plan import Plan
 from grokbook.training.trainer import Trainer
 
 
@@ -146,17 +145,7 @@ class Run:
 
     def end(self) -> int:
         """The step at which the plan ends, as far as is known now."""
-        if self.plan.after_grok is None:
-            return self.plan.steps
-        frame = self.log.frame()
-        steps = frame["step"].to_numpy()
-        groks = [
-            crossing(steps, frame[f"test_accuracy_{task}"].to_numpy(), *THRESHOLDS[STOP_RULE])
-            for task in self.config.tasks
-        ]
-        if None in groks:
-            return self.plan.steps
-        return min(self.plan.steps, max(groks) + self.plan.after_grok)
+        return self.plan.end(self.log.groks)
 
     def diverged(self) -> bool:
         """Has the loss or the norm stopped being a number?"""
@@ -236,9 +225,29 @@ def run(
     with single_thread():
         numerics = Numerics.here()
         with store.open(config, numerics, warn=warn) as directory:
+            used = sum(entry["bytes"] for entry in directory.entries().values())
+            store.require_space(plan.disk_bytes(config) - used)
             if not directory.marker:
-                store.require_space(plan.disk_bytes(config))
+                for other in store.runs(config):
+                    if other.step:
+                        warn(
+                            f"this run stands at step {other.step:,} under other numerics "
+                            f"(torch {other.numerics['torch']}, {other.numerics['capability']}); "
+                            "under the present ones it starts at step 0"
+                        )
             return _carry_out(Run(config, plan), directory, watch, began, stop)
+
+
+def _same_streams(directory: RunDirectory, plan: Plan) -> None:
+    """A run keeps the cadences and streams that it was begun with."""
+    begun = directory.marker.get("plan", {})
+    for name in ("cadence", "dense_until", "global_limit", "window", "full_state", "displacements"):
+        before, now = begun.get(name, getattr(plan, name)), getattr(plan, name)
+        if before != now:
+            raise StoreError(
+                f"run {directory.config.id} was begun with {name.replace('_', ' ')} {before}, "
+                f"not {now}; a run that goes on keeps it"
+            )
 
 
 def _carry_out(
@@ -249,7 +258,8 @@ def _carry_out(
     stop: threading.Event,
 ) -> Outcome:
     trainer, plan = work.trainer, work.plan
-    status, spent = directory.status, float(directory.marker.get("seconds", 0.0))
+    status, spent = directory.status, directory.seconds
+    _same_streams(directory, plan)
     saved = directory.resume()
     resumed_at = None
     if saved is None:
@@ -287,45 +297,34 @@ def _carry_out(
     if (
         saved is not None
         and directory.step == trainer.step
-        and status in ("finished", "diverged")
+        and directory.ended
         and (status == "diverged" or over())
     ):
         if not directory.marker["files"]:  # one was damaged: write them again
             save(status)
         return Outcome(directory, status, trainer.step, resumed_at)
 
+    def due() -> bool:
+        return time.monotonic() - last >= plan.resume_seconds
+
     while not over() and not work.diverged():
-        until = (
-            1
-            if trainer.step < 1 <= plan.cadence
-            else trainer.step + plan.cadence - trainer.step % plan.cadence
-        )
+        next_evaluation = trainer.step + plan.cadence - trainer.step % plan.cadence
+        until = 1 if trainer.step == 0 else next_evaluation
         while trainer.step < until and not stop.is_set():
             trainer.advance()
+            if due():
+                break
         if trainer.step == until:
             work.measure()
-            watch(
-                Progress(
-                    trainer.step,
-                    plan.steps,
-                    (trainer.step - first) / max(time.monotonic() - start, 1e-9),
-                    work.log.last,
-                )
-            )
+            rate = (trainer.step - first) / max(time.monotonic() - start, 1e-9)
+            watch(Progress(trainer.step, plan.steps, rate, work.log.last))
         if stop.is_set():
             save("interrupted")
             return Outcome(directory, "interrupted", trainer.step, resumed_at)
-        if time.monotonic() - last >= plan.resume_seconds:
+        if due():
             save("running")
     status = "diverged" if work.diverged() else "finished"
-    _keep_last(work)
+    if work.streams.keep(trainer.step):
+        work.pending[trainer.step] = work.snapshot()
     save(status)
     return Outcome(directory, status, trainer.step, resumed_at)
-
-
-def _keep_last(work: Run) -> None:
-    """The last snapshot is always kept, whatever the thinning says."""
-    step = work.trainer.step
-    if step not in work.streams.steps:
-        work.pending[step] = work.snapshot()
-        work.streams.steps.append(step)

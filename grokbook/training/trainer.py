@@ -16,7 +16,6 @@ from grokbook.config import RunConfig
 from grokbook.models import trunk
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
-from grokbook.tasks.modular import Table
 from grokbook.training.adamw import AdamW
 from grokbook.training.batches import Batches
 
@@ -45,14 +44,11 @@ class Trainer:
             for c in self.configs
         ):
             raise ValueError("models of one ensemble share their architecture and batch size")
-        self.tables = tuple(
-            Table.make(c.tasks, c.modulus, c.domain, c.train_fraction, c.split_seed)
-            for c in self.configs
-        )
+        self.tables = tuple(c.table() for c in self.configs)
         self.theta = initial_parameters(
             self.layout, [c.init_seed for c in self.configs], dtype=dtype
         )
-        # Leaves that share the buffer's memory: autograd sees 31 tensors, the optimiser sees one.
+        # Leaves in the buffer's memory: autograd sees parameters, the optimiser one tensor.
         self._leaves = {
             name: view.detach().requires_grad_()
             for name, view in self.layout.views(self.theta).items()
@@ -80,6 +76,10 @@ class Trainer:
         Args:
             pairs: (M, B, 2) operands.
             labels: (M, B, T).
+
+        Returns:
+            The loss, and the trainer's own gradient buffer: the next call overwrites it, and
+            the optimiser clips it in place; keep a clone.
         """
         loss = trunk.losses(trunk.logits(self.layout, self._leaves, pairs), labels)
         gradients = torch.autograd.grad(loss.sum(), list(self._leaves.values()))

@@ -1,21 +1,28 @@
 """The explorables' browser side as text.
 
 A book page imports a widget's module from a blob, and a blob has no neighbours to import from: so
-the shared helpers are put in front of each module here instead of being imported there.
+the shared files are put in front of each module here instead of being imported there.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
 
-from .palette import css_variables
+from grokbook.palette import css_variables
 
 _STATIC = files(__package__) / "static"
 
 
+_SHARED = ("page", "tables", "curves")
+
+
 def module(*names: str) -> str:
-    """ES module made of ``core.js`` and the named files, in order; FileNotFoundError if absent."""
-    return "\n".join(_text(f"{name}.js") for name in ("core", *names))
+    """ES module made of the shared files and the named ones, in order.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    return "\n".join(_text(f"{name}.js") for name in (*_SHARED, *names))
 
 
 def css(name: str) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grokbook.events import THRESHOLDS
+from grokbook.events import RULES
 from grokbook.record import RunRecord
 from grokbook.studies.first_light import setting
-
-from .lanes import Lane, frame_axis
+from grokbook.widgets.lanes import Lane, frame_axis
 
 
 def shared_frames(records: Sequence[RunRecord], count: int = 64) -> np.ndarray:
@@ -23,12 +22,12 @@ def lane(record: RunRecord, frames: np.ndarray) -> Lane:
     config, table = record.config, record.table
     tasks, side = config.tasks, table.side
     rows = np.searchsorted(record.steps, frames, side="right") - 1
-    fair = np.stack([~table.trained & ~table.leaked(task) for task in tasks])
+    twinless = np.stack([table.twinless(task) for task in tasks])
 
     def crossings(control: bool) -> dict[str, tuple[int | None, ...]]:
         return {
             rule: tuple(record.grok_step(task, rule, control=control) for task in tasks)
-            for rule in THRESHOLDS
+            for rule in RULES
         }
 
     return Lane(
@@ -43,13 +42,14 @@ def lane(record: RunRecord, frames: np.ndarray) -> Lane:
         steps=record.steps,
         train_accuracy=np.stack([record.accuracy(task, "train") for task in tasks]),
         test_accuracy=np.stack([record.accuracy(task) for task in tasks]),
-        control_accuracy=np.stack([record.unleaked_accuracy(task) for task in tasks]),
+        control_accuracy=np.stack([record.twinless_accuracy(task) for task in tasks]),
         answers=record.correct(rows).reshape(len(frames), len(tasks), side, side),
         trained=table.trained.reshape(side, side),
+        control_pairs=twinless.reshape(len(tasks), side, side),
         crossings=crossings(control=False),
         control_crossings=crossings(control=True),
         run_id=config.id,
-        control_pairs=fair.reshape(len(tasks), side, side),
+        command=config.command,
     )
 
 

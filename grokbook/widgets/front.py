@@ -6,22 +6,19 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from .assets import css, module
-from .lanes import Lane
-from .packing import pack_lanes
+from grokbook.events import crossing
+from grokbook.widgets.assets import css, module
+from grokbook.widgets.lanes import Lane
+from grokbook.widgets.packing import pack_lanes
 
-#: A network has memorised when every task is this accurate on the pairs it was shown, and
-#: understood when it is this accurate on the pairs it was not.
 MEMORISED = 0.99
+"""A network has memorised when every task is this accurate on the pairs it was shown."""
+
 UNDERSTOOD = 0.98
-#: The wait is over when one task has half of the unseen pairs right.
+"""It has understood when every task is this accurate on the pairs it was not shown."""
+
 STIRS = 0.5
-
-
-def first_step(lane: Lane, accuracy: np.ndarray, value: float) -> int | None:
-    """First evaluation step at which every task's ``accuracy`` (T, E) is at least ``value``."""
-    reached = np.flatnonzero((accuracy >= value).all(axis=0))
-    return int(lane.steps[reached[0]]) if reached.size else None
+"""The wait is over when one task has half of the unseen pairs right."""
 
 
 def captions(lane: Lane) -> list[dict]:
@@ -30,9 +27,9 @@ def captions(lane: Lane) -> list[dict]:
     Each is ``{"step": int | None, "head": str, "text": str}``; None: it never happens in this run.
     """
     end = lane.last_step
-    memorised = first_step(lane, lane.train_accuracy, MEMORISED)
-    understood = first_step(lane, lane.test_accuracy, UNDERSTOOD)
-    stirs = first_step(lane, lane.test_accuracy.max(axis=0, keepdims=True), STIRS)
+    memorised = crossing(lane.steps, lane.train_accuracy.min(axis=0), MEMORISED)
+    understood = crossing(lane.steps, lane.test_accuracy.min(axis=0), UNDERSTOOD)
+    stirs = crossing(lane.steps, lane.test_accuracy.max(axis=0), STIRS)
     wait_from = None
     if memorised is None:
         memorise = f"In {end:,} steps it never gets all the faint pairs right."
@@ -57,8 +54,15 @@ def captions(lane: Lane) -> list[dict]:
 class FrontPicture(anywidget.AnyWidget):
     """Answer tables of one real run that plays by itself once, then rests.
 
-    ``lane``: the run, ``frames``: (F,) steps of its tables, see `frame_axis`. ``frame`` follows
-    the reader. An empty ``title`` leaves the heading to the page.
+    Args:
+        lane: the run.
+        frames: (F,) steps of its tables, see `frame_axis`.
+        kwargs: traits.
+
+    Attributes:
+        title: empty, it leaves the heading to the page.
+        frame: index of the moment shown; follows the reader and can be set.
+        heights: pixels that a page keeps free until it is drawn: wide, narrow.
     """
 
     _esm = module("front")
@@ -69,7 +73,6 @@ class FrontPicture(anywidget.AnyWidget):
     frames = t.List(t.Int()).tag(sync=True)
     captions = t.List(t.Dict()).tag(sync=True)
     frame = t.Int(0).tag(sync=True)
-    #: Pixels a page keeps free until it is drawn: wide, narrow.
     heights = t.List(t.Int(), [760, 640]).tag(sync=True)
 
     def __init__(self, lane: Lane, frames: np.ndarray, **kwargs: object) -> None:

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .palette import TASKS, task_title
-
-#: Rules for "the task is learned", in the order of the knob: test accuracy first reaches the
-#: value; ``x3`` asks for three evaluations in a row, which is how the papers' tables count.
-THRESHOLDS = ("0.90", "0.95", "0.98", "0.98x3")
+from grokbook.events import RULES
+from grokbook.tasks.modular import OPERATIONS
 
 Crossing = tuple[int | None, ...]
 
@@ -20,22 +17,34 @@ Crossing = tuple[int | None, ...]
 class Lane:
     """One run: curves, answer tables at shared frames, and when each task was learned.
 
-    With T tasks, E evaluations, F shared frames and n = modulus - low operands a side:
+    T tasks, E evaluations, F shared frames and n = modulus - low operands a side. A twin of a pair
+    is another pair with the same answer by a symmetry of the task (see `Table.twins`); a twinless
+    pair is a test pair none of whose twins was trained on. The control counts twinless pairs only.
 
-    label: what a reader calls the run, e.g. ``"add + mul, seed 42"``
-    setting: what distinguishes its group, e.g. ``"dual, λ = 1"``
-    weight_decay, learning_rate: λ and η, both per step; the clock is τ = ηλ·step
-    steps: (E,) increasing evaluation steps
-    train_accuracy, test_accuracy, control_accuracy: (T, E), 0 to 1; control is the accuracy on
-        test pairs none of whose symmetry twins was trained on, NaN where there is no such pair
-    answers: (F, T, n, n) bool, right or wrong, first operand down, second across; frames beyond
-        the run's end repeat its last table
-    trained: (n, n) bool, the training pairs
-    crossings, control_crossings: threshold -> the step at which each task crosses, or None
-    control_pairs: (T, n, n) bool, the test pairs the control counts; left out, those whose mirror
-        image (b, a) was not trained on
+    Attributes:
+        label: what a reader calls the run, e.g. ``"add + mul, seed 42"``.
+        setting: what distinguishes its group, e.g. ``"dual, λ = 1"``.
+        weight_decay: λ a step.
+        learning_rate: η a step; the clock is τ = ηλ·step.
+        seed: the run's.
+        tasks: T names from `grokbook.tasks.modular.OPERATIONS`.
+        modulus: p.
+        low: smallest operand, 0 or 1.
+        steps: (E,) increasing evaluation steps.
+        train_accuracy: (T, E), 0 to 1, on all training pairs.
+        test_accuracy: (T, E), 0 to 1, on all test pairs.
+        control_accuracy: (T, E), 0 to 1, on the twinless pairs, NaN where there is none.
+        answers: (F, T, n, n) bool, right or wrong, first operand down, second across; frames beyond
+            the run's end repeat its last table.
+        trained: (n, n) bool, the training pairs.
+        control_pairs: (T, n, n) bool, the twinless pairs of each task.
+        crossings: rule of `grokbook.events.RULES` ↦ the step at which each task crosses, or None.
+        control_crossings: the same on the twinless pairs.
+        run_id: the config's id.
+        command: the command line that repeats the run.
 
-    ValueError, in one line, if anything does not fit together.
+    Raises:
+        ValueError: in one line, if anything does not fit together.
     """
 
     label: str
@@ -52,10 +61,11 @@ class Lane:
     control_accuracy: np.ndarray
     answers: np.ndarray
     trained: np.ndarray
+    control_pairs: np.ndarray
     crossings: Mapping[str, Crossing]
     control_crossings: Mapping[str, Crossing]
     run_id: str
-    control_pairs: np.ndarray | None = None
+    command: str
 
     def __post_init__(self) -> None:
         self._check_setting()
@@ -74,12 +84,9 @@ class Lane:
         if not frames:
             self._refuse(f"answers must be (frames, tasks, n, n), got {answers.shape}")
         self._set_table("answers", (frames, tasks, side, side))
-        if self.control_pairs is None:
-            twinless = ~self.trained & ~self.trained.T
-            self._set("control_pairs", np.broadcast_to(twinless, (tasks, side, side)))
         self._set_table("control_pairs", (tasks, side, side))
         if np.any(self.control_pairs & self.trained):
-            self._refuse("control_pairs holds training pairs; the control counts test pairs only")
+            self._refuse("control_pairs holds training pairs; a twinless pair is a test pair")
         for name in ("crossings", "control_crossings"):
             self._set_crossings(name)
 
@@ -87,8 +94,8 @@ class Lane:
         if not self.tasks or len(set(self.tasks)) != len(self.tasks):
             self._refuse(f"tasks must be distinct and at least one, got {self.tasks}")
         for task in self.tasks:
-            if task not in TASKS:
-                self._refuse(f"unknown task {task!r}; known: {', '.join(TASKS)}")
+            if task not in OPERATIONS:
+                self._refuse(f"unknown task {task!r}; known: {', '.join(OPERATIONS)}")
         if self.low not in (0, 1) or not 2 <= self.modulus <= 4096:
             self._refuse(f"low must be 0 or 1 and modulus 2..4096, got {self.low}, {self.modulus}")
         if not self.weight_decay >= 0 or not self.learning_rate > 0:
@@ -96,8 +103,9 @@ class Lane:
                 "weight_decay must be >= 0 and learning_rate > 0, "
                 f"got {self.weight_decay} and {self.learning_rate}"
             )
-        if not self.run_id:
-            self._refuse("run_id is empty")
+        for name in ("run_id", "command"):
+            if not getattr(self, name):
+                self._refuse(f"{name} is empty")
         self._set("tasks", tuple(self.tasks))
 
     def _set_accuracy(self, name: str, shape: tuple[int, int]) -> None:
@@ -119,16 +127,16 @@ class Lane:
 
     def _set_crossings(self, name: str) -> None:
         given = getattr(self, name)
-        if sorted(given) != sorted(THRESHOLDS):
-            self._refuse(f"{name} must have the keys {THRESHOLDS}, got {tuple(given)}")
+        if sorted(given) != sorted(RULES):
+            self._refuse(f"{name} must have the keys {tuple(RULES)}, got {tuple(given)}")
         clean: dict[str, Crossing] = {}
-        for threshold in THRESHOLDS:
-            steps = tuple(None if s is None else int(s) for s in given[threshold])
+        for rule in RULES:
+            steps = tuple(None if s is None else int(s) for s in given[rule])
             if len(steps) != len(self.tasks):
-                self._refuse(f"{name}[{threshold!r}] must have one entry a task")
+                self._refuse(f"{name}[{rule!r}] must have one entry a task")
             if any(s is not None and not 0 <= s <= self.last_step for s in steps):
-                self._refuse(f"{name}[{threshold!r}] lies outside the run, {steps}")
-            clean[threshold] = steps
+                self._refuse(f"{name}[{rule!r}] lies outside the run, {steps}")
+            clean[rule] = steps
         self._set(name, clean)
 
     def _set(self, name: str, value: object) -> None:
@@ -150,19 +158,11 @@ class Lane:
     @property
     def titles(self) -> tuple[str, ...]:
         """The tasks as formulas, in order."""
-        return tuple(task_title(task) for task in self.tasks)
+        return tuple(OPERATIONS[task].formula for task in self.tasks)
 
-    @property
-    def command(self) -> str:
-        """The command line that repeats this run."""
-        return (
-            f"grokbook train --tasks {','.join(self.tasks)} "
-            f"--weight-decay {float(self.weight_decay)} --seed {self.seed}"
-        )
-
-    def crossing(self, threshold: str, control: bool = False) -> Crossing:
-        """Step at which each task crosses ``threshold``, None where it never does."""
-        return (self.control_crossings if control else self.crossings)[threshold]
+    def crossing(self, rule: str, control: bool = False) -> Crossing:
+        """Step at which each task crosses under ``rule``, None where it never does."""
+        return (self.control_crossings if control else self.crossings)[rule]
 
 
 def frame_axis(last_step: int, cadence: int = 100, count: int = 64) -> np.ndarray:
@@ -170,7 +170,9 @@ def frame_axis(last_step: int, cadence: int = 100, count: int = 64) -> np.ndarra
 
     All are multiples of ``cadence``. A quarter of the frames lies in the first 1,000 steps, where
     a network memorises; the rest are spread evenly up to the last multiple of ``cadence``.
-    ValueError if there is no room for two frames.
+
+    Raises:
+        ValueError: if there is no room for two frames.
     """
     if cadence < 1 or count < 2 or last_step < cadence:
         raise ValueError(

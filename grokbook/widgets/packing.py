@@ -3,7 +3,7 @@
 Tables change little from one frame to the next, so a frame is stored as the cells that flipped
 since the one before (the first: since an empty table), as the gaps between them in a Golomb-Rice
 code. That stays within a few per cent of the entropy at any density, never exceeds a plain bitmap
-by more than a header, and decodes in a dozen synchronous lines of JavaScript (``core.js``).
+by more than a header, and decodes in a dozen synchronous lines of JavaScript (``tables.js``).
 """
 
 from __future__ import annotations
@@ -12,20 +12,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .lanes import Lane
-from .palette import decay_colour
+from grokbook.palette import decay_colour
+from grokbook.widgets.lanes import Lane
 
-#: uint16 code of an accuracy that does not exist; 0..65534 stand for 0..1.
 MISSING = 65535
+"""uint16 code of an accuracy that does not exist; 0..65534 stand for 0..1."""
 
 
 def pack_lanes(lanes: Sequence[Lane], frames: np.ndarray) -> list[dict]:
     """One JSON-able dict a lane, with ``bytes`` where there is bulk.
 
-    ``frames``: (F,) steps, increasing from 0; F must equal each lane's. Byte fields, all
-    little-endian: ``steps`` uint32 (E,), ``curves`` uint16 (3, T, E) in the order train, test,
-    control, ``trained`` and ``control`` packed bits, row-major and most significant first,
-    ``tables`` as `pack_tables`. ValueError if frames and lanes disagree.
+    Byte fields, all little-endian: ``steps`` uint32 (E,), ``curves`` uint16 (3, T, E) in the order
+    train, test, control, ``trained`` and ``twinless`` (the pairs that the control counts) packed
+    bits, row-major and most significant first, ``tables`` as `pack_tables`.
+
+    Args:
+        lanes: with one answer table a frame.
+        frames: (F,) steps, increasing from 0; F must equal each lane's.
+
+    Raises:
+        ValueError: if frames and lanes disagree.
     """
     frames = np.asarray(frames)
     if frames.ndim != 1 or frames.size < 2 or frames[0] != 0 or np.any(np.diff(frames) <= 0):
@@ -57,7 +63,7 @@ def _pack_lane(lane: Lane, frames: np.ndarray) -> dict:
         "steps": lane.steps.astype("<u4").tobytes(),
         "curves": quantise(curves).tobytes(),
         "trained": np.packbits(lane.trained).tobytes(),
-        "control": np.packbits(lane.control_pairs).tobytes(),
+        "twinless": np.packbits(lane.control_pairs).tobytes(),
         "tables": pack_tables(lane.answers),
     }
 

@@ -9,46 +9,43 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from .assets import css, module
-from .lanes import THRESHOLDS, Lane
-from .packing import pack_lanes
-from .palette import TASKS, task_title
+from grokbook.events import PUBLISHED_RULE, RULES
+from grokbook.tasks.modular import OPERATIONS
+from grokbook.widgets.assets import css, module
+from grokbook.widgets.lanes import Lane
+from grokbook.widgets.packing import pack_lanes
 
-DEFAULT_THRESHOLD = "0.98x3"
 
-
-def finishing_order(
-    lane: Lane, threshold: str, control: bool = False
-) -> tuple[tuple[str, ...], ...]:
+def finishing_order(lane: Lane, rule: str, control: bool = False) -> tuple[tuple[str, ...], ...]:
     """Tasks grouped by finish, first first; tasks in one group tie, absent ones never finish."""
     finish: dict[int, list[str]] = {}
-    for task, step in zip(lane.tasks, lane.crossing(threshold, control), strict=True):
+    for task, step in zip(lane.tasks, lane.crossing(rule, control), strict=True):
         if step is not None:
             finish.setdefault(step, []).append(task)
     return tuple(tuple(finish[step]) for step in sorted(finish))
 
 
-def order_sentence(lanes: Sequence[Lane], threshold: str, control: bool = False) -> str:
+def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> str:
     """One sentence that answers the title from the data, e.g. "No: a × b is first in 4 of 6 …".
 
-    Lanes with one task have no order and are left out; a run in which some task never crosses
-    counts as unfinished, not as an order.
+    Lanes with one task have no order and are left out.  A task that never gets there comes after
+    all that do, as in `grokbook.studies.order.count_orders`; a run in which none does has no order.
     """
     races = [lane for lane in lanes if len(lane.tasks) > 1]
     if not races:
         return "Every run here learns a single task, so there is no order to compare."
-    orders = [finishing_order(lane, threshold, control) for lane in races]
-    done = [
-        order
-        for lane, order in zip(races, orders, strict=True)
-        if sum(map(len, order)) == len(lane.tasks)
-    ]
-    unfinished = len(races) - len(done)
-    tail = ""
-    if unfinished:
-        tail = f"; in {unfinished} {_plural('run', unfinished)} some task never gets there"
+    done, cut = [], 0
+    for lane in races:
+        order = finishing_order(lane, rule, control)
+        absent = tuple(task for task in lane.tasks if not any(task in group for group in order))
+        if order:
+            done.append((*order, absent) if absent else order)
+            cut += bool(absent)
+    none = len(races) - len(done)
+    tail = f"; in {cut} {_plural('run', cut)} some task never gets there" if cut else ""
+    tail += f"; in {none} {_plural('run', none)} no task does" if none else ""
     if not done:
-        return f"Nothing to order: in none of the {len(races)} runs do all tasks get there."
+        return f"Nothing to order: in none of the {len(races)} runs does any task get there."
     ties = sum(len(order[0]) > 1 for order in done)
     first = Counter(order[0][0] for order in done if len(order[0]) == 1)
     # Runs of other tasks have other orders; each set of tasks is compared with itself.
@@ -58,19 +55,20 @@ def order_sentence(lanes: Sequence[Lane], threshold: str, control: bool = False)
     settled = all(len(orders) == 1 for orders in seen.values())
     if len(done) > 1 and settled and all(len(group) == 1 for order in done for group in order):
         names = "; ".join(
-            ", then ".join(task_title(group[0]) for group in next(iter(orders)))
+            ", then ".join(OPERATIONS[group[0]].formula for group in next(iter(orders)))
             for orders in sorted(seen.values(), key=lambda orders: len(next(iter(orders))))
         )
         start = "both" if len(done) == 2 else f"all {len(done)}"
-        return f"In {start} finished runs, yes: {names}{tail}."
-    ranking = sorted(first.items(), key=lambda item: (-item[1], list(TASKS).index(item[0])))
-    wins = [f"{task_title(task)} is first in {count}" for task, count in ranking]
+        return f"In {start} runs that grok, yes: {names}{tail}."
+    ranking = sorted(first.items(), key=lambda item: (-item[1], list(OPERATIONS).index(item[0])))
+    wins = [f"{OPERATIONS[task].formula} is first in {count}" for task, count in ranking]
     if ties:
         wins.append(f"{ties} {'is a tie' if ties == 1 else 'are ties'}")
+    runs = f"{len(done)} {_plural('run', len(done))} that {'groks' if len(done) == 1 else 'grok'}"
     lead = "One run only" if len(done) == 1 else "No"
     if len(done) > 1 and len(first) == 1 and not ties:
         lead = "Only the first place is settled"
-    return f"{lead}: of {len(done)} finished {_plural('run', len(done))}, {_listing(wins)}{tail}."
+    return f"{lead}: of {runs}, {_listing(wins)}{tail}."
 
 
 def _plural(word: str, count: int) -> str:
@@ -84,10 +82,24 @@ def _listing(parts: list[str]) -> str:
 class StaggeredOrder(anywidget.AnyWidget):
     """One slider over time, one switch for the control, a photo finish of every run.
 
-    ``lanes`` are sorted by weight decay, number of tasks, seed; ``run`` counts in that order.
-    ``frames``: (F,) shared steps, see `frame_axis`. ``run``, ``frame`` (index), ``threshold``
-    (one of `THRESHOLDS`), ``control`` and ``tau`` follow the reader and can be set from Python.
-    ValueError if there are no lanes or frames do not fit them.
+    Args:
+        lanes: shown sorted by weight decay, number of tasks, seed.
+        frames: (F,) shared steps, see `frame_axis`.
+        kwargs: traits.
+
+    Attributes:
+        run: index of the lane shown, in the sorted order; this and the four below follow the
+            reader and can be set.
+        frame: index of the moment shown.
+        threshold: the rule that says when a task has finished, a key of `grokbook.events.RULES`.
+        control: count only twinless pairs.
+        tau: count time as τ = ηλ·step.
+        rules: the rules to choose from, as (key, text, accuracy).
+        sentences: the answer to the title by rule, with ``+control`` for the control.
+        heights: pixels that a page keeps free until it is drawn: wide, narrow.
+
+    Raises:
+        ValueError: if there are no lanes, or frames do not fit them.
     """
 
     _esm = module("finish", "staggered")
@@ -100,10 +112,10 @@ class StaggeredOrder(anywidget.AnyWidget):
     frames = t.List(t.Int()).tag(sync=True)
     run = t.Int(0).tag(sync=True)
     frame = t.Int(0).tag(sync=True)
-    threshold = t.Enum(THRESHOLDS, DEFAULT_THRESHOLD).tag(sync=True)
+    rules = t.List([[key, rule.text, rule.accuracy] for key, rule in RULES.items()]).tag(sync=True)
+    threshold = t.Enum(tuple(RULES), PUBLISHED_RULE).tag(sync=True)
     control = t.Bool(False).tag(sync=True)
     tau = t.Bool(False).tag(sync=True)
-    #: Pixels a page keeps free until it is drawn: wide, narrow.
     heights = t.List(t.Int()).tag(sync=True)
 
     def __init__(self, lanes: Sequence[Lane], frames: np.ndarray, **kwargs: object) -> None:
@@ -121,10 +133,8 @@ class StaggeredOrder(anywidget.AnyWidget):
             lanes=pack_lanes(ordered, frames),
             frames=[int(step) for step in frames],
             sentences={
-                f"{threshold}{'+control' if control else ''}": order_sentence(
-                    ordered, threshold, control
-                )
-                for threshold in THRESHOLDS
+                f"{rule}{'+control' if control else ''}": order_sentence(ordered, rule, control)
+                for rule in RULES
                 for control in (False, True)
             },
             run=run,

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 from ipywidgets.embed import dependency_state, embed_data
 
-from grokbook.widgets import THRESHOLDS, Lane, frame_axis
+from grokbook.events import RULES, grok_step
+from grokbook.palette import DARK_PAGE
+from grokbook.tasks.modular import Table
+from grokbook.widgets import Lane, frame_axis
 
 HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
 CADENCE = 100
@@ -18,14 +21,9 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
-def _crossing(steps: np.ndarray, accuracy: np.ndarray, threshold: str) -> int | None:
-    value, _, run = threshold.partition("x")
-    good = accuracy >= float(value)
-    if run:
-        good[2:] &= good[1:-1] & good[:-2]
-        good[:2] = False
-    hits = np.flatnonzero(good)
-    return int(steps[hits[0]]) if hits.size else None
+def _share(right: np.ndarray) -> np.ndarray:
+    """(E,) share of right answers from (E, pairs); NaN without pairs."""
+    return right.mean(-1) if right.size else np.full(len(right), np.nan)
 
 
 def synthetic_lane(
@@ -44,10 +42,9 @@ def synthetic_lane(
     """
     rng = np.random.default_rng([seed, int(1000 * weight_decay), len(tasks)])
     side = modulus - 1
-    trained = np.zeros(side * side, dtype=bool)
-    trained[rng.permutation(side * side)[: side * side // 2]] = True
-    trained = trained.reshape(side, side)
-    control = ~trained & ~trained.T
+    table = Table.make(tasks, modulus, "nonzero", 0.5, seed)
+    trained = table.trained.reshape(side, side)
+    control = np.stack([table.twinless(task).reshape(side, side) for task in tasks])
     steps = np.arange(0, last + 1, CADENCE)
     # Each pair flips to right when the run's progress passes its own level; twins a little sooner.
     level = rng.random((len(tasks), side, side))
@@ -70,13 +67,14 @@ def synthetic_lane(
     accuracies = {
         "train_accuracy": every[:, :, trained].mean(-1).T,
         "test_accuracy": every[:, :, ~trained].mean(-1).T,
-        "control_accuracy": every[:, :, control].mean(-1).T,
+        "control_accuracy": np.stack(
+            [_share(every[:, t, pairs]) for t, pairs in enumerate(control)]
+        ),
     }
 
     def crossings(name: str) -> dict:
         return {
-            key: tuple(_crossing(steps, line.copy(), key) for line in accuracies[name])
-            for key in THRESHOLDS
+            rule: tuple(grok_step(steps, line, rule) for line in accuracies[name]) for rule in RULES
         }
 
     setting = {1: "single", 2: "dual", 3: "tri"}[len(tasks)]
@@ -92,9 +90,11 @@ def synthetic_lane(
         steps=steps,
         answers=np.stack([tables(int(step)) for step in frames]),
         trained=trained,
+        control_pairs=control,
         crossings=crossings("test_accuracy"),
         control_crossings=crossings("control_accuracy"),
         run_id=f"run{seed}d{weight_decay:g}t{len(tasks)}".replace(".", "_"),
+        command=f"grokbook train --tasks {','.join(tasks)} --seed {seed} --modulus {modulus}",
         **accuracies,
     )
 
@@ -134,8 +134,8 @@ def page_html(*widgets: object, head: str = "", before: str = "") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>harness</title>'
         '<link rel="icon" href="data:,">'
         "<style>body{margin:0 auto;padding:16px;max-width:1200px;background:#fff;color:#222}"
-        'html[data-theme="dark"]{--pst-color-background:#121212;--pst-color-text-base:#e6e6e6}'
-        'html[data-theme="dark"] body{background:#121212;color:#e6e6e6}</style>'
+        f'html[data-theme="dark"]{{--pst-color-background:{DARK_PAGE};--pst-color-text-base:#e6e6e6}}'
+        f'html[data-theme="dark"] body{{background:{DARK_PAGE};color:#e6e6e6}}</style>'
         f'{head}<script src="gb-host.js" defer></script>'
         f'<script type="application/vnd.jupyter.widget-state+json">{state}</script></head>'
         f"<body>{before}{shown}</body></html>"

@@ -20,8 +20,8 @@ from playwright.sync_api import expect
 sys.path.insert(0, str(Path(__file__).parent))
 from explorable_harness import small_lanes, write_page
 
+from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import FrontPicture, StaggeredOrder, order_sentence
-from grokbook.widgets.palette import DARK_PAGE, contrast, task_colour
 
 SETTLE = 350  # ms: longer than the delay with which the address is written
 
@@ -54,7 +54,7 @@ def folder(made, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def site(folder):
+def bench(folder):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
             pass
@@ -67,10 +67,10 @@ def site(folder):
 
 
 @pytest.fixture
-def quiet(page, site):
+def quiet(page, bench):
     """A page that must make no error, no console message and no request to anywhere else."""
     page.noise = []
-    own = (site, "file://", "blob:", "data:")
+    own = (bench, "file://", "blob:", "data:")
     page.on("request", lambda r: r.url.startswith(own) or page.noise.append(r.url))
     page.on("console", lambda m: m.type in ("error", "warning") and page.noise.append(m.text))
     page.on("pageerror", lambda e: page.noise.append(str(e)))
@@ -87,8 +87,8 @@ def show(page, address):
 
 
 @pytest.fixture
-def order(quiet, site):
-    return show(quiet, f"{site}/index.html")
+def order(quiet, bench):
+    return show(quiet, f"{bench}/index.html")
 
 
 def move(page, frame):
@@ -111,7 +111,7 @@ def expected(lane, frame, control=False):
     for t in range(len(lane.tasks)):
         mask = lane.control_pairs[t] if control else ~lane.trained
         right = int(lane.answers[frame, t][mask].sum())
-        noun = "control pairs" if control else "test pairs"
+        noun = "twinless pairs" if control else "test pairs"
         texts.append(f"{right:,} of {mask.sum():,} {noun} right")
     return texts
 
@@ -181,7 +181,10 @@ def test_control_changes_counts_curves_ticks_and_sentence(order, made):
     assert counts(order) == expected(lane, 16, control=True)
     assert curve.get_attribute("d") != before
     assert pixels(order) != drawn
-    expect(order.locator(".gb-legend")).to_contain_text("control pairs")
+    expect(order.locator(".gb-legend")).to_contain_text("twinless pairs")
+    switch = order.locator(".gb-switch").first
+    expect(switch).to_contain_text("counts only test pairs with no trained twin")
+    assert "operands swapped or their signs changed" in switch.get_attribute("title")
     expect(order.locator(".gb-answer")).to_have_text(order_sentence(made[0], "0.98x3", True))
     steps = (
         order.locator(".gb-lane")
@@ -206,8 +209,8 @@ def test_tau_is_refused_without_decay_and_says_why(order):
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
-def test_address_restores_the_view(quiet, site, folder, scheme, made):
-    base = site if scheme == "http" else f"file://{folder}"
+def test_address_restores_the_view(quiet, bench, folder, scheme, made):
+    base = bench if scheme == "http" else f"file://{folder}"
     page = show(quiet, f"{base}/index.html")
     assert "#" not in page.url
     page.locator(".gb-lane").nth(1).click()
@@ -227,8 +230,8 @@ def test_address_restores_the_view(quiet, site, folder, scheme, made):
     assert page.url == address
 
 
-def test_ordinary_anchors_are_left_alone(quiet, site):
-    page = show(quiet, f"{site}/twice.html#below")
+def test_ordinary_anchors_are_left_alone(quiet, bench):
+    page = show(quiet, f"{bench}/twice.html#below")
     page.wait_for_timeout(SETTLE)
     assert page.url.endswith("#below")
     assert page.locator(".gb-slider").first.input_value() == "0"
@@ -236,14 +239,14 @@ def test_ordinary_anchors_are_left_alone(quiet, site):
     expect(page.locator(".gb-slider").first).to_have_value("7")
 
 
-def test_a_mangled_address_is_ignored(quiet, site):
-    page = show(quiet, f"{site}/index.html#order.run-nobody.frame-x.at-7.%E0%A4%A")
+def test_a_mangled_address_is_ignored(quiet, bench):
+    page = show(quiet, f"{bench}/index.html#order.run-nobody.frame-x.at-7.%E0%A4%A")
     assert page.locator(".gb-failed").count() == 0
     assert page.locator(".gb-slider").input_value() == "0"
 
 
-def test_views_of_one_model_move_together_and_python_state_is_a_plain_model(quiet, site):
-    page = show(quiet, f"{site}/twice.html")
+def test_views_of_one_model_move_together_and_python_state_is_a_plain_model(quiet, bench):
+    page = show(quiet, f"{bench}/twice.html")
     move(page, 9)
     assert page.locator(".gb-slider").nth(1).input_value() == "9"
     frame = page.evaluate(
@@ -269,7 +272,7 @@ def test_keyboard(order):
     expect(order.locator(".gb-lane").first).to_have_attribute("aria-checked", "true")
     order.locator(".gb-switch input").first.focus()
     order.keyboard.press("Space")
-    assert counts(order)[0].endswith("control pairs right")
+    assert counts(order)[0].endswith("twinless pairs right")
     outline = order.locator(".gb-switch input").first.evaluate(
         "el => getComputedStyle(el.nextElementSibling).outlineStyle"
     )
@@ -350,9 +353,9 @@ def test_jupyterlab_theme_is_followed(order):
 
 
 @pytest.mark.parametrize("name", ["index", "front"])
-def test_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, site, name):
+def test_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, bench, name):
     quiet.set_viewport_size({"width": 390, "height": 844})
-    page = show(quiet, f"{site}/{name}.html")
+    page = show(quiet, f"{bench}/{name}.html")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     small = page.locator("button, summary, .gb-slider, .gb-knob label, .gb-lane, .gb-switch")
     for box in small.evaluate_all("all => all.map((el) => el.getBoundingClientRect().height)"):
@@ -367,9 +370,9 @@ def test_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, site, name):
         assert page.evaluate("document.documentElement.scrollHeight") <= 844
 
 
-def test_phone_stacks_and_the_slider_sticks(quiet, site):
+def test_phone_stacks_and_the_slider_sticks(quiet, bench):
     quiet.set_viewport_size({"width": 390, "height": 844})
-    page = show(quiet, f"{site}/index.html")
+    page = show(quiet, f"{bench}/index.html")
     tops = [page.locator(f".gb-{part}").bounding_box()["y"] for part in ("time", "states", "runs")]
     assert tops == sorted(tops)
     bar = page.locator(".gb-bar")
@@ -386,8 +389,8 @@ def test_phone_stacks_and_the_slider_sticks(quiet, site):
     assert bar.bounding_box()["y"] >= foot["y"] + foot["height"]
 
 
-def test_front_plays_once_when_seen(quiet, site, made):
-    page = show(quiet, f"{site}/front.html")
+def test_front_plays_once_when_seen(quiet, bench, made):
+    page = show(quiet, f"{bench}/front.html")
     page.wait_for_timeout(500)
     first = page.locator(".gb-when").text_content()
     assert first != "step 0"
@@ -398,8 +401,8 @@ def test_front_plays_once_when_seen(quiet, site, made):
     assert page.locator(".gb-when").text_content() == rest
 
 
-def test_front_captions_light_up_in_turn(quiet, site, made):
-    page = show(quiet, f"{site}/front.html")
+def test_front_captions_light_up_in_turn(quiet, bench, made):
+    page = show(quiet, f"{bench}/front.html")
     lane = made[0][2]
     captions = FrontPicture(lane, made[1]).captions
     lit = page.locator(".gb-beats li.gb-lit")
@@ -412,14 +415,14 @@ def test_front_captions_light_up_in_turn(quiet, site, made):
     expect(lit).to_have_count(0)
 
 
-def test_reduced_motion_shows_the_end_and_moves_nothing(quiet, site, made):
+def test_reduced_motion_shows_the_end_and_moves_nothing(quiet, bench, made):
     lane = made[0][2]
     quiet.emulate_media(reduced_motion="reduce")
-    page = show(quiet, f"{site}/front.html")
+    page = show(quiet, f"{bench}/front.html")
     expect(page.locator(".gb-when")).to_have_text(f"step {lane.last_step:,}")
     page.wait_for_timeout(300)
     expect(page.locator(".gb-play")).to_have_text("Play")
-    page = show(page, f"{site}/index.html")
+    page = show(page, f"{bench}/index.html")
     page.locator(".gb-play").click()
     slider = page.locator(".gb-slider")
     assert slider.input_value() == slider.get_attribute("max")
@@ -428,9 +431,7 @@ def test_reduced_motion_shows_the_end_and_moves_nothing(quiet, site, made):
 
 def test_a_broken_module_says_so_in_its_place(quiet, folder):
     page = show(quiet, f"file://{folder}/broken.html")
-    expect(page.locator(".gb-failed")).to_have_text(
-        "This figure did not load: no such luck. The table below holds the same numbers."
-    )
+    expect(page.locator(".gb-failed")).to_have_text("This figure did not load: no such luck.")
     expect(page.locator(".gb-front .gb-state")).to_have_count(2)  # its neighbour is untouched
 
 

@@ -39,6 +39,26 @@ def test_published_numbers_agree_with_each_other():
     order = found["MT-08"].published
     strict = sum(s["mul"] < s["sq"] < s["add"] for s in tri.values())
     assert order["values"][1.0] == {"strict": strict, "n": len(tri)}
+    rows = [s for at in found["MT-06"].published["values"].values() for s in at["seeds"].values()]
+    assert order["overall"] == {
+        "strict": sum(r["mul"] < r["sq"] < r["add"] for r in rows),
+        "weak": sum(r["mul"] <= r["sq"] <= r["add"] for r in rows),
+        "first_or_tied": sum(r["mul"] == min(r.values()) for r in rows),
+        "n": len(rows),
+    }
+
+
+def test_means_without_seeds_are_as_published():
+    """Nothing to check them against but the paper (2602.18523, Table 1)."""
+    means = {
+        name: {decay: at["mean"] for decay, at in claims()[name].published["values"].items()}
+        for name in ("MT-02", "MT-03", "MT-05")
+    }
+    assert means == {
+        "MT-02": {1.0: 13_333, 0.5: 16_267, 0.3: 28_467, 0.2: 45_167, 0.1: 97_967},
+        "MT-03": {1.0: 13_133, 0.5: 16_200, 0.3: 28_267, 0.2: 45_067, 0.1: 98_833},
+        "MT-05": {1.0: 200, 0.5: 67, 0.3: 200, 0.2: 100, 0.1: -866},
+    }
 
 
 def test_what_is_not_a_claim_is_refused():

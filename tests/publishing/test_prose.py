@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from grokbook.cli import app
-from grokbook.widgets.palette import task_colour
+from grokbook.palette import task_colour
 
 ROOT = Path(__file__).parents[2]
 PAGES = {

@@ -5,11 +5,10 @@ import dataclasses
 import pytest
 
 from grokbook.config import RunConfig
+from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.store.recorded import Results
-from grokbook.studies.asking import from_store
 from grokbook.studies.replaying import compare, replay
-from grokbook.training.plan import Plan
 from grokbook.training.run import run
 
 SMALL = RunConfig(tasks=("add", "mul"), modulus=23, seed=9)
@@ -18,7 +17,7 @@ SMALL = RunConfig(tasks=("add", "mul"), modulus=23, seed=9)
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("store"))
-    return from_store(run(SMALL, Plan(steps=300), store).directory)
+    return run(SMALL, Plan(steps=300), store).directory.record()
 
 
 def test_a_true_record_replays_to_the_bit(record):

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from grokbook.config import RunConfig
+from grokbook.plan import Plan
 from grokbook.store import Busy, DiskFull, Store, StoreError
 from grokbook.store.files import Disk
 from grokbook.store.run_directory import RunDirectory
-from grokbook.training.plan import Plan
 from grokbook.training.run import run
 
 SMALL = RunConfig(
@@ -96,19 +96,8 @@ def whole(tmp_path_factory):
     return fingerprint(outcome.directory)
 
 
-def run_on(store, disk=None, plan=PLAN, **options):
-    if disk is None:
-        return run(SMALL, plan, store, **options)
-    before = RunDirectory.create
-
-    def create(path, config, numerics, **more):
-        return before.__func__(RunDirectory, path, config, numerics, **{**more, "disk": disk})
-
-    RunDirectory.create = create
-    try:
-        return run(SMALL, plan, store, **options)
-    finally:
-        RunDirectory.create = before
+def run_on(store, plan=PLAN, **options):
+    return run(SMALL, plan, store, **options)
 
 
 def test_same_config_twice_is_the_same_bits(tmp_path, whole):
@@ -158,7 +147,7 @@ def test_interrupted_and_resumed(tmp_path, whole, after):
 @pytest.mark.parametrize("steps", [20, pytest.param(120, marks=pytest.mark.slow)])
 def test_every_file_operation_may_fail(tmp_path, kind, steps):
     plan, disk = Plan(**{**PLAN.to_json(), "steps": steps}), Faulty()
-    expected = fingerprint(run_on(Store(tmp_path / "whole"), disk, plan).directory)
+    expected = fingerprint(run_on(Store(tmp_path / "whole", disk=disk), plan).directory)
     operations = disk.count
     assert operations > 30
     for at in range(1, operations + 1):
@@ -169,7 +158,7 @@ def test_every_file_operation_may_fail(tmp_path, kind, steps):
         }[kind]
         store = Store(tmp_path / f"{at}")
         try:
-            run_on(store, Faulty(at, fault), plan)
+            run_on(Store(store.root, disk=Faulty(at, fault)), plan)
         except Crash:
             pass
         except DiskFull as error:
@@ -179,7 +168,7 @@ def test_every_file_operation_may_fail(tmp_path, kind, steps):
         outcome = run_on(store, plan=plan)
         assert outcome.status == "finished" and not outcome.directory.verify()
         same(fingerprint(outcome.directory), expected)
-        listed = {"config.json", "commit.json", "lock", *outcome.directory._entries()}
+        listed = {"config.json", "commit.json", "lock", *outcome.directory.entries()}
         on_disk = {
             str(p.relative_to(outcome.directory.path))
             for p in outcome.directory.path.rglob("*")

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grokbook.plan import Plan
 from grokbook.store.streams import Streams, unpack
-from grokbook.training.plan import Plan
 
 
 @settings(max_examples=40, deadline=None)

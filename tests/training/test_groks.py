@@ -3,15 +3,14 @@
 import pytest
 
 from grokbook.config import RunConfig
+from grokbook.plan import Plan
 from grokbook.store import Store
-from grokbook.studies.asking import from_store
-from grokbook.training.plan import Plan
 from grokbook.training.run import run
 
 
 def memorised_then_grokked(config, store, budget):
     outcome = run(config, Plan(steps=budget), store)
-    record = from_store(outcome.directory)
+    record = outcome.directory.record()
     steps, task = record.steps, config.tasks[0]
     grok = record.grok_step(task, "0.98x3")
     memorised = steps[record.accuracy(task, "train") >= 0.99][0]
@@ -25,7 +24,7 @@ def test_addition_modulo_59(tmp_path):
     config = RunConfig(tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3)
     grok, record = memorised_then_grokked(config, Store(tmp_path), 3_000)
     assert 600 <= grok <= 1_800
-    assert record.unleaked_accuracy("add")[-1] > 0.9
+    assert record.twinless_accuracy("add")[-1] > 0.9
 
 
 @pytest.mark.slow

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import traitlets as t
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import small_lanes, synthetic_lane
 
+from grokbook.events import PUBLISHED_RULE, RULES
+from grokbook.studies.order import count_orders
 from grokbook.widgets import FrontPicture, StaggeredOrder, frame_axis, order_sentence
 from grokbook.widgets.front import captions
 from grokbook.widgets.packing import pack_lanes, pack_tables, packed_size, quantise
@@ -35,14 +39,45 @@ def test_finishing_order_keeps_ties_together(lanes):
     assert finishing_order(with_crossings(tri, None, 700, None), "0.98") == (("mul",),)
 
 
+def test_ties_and_unfinished_runs_count_as_in_the_study(lanes):
+    dice, tri = random.Random(0), lanes[0][2]
+    races = [[dice.choice((700, 800, 900, 900, None)) for _ in tri.tasks] for _ in range(200)]
+    records = [
+        SimpleNamespace(
+            config=SimpleNamespace(tasks=tri.tasks, label=f"run {k}"),
+            grok_step=lambda task, rule, control, race=race: race[tri.tasks.index(task)],
+        )
+        for k, race in enumerate(races)
+    ]
+    shown = [finishing_order(with_crossings(tri, *race), PUBLISHED_RULE) for race in races]
+    done = [order for order in shown if order]
+    cut = [order for order in done if sum(map(len, order)) < len(tri.tasks)]
+    for order in (("mul", "sq", "add"), ("add", "mul", "sq")):
+        count = count_orders(records, order, PUBLISHED_RULE)
+        assert (count.runs, count.censored) == (len(done), len(cut))
+        assert count.left_out == len(races) - len(done)
+        whole = tuple((task,) for task in order)
+        assert count.strict == done.count(whole) + cut.count(whole[:2]) > 0
+        assert count.first == sum(one[0] == (order[0],) for one in done)
+        assert count.first_or_tied == sum(order[0] in one[0] for one in done)
+    sentence = order_sentence([with_crossings(tri, *race) for race in races], PUBLISHED_RULE)
+    assert f"of {count.runs} runs that grok" in sentence
+    assert f"a + b is first in {count.first}" in sentence
+    assert f"in {count.censored} runs some task never gets there" in sentence
+
+
 @pytest.mark.parametrize(
     ("races", "start"),
     [
-        ([(900, 700), (800, 600)], "In both finished runs, yes: a × b, then a + b."),
-        ([(900, 700), (600, 800), (900, 700)], "No: of 3 finished runs, a × b is first in 2 and"),
-        ([(900, 700), (800, 800)], "No: of 2 finished runs, a × b is first in 1 and 1 is a tie."),
-        ([(900, 700), (None, 800)], "One run only: of 1 finished run, a × b is first in 1; in 1"),
-        ([(None, None), (None, 800)], "Nothing to order: in none of the 2 runs"),
+        ([(900, 700), (800, 600)], "In both runs that grok, yes: a × b, then a + b."),
+        ([(900, 700), (600, 800), (900, 700)], "No: of 3 runs that grok, a × b is first in 2 and"),
+        ([(900, 700), (800, 800)], "No: of 2 runs that grok, a × b is first in 1 and 1 is a tie."),
+        ([(900, 700), (None, 800)], "In both runs that grok, yes: a × b, then a + b; in 1 run"),
+        ([(None, None), (None, None)], "Nothing to order: in none of the 2 runs"),
+        (
+            [(None, None), (900, 800)],
+            "One run only: of 1 run that groks, a × b is first in 1; in 1",
+        ),
     ],
 )
 def test_the_sentence_comes_from_the_crossings(lanes, races, start):
@@ -54,11 +89,11 @@ def test_each_set_of_tasks_is_compared_with_itself(lanes):
     dual, tri = lanes[0][0], lanes[0][2]
     settled = [with_crossings(dual, 900, 700), with_crossings(tri, 900, 700, 800)]
     assert order_sentence(settled, "0.98") == (
-        "In both finished runs, yes: a × b, then a + b; a × b, then a² + b², then a + b."
+        "In both runs that grok, yes: a × b, then a + b; a × b, then a² + b², then a + b."
     )
     changed = [*settled, with_crossings(tri, 800, 700, 900)]
     assert order_sentence(changed, "0.98") == (
-        "Only the first place is settled: of 3 finished runs, a × b is first in 3."
+        "Only the first place is settled: of 3 runs that grok, a × b is first in 3."
     )
 
 
@@ -66,7 +101,9 @@ def test_lanes_are_sorted_and_sentences_cover_every_knob(lanes):
     widget = StaggeredOrder(*lanes)
     order = [(raw["decay"], len(raw["tasks"]), raw["seed"]) for raw in widget.lanes]
     assert order == sorted(order)
-    assert len(widget.sentences) == 8
+    assert len(widget.sentences) == 2 * len(RULES)
+    assert widget.threshold == PUBLISHED_RULE
+    assert widget.rules == [[key, rule.text, rule.accuracy] for key, rule in RULES.items()]
     assert widget.sentences["0.98x3+control"] == order_sentence(lanes[0], "0.98x3", True)
 
 
@@ -133,6 +170,8 @@ def test_modules_are_small():
     assert len(modules) >= 4
     for path in modules:
         assert path.stat().st_size <= 15_000, path.name
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            assert len(line) <= 120, f"{path.name}:{number}"
     for widget in (StaggeredOrder, FrontPicture):
         assert "://" not in str(widget._esm).replace("http://www.w3.org/2000/svg", "")
         assert "<!--" not in str(widget._esm)

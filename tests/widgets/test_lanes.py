@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from grokbook.widgets import THRESHOLDS, Lane, frame_axis
+from grokbook.events import RULES
+from grokbook.widgets import Lane, frame_axis
 
 SIDE, EVALUATIONS, FRAMES = 6, 5, 3
 
@@ -28,9 +29,11 @@ def lane(**changes) -> Lane:
         "control_accuracy": rng.random((2, EVALUATIONS)),
         "answers": rng.random((FRAMES, 2, SIDE, SIDE)) < 0.5,
         "trained": trained,
-        "crossings": dict.fromkeys(THRESHOLDS, (200, None)),
-        "control_crossings": dict.fromkeys(THRESHOLDS, (None, 400)),
+        "control_pairs": np.stack([~trained & ~trained.T] * 2),
+        "crossings": dict.fromkeys(RULES, (200, None)),
+        "control_crossings": dict.fromkeys(RULES, (None, 400)),
         "run_id": "3f9a",
+        "command": "grokbook train --tasks add,mul --modulus 7",
     }
     return Lane(**{**fields, **changes})
 
@@ -38,19 +41,18 @@ def lane(**changes) -> Lane:
 def test_derived_values():
     one = lane()
     assert (one.side, one.last_step, one.titles) == (SIDE, 400, ("a + b", "a × b"))
-    assert one.command == "grokbook train --tasks add,mul --weight-decay 1.0 --seed 42"
     assert one.crossing("0.98x3") == (200, None)
     assert one.crossing("0.98x3", control=True) == (None, 400)
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.seed = 1
 
 
-def test_control_pairs_default_to_pairs_without_a_trained_mirror_image():
-    one = lane()
-    for a in range(SIDE):
-        for b in range(SIDE):
-            expected = not one.trained[a, b] and not one.trained[b, a]
-            assert one.control_pairs[0, a, b] == one.control_pairs[1, a, b] == expected
+@pytest.mark.parametrize("name", ["control_pairs", "command"])
+def test_what_only_the_run_knows_has_no_default(name):
+    given = dataclasses.asdict(lane())
+    del given[name]
+    with pytest.raises(TypeError, match=name):
+        Lane(**given)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,7 @@ def test_control_pairs_default_to_pairs_without_a_trained_mirror_image():
         ({"weight_decay": -1.0}, "weight_decay must be >= 0"),
         ({"learning_rate": 0.0}, "learning_rate > 0"),
         ({"run_id": ""}, "run_id is empty"),
+        ({"command": ""}, "command is empty"),
         ({"steps": np.array([0, 100, 100, 200, 300])}, "increase"),
         ({"steps": np.arange(5) * 0.5}, "integers"),
         ({"train_accuracy": np.zeros((2, 4))}, "train_accuracy must be"),
@@ -74,8 +77,8 @@ def test_control_pairs_default_to_pairs_without_a_trained_mirror_image():
         ({"trained": np.zeros((SIDE, SIDE + 1), bool)}, "trained must be bool"),
         ({"control_pairs": np.ones((2, SIDE, SIDE), bool)}, "holds training pairs"),
         ({"crossings": {"0.90": (1, 2)}}, "crossings must have the keys"),
-        ({"crossings": dict.fromkeys(THRESHOLDS, (100,))}, "one entry a task"),
-        ({"control_crossings": dict.fromkeys(THRESHOLDS, (100, 900))}, "outside the run"),
+        ({"crossings": dict.fromkeys(RULES, (100,))}, "one entry a task"),
+        ({"control_crossings": dict.fromkeys(RULES, (100, 900))}, "outside the run"),
     ],
 )
 def test_refusals_are_one_line_that_names_the_lane(changes, reason):

@@ -1,14 +1,36 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
-from grokbook.widgets import palette
-from grokbook.widgets.palette import DARK_PAGE, LIGHT_PAGE, TASKS, contrast
+from grokbook import palette
+from grokbook.palette import DARK_PAGE, LIGHT_PAGE, TASKS, contrast
+from grokbook.tasks.modular import OPERATIONS
+
+BOOK_CSS = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-book.css"
 
 DECAYS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 PAGES = ((False, LIGHT_PAGE), (True, DARK_PAGE))
+
+
+def test_the_dark_page_is_the_books():
+    css = BOOK_CSS.read_text(encoding="utf-8")
+    colours = re.findall(r"--pst-color-background:\s*(#[0-9a-fA-F]{6})", css)
+    assert colours == [DARK_PAGE]
+
+
+def test_every_task_has_a_colour():
+    assert list(TASKS) == list(OPERATIONS)
+
+
+def test_the_palette_needs_no_widgets():
+    code = "import sys, grokbook.palette; sys.exit('anywidget' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_the_three_fixed_colours():

@@ -139,8 +139,7 @@
     const message = document.createElement("p");
     message.className = "gb-failed";
     message.setAttribute("role", "alert");
-    message.textContent =
-      `This figure did not load: ${reason.replace(/\.$/, "")}. The table below holds the same numbers.`;
+    message.textContent = `This figure did not load: ${reason.replace(/\.$/, "")}.`;
     el.replaceChildren(message);
     settle(el);
   }

@@ -5,10 +5,12 @@ None of this is part of a run's identity: a longer plan continues the same run.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError, integer, number
+from grokbook.config import RunConfig
 from grokbook.models.layout import Layout
 
 PUBLISHED_STEPS = 300_000
@@ -46,16 +48,27 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("steps", "cadence", "global_limit", "window"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(
-                    f"{name.replace('_', ' ')} must be a positive integer, not {value!r}"
-                )
+            integer(name.replace("_", " "), getattr(self, name), low=1, high=10**9)
+        integer("dense until", self.dense_until, low=0)
+        number("resume seconds", self.resume_seconds, low=0)
+        if self.after_grok is not None:
+            integer("after grok", self.after_grok, low=0)
         if self.steps % self.cadence:
             raise ConfigError(
                 f"steps must be a multiple of the evaluation cadence "
                 f"{self.cadence}, not {self.steps}"
             )
+
+    def end(self, groks: Iterable[int | None]) -> int:
+        """The step at which this plan ends, given each task's published grok step so far.
+
+        >>> Plan(steps=900, after_grok=200).end([300, 500]), Plan(steps=900).end([300, None])
+        (700, 900)
+        """
+        groks = list(groks)
+        if self.after_grok is None or None in groks:
+            return self.steps
+        return min(self.steps, max(groks) + self.after_grok)
 
     @classmethod
     def published(cls, config: RunConfig, *, after_grok: int = 0) -> Plan:

@@ -11,19 +11,26 @@ from math import log10
 from typing import NamedTuple
 
 LIGHT_PAGE = "#ffffff"
-DARK_PAGE = "#121212"
+DARK_PAGE = "#14181d"
+"""The page's colours: those of ``publishing/static/gb-book.css``."""
 
-#: Published values are drawn hollow in this grey (light page, dark page).
 PUBLISHED = ("#767676", "#9a9a9a")
+"""Published values are drawn hollow in this grey (light page, dark page)."""
 
-#: Null models and controls are a band of this grey, never a line (light page, dark page).
 NULL_BAND = ("#8c8c8c", "#8c8c8c")
+"""Null models and controls are a band of this grey, never a line (light page, dark page)."""
 
 
 class TaskStyle(NamedTuple):
-    """How a task is named and coloured; colours are ``#rrggbb``."""
+    """How a task is coloured, as ``#rrggbb``.
 
-    title: str
+    Attributes:
+        light: mark colour on a light page.
+        dark: mark colour on a dark page.
+        light_text: text colour on a light page.
+        dark_text: text colour on a dark page.
+    """
+
     light: str
     dark: str
     light_text: str
@@ -31,13 +38,13 @@ class TaskStyle(NamedTuple):
 
 
 TASKS: dict[str, TaskStyle] = {
-    "add": TaskStyle("a + b", "#0072B2", "#56B4E9", "#0072B2", "#56B4E9"),
-    "mul": TaskStyle("a × b", "#D55E00", "#F07A1F", "#B35000", "#F07A1F"),
-    "sq": TaskStyle("a² + b²", "#009E73", "#2BBF93", "#007A59", "#2BBF93"),
-    "sub": TaskStyle("a − b", "#CC79A7", "#DD94BC", "#A8527F", "#DD94BC"),
+    "add": TaskStyle("#0072B2", "#56B4E9", "#0072B2", "#56B4E9"),
+    "mul": TaskStyle("#D55E00", "#F07A1F", "#B35000", "#F07A1F"),
+    "sq": TaskStyle("#009E73", "#2BBF93", "#007A59", "#2BBF93"),
+    "sub": TaskStyle("#CC79A7", "#DD94BC", "#A8527F", "#DD94BC"),
     # The set's orange is too pale for a white page; the same hue, darker, is not.
-    "x2_xy_y2": TaskStyle("a² + ab + b²", "#B07A00", "#F0B429", "#8A6000", "#F0B429"),
-    "x3_xy": TaskStyle("a³ + ab", "#000000", "#F2F2F2", "#000000", "#F2F2F2"),
+    "x2_xy_y2": TaskStyle("#B07A00", "#F0B429", "#8A6000", "#F0B429"),
+    "x3_xy": TaskStyle("#000000", "#F2F2F2", "#000000", "#F2F2F2"),
 }
 
 # Weak and strong end of the decay ramp. The page decides how far each may go: the strong end of
@@ -53,18 +60,21 @@ def _style(name: str) -> TaskStyle:
         raise ValueError(f"no colour for task {name!r}; known: {', '.join(TASKS)}") from None
 
 
-def task_title(name: str) -> str:
-    """The formula a reader sees, e.g. ``"a × b"`` for ``"mul"``; ValueError if unknown."""
-    return _style(name).title
-
-
 def task_colour(name: str, dark: bool = False) -> str:
-    """Mark colour of a task as ``#rrggbb``; ValueError if unknown."""
+    """Mark colour of a task as ``#rrggbb``.
+
+    Raises:
+        ValueError: if the task is unknown.
+    """
     return _style(name).dark if dark else _style(name).light
 
 
 def task_text_colour(name: str, dark: bool = False) -> str:
-    """Text colour of a task as ``#rrggbb``; ValueError if unknown."""
+    """Text colour of a task as ``#rrggbb``.
+
+    Raises:
+        ValueError: if the task is unknown.
+    """
     return _style(name).dark_text if dark else _style(name).light_text
 
 
@@ -72,7 +82,10 @@ def decay_colour(weight_decay: float, dark: bool = False) -> str:
     """Colour of a weight decay λ on the ramp (light = weak), as ``#rrggbb``.
 
     λ runs from 0 to 1 on a logarithmic scale that keeps 0 at the weak end; stronger decay than 1
-    takes the strong end. ValueError if λ is negative or not a number.
+    takes the strong end.
+
+    Raises:
+        ValueError: if λ is negative or not a number.
     """
     if not weight_decay >= 0:
         raise ValueError(f"weight decay must be >= 0, got {weight_decay}")

@@ -1,0 +1,61 @@
+"""Ask, and it is there or it is made: recorded, stored, trained; never too short."""
+
+import pytest
+
+from grokbook.config import RunConfig
+from grokbook.plan import Plan
+from grokbook.store import Store, StoreError
+from grokbook.store.recorded import Results
+from grokbook.studies.asking import MissingRun, ask
+
+TINY = RunConfig(tasks=("add",), modulus=11, width=16, heads=2, hidden=16, batch_size=16)
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    monkeypatch.setenv("GROKBOOK_TRAIN", "allowed")
+    return {"store": Store(tmp_path / "store"), "results": Results(tmp_path / "results")}
+
+
+def test_recorded_stored_trained(places, monkeypatch):
+    short, long = Plan(steps=100), Plan(steps=300)
+    assert ask(TINY, short, **places).source == "trained now"
+    assert ask(TINY, short, **places).source == "store"
+    places["results"].add(places["store"].runs(TINY)[0])
+    assert ask(TINY, short, **places).source == "recorded"
+    further = ask(TINY, long, **places)  # the record is too short, so the run goes on
+    assert (further.source, further.last_step) == ("trained now", 300)
+    assert ask(TINY, short, **places).source == "recorded"
+    monkeypatch.setenv("GROKBOOK_TRAIN", "never")
+    assert ask(TINY, long, **places).source == "store"
+    with pytest.raises(MissingRun, match="not recorded as far as asked.*grokbook train --tasks"):
+        ask(TINY, Plan(steps=400), **places)
+
+
+def test_a_record_is_not_replaced_by_accident(places):
+    ask(TINY, Plan(steps=100), **places)
+    run = places["store"].runs(TINY)[0]
+    places["results"].add(run)
+    places["results"].add(run)  # the same once more is fine
+    ask(TINY, Plan(steps=200), **places)
+    longer = places["store"].runs(TINY)[0]
+    with pytest.raises(StoreError, match="recorded already, with other measurements"):
+        places["results"].add(longer)
+    assert places["results"].add(longer, replace=True)["steps"] == 200
+    assert places["results"].verify() == []
+
+
+def test_one_damaged_run_does_not_hide_the_others(places):
+    other = RunConfig(tasks=("add",), modulus=13, width=16, heads=2, hidden=16, batch_size=16)
+    for config in (TINY, other):
+        ask(config, Plan(steps=100), **places)
+    (places["store"].runs(TINY)[0].path / "commit.json").write_text("{}")
+    said = []
+    assert [r.config.id for r in places["store"].runs(warn=said.append)] == [other.id]
+    assert len(said) == 1 and "commit.json was changed" in said[0]
+
+
+def test_a_run_keeps_the_streams_it_was_begun_with(places):
+    ask(TINY, Plan(steps=100), **places)
+    with pytest.raises(StoreError, match="begun with window 20, not 5"):
+        ask(TINY, Plan(steps=200, window=5), **places)
