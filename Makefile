@@ -50,10 +50,10 @@ lab: $(STAMP) ## JupyterLab on the chapter sources, loopback only
 test: $(STAMP) book ## lint, unit, integration and browser tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check . || { echo "ruff would format these differently: make tidy"; exit 1; }
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 test-slow: $(STAMP) book ## the tests that take minutes
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal
 
 tidy: $(STAMP) ## format the code, clear outputs from the chapter sources
 	@$(BIN)/python -m grokbook.publishing.notebooks --clear notebooks/*.ipynb

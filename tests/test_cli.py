@@ -28,6 +28,9 @@ def call(arguments, capsys, monkeypatch):
     return ended.value.code, out, err
 
 
+NARROW = ["--set", "width=16", "--set", "hidden=16"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -45,10 +48,14 @@ def call(arguments, capsys, monkeypatch):
             "train fraction must lie in (0, 1), not 1.2",
         ),
         (["--tasks", "add", "--seed", "1.5"], "'1.5' is not a whole number"),
-        (["--tasks", "add", "--steps", "0"], "steps must be at least 1, not 0"),
+        (["--tasks", "add", "--steps", "0"], "steps must be from 1 to 1000000000, not 0"),
         (["--tasks", "add", "--steps", "150"], "multiple of the evaluation cadence 100, not 150"),
         (["--tasks", "add", "--learning-rate", "0"], "learning rate must lie in (0, inf], not 0.0"),
         (["--tasks", "add", "--colour", "red"], "No such option: --colour"),
+        (["--tasks", "add", "--set", "colour=red"], "no field 'colour'; known: domain"),
+        (["--tasks", "add", "--set", "layers=two"], "layers must be an integer, not 'two'"),
+        (["--tasks", "add", "--resume-seconds", "nan"], "resume seconds must be a finite number"),
+        (["--tasks", "add", "--after-grok", "-5"], "after grok must be at least 0, not -5"),
         ([], "Missing option '--tasks'"),
     ],
 )
@@ -79,7 +86,7 @@ def test_help_reads_like_a_tool(capsys, monkeypatch):
 
 
 def test_train_reports_and_goes_on(tmp_path):
-    arguments = ["train", "--tasks", "add", "--modulus", "23", "--steps"]
+    arguments = ["train", "--tasks", "add", "--modulus", "23", *NARROW, "--steps"]
     done = grokbook(*arguments, "200", store=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "add       groks at never (90 %)" in done.stdout
@@ -94,7 +101,7 @@ def test_train_reports_and_goes_on(tmp_path):
 
 
 def test_an_edited_config_is_refused(tmp_path):
-    arguments = ["train", "--tasks", "add", "--modulus", "23", "--steps", "100"]
+    arguments = ["train", "--tasks", "add", "--modulus", "23", *NARROW, "--steps", "100"]
     grokbook(*arguments, store=tmp_path, check=True)
     path = next(tmp_path.glob("runs/*/*/config.json"))
     path.write_text(path.read_text().replace('"modulus": 23', '"modulus": 29'))
@@ -116,7 +123,7 @@ def test_a_full_disk_is_said_and_what_was_complete_is_kept(tmp_path, capsys, mon
     from grokbook.store.files import Disk
 
     monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path))
-    arguments = ["train", "--tasks", "add", "--modulus", "23", "--steps"]
+    arguments = ["train", "--tasks", "add", "--modulus", "23", *NARROW, "--steps"]
     assert call([*arguments, "100"], capsys, monkeypatch)[0] == 0
 
     def full(self, path, data):

@@ -280,7 +280,7 @@ def test_the_trainers_state_is_whole():
 def test_a_lost_marker_loses_no_run(finished):
     (finished.path / "commit.json").rename(finished.path / "commit.json.bak")
     before = sorted(finished.path.rglob("*"))
-    with pytest.raises(StoreError, match="holds resume points but no commit.json"):
+    with pytest.raises(StoreError, match="holds a run but no commit.json"):
         run(TINY, Plan(steps=300, **STREAMS), Store(finished.path.parents[2]))
     assert sorted(finished.path.rglob("*")) == before
 

@@ -13,7 +13,7 @@ from grokbook.plan import Plan
     ("change", "message"),
     [
         ({"steps": 150}, "multiple of the evaluation cadence 100, not 150"),
-        ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"steps": 0}, "steps must be from 1 to 1000000000, not 0"),
         ({"resume_seconds": math.nan}, "resume seconds must be a finite number, not nan"),
         ({"resume_seconds": -1}, "resume seconds must lie in"),
         ({"after_grok": -500}, "after grok must be at least 0, not -500"),

@@ -107,15 +107,27 @@ class RunDirectory:
 
     def __enter__(self) -> RunDirectory:
         self._handle = _lock(self.path, self.config)
-        self.marker = self._marker()  # it may have moved on since it was read
-        if not self.marker and len(list(self.path.glob("resume-*.safetensors"))) > 1:
+        try:
+            self.marker = self._marker()  # it may have moved on since it was read
+            if not self.marker:
+                self._begin()
+            self._sweep()
+        except BaseException:
             self.__exit__()
-            raise StoreError(
-                f"{self.path} holds resume points but no commit.json; restore it, or move the "
-                "whole folder away"
-            )
-        self._sweep()
+            raise
         return self
+
+    def _begin(self) -> None:
+        """The first marker, which lists nothing: from here on a missing marker means damage."""
+        if any(self.path.glob("resume-*")) or any(self.path.glob("snapshots/*")):
+            raise StoreError(
+                f"{self.path} holds a run but no commit.json; restore it, or move the whole "
+                "folder away"
+            )
+        nothing: dict[str, Any] = {"resume": [], "snapshots": {}, "files": {}}
+        self._place_marker(
+            {"format": FORMAT, "config_id": self.config.id, "step": 0, "status": "empty", **nothing}
+        )
 
     def __exit__(self, *_: object) -> None:
         if self._handle is not None:
@@ -263,7 +275,7 @@ class RunDirectory:
 
     @property
     def status(self) -> str:
-        """``"empty"`` before the first commit, else as committed."""
+        """``"empty"`` before the first save, else as saved."""
         return self.marker.get("status", "empty")
 
     @property

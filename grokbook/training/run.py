@@ -227,7 +227,7 @@ def run(
         with store.open(config, numerics, warn=warn) as directory:
             used = sum(entry["bytes"] for entry in directory.entries().values())
             store.require_space(plan.disk_bytes(config) - used)
-            if not directory.marker:
+            if not directory.step:
                 for other in store.runs(config):
                     if other.step:
                         warn(

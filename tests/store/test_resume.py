@@ -144,9 +144,11 @@ def test_interrupted_and_resumed(tmp_path, whole, after):
 
 
 @pytest.mark.parametrize("kind", ["crash", "full", "error"])
-@pytest.mark.parametrize("steps", [20, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [4, pytest.param(16, marks=pytest.mark.slow)])
 def test_every_file_operation_may_fail(tmp_path, kind, steps):
-    plan, disk = Plan(**{**PLAN.to_json(), "steps": steps}), Faulty()
+    """Saves after every step, so that each kind of file is written, replaced and dropped."""
+    streams = {"cadence": 2, "dense_until": 2, "global_limit": 2, "window": 2}
+    plan, disk = Plan(**{**PLAN.to_json(), **streams, "steps": steps}), Faulty()
     expected = fingerprint(run_on(Store(tmp_path / "whole", disk=disk), plan).directory)
     operations = disk.count
     assert operations > 30
