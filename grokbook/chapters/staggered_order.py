@@ -138,31 +138,27 @@ def finding(records: Sequence[RunRecord]) -> str:
 
 
 def _race_sentence(race: Race) -> str:
-    loose, _, published = counts(race)
-    tasks = f"With {len(race.order)} tasks ({', '.join(sorted(race.order))})"
-    if race.weight_decay != 1:
-        tasks += f" at weight decay {race.weight_decay:g}"
+    *_, published = counts(race)
+    where = "" if race.weight_decay == 1 else f" at weight decay {race.weight_decay:g}"
+    start = f"With {len(race.order)} tasks{where}, "
     if published.runs == 0:
-        return f"{tasks}, no task groks in any run at hand."
+        return f"{start}no task groks in any run at hand."
     text = (
-        f"{tasks}, {race.order[0]} is strictly first in "
-        f"{_share(published.first, published.runs)} runs by the published rule (chance alone "
-        f"would do as well at most {_percent(published.chance_first)} of the time), and in "
-        f"{_share(loose.first, loose.runs)} by the first crossing of {RULES['0.90'].text}."
+        f"{start}{race.order[0]} is strictly first in {_share(published.first, published.runs)} "
+        f"runs (chance alone: at most {_percent(published.chance_first)})"
     )
     if len(race.order) > 2:
         text += (
-            f" The full order {' → '.join(race.order)} holds, without ties, in "
+            f"; the full order {' → '.join(race.order)} holds in "
             f"{_share(published.strict, published.runs)}"
         )
         *_, fair = counts(race, control=True)
-        text += (
-            "."
-            if fair.runs == 0
-            else f", and in {_share(fair.strict, fair.runs)} when only test pairs without a "
-            "trained twin are counted."
-        )
-    return text
+        if fair.runs:
+            text += (
+                f", and in {_share(fair.strict, fair.runs)} when only test pairs without a "
+                "trained twin are counted"
+            )
+    return f"{text}."
 
 
 def _stillness(records: Sequence[RunRecord]) -> list[str]:
@@ -172,11 +168,9 @@ def _stillness(records: Sequence[RunRecord]) -> list[str]:
         return []
     never = [r for r in still if all(r.grok_step(t, "0.90") is None for t in r.config.tasks)]
     steps = max(r.last_step for r in still)
-    best = max(float(r.accuracy(t).max()) for r in still for t in r.config.tasks)
     return [
-        f"Without weight decay {_share(len(never), len(still))} "
-        f"run{'s' * (len(still) > 1)} did not grok within {steps:,} steps: no task got beyond "
-        f"{_percent(best)} of the test pairs."
+        f"Without weight decay, {_share(len(never), len(still))} "
+        f"run{'s' * (len(still) > 1)} did not grok within {steps:,} steps."
     ]
 
 
@@ -277,9 +271,9 @@ def closeness_sentence(records: Sequence[RunRecord], claims: Mapping[str, Claim]
         if (ours := record.grok_step(task, PUBLISHED_RULE)) is not None
     ]
     if not off:
-        return "None of the runs at hand has a published twin."
+        return "None of the runs at hand was published."
     return (
-        f"Over the {len(off)} curves that have a published twin of the same seed, our grok step "
+        f"Over the {len(off)} curves that were published for the same seed, our grok step "
         f"differs from the published one by {_percent(float(np.mean(off)))} on average, and by "
         f"{_percent(max(off))} at most."
     )
@@ -317,22 +311,21 @@ def _as_published(config: RunConfig) -> bool:
     return config.id == RunConfig(tasks=config.tasks, weight_decay=1.0, seed=config.seed).id
 
 
-def order_table(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Order counts under three rules, plain and with the control."""
-    rows = [
-        {
-            "runs, rule": f"{race.title}, {RULES[plain.rule].text}",
-            f"{plain.order[0]} first": _share(plain.first, plain.runs),
-            "at most by chance": _percent(plain.chance_first),
-            "first or tied": _share(plain.first_or_tied, plain.runs),
-            "whole order": _share(plain.strict, plain.runs),
-            "control: first": _share(fair.first, fair.runs),
-            "control: order": _share(fair.strict, fair.runs),
-            "control: cut off": _share(fair.censored, fair.runs),
-        }
-        for race in races(records)
-        for plain, fair in zip(counts(race), counts(race, control=True), strict=True)
-    ]
+def order_table(records: Sequence[RunRecord], *, control: bool = False) -> pd.DataFrame:
+    """Order counts under three rules; with the control, also how many runs it leaves unfinished."""
+    rows = []
+    for race in races(records):
+        for count in counts(race, control=control):
+            row = {
+                "runs, rule": f"{race.title}, {RULES[count.rule].text}",
+                f"{count.order[0]} first": _share(count.first, count.runs),
+                "at most by chance": _percent(count.chance_first),
+                "first or tied": _share(count.first_or_tied, count.runs),
+                "whole order": _share(count.strict, count.runs),
+            }
+            if control:
+                row["cut off by the end"] = _share(count.censored, count.runs)
+            rows.append(row)
     return _table(rows, "runs, rule")
 
 

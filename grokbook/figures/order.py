@@ -47,9 +47,8 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
                     )
                     shown.add(name)
         figure.update_yaxes(title_text="right answers (%)", range=[-3, 103], row=row, col=1)
-        figure.update_xaxes(
-            title_text="training step", rangemode="tozero", tickformat=",", row=row, col=1
-        )
+        figure.update_xaxes(rangemode="tozero", tickformat=",", row=row, col=1)
+    figure.update_xaxes(title_text="training step", row=len(groups), col=1)
     figure.update_layout(
         height=220 * len(groups) + 170,
         margin=_MARGIN,
@@ -197,7 +196,8 @@ def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> 
             automargin=True,
             categoryarray=[rule.text for rule in reversed(RULES.values())],
         )
-        figure.update_xaxes(title_text="steps later", zeroline=True, tickformat=",", row=row, col=1)
+        figure.update_xaxes(zeroline=True, tickformat=",", row=row, col=1)
+    figure.update_xaxes(title_text="steps later", row=len(found), col=1)
     for k, trace in enumerate(t for t in figure.data if t.name == "published mean"):
         trace.showlegend = k == 0
     figure.update_layout(
