@@ -191,6 +191,8 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
     if outcome.status == "interrupted":
         typer.echo(f"stopped at step {outcome.step:,}; the same command goes on from there")
         raise typer.Exit(130)
+    if outcome.resumed_at == outcome.step:
+        typer.echo("this run was finished before; nothing is left to do")
     _report(outcome.directory)
     if outcome.status == "diverged":
         _fail(f"the run diverged: its loss is no longer a number at step {outcome.step:,}", 1)

@@ -153,10 +153,14 @@ def _race_sentence(race: Race) -> str:
             f"{_share(published.strict, published.runs)}"
         )
         *_, fair = counts(race, control=True)
-        if fair.runs:
+        if fair.censored:
             text += (
-                f", and in {_share(fair.strict, fair.runs)} when only test pairs without a "
-                "trained twin are counted"
+                f", but is open on test pairs without a trained twin: "
+                f"{_share(fair.censored, fair.runs)} runs end before every task is right on them"
+            )
+        elif fair.runs:
+            text += (
+                f", and in {_share(fair.strict, fair.runs)} on test pairs without a trained twin"
             )
     return f"{text}."
 

@@ -124,12 +124,15 @@ def grok_steps(
     return figure
 
 
-def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> go.Figure:
+def gaps(
+    found: Mapping[str, Sequence[Gap]], published: Mapping[str, float], *, note: str = ""
+) -> go.Figure:
     """Gaps between tasks with intervals: one panel a comparison, one row a rule.
 
     Args:
         found: panel title ↦ one gap a rule.
         published: panel title ↦ the published mean gap under 0.98x3, drawn hollow and grey.
+        note: what the title says more.
     """
     figure = make_subplots(
         rows=len(found),
@@ -204,6 +207,6 @@ def gaps(found: Mapping[str, Sequence[Gap]], published: Mapping[str, float]) -> 
         height=190 * len(found) + 170,
         margin=_MARGIN,
         legend=_BELOW,
-        title_text="How much later than multiplication",
+        title_text=f"Steps behind multiplication{note}",
     )
     return figure

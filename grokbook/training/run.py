@@ -212,7 +212,8 @@ def run(
         store: where it lives.
         watch: called after every evaluation.
         warn: called with one line for every damaged file that was worked around.
-        began: called once before training, with the step resumed at or None.
+        began: called once before training, with the step resumed at or None; not at all if
+            nothing is left to train.
         stop: checked after every step; when set, the run is saved and the call returns.
 
     Raises:
@@ -268,7 +269,6 @@ def _carry_out(
     else:
         work.load(saved)
         resumed_at = trainer.step
-        began(resumed_at)
     start = last = time.monotonic()
     first = trainer.step
 
@@ -303,6 +303,8 @@ def _carry_out(
         if not directory.marker["files"]:  # one was damaged: write them again
             save(status)
         return Outcome(directory, status, trainer.step, resumed_at)
+    if saved is not None:
+        began(resumed_at)
 
     def due() -> bool:
         return time.monotonic() - last >= plan.resume_seconds

@@ -34,41 +34,48 @@ def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> s
     races = [lane for lane in lanes if len(lane.tasks) > 1]
     if not races:
         return "Every run here learns a single task, so there is no order to compare."
-    done, cut = [], 0
+    done, open_places, cut = [], set(), 0
     for lane in races:
         order = finishing_order(lane, rule, control)
         absent = tuple(task for task in lane.tasks if not any(task in group for group in order))
         if order:
             done.append((*order, absent) if absent else order)
+            open_places.update(absent)
             cut += bool(absent)
     none = len(races) - len(done)
-    tail = f"; in {cut} {_plural('run', cut)} some task never gets there" if cut else ""
-    tail += f"; in {none} {_plural('run', none)} no task does" if none else ""
     if not done:
         return f"Nothing to order: in none of the {len(races)} runs does any task get there."
+    tail = f"; in {none} {_plural('run', none)} no task does" if none else ""
+    if cut:
+        absent = _listing([OPERATIONS[task].formula for task in OPERATIONS if task in open_places])
+        tail = (
+            f"; in {cut} {_plural('run', cut)} {absent} had not finished when the run ended, so "
+            f"the last place is open{tail}"
+        )
     ties = sum(len(order[0]) > 1 for order in done)
     first = Counter(order[0][0] for order in done if len(order[0]) == 1)
     # Runs of other tasks have other orders; each set of tasks is compared with itself.
     seen: dict[frozenset, set] = {}
     for order in done:
         seen.setdefault(frozenset(task for group in order for task in group), set()).add(order)
-    settled = all(len(orders) == 1 for orders in seen.values())
+    settled = all(len(orders) == 1 for orders in seen.values()) and not cut
+    count = {1: "the one run that groks", 2: "both runs that grok"}.get(
+        len(done), f"all {len(done)} runs that grok"
+    )
     if len(done) > 1 and settled and all(len(group) == 1 for order in done for group in order):
-        names = "; ".join(
+        names = "; and ".join(
             ", then ".join(OPERATIONS[group[0]].formula for group in next(iter(orders)))
             for orders in sorted(seen.values(), key=lambda orders: len(next(iter(orders))))
         )
-        start = "both" if len(done) == 2 else f"all {len(done)}"
-        return f"In {start} runs that grok, yes: {names}{tail}."
+        return f"Yes, in {count}: {names}{tail}."
+    if len(first) == 1 and not ties:
+        return f"{OPERATIONS[next(iter(first))].formula} is first in {count}{tail}."
     ranking = sorted(first.items(), key=lambda item: (-item[1], list(OPERATIONS).index(item[0])))
-    wins = [f"{OPERATIONS[task].formula} is first in {count}" for task, count in ranking]
+    wins = [f"{OPERATIONS[task].formula} is first in {wins}" for task, wins in ranking]
     if ties:
         wins.append(f"{ties} {'is a tie' if ties == 1 else 'are ties'}")
-    runs = f"{len(done)} {_plural('run', len(done))} that {'groks' if len(done) == 1 else 'grok'}"
-    lead = "One run only" if len(done) == 1 else "No"
-    if len(done) > 1 and len(first) == 1 and not ties:
-        lead = "Only the first place is settled"
-    return f"{lead}: of {runs}, {_listing(wins)}{tail}."
+    lead = "No" if len(first) > 1 else "Not quite"
+    return f"{lead}: of {len(done)} runs that grok, {_listing(wins)}{tail}."
 
 
 def _plural(word: str, count: int) -> str:

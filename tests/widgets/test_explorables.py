@@ -63,20 +63,26 @@ def test_ties_and_unfinished_runs_count_as_in_the_study(lanes):
     sentence = order_sentence([with_crossings(tri, *race) for race in races], PUBLISHED_RULE)
     assert f"of {count.runs} runs that grok" in sentence
     assert f"a + b is first in {count.first}" in sentence
-    assert f"in {count.censored} runs some task never gets there" in sentence
+    assert f"in {count.censored} runs " in sentence
 
 
 @pytest.mark.parametrize(
     ("races", "start"),
     [
-        ([(900, 700), (800, 600)], "In both runs that grok, yes: a × b, then a + b."),
+        ([(900, 700), (800, 600)], "Yes, in both runs that grok: a × b, then a + b."),
         ([(900, 700), (600, 800), (900, 700)], "No: of 3 runs that grok, a × b is first in 2 and"),
-        ([(900, 700), (800, 800)], "No: of 2 runs that grok, a × b is first in 1 and 1 is a tie."),
-        ([(900, 700), (None, 800)], "In both runs that grok, yes: a × b, then a + b; in 1 run"),
+        (
+            [(900, 700), (800, 800)],
+            "Not quite: of 2 runs that grok, a × b is first in 1 and 1 is a tie.",
+        ),
+        (
+            [(900, 700), (None, 800)],
+            "a × b is first in both runs that grok; in 1 run a + b had not finished when",
+        ),
         ([(None, None), (None, None)], "Nothing to order: in none of the 2 runs"),
         (
             [(None, None), (900, 800)],
-            "One run only: of 1 run that groks, a × b is first in 1; in 1",
+            "a × b is first in the one run that groks; in 1 run no task",
         ),
     ],
 )
@@ -89,12 +95,10 @@ def test_each_set_of_tasks_is_compared_with_itself(lanes):
     dual, tri = lanes[0][0], lanes[0][2]
     settled = [with_crossings(dual, 900, 700), with_crossings(tri, 900, 700, 800)]
     assert order_sentence(settled, "0.98") == (
-        "In both runs that grok, yes: a × b, then a + b; a × b, then a² + b², then a + b."
+        "Yes, in both runs that grok: a × b, then a + b; and a × b, then a² + b², then a + b."
     )
     changed = [*settled, with_crossings(tri, 800, 700, 900)]
-    assert order_sentence(changed, "0.98") == (
-        "Only the first place is settled: of 3 runs that grok, a × b is first in 3."
-    )
+    assert order_sentence(changed, "0.98") == ("a × b is first in all 3 runs that grok.")
 
 
 def test_lanes_are_sorted_and_sentences_cover_every_knob(lanes):

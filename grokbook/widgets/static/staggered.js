@@ -129,7 +129,7 @@ function foot(state) {
   const save = button("Download this data"), copy = button("Copy"), code = html("code", {});
   const again = html("details", { class: "gb-again" },
     html("summary", { class: "gb-button" }, "Re-run this point"), html("div", {}, code, copy));
-  save.addEventListener("click", () => download(`${ident(state.lane.label)}.csv`, csvOf(state.lane)));
+  save.addEventListener("click", () => download(`grokbook-${state.lane.run}.csv`, csvOf(state.lane)));
   copy.addEventListener("click", () => copyFrom(code, copy));
   const draw = () => { code.textContent = state.lane.command; };
   return { el: html("div", { class: "gb-foot" }, save, again), draw };
