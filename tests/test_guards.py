@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from grokbook.chapters import staggered_order as chapter
+from grokbook.chapters import staggered_tables as tables
 from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
 from grokbook.geometry.trajectory import gram
@@ -183,7 +184,7 @@ def test_the_control_is_applied_everywhere():
     assert count_orders([record], ("mul", "add"), "0.98").first == 0
     assert count_orders([record], ("mul", "add"), "0.98", control=True).first == 1
     for control, wanted in ((False, "0 of 1"), (True, "1 of 1")):
-        table = chapter.order_table([record], control=control)
+        table = tables.order_table([record], control=control)
         assert table.loc["dual, 98 % × 3", "mul first"] == wanted
     said = chapter.leak_sentence(chapter.leak_tests([record]))
     assert "In 0 of 2 curves" in said  # 5 x 5 pairs: a random subset may be as late
@@ -243,7 +244,7 @@ def test_seeds_are_the_unit_and_decays_are_not_pooled():
 def test_means_are_of_the_published_rule():
     record = cases.record(1, {"add": 500, "mul": 400})
     record = dataclasses.replace(record, config=RunConfig(tasks=("add", "mul"), seed=1))
-    assert chapter.mean_table([record], claims()).iloc[0]["our mean"] == "700"
+    assert tables.mean_table([record], claims()).iloc[0]["our mean"] == "700"
 
 
 def test_the_config_of_another_run_is_refused(finished):

@@ -1,0 +1,137 @@
+"""Chapter 1, staggered order: its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from grokbook.chapters.staggered_order import counts, races
+from grokbook.chapters.staggered_published import published_steps
+from grokbook.chapters.wording import percent, share
+from grokbook.claims.registry import Claim
+from grokbook.config import RunConfig
+from grokbook.events import PUBLISHED_RULE, RULES
+from grokbook.record import RunRecord
+from grokbook.statistics import mean_interval
+from grokbook.studies.first_light import setting, short_name
+from grokbook.studies.order import LeakTest
+
+
+def _table(rows: Sequence[Mapping[str, object]], key: str) -> pd.DataFrame:
+    """A table with one header row: the key names the first column and the rows."""
+    table = pd.DataFrame(rows, columns=None if rows else [key])
+    return table.set_index(key).rename_axis(index=None, columns=key)
+
+
+def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:
+    """Grok step of every task and run under each rule, beside the published one."""
+    published = published_steps(claims)
+    rows = []
+    for record in records:
+        for task in record.config.tasks:
+            ghost = published.get(record.config.id, {}).get(task)
+            steps = record.grok_steps(task)
+            ours = {RULES[rule].text: _step(step) for rule, step in steps.items()}
+            rows.append(
+                {
+                    "run and task": f"{short_name(record.config)} · {task}",
+                    **ours,
+                    f"published, {RULES[PUBLISHED_RULE].text}": "–"
+                    if ghost is None
+                    else f"{ghost:,}",
+                }
+            )
+    return _table(rows, "run and task")
+
+
+def _step(step: int | None) -> str:
+    return "never" if step is None else f"{step:,}"
+
+
+def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:
+    """Mean grok steps (98 % × 3) at weight decay 1 beside MT-02, MT-03 and MT-07."""
+    tri = claims["MT-07"].at(1.0)
+    published = [
+        ("MT-02", "dual", "add", claims["MT-02"].at(1.0)),
+        ("MT-03", "dual", "mul", claims["MT-03"].at(1.0)),
+        *(("MT-07", "tri", task, value) for task, value in tri.items()),
+    ]
+    rows = []
+    for name, kind, task, value in published:
+        runs = [r for r in records if setting(r.config) == kind and _as_published(r.config)]
+        steps = [step for r in runs if (step := r.grok_step(task, PUBLISHED_RULE)) is not None]
+        ours = mean_interval(steps) if steps else None
+        sure = ours is not None and ours.n > 1
+        rows.append(
+            {
+                "claim": f"{name}, {kind} · {task}",
+                "published mean ± sd": f"{value['mean']:,} ± {value['sd']:,}",
+                "their n": claims[name].n,
+                "our mean": "–" if ours is None else f"{ours.mean:,.0f}",
+                "95 % interval": f"{ours.low:,.0f} to {ours.high:,.0f}" if sure else "–",
+                "our n": len(steps),
+            }
+        )
+    return _table(rows, "claim")
+
+
+def _as_published(config: RunConfig) -> bool:
+    """Is this a published setting at weight decay 1, whatever the seed?"""
+    return config.id == RunConfig(tasks=config.tasks, weight_decay=1.0, seed=config.seed).id
+
+
+def order_table(records: Sequence[RunRecord], *, control: bool = False) -> pd.DataFrame:
+    """Order counts under three rules; with the control, also how many runs it leaves unfinished."""
+    rows = []
+    for race in races(records):
+        for count in counts(race, control=control):
+            row = {
+                "runs, rule": f"{race.title}, {RULES[count.rule].text}",
+                f"{count.order[0]} first": share(count.first, count.runs),
+                "at most by chance": percent(count.chance_first),
+                "first or tied": share(count.first_or_tied, count.runs),
+                "whole order": share(count.strict, count.runs),
+            }
+            if control:
+                row["cut off by the end"] = share(count.censored, count.runs)
+            rows.append(row)
+    return _table(rows, "runs, rule")
+
+
+def leak_table(records: Sequence[RunRecord], tests: Sequence[LeakTest]) -> pd.DataFrame:
+    """Plain and control grok steps beside the null, one row a curve."""
+    names = {record.config.label: short_name(record.config) for record in records}
+    rows = [
+        {
+            "run and task": f"{names[test.label]} · {test.task}",
+            "all test pairs": _step(test.plain),
+            "twinless": _step(test.control),
+            "their number": f"{test.pairs:,}",
+            "random subsets, 95 %": f"{_end(test.low)} to {_end(test.high)}",
+            "later?": "later" if test.later else "within",
+        }
+        for test in tests
+    ]
+    return _table(rows, "run and task")
+
+
+def _end(step: float) -> str:
+    return "never" if step == float("inf") else f"{step:,.0f}"
+
+
+def computed_table(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """Which runs the page rests on: id, source, length, time."""
+    rows = [
+        {
+            "run": r.config.id,
+            "what": r.config.label,
+            "from": r.source,
+            "steps": f"{r.last_step:,}",
+            "minutes": f"{r.seconds / 60:.0f}",
+            "torch": r.numerics.get("torch", "?"),
+            "instructions": r.numerics.get("capability", "?"),
+        }
+        for r in records
+    ]
+    return _table(rows, "run")

@@ -1,0 +1,17 @@
+"""Numbers as every chapter writes them."""
+
+from __future__ import annotations
+
+
+def percent(part: float) -> str:
+    """A share as a percentage; three digits.
+
+    >>> percent(0.125)
+    '12.5 %'
+    """
+    return f"{100 * part:.3g} %" if part >= 0.0005 else "less than 0.1 %"
+
+
+def share(count: int, of: int) -> str:
+    """Runs that do something, of those that could."""
+    return f"{count} of {of}"
