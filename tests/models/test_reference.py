@@ -106,10 +106,10 @@ def test_an_ensemble_is_its_single_runs():
         for s, w, r in [(1, 1.0, 1e-3), (2, 0.0, 3e-3), (3, 0.3, 1e-3)]
     ]
     together = Trainer(configs, dtype=torch.float64)
-    together.advance(25)
+    together.advance(50)
     for model, config in enumerate(configs):
         alone = Trainer([config], dtype=torch.float64)
-        alone.advance(25)
+        alone.advance(50)
         torch.testing.assert_close(together.theta[model], alone.theta[0], rtol=0, atol=1e-10)
 
 

@@ -16,19 +16,25 @@ def grokked(config, store, budget):
     return grok, record
 
 
+def memorised_first(record):
+    """Did it know the training set before it knew half of the test set?"""
+    memorised = record.steps[record.accuracy("add", "train") >= 0.99][0]
+    half = record.steps[record.accuracy("add") >= 0.5][0]
+    return memorised < half
+
+
 def test_addition_modulo_59(tmp_path):
     config = RunConfig(tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3)
     grok, record = grokked(config, Store(tmp_path), 3_000)
     assert 600 <= grok <= 1_800
-    memorised = record.steps[record.accuracy("add", "train") >= 0.99][0]
-    half = record.steps[record.accuracy("add") >= 0.5][0]
-    assert memorised < half  # it knew the training set before it knew half of the test set
+    assert memorised_first(record)
     assert record.twinless_accuracy("add")[-1] > 0.9
 
 
 @pytest.mark.slow
 def test_addition_modulo_97(tmp_path):
-    """At this learning rate memorising and understanding overlap within one evaluation."""
     config = RunConfig(tasks=("add",), learning_rate=3e-3)
-    grok, _ = grokked(config, Store(tmp_path), 4_000)
+    grok, record = grokked(config, Store(tmp_path), 4_000)
     assert 700 <= grok <= 2_000
+    if not memorised_first(record):  # a negative result, kept in sight
+        pytest.xfail("at this learning rate both come within one evaluation")
