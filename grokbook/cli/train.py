@@ -1,0 +1,149 @@
+"""``grokbook train``: one run."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from grokbook.cli.common import app, fail, real_option, warn, whole_option
+
+
+@app.command()
+def train(
+    tasks: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Tasks of one shared trunk, separated by commas: "
+            "add, mul, sq, sub, x2_xy_y2, x3_xy.",
+        ),
+    ],
+    weight_decay: Annotated[float, real_option("λ, decoupled, on all parameters.")] = 1.0,
+    seed: Annotated[int, whole_option("Of the split, the initial weights and the batches.")] = 42,
+    modulus: Annotated[int, whole_option("p; a prime where mul is learned.")] = 97,
+    train_fraction: Annotated[float, real_option("Share of all pairs trained on.")] = 0.5,
+    learning_rate: Annotated[float, real_option("η of AdamW.")] = 1e-3,
+    steps: Annotated[
+        int | None,
+        whole_option(
+            "Budget in steps, a multiple of 100. By default the published one: 300,000, or 50,000 "
+            "without weight decay."
+        ),
+    ] = None,
+    after_grok: Annotated[
+        int,
+        whole_option("Steps to go on after every task has had three evaluations in a row at 98 %."),
+    ] = 0,
+    resume_seconds: Annotated[
+        float, real_option("Seconds between resume points: what a power cut costs at most.")
+    ] = 60.0,
+    others: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any other field of a run: layers, width, heads, hidden, domain, beta1, beta2, "
+            "epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed.",
+        ),
+    ] = None,
+) -> None:
+    """Train one run for real, or go on with it.
+
+    Example: grokbook train --tasks add,mul --weight-decay 1.0 --seed 42
+    """
+    from grokbook.config import ConfigError, RunConfig
+    from grokbook.plan import Plan
+
+    try:
+        config = RunConfig(
+            tasks=tasks,
+            weight_decay=weight_decay,
+            seed=seed,
+            modulus=modulus,
+            train_fraction=train_fraction,
+            learning_rate=learning_rate,
+            **_fields(others),
+        )
+        plan = Plan(
+            steps=Plan.published(config).steps if steps is None else steps,
+            after_grok=after_grok,
+            resume_seconds=resume_seconds,
+        )
+    except ConfigError as error:
+        fail(str(error))
+    _carry_out(config, plan)
+
+
+def _fields(settings: list[str] | None) -> dict[str, object]:
+    """Fields of a run from ``name=value`` words; the run itself checks the values."""
+    from grokbook.config import ConfigError, RunConfig
+
+    options = ("tasks", "weight_decay", "seed", "modulus", "train_fraction", "learning_rate")
+    known = [name for name in RunConfig.__dataclass_fields__ if name not in options]
+    found: dict[str, object] = {}
+    for setting in settings or []:
+        name, _, text = setting.partition("=")
+        if name not in known:
+            raise ConfigError(f"--set {setting}: no field {name!r}; known: {', '.join(known)}")
+        if name in found:
+            raise ConfigError(f"--set {setting}: {name} is given twice")
+        found[name] = text
+        for kind in (int, float):
+            with contextlib.suppress(ValueError):
+                found[name] = kind(text)
+                break
+    return found
+
+
+def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow to import
+    from grokbook.store import DiskFull, Store, StoreError
+    from grokbook.training.progress import ProgressLine
+    from grokbook.training.run import interrupts, run
+
+    store = Store()
+    typer.echo(f"{config.label}  (run {config.id}, at most {plan.steps:,} steps)")
+
+    def began(step: int | None) -> None:
+        if step is not None:
+            typer.echo(f"resumed at step {step:,}")
+
+    try:
+        with interrupts() as stop, ProgressLine(config.tasks) as line:
+            outcome = run(
+                config,
+                plan,
+                store,
+                watch=line.show,
+                began=began,
+                stop=stop,
+                warn=warn,
+            )
+    except DiskFull as error:
+        kept = max((found.step for found in store.runs(config)), default=0)
+        fail(f"{error}; complete up to step {kept:,}", 1)
+    except StoreError as error:
+        fail(str(error), 1)
+    if outcome.status == "interrupted":
+        typer.echo(f"stopped at step {outcome.step:,}; the same command goes on from there")
+        raise typer.Exit(130)
+    if outcome.resumed_at == outcome.step:
+        typer.echo("this run was finished before; nothing is left to do")
+    _report(outcome.directory)
+    if outcome.status == "diverged":
+        fail(f"the run diverged: its loss is no longer a number at step {outcome.step:,}", 1)
+
+
+def _report(directory) -> None:
+    from grokbook.events import RULES
+
+    record = directory.record()
+    typer.echo(f"{record.status} at step {directory.step:,} after {record.seconds:,.0f} s")
+    for task in record.config.tasks:
+        text = ", ".join(
+            f"{'never' if step is None else format(step, ',')} ({RULES[rule].text})"
+            for rule, step in record.grok_steps(task).items()
+        )
+        typer.echo(f"  {task:9} groks at {text}")
+    typer.echo(f"metrics: {directory.file('metrics.parquet')}")
