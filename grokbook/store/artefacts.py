@@ -2,7 +2,7 @@
 
     artefacts/<sha256>.safetensors   arrays by name, and facts: JSON values under ``facts``
 
-Equal arrays and facts are equal bytes and so one artefact, on every machine and for ever.
+Equal arrays and facts are equal bytes, and so one artefact.
 """
 
 from __future__ import annotations
