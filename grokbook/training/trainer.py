@@ -74,8 +74,7 @@ class Trainer:
             )
         first, models, tasks = configs[0], len(configs), len(configs[0].tasks)
         self.layout, self.device = Layout.of(first), torch.device(device)
-        on_cpu = self.device.type == "cpu"
-        self.route = (route or linear.chosen()) if on_cpu else linear.ADDMM
+        self.route = route or linear.route_on(device)
         self.theta = torch.zeros(models, self.layout.size, dtype=dtype, device=self.device)
         self._gradient = torch.zeros_like(self.theta)
         self._gradients = TrunkGradient(self.layout, self.theta, self._gradient, self.route)
