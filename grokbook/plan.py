@@ -76,6 +76,20 @@ class Plan:
         steps = PUBLISHED_STEPS if config.weight_decay > 0 else PUBLISHED_STEPS_WITHOUT_DECAY
         return cls(steps=steps, after_grok=after_grok)
 
+    def resume_bytes(self, config: RunConfig) -> int:
+        """Upper bound on the size of a resume point, in bytes."""
+        layout = Layout.of(config)
+        state = (3 * layout.size + (self.window + 1) * layout.attention_size) * 4
+        state += 16 * layout.size * self.displacements
+        return state + self._log_bytes(config)
+
+    def _log_bytes(self, config: RunConfig) -> int:
+        """Of the answers, the band and the metrics at the end of the plan."""
+        evaluations = self.steps // self.cadence + 2
+        answers = evaluations * len(config.tasks) * (config.modulus**2 // 8 + 1)
+        band = evaluations * 8 * self.window * (self.window + 1) // 2
+        return answers + band + evaluations * 8 * (6 + 4 * len(config.tasks))
+
     def disk_bytes(self, config: RunConfig) -> int:
         """Upper bound on what the run will need on disk, in bytes."""
         layout = Layout.of(config)
@@ -83,14 +97,9 @@ class Plan:
         snapshot = (4 + 16 * self.displacements) * layout.attention_size
         snapshot += 4 * layout.size * self.full_state
         kept = min(evaluations, self.global_limit + self.dense_until // self.cadence + 2)
-        answers = evaluations * len(config.tasks) * (config.modulus**2 // 8 + 1)
-        band = evaluations * 8 * self.window * (self.window + 1) // 2
-        metrics = evaluations * 8 * (6 + 4 * len(config.tasks))
-        resume = (3 * layout.size + (self.window + 1) * layout.attention_size) * 4
-        resume += 16 * layout.size * self.displacements
-        # Two resume points are kept and a third is written beside them; each, like the finished
-        # record, carries the answers, the band and the metrics.
-        return kept * snapshot + 3 * resume + 4 * (answers + band + metrics)
+        # Two resume points are kept and a third is written beside them; the finished record
+        # carries what they log once more.
+        return kept * snapshot + 3 * self.resume_bytes(config) + self._log_bytes(config)
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON types."""
