@@ -13,14 +13,22 @@ from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
+from grokbook.changes import (
+    SWITCHABLE,
+    Intervention,
+    Switch,
+    as_intervention,
+    as_schedule,
+    short,
+)
 from grokbook.checks import ConfigError, integer, number
 from grokbook.tasks import modular
 from grokbook.tasks.modular import Table
 
-__all__ = ["ConfigError", "RunConfig"]
+__all__ = ["ConfigError", "RunConfig", "words"]
 
 _SEEDS = ("split_seed", "init_seed", "batch_seed")
-_SYMBOLS = {"learning_rate": "η =", "modulus": "p ="}
+_SYMBOLS = {"learning_rate": "η =", "modulus": "p =", "weight_decay": "λ ="}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +50,9 @@ class RunConfig:
         seed: default of the three seeds below.
         split_seed, init_seed, batch_seed: of the train/test split, the initial weights and the
             batches.
+        schedule: switches of `grokbook.changes.SWITCHABLE` fields during the run, in order, at
+            most one a field and step; their fields or texts will do.
+        intervention: on the updates, or None; one of strength 0 is none.
 
     Raises:
         ConfigError: if a field is not of its kind or out of its range.
@@ -72,6 +83,8 @@ class RunConfig:
     split_seed: int | None = None
     init_seed: int | None = None
     batch_seed: int | None = None
+    schedule: tuple[Switch, ...] = ()
+    intervention: Intervention | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -87,9 +100,12 @@ class RunConfig:
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}")
         self._check(number, "train_fraction", low=0, high=1, open_low=True, open_high=True)
-        self._check(number, "weight_decay", low=0)
-        for name in ("learning_rate", "epsilon", "clip_norm"):
-            self._check(number, name, low=0, open_low=True)
+        self._check(number, "epsilon", low=0, open_low=True)
+        for name, bounds in SWITCHABLE.items():
+            self._check(number, name, **bounds)
+        first = {name: getattr(self, name) for name in SWITCHABLE}
+        self._set("schedule", as_schedule(self.schedule, first))
+        self._set("intervention", as_intervention(self.intervention))
         for name in ("beta1", "beta2"):
             self._check(number, name, low=0, high=1, open_high=True)
         for name in ("seed", *_SEEDS):
@@ -118,6 +134,8 @@ class RunConfig:
         values = asdict(self)
         seeds = {name: values.pop(name) for name in _SEEDS}
         del values["seed"]
+        if self.intervention is not None:
+            values["intervention"] = self.intervention.facts()
         if values["domain"] == modular.default_domain(self.tasks):
             del values["domain"]
         defaults = {f.name: f.default for f in fields(self) if f.default is not MISSING}
@@ -147,10 +165,15 @@ class RunConfig:
         'add + mul, λ = 1, η = 0.003, seed 42'
         """
         rest = self.dynamics()
-        parts = [" + ".join(rest.pop("tasks")), f"λ = {_short(self.weight_decay)}"]
+        parts = [" + ".join(rest.pop("tasks")), f"λ = {short(self.weight_decay)}"]
         rest.pop("weight_decay", None)
         seeds = {name: rest.pop(name) for name in ("seed", *_SEEDS) if name in rest}
-        parts += [f"{_SYMBOLS.get(k, k.replace('_', ' '))} {_short(v)}" for k, v in rest.items()]
+        for name in ("schedule", "intervention"):
+            rest.pop(name, None)
+        parts += [words(name, value) for name, value in rest.items()]
+        parts += [f"{words(s.field, s.value)} from step {s.step}" for s in self.schedule]
+        if self.intervention is not None:
+            parts.append(self.intervention.words)
         return ", ".join([*parts, *(f"{k.replace('_', ' ')} {v}" for k, v in seeds.items())])
 
     @property
@@ -162,18 +185,37 @@ class RunConfig:
         """
         rest = self.dynamics()
         tasks = ",".join(rest.pop("tasks"))
-        words = [f"grokbook train --tasks {tasks} --weight-decay {_short(self.weight_decay)}"]
-        rest.pop("weight_decay", None)
+        words = [f"grokbook train --tasks {tasks} --weight-decay {short(self.weight_decay)}"]
+        for name in ("weight_decay", "schedule", "intervention"):
+            rest.pop(name, None)
         if "seed" in rest:
             words.append(f"--seed {rest.pop('seed')}")
         for name, value in rest.items():
             option = name in ("modulus", "train_fraction", "learning_rate")
             words.append(
-                f"--{name.replace('_', '-')} {_short(value)}"
+                f"--{name.replace('_', '-')} {short(value)}"
                 if option
-                else f"--set {name}={_short(value)}"
+                else f"--set {name}={short(value)}"
             )
+        words += [f"--switch {switch.text}" for switch in self.schedule]
+        if self.intervention is not None:
+            words.append(f"--intervene {self.intervention.text}")
         return " ".join(words)
+
+    def value_at(self, field: str, step: int) -> float:
+        """The value of a field of `grokbook.changes.SWITCHABLE` for the update after ``step``.
+
+        >>> config = RunConfig(tasks=("add",), schedule=["300:weight_decay=0"])
+        >>> config.value_at("weight_decay", 299), config.value_at("weight_decay", 300)
+        (1.0, 0.0)
+        """
+        if field not in SWITCHABLE:
+            raise ConfigError(f"a schedule sets {', '.join(SWITCHABLE)}, not {field!r}")
+        value = getattr(self, field)
+        for switch in self.schedule:
+            if switch.field == field and switch.step <= step:
+                value = switch.value
+        return value
 
     def table(self) -> Table:
         """The run's questions, labels and split."""
@@ -183,7 +225,8 @@ class RunConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Every field, resolved, as JSON types."""
-        return asdict(self) | {"tasks": list(self.tasks)}
+        values = asdict(self)
+        return values | {"tasks": list(self.tasks), "schedule": list(values["schedule"])}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunConfig:
@@ -194,6 +237,11 @@ class RunConfig:
         return cls(**({"tasks": ()} | values))
 
 
-def _short(value: Any) -> str:
-    """A number without a trailing .0, every digit that matters kept."""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+def words(name: str, value: Any) -> str:
+    """A field as a person reads it.
+
+    >>> words("weight_decay", 0.5), words("train_fraction", 0.6), words("tasks", ("add", "mul"))
+    ('λ = 0.5', 'train fraction 0.6', 'tasks add + mul')
+    """
+    text = " + ".join(map(short, value)) if isinstance(value, list | tuple) else short(value)
+    return f"{_SYMBOLS.get(name, name.replace('_', ' '))} {text}"

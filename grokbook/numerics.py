@@ -16,13 +16,17 @@ import numpy
 import torch
 import torch.nn.functional as F
 
+from grokbook.models.linear import ROUTES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Numerics:
     """How the arithmetic is carried out.
 
     Attributes:
-        route: of the linear layers; ``"linear"`` is plain `F.linear`.
+        route: of the products: ``"addmm"`` or ``"onednn"`` with gradients written out
+            (`grokbook.models.linear`); ``"linear"`` is `F.linear` under autograd, by which the
+            first recorded runs were trained.
         device: ``"cpu"`` or ``"cuda"``.
         models: M, the size of the ensemble.
         threads: a process.
@@ -44,16 +48,18 @@ class Numerics:
     kernels: str = ""
 
     @classmethod
-    def here(cls, *, models: int = 1) -> Numerics:
+    def here(cls, *, route: str, device: str = "cpu", models: int = 1) -> Numerics:
         """The numerics of this process on this machine; nothing is timed."""
         return cls(
+            route=route,
+            device=device,
             models=models,
             threads=torch.get_num_threads(),
             torch=torch.__version__.split("+")[0],
             numpy=numpy.__version__,
             machine=platform.machine(),
-            capability=torch.backends.cpu.get_cpu_capability(),
-            kernels=_kernels(),
+            capability=_capability(device),
+            kernels=_kernels(route, device),
         )
 
     @property
@@ -67,12 +73,23 @@ class Numerics:
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
 
 
+def _capability(device: str) -> str:
+    if device == "cuda":
+        return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
+    return torch.backends.cpu.get_cpu_capability()
+
+
 @torch.no_grad()
-def _kernels() -> str:
+def _kernels(route: str, device: str) -> str:
     """Eight hexadecimal digits of what this process computes for fixed input, to the bit."""
     x = torch.linspace(-2, 2, 256 * 128).view(256, 128).sin()
     y = F.gelu(F.linear(x, x[:128].cos(), x[0]))
     parts = [y, y.softmax(-1), F.layer_norm(y, (128,)), y.norm(dim=1)]
+    if device == "cuda":
+        z = x.to(device)
+        parts += [F.gelu(torch.bmm(z[None], z[None, :128].cos().transpose(1, 2))).cpu()]
+    elif route == "onednn":
+        parts += [ROUTES[route].forward(x[None], x[None, :128].cos(), x[None, 0])]
     return hashlib.sha256(b"".join(p.numpy().tobytes() for p in parts)).hexdigest()[:8]
 
 

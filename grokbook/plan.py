@@ -32,8 +32,6 @@ class Plan:
         window: updates in the rolling window of the band stream.
         resume_seconds: seconds between resume points.
         full_state: snapshots hold all parameters, not the attention matrices alone.
-        displacements: snapshots hold what decay and what the Adam step have moved the attention
-            matrices by since step 0; intervals are differences, so thinning merges them.
     """
 
     steps: int = PUBLISHED_STEPS
@@ -44,7 +42,6 @@ class Plan:
     window: int = 20
     resume_seconds: float = 60.0
     full_state: bool = False
-    displacements: bool = False
 
     def __post_init__(self) -> None:
         for name in ("steps", "cadence", "global_limit", "window"):
@@ -79,27 +76,29 @@ class Plan:
     def resume_bytes(self, config: RunConfig) -> int:
         """Upper bound on the size of a resume point, in bytes."""
         layout = Layout.of(config)
-        state = (3 * layout.size + (self.window + 1) * layout.attention_size) * 4
-        state += 16 * layout.size * self.displacements
+        state = (7 * layout.size + (self.window + 3) * layout.attention_size) * 4
         return state + self._log_bytes(config)
 
+    def snapshot_bytes(self, config: RunConfig) -> int:
+        """Size of a snapshot, in bytes."""
+        layout = Layout.of(config)
+        return (4 + 8) * layout.attention_size + 4 * layout.size * self.full_state
+
     def _log_bytes(self, config: RunConfig) -> int:
-        """Of the answers, the band and the metrics at the end of the plan."""
+        """Upper bound on the answers, the band and the metrics of the whole run."""
         evaluations = self.steps // self.cadence + 2
         answers = evaluations * len(config.tasks) * (config.modulus**2 // 8 + 1)
         band = evaluations * 8 * self.window * (self.window + 1) // 2
-        return answers + band + evaluations * 8 * (6 + 4 * len(config.tasks))
+        return answers + band + evaluations * 8 * (10 + 4 * len(config.tasks))
 
     def disk_bytes(self, config: RunConfig) -> int:
         """Upper bound on what the run will need on disk, in bytes."""
-        layout = Layout.of(config)
         evaluations = self.steps // self.cadence + 2
-        snapshot = (4 + 16 * self.displacements) * layout.attention_size
-        snapshot += 4 * layout.size * self.full_state
         kept = min(evaluations, self.global_limit + self.dense_until // self.cadence + 2)
-        # Two resume points are kept and a third is written beside them; the finished record
-        # carries what they log once more.
-        return kept * snapshot + 3 * self.resume_bytes(config) + self._log_bytes(config)
+        # Two resume points are kept and a third is written beside them; each, like the finished
+        # record, carries the answers, the band and the metrics.
+        saved = 3 * self.resume_bytes(config) + self._log_bytes(config)
+        return kept * self.snapshot_bytes(config) + saved
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON types."""

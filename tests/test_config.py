@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import pytest
 
+from grokbook.changes import Intervention, Switch
 from grokbook.config import ConfigError, RunConfig
 
 
@@ -50,6 +51,8 @@ def test_the_id_is_of_the_dynamics():
         {"init_seed": 1},
         {"batch_seed": 1},
         {"tasks": ("add",)},
+        {"schedule": [Switch(300, "weight_decay", 0.0)]},
+        {"intervention": Intervention("noise", 0.1)},
     ],
 )
 def test_every_field_of_the_dynamics_changes_the_id(change):
@@ -111,6 +114,17 @@ def test_a_composite_modulus_is_fine_without_mul():
         {"seed": 7, "split_seed": 42, "init_seed": 42, "batch_seed": 42},
         {"modulus": 59, "learning_rate": 0.003, "weight_decay": 0.123456789},
         {"layers": 3, "domain": "full"},
+        {"schedule": ["300:weight_decay=0.1", "300:learning_rate=1e-05", "700:weight_decay=0"]},
+        {
+            "intervention": {
+                "transform": "delete",
+                "strength": 0.1,
+                "start": 500,
+                "basis": "ab" * 32,
+            }
+        },
+        {"intervention": "transform=penalty,strength=1,every=10,basis=" + "cd" * 32},
+        {"intervention": "transform=noise,strength=0.25,every=50"},
     ],
 )
 def test_label_and_command_name_the_run_and_no_other(change, monkeypatch, capsys):
@@ -122,7 +136,7 @@ def test_label_and_command_name_the_run_and_no_other(change, monkeypatch, capsys
     from grokbook import cli
 
     trained = []
-    monkeypatch.setattr(cli, "_carry_out", lambda config, plan: trained.append(config))
+    monkeypatch.setattr(cli.train, "_carry_out", lambda config, plan: trained.append(config))
     monkeypatch.setattr(sys, "argv", config.command.split())
     with pytest.raises(SystemExit):
         cli.main()

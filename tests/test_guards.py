@@ -27,7 +27,8 @@ from grokbook.studies.asking import MissingRun, ask
 from grokbook.studies.order import count_orders, gap, leak_test
 from grokbook.studies.replaying import compare
 from grokbook.tasks.modular import Table
-from grokbook.training.run import Run, run
+from grokbook.training.run import run
+from grokbook.training.session import Session
 from grokbook.training.trainer import Trainer
 
 spec = importlib.util.spec_from_file_location(
@@ -76,7 +77,7 @@ def test_the_control_reads_the_tasks_own_answers():
     ("add", "mul", "end"), [(500, 900, 900 + 200 + 2_000), (500, 10**9, 100_000)]
 )
 def test_the_stop_rule_waits_for_the_last_task(add, mul, end):
-    work = Run(TINY, Plan(steps=100_000, after_grok=2_000))
+    work = Session.alone(TINY, Plan(steps=100_000, after_grok=2_000))
     state = work.log.state()
     steps = np.arange(0, 2_000, 100)
     rows = np.zeros((len(steps), state["rows"].shape[1]))
@@ -88,10 +89,11 @@ def test_the_stop_rule_waits_for_the_last_task(add, mul, end):
 
 
 def test_a_row_by_hand():
-    work = Run(TINY, Plan(steps=20, after_grok=None, cadence=10))
+    work = Session.alone(TINY, Plan(steps=20, after_grok=None, cadence=10))
     work.trainer.advance(3)
     work.measure()
-    row, table, trainer = work.log.last, work.table, work.trainer
+    row, trainer = work.log.last, work.trainer
+    table = trainer.tables[0]
     views = trainer.layout.views(trainer.theta)
     with torch.no_grad():
         out = trunk.logits(trainer.layout, views, torch.from_numpy(table.pairs)[None])[0]
@@ -326,4 +328,4 @@ def test_the_numerics_id_is_for_ever():
     )
     assert pinned.id == "2e15cf59"
     assert dataclasses.replace(pinned, kernels="00000001").id != pinned.id
-    assert Numerics.here() == Numerics.here()
+    assert Numerics.here(route="addmm") == Numerics.here(route="addmm")

@@ -44,4 +44,3 @@ def test_more_on_disk_for_more_kept():
     config = RunConfig(tasks=("add", "mul"))
     plain = Plan(steps=20_000).disk_bytes(config)
     assert Plan(steps=20_000, full_state=True).disk_bytes(config) > plain
-    assert Plan(steps=20_000, displacements=True).disk_bytes(config) > plain

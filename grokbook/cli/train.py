@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated
 
 import typer
@@ -48,6 +47,22 @@ def train(
             "epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed.",
         ),
     ] = None,
+    switches: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--switch",
+            metavar="STEP:FIELD=VALUE",
+            help="From this step on, another learning_rate, weight_decay or clip_norm; repeatable.",
+        ),
+    ] = None,
+    intervene: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=VALUE,…",
+            help="Act on the updates: transform (delete, delete_update, amplify, penalty, noise), "
+            "strength, start, every, basis (sha256 of a stored artefact).",
+        ),
+    ] = None,
 ) -> None:
     """Train one run for real, or go on with it.
 
@@ -64,6 +79,8 @@ def train(
             modulus=modulus,
             train_fraction=train_fraction,
             learning_rate=learning_rate,
+            schedule=switches or (),
+            intervention=intervene,
             **_fields(others),
         )
         plan = Plan(
@@ -78,9 +95,11 @@ def train(
 
 def _fields(settings: list[str] | None) -> dict[str, object]:
     """Fields of a run from ``name=value`` words; the run itself checks the values."""
+    from grokbook.changes import read_value
     from grokbook.config import ConfigError, RunConfig
 
     options = ("tasks", "weight_decay", "seed", "modulus", "train_fraction", "learning_rate")
+    options += ("schedule", "intervention")
     known = [name for name in RunConfig.__dataclass_fields__ if name not in options]
     found: dict[str, object] = {}
     for setting in settings or []:
@@ -89,20 +108,22 @@ def _fields(settings: list[str] | None) -> dict[str, object]:
             raise ConfigError(f"--set {setting}: no field {name!r}; known: {', '.join(known)}")
         if name in found:
             raise ConfigError(f"--set {setting}: {name} is given twice")
-        found[name] = text
-        for kind in (int, float):
-            with contextlib.suppress(ValueError):
-                found[name] = kind(text)
-                break
+        found[name] = read_value(text)
     return found
 
 
 def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow to import
     from grokbook.store import DiskFull, Store, StoreError
+    from grokbook.store.artefacts import Artefacts
     from grokbook.training.progress import ProgressLine
     from grokbook.training.run import interrupts, run
 
     store = Store()
+    if config.intervention is not None and config.intervention.basis is not None:
+        try:
+            Artefacts(store).get(config.intervention.basis)
+        except StoreError as error:
+            fail(str(error))
     typer.echo(f"{config.label}  (run {config.id}, at most {plan.steps:,} steps)")
 
     def began(step: int | None) -> None:

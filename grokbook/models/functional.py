@@ -6,6 +6,8 @@ nothing for the axis; for M > 1 the products are batched.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -63,3 +65,106 @@ def pair_attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Ten
     delta_value = (value[:, :, 1] - value[:, :, 0]).view(one)
     score = (query.view(split) * delta_key).sum(-1, keepdim=True) * split[-1] ** -0.5
     return (value[:, :, 0].reshape(one) + torch.sigmoid(score) * delta_value).reshape(query.shape)
+
+
+# --- the same layers with their gradients written out --------------------------------------------
+
+
+class Normed(NamedTuple):
+    """A LayerNorm's output, and what its backward pass needs."""
+
+    value: Tensor
+    mean: Tensor
+    rstd: Tensor
+
+
+def layer_norm_forward(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Normed:
+    """`layer_norm` of rows (M, R, d), keeping its statistics."""
+    if x.shape[0] == 1:
+        out, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], weight[0], bias[0], epsilon)
+    else:
+        out, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], None, None, epsilon)
+        out = torch.addcmul(bias.unsqueeze(1), out, weight.unsqueeze(1))
+    return Normed(out, mean, rstd)
+
+
+def layer_norm_backward(
+    dy: Tensor, x: Tensor, normed: Normed, weight: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of `layer_norm_forward`: ∂x (M, R, d), ∂gain (M, d), ∂bias (M, d)."""
+    backward = torch.ops.aten.native_layer_norm_backward
+    _, mean, rstd = normed
+    if x.shape[0] == 1:
+        # The bias's value is not used, only that there is one.
+        dx, gain, bias = backward(dy, x, x.shape[-1:], mean, rstd, weight[0], weight[0], [True] * 3)
+        return dx, gain.unsqueeze(0), bias.unsqueeze(0)
+    standard = (x - mean) * rstd
+    dx, _, _ = backward(
+        dy * weight.unsqueeze(1), x, x.shape[-1:], mean, rstd, None, None, [True, False, False]
+    )
+    return dx, (dy * standard).sum(1), dy.sum(1)
+
+
+def head_indicator(width: int, heads: int, like: Tensor) -> Tensor:
+    """E (d, H): 1 where an entry belongs to a head.
+
+    x E sums over each head, and y Eᵀ repeats a head's number over its entries, exactly; products
+    with 0 and 1 run at the speed of contiguous memory, broadcasting over short heads does not.
+    """
+    return torch.eye(heads, dtype=like.dtype, device=like.device).repeat_interleave(
+        width // heads, dim=0
+    )
+
+
+def pair_mixture(
+    query: Tensor, delta_key: Tensor, value: Tensor, delta_value: Tensor, indicator: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`pair_attention` from differences: s = σ(q·Δk / √d_head), mixed = v₀ + s Δv.
+
+    Args:
+        query: (M, B, Q, d).
+        delta_key: (M, B, d) k₁ − k₀.
+        value: (M, B, d) v₀.
+        delta_value: (M, B, d) v₁ − v₀.
+        indicator: (d, H) of `head_indicator`.
+
+    Returns:
+        The share s of position 1, (M, B, Q, H), and the mixture, (M, B, Q, d).
+    """
+    width, heads = indicator.shape
+    score = (query * delta_key.unsqueeze(2)) @ indicator
+    share = score.mul_((width // heads) ** -0.5).sigmoid_()
+    mixed = share @ indicator.t()
+    return share, mixed.mul_(delta_value.unsqueeze(2)).add_(value.unsqueeze(2))
+
+
+def pair_mixture_backward(
+    dmixed: Tensor,
+    query: Tensor,
+    delta_key: Tensor,
+    delta_value: Tensor,
+    share: Tensor,
+    indicator: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of `pair_mixture`: ∂q (M, B, Q, d), then ∂Δk, ∂v₀, ∂Δv, each (M, B, d)."""
+    width, heads = indicator.shape
+    dshare = (dmixed * delta_value.unsqueeze(2)) @ indicator
+    slope = torch.addcmul(share, share, share, value=-1).mul_((width // heads) ** -0.5)
+    dscore = dshare.mul_(slope) @ indicator.t()
+    ddelta_key = _over_queries(dscore * query)
+    dquery = dscore.mul_(delta_key.unsqueeze(2))
+    ddelta_value = _over_queries((share @ indicator.t()).mul_(dmixed))
+    return dquery, ddelta_key, _over_queries(dmixed), ddelta_value
+
+
+def _over_queries(x: Tensor) -> Tensor:
+    """(M, B, Q, d) ↦ (M, B, d); one or two queries are summed without a reduction's overhead."""
+    return x[:, :, 0] if x.shape[2] == 1 else x[:, :, 0] + x[:, :, 1]
+
+
+def scatter_rows(x: Tensor, index: Tensor, rows: int) -> Tensor:
+    """Σ of the rows of x by index, the gradient of a lookup: x (N, d), index (N,) ↦ (rows, d).
+
+    The order of addition is fixed, so equal inputs give equal bits.
+    """
+    return torch.ops.aten.embedding_dense_backward(x, index, rows, -1, False)

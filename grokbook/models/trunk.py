@@ -12,25 +12,31 @@ the tests:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grokbook.models.functional import gather_rows, layer_norm, linear, pair_attention
+from grokbook.models.functional import gather_rows, layer_norm, pair_attention
+from grokbook.models.functional import linear as plain_linear
 from grokbook.models.layout import SEQUENCE, Layout
 
 Parameters = Mapping[str, Tensor]
+Linear = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""x (M, …, in), weight (M, out, in), bias (M, out) ↦ (M, …, out)."""
 
 
-def logits(layout: Layout, parameters: Parameters, pairs: Tensor) -> Tensor:
+def logits(
+    layout: Layout, parameters: Parameters, pairs: Tensor, *, linear: Linear = plain_linear
+) -> Tensor:
     """Logits of every head.
 
     Args:
         layout: of the model.
         parameters: by name, each (M, *shape).
         pairs: (M, B, 2) int64 operands in 0 … p−1.
+        linear: the linear layer; the default can be differentiated as often as one likes.
 
     Returns:
         (M, B, T, p).
@@ -43,7 +49,7 @@ def logits(layout: Layout, parameters: Parameters, pairs: Tensor) -> Tensor:
         norm = [parameters[at + f"norm1.{kind}"] for kind in ("weight", "bias")]
         last = layer == layout.layers - 1
         if hidden is None:
-            hidden, qkv = _first_rows(layout, parameters, pairs, norm, weight, bias)
+            hidden, qkv = _first_rows(layout, parameters, pairs, norm, weight, bias, linear)
             query, key, value = qkv.split(d, dim=-1)
             if last:
                 query, hidden = query[:, :, :1], hidden[:, :, :1]
@@ -86,6 +92,7 @@ def _first_rows(
     norm: list[Tensor],
     weight: Tensor,
     bias: Tensor,
+    linear: Linear,
 ) -> tuple[Tensor, Tensor]:
     """Embeddings (M, B, 2, d) and layer-1 QKV (M, B, 2, 3d), computed on the 2p distinct rows."""
     models, p, d = pairs.shape[0], layout.modulus, layout.width

@@ -29,12 +29,12 @@ class Store:
 
     Args:
         root: the folder; by default that of `default_root`.
-        disk: through which runs are written.
+        disk: through which everything in it is written.
     """
 
     def __init__(self, root: Path | None = None, *, disk: Disk | None = None) -> None:
         self.root = root or default_root()
-        self._disk = disk
+        self.disk = disk or Disk()
 
     def open(self, config: RunConfig, numerics: Numerics, **options: Any) -> RunDirectory:
         """The directory of a run, made if need be.
@@ -49,7 +49,7 @@ class Store:
             raise StoreError(
                 f"the store {self.root} cannot be written: {error.strerror or error}"
             ) from None
-        directory = RunDirectory.create(path, config, numerics, disk=self._disk, **options)
+        directory = RunDirectory.create(path, config, numerics, disk=self.disk, **options)
         if directory.config.id != config.id:
             raise StoreError(f"{path / 'config.json'} holds another run ({directory.config.label})")
         return directory

@@ -20,6 +20,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -361,9 +362,14 @@ def _lock(path: Path, config: RunConfig) -> int:
         Busy: naming who holds it.
     """
     handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    for _ in range(5):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            # Whoever asks whether a run is being trained holds its lock for an instant.
+            time.sleep(0.02)
+    else:
         holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
         os.close(handle)
         raise Busy(f"run {config.id} ({config.label}) is being trained by {holder}") from None

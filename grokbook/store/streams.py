@@ -39,8 +39,10 @@ class Streams:
         self.steps: list[int] = []
         self.band_steps: list[int] = []
         self.band: list[np.ndarray] = []
-        self._updates = np.zeros((plan.window, size), dtype=np.float32)
+        # A ring of the last updates in float64, and all their inner products, row k for row k.
+        self._ring = np.zeros((plan.window, size))
         self._products = np.zeros((plan.window, plan.window))
+        self._next = 0
         self._filled = 0
         self._before: np.ndarray | None = None
 
@@ -74,27 +76,32 @@ class Streams:
 
     def _advance_band(self, step: int, weights: np.ndarray) -> None:
         if self._before is not None:
-            # Newest last: shift the window by one, then one new row of products.
-            self._updates[:-1] = self._updates[1:]
-            self._updates[-1] = weights - self._before
-            self._products[:-1, :-1] = self._products[1:, 1:]
-            newest = self._updates[-1].astype(np.float64)
-            row = np.array([np.dot(update.astype(np.float64), newest) for update in self._updates])
-            self._products[-1, :] = self._products[:, -1] = row
+            at = self._next
+            # Rounded to float32 as resume points keep it: a resumed run sees the same numbers.
+            self._ring[at] = weights - self._before
+            self._products[at, :] = self._products[:, at] = self._ring @ self._ring[at]
+            self._next = (at + 1) % self._plan.window
             self._filled = min(self._filled + 1, self._plan.window)
             if self._filled == self._plan.window:
+                order = self._order()
+                products = self._products[np.ix_(order, order)]
                 self.band_steps.append(step)
-                self.band.append(self._products[np.triu_indices(self._plan.window)].copy())
+                self.band.append(products[np.triu_indices(self._plan.window)])
         self._before = weights.copy()
+
+    def _order(self) -> np.ndarray:
+        """Rows of the ring from the oldest update to the newest."""
+        return (self._next + np.arange(self._plan.window)) % self._plan.window
 
     def state(self) -> dict[str, np.ndarray]:
         """What a resume point must hold."""
         empty = np.zeros(0, dtype=np.float32)
+        order = self._order()
         return {
             "stride": np.array(self.stride),
             "steps": np.array(self.steps, dtype=np.int64),
-            "updates": self._updates,
-            "products": self._products,
+            "updates": self._ring[order].astype(np.float32),
+            "products": self._products[np.ix_(order, order)],
             "filled": np.array(self._filled),
             "before": empty if self._before is None else self._before,
             "band.steps": np.array(self.band_steps, dtype=np.int64),
@@ -106,8 +113,9 @@ class Streams:
         self.stride = state["stride"].item()
         # The last snapshot of a shorter plan goes, unless its step is one to keep.
         self.steps = [step for step in state["steps"].tolist() if self._kept(step)]
-        self._updates = state["updates"].copy()
+        self._ring = state["updates"].astype(np.float64)
         self._products = state["products"].copy()
+        self._next = 0
         self._filled = state["filled"].item()
         self._before = state["before"].copy() if state["before"].size else None
         self.band_steps = state["band.steps"].tolist()

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from grokbook.models import linear
 from grokbook.numerics import Numerics, hardware
 from grokbook.plan import Plan
 from grokbook.record import RunRecord
-from grokbook.training.run import Run, single_thread
+from grokbook.training.process import single_thread
+from grokbook.training.session import Session
 
 ACCURACY_TOLERANCE = 0.002
 """Largest difference of an accuracy under other numerics, over the first hundreds of steps."""
@@ -73,7 +75,7 @@ def compare(label: str, recorded: pd.DataFrame, again: pd.DataFrame, same: bool)
         label,
         len(recorded),
         same,
-        recorded.equals(again),
+        recorded.equals(again[list(recorded)]),
         float((recorded[accuracies] - again[accuracies]).abs().to_numpy().max()),
         float(np.where(both_missing, 0.0, np.nan_to_num(relative, nan=np.inf)).max()),
     )
@@ -81,13 +83,13 @@ def compare(label: str, recorded: pd.DataFrame, again: pd.DataFrame, same: bool)
 
 def replay(record: RunRecord, steps: int) -> Replay:
     """Train ``steps`` steps again in memory and compare with the record's rows."""
-    work = Run(record.config, Plan(steps=steps, after_grok=None))
+    work = Session.alone(record.config, Plan(steps=steps, after_grok=None))
     marks = [int(step) for step in record.steps if step <= steps]
     with single_thread():
         for step in marks:
-            work.trainer.advance(step - work.trainer.step)
+            work.trainer.advance(step - work.step)
             work.measure()
-        here = asdict(Numerics.here())
+        here = asdict(Numerics.here(route=linear.chosen().name))
     recorded = record.metrics[record.metrics["step"] <= steps].reset_index(drop=True)
     # A field that the record was made without says nothing either way.
     same = all(here.get(name) == value for name, value in record.numerics.items())

@@ -3,91 +3,78 @@
     g ← g · min(1, c / (‖g‖ + 1e-6))
     θ ← (1 − ηλ) θ
     m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
-    θ ← θ − η/(1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+    u = η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε),   θ ← θ − u
 
 The norm is taken over one model's parameters, so models on the axis never touch each other;
-stock `torch.optim.AdamW` and `clip_grad_norm_` would couple them.  Source: Loshchilov and Hutter
-(decoupled decay); settings 2602.18523 section 3.
+stock `torch.optim.AdamW` and `clip_grad_norm_` would couple them.  What differs from model to
+model or from step to step comes as `grokbook.training.coefficients`.  Source: Loshchilov and
+Hutter (decoupled decay); settings 2602.18523 section 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from grokbook.config import RunConfig
+from grokbook.training.interventions import Subspaces
 
 
 class AdamW:
     """Optimiser state of M models.
 
+    Args:
+        theta: (M, P) parameters; the state is of its shape, dtype and device.
+        beta1, beta2, epsilon: shared by the models.
+        subspaces: for interventions on the gradient or on the update, or None.
+
     Attributes:
         mean: (M, P) first moment m.
         square: (M, P) second moment v.
-        steps: updates made so far.
-        decayed, learned: (M, P) float64, what weight decay and what the Adam step have moved θ
-            by since step 0, or None if they are not followed.  Sums from the start, so that the
-            displacement over any interval is a difference, whatever snapshots lie between.
+        update: (M, P) the last Adam step u.
+        decayed, learned: (M, P) sums of what weight decay and what the Adam steps have moved θ
+            by since they were last set to zero.
     """
 
     def __init__(
         self,
-        configs: Sequence[RunConfig],
-        size: int,
+        theta: Tensor,
         *,
-        dtype: torch.dtype,
-        device: str = "cpu",
-        displacements: bool = False,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        subspaces: Subspaces | None = None,
     ) -> None:
-        def column(name: str) -> Tensor:
-            values = [[getattr(config, name)] for config in configs]
-            return torch.tensor(values, dtype=torch.float64)
-
-        first = configs[0]
-        if any(
-            (c.beta1, c.beta2, c.epsilon) != (first.beta1, first.beta2, first.epsilon)
-            for c in configs
-        ):
-            raise ValueError("models of one ensemble share β₁, β₂ and ε")
-        self.beta1, self.beta2, self.epsilon = first.beta1, first.beta2, first.epsilon
-        rate = column("learning_rate")
-        # Products in float64, rounded once: as the plain optimiser's Python scalars are.
-        self._keep = (1 - rate * column("weight_decay")).to(device, dtype)
-        self._rate = rate.to(device)
-        self._clip = column("clip_norm").to(device, dtype)
-        self.mean = torch.zeros(len(configs), size, dtype=dtype, device=device)
-        self.square = torch.zeros_like(self.mean)
-        self._scratch = torch.empty_like(self.mean)
-        self.steps = 0
-        self.decayed = self.learned = None
-        if displacements:
-            self.decayed = torch.zeros(len(configs), size, dtype=torch.float64, device=device)
-            self.learned = torch.zeros_like(self.decayed)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.subspaces = subspaces
+        self.mean, self.square, self.update, self.decayed, self.learned = (
+            torch.zeros_like(theta) for _ in range(5)
+        )
 
     @torch.no_grad()
-    def step(self, theta: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, theta: Tensor, gradient: Tensor, coefficients: Tensor) -> Tensor:
         """Update θ in place; the gradient is clipped in place.
+
+        Args:
+            theta: (M, P).
+            gradient: (M, P).
+            coefficients: (8, M, 1) in the order of `grokbook.training.coefficients.FIELDS`.
 
         Returns:
             (M, 1) gradient norms before clipping.
         """
-        norm = gradient.norm(dim=1, keepdim=True)
-        gradient.mul_((self._clip / (norm + 1e-6)).clamp_(max=1.0))
-        self.steps += 1
-        if self.decayed is not None:
-            self.decayed.sub_(theta)
-        theta.mul_(self._keep)
-        if self.decayed is not None:
-            self.decayed.add_(theta)
-            self.learned.sub_(theta)
+        keep, root, size, clip, *shares = coefficients.unbind()
+        norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+        gradient.mul_((clip / (norm + 1e-6)).clamp_(max=1.0))
+        if self.subspaces is not None:
+            self.subspaces.change(gradient, *shares[:2])
+        self.decayed.addcmul_(theta, keep - 1)
+        theta.mul_(keep)
         self.mean.lerp_(gradient, 1 - self.beta1)
         self.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        denominator = torch.sqrt(self.square, out=self._scratch)
-        denominator.div_((1 - self.beta2**self.steps) ** 0.5).add_(self.epsilon)
-        size = (self._rate / (1 - self.beta1**self.steps)).to(theta.dtype)
-        theta.sub_(torch.div(self.mean, denominator, out=denominator).mul_(size))
-        if self.learned is not None:
-            self.learned.add_(theta)
+        update = torch.sqrt(self.square, out=self.update).mul_(root).add_(self.epsilon)
+        torch.div(self.mean, update, out=update).mul_(size)
+        if self.subspaces is not None:
+            self.subspaces.change(update, *shares[2:])
+        self.learned.sub_(update)
+        theta.sub_(update)
         return norm

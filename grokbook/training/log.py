@@ -10,11 +10,15 @@ cadence):
     test_accuracy_<task>     the same on the full test set                            [0, 1]
     batch_loss               sum over tasks on the last batch, before its update      nats
     gradient_norm            ‖g‖ of that batch before clipping                        L2 norm
+    update_norm              ‖u‖ of the Adam step that followed, decay not in it      L2 norm
     parameter_norm           ‖θ‖                                                      L2 norm
     attention_norm           ‖(W_Q, W_K, W_V, W_O) of all layers‖                     L2 norm
     embedding_norm           ‖token embedding‖                                        L2 norm
+    decay_displacement       ‖D‖, D what decay moved θ by since the row before        L2 norm
+    learned_displacement     ‖S‖, S what the Adam steps moved θ by since then         L2 norm
+    displacement_product     ⟨D, S⟩; ‖Δθ‖² = ‖D‖² + ‖S‖² + 2 ⟨D, S⟩              squared norm
 
-At step 0 no batch has been seen: batch_loss and gradient_norm are NaN there.
+At step 0 no batch has been seen: batch_loss, gradient_norm and update_norm are NaN there.
 """
 
 from __future__ import annotations
@@ -28,7 +32,11 @@ from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.training.evaluation import Evaluation
 
 _PER_TASK = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-_WHOLE = ("batch_loss", "gradient_norm", "parameter_norm", "attention_norm", "embedding_norm")
+_WHOLE = (
+    *("batch_loss", "gradient_norm", "update_norm"),
+    *("parameter_norm", "attention_norm", "embedding_norm"),
+    *("decay_displacement", "learned_displacement", "displacement_product"),
+)
 
 
 def columns(tasks: tuple[str, ...]) -> list[str]:

@@ -8,26 +8,26 @@ the bits of a run never stopped; on a finished run with a longer plan it trains 
 
 from __future__ import annotations
 
-import io
-import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-
 from grokbook.config import RunConfig
+from grokbook.models import linear
 from grokbook.numerics import Numerics
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
-from grokbook.store.streams import Streams
-from grokbook.training.evaluation import evaluate
-from grokbook.training.log import Log
-from grokbook.training.trainer import Trainer
+from grokbook.store.artefacts import Artefacts
+from grokbook.training.process import interrupts, single_thread
+from grokbook.training.session import Session
+from grokbook.training.trainer import Bases
+
+__all__ = ["Keeping", "Outcome", "Progress", "Warn", "interrupts", "run", "single_thread"]
+
+Warn = Callable[[str], None]
+_TOGETHER = 8
+"""Updates between two looks at the clock and at ``stop``: a fifth of a second."""
 
 
 @dataclass(frozen=True)
@@ -64,134 +64,75 @@ class Outcome:
     resumed_at: int | None
 
 
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """One thread: the numerics that runs are recorded under, and the fastest use of a core."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+class Keeping:
+    """A session and its directory: how the one is kept in the other.
 
+    Attributes:
+        session: the run in memory.
+        directory: where it lives; held by this process.
+        resumed_at: step at which it was taken up, or None if it begins.
+    """
 
-@contextmanager
-def interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set an event instead of ending the process; a second Ctrl-C does."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
+    def __init__(self, session: Session, directory: RunDirectory) -> None:
+        self.session, self.directory = session, directory
+        self._spent = directory.seconds
+        _same_streams(directory, session.plan)
+        saved = directory.resume()
+        self.resumed_at: int | None = None
+        if saved is not None:
+            session.load(saved)
+            self.resumed_at = session.step
+        self._begun = self._saved = time.monotonic()
+        self._first = session.step
 
-    def handle(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
+    def begin(self) -> bool:
+        """Measure a run that begins; is there anything left to train?
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        A run that had ended, and has now a damaged file, has its files written again.
+        """
+        session, directory = self.session, self.directory
+        if self.resumed_at is None:
+            session.measure()
+            return not session.over()
+        if directory.ended and directory.step == session.step and session.over():
+            if not directory.marker["files"]:
+                self.save(directory.status)
+            return False
+        return True
 
+    def due(self) -> bool:
+        """Is it time for a resume point?"""
+        return time.monotonic() - self._saved >= self.session.plan.resume_seconds
 
-class Run:
-    """A run in memory: trainer, streams and log, and the rule that says when it is over."""
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        session = self.session
+        rate = (session.step - self._first) / max(time.monotonic() - self._begun, 1e-9)
+        return Progress(session.step, session.plan.steps, rate, session.log.last)
 
-    def __init__(self, config: RunConfig, plan: Plan) -> None:
-        self.config, self.plan = config, plan
-        self.trainer = Trainer([config], displacements=plan.displacements)
-        self.table = self.trainer.tables[0]
-        self.streams = Streams(plan, self.trainer.layout.attention_size)
-        self.log = Log(config.tasks, len(self.table.pairs))
-        self.pending: dict[int, dict[str, np.ndarray]] = {}
-
-    def measure(self) -> None:
-        """Evaluate here, and offer a snapshot."""
-        trainer, layout = self.trainer, self.trainer.layout
-        attention = layout.attention(trainer.theta)[0]
-        result = evaluate(layout, trainer.theta, self.table)
-        norms = {
-            "parameter_norm": trainer.theta,
-            "attention_norm": attention,
-            "embedding_norm": layout.views(trainer.theta)["token.weight"],
-        }
-        self.log.add(
-            trainer.step,
-            result,
-            {
-                "batch_loss": float(trainer.loss.sum()),
-                "gradient_norm": float(trainer.gradient_norm[0]),
-                **{name: float(torch.linalg.vector_norm(x.double())) for name, x in norms.items()},
+    def save(self, status: str) -> Outcome:
+        """Make everything so far durable."""
+        session = self.session
+        self._saved = time.monotonic()
+        self.directory.commit(
+            session.step,
+            status,
+            session.state(),
+            session.pending,
+            session.streams.steps,
+            facts={
+                "seconds": round(self._spent + self._saved - self._begun, 3),
+                "plan": session.plan.to_json(),
+                "global_stride": session.streams.stride,
             },
+            files=session.files() if status != "running" else None,
         )
-        due = trainer.step % self.plan.cadence == 0
-        if due and self.streams.offer(trainer.step, attention.numpy()):
-            self.pending[trainer.step] = self.snapshot()
+        session.pending.clear()
+        return Outcome(self.directory, status, session.step, self.resumed_at)
 
-    def snapshot(self) -> dict[str, np.ndarray]:
-        """What a snapshot holds here, by the plan: copies."""
-        trainer, layout = self.trainer, self.trainer.layout
-        parts = {"attention": layout.attention(trainer.theta)}
-        if self.plan.full_state:
-            parts["theta"] = trainer.theta
-        if self.plan.displacements:
-            parts |= {
-                "decayed": layout.attention(trainer.adam.decayed),
-                "learned": layout.attention(trainer.adam.learned),
-            }
-        return {name: part[0].numpy().copy() for name, part in parts.items()}
-
-    def end(self) -> int:
-        """The step at which the plan ends, as far as is known now."""
-        return self.plan.end(self.log.groks)
-
-    def diverged(self) -> bool:
-        """Has the loss or the norm stopped being a number?"""
-        row = self.log.last
-        return not all(
-            math.isfinite(row[name]) for name in row if "loss_" in name or name == "parameter_norm"
-        )
-
-    def state(self) -> dict[str, np.ndarray]:
-        """The resume point."""
-        parts = {
-            "trainer": {k: v.numpy() for k, v in self.trainer.state().items()},
-            "streams": self.streams.state(),
-            "log": self.log.state(),
-        }
-        # Safetensors writes bytes as they lie: a strided view would come back scrambled.
-        return {
-            f"{room}.{name}": np.ascontiguousarray(value)
-            for room, values in parts.items()
-            for name, value in values.items()
-        }
-
-    def load(self, state: dict[str, np.ndarray]) -> None:
-        """Return to a resume point."""
-
-        def part(room: str) -> dict[str, np.ndarray]:
-            return {
-                name.removeprefix(f"{room}."): value
-                for name, value in state.items()
-                if name.startswith(f"{room}.")
-            }
-
-        self.trainer.load({k: torch.from_numpy(v.copy()) for k, v in part("trainer").items()})
-        self.streams.load(part("streams"))
-        self.log.load(part("log"))
-
-    def files(self) -> dict[str, bytes]:
-        """What a run leaves for readers."""
-        band = io.BytesIO()
-        np.savez_compressed(
-            band,
-            steps=np.array(self.streams.band_steps, dtype=np.int64),
-            products=self.streams.state()["band"],
-            window=np.array(self.plan.window),
-        )
-        return self.log.files() | {"band.npz": band.getvalue()}
+    def finish(self) -> Outcome:
+        """The last snapshot, the files for readers, the end."""
+        return self.save(self.session.close())
 
 
 def run(
@@ -200,7 +141,7 @@ def run(
     store: Store,
     *,
     watch: Callable[[Progress], None] = lambda progress: None,
-    warn: Callable[[str], None] = lambda line: None,
+    warn: Warn = lambda line: None,
     began: Callable[[int | None], None] = lambda step: None,
     stop: threading.Event | None = None,
 ) -> Outcome:
@@ -209,40 +150,59 @@ def run(
     Args:
         config: what to train.
         plan: how far.
-        store: where it lives.
+        store: where it lives, and where the basis of an intervention is looked up.
         watch: called after every evaluation.
         warn: called with one line for every damaged file that was worked around.
         began: called once before training, with the step resumed at or None; not at all if
             nothing is left to train.
-        stop: checked after every step; when set, the run is saved and the call returns.
+        stop: looked at every few updates; when set, the run is saved and the call returns.
 
     Raises:
         Busy: if another process trains this run.
         DiskFull: before the start if the disk cannot hold the run, or during it; what was
             committed stays.
-        StoreError: if the run's record was edited or cannot be read.
+        StoreError: if the run's record was edited or cannot be read, or a basis is missing.
+        ConfigError: if the environment asks for a linear layer that is not there.
     """
     stop = stop or threading.Event()
     with single_thread():
-        numerics = Numerics.here()
+        numerics = Numerics.here(route=linear.chosen().name)
         with store.open(config, numerics, warn=warn) as directory:
-            used = sum(entry["bytes"] for entry in directory.entries().values())
-            store.require_space(plan.disk_bytes(config) - used)
-            if not directory.step:
-                for other in store.runs(config):
-                    if other.step:
-                        warn(
-                            f"this run stands at step {other.step:,} under other numerics "
-                            f"(torch {other.numerics['torch']}, {other.numerics['capability']}); "
-                            "under the present ones it starts at step 0"
-                        )
-            return _carry_out(Run(config, plan), directory, watch, began, stop)
+            require(store, config, plan, directory, warn)
+            session = Session.alone(config, plan, bases_in(store))
+            return _carry_out(Keeping(session, directory), watch, began, stop)
+
+
+def bases_in(store: Store) -> Bases:
+    """Looks up the bases of interventions among a store's artefacts."""
+    artefacts = Artefacts(store)
+    return lambda name: artefacts.get(name).arrays["basis"]
+
+
+def require(
+    store: Store, config: RunConfig, plan: Plan, directory: RunDirectory, warn: Warn
+) -> None:
+    """Check that the disk can hold the run; say if it stands further under other numerics.
+
+    Raises:
+        DiskFull: if the disk cannot.
+    """
+    used = sum(entry["bytes"] for entry in directory.entries().values())
+    store.require_space(plan.disk_bytes(config) - used)
+    if not directory.step:
+        for other in store.runs(config):
+            if other.step:
+                warn(
+                    f"this run stands at step {other.step:,} under other numerics "
+                    f"(torch {other.numerics['torch']}, {other.numerics['capability']}, "
+                    f"{other.numerics['route']}); under the present ones it starts at step 0"
+                )
 
 
 def _same_streams(directory: RunDirectory, plan: Plan) -> None:
     """A run keeps the cadences and streams that it was begun with."""
     begun = directory.marker.get("plan", {})
-    for name in ("cadence", "dense_until", "global_limit", "window", "full_state", "displacements"):
+    for name in ("cadence", "dense_until", "global_limit", "window", "full_state"):
         before, now = begun.get(name, getattr(plan, name)), getattr(plan, name)
         if before != now:
             raise StoreError(
@@ -252,81 +212,29 @@ def _same_streams(directory: RunDirectory, plan: Plan) -> None:
 
 
 def _carry_out(
-    work: Run,
-    directory: RunDirectory,
+    keeping: Keeping,
     watch: Callable[[Progress], None],
     began: Callable[[int | None], None],
     stop: threading.Event,
 ) -> Outcome:
-    trainer, plan = work.trainer, work.plan
-    status, spent = directory.status, directory.seconds
-    _same_streams(directory, plan)
-    saved = directory.resume()
-    resumed_at = None
-    if saved is None:
+    session, directory = keeping.session, keeping.directory
+    if keeping.resumed_at is None:
         began(None)
-        work.measure()
+        keeping.begin()
+    elif keeping.begin():
+        began(keeping.resumed_at)
     else:
-        work.load(saved)
-        resumed_at = trainer.step
-    start = last = time.monotonic()
-    first = trainer.step
-
-    def save(status: str) -> None:
-        nonlocal last
-        last = time.monotonic()
-        ended = status != "running"
-        directory.commit(
-            trainer.step,
-            status,
-            work.state(),
-            work.pending,
-            work.streams.steps,
-            facts={
-                "seconds": round(spent + last - start, 3),
-                "plan": plan.to_json(),
-                "global_stride": work.streams.stride,
-            },
-            files=work.files() if ended else None,
-        )
-        work.pending.clear()
-
-    def over() -> bool:
-        return trainer.step >= work.end()
-
-    if (
-        saved is not None
-        and directory.step == trainer.step
-        and directory.ended
-        and (status == "diverged" or over())
-    ):
-        if not directory.marker["files"]:  # one was damaged: write them again
-            save(status)
-        return Outcome(directory, status, trainer.step, resumed_at)
-    if saved is not None:
-        began(resumed_at)
-
-    def due() -> bool:
-        return time.monotonic() - last >= plan.resume_seconds
-
-    while not over() and not work.diverged():
-        next_evaluation = trainer.step + plan.cadence - trainer.step % plan.cadence
-        until = 1 if trainer.step == 0 else next_evaluation
-        while trainer.step < until and not stop.is_set():
-            trainer.advance()
-            if due():
-                break
-        if trainer.step == until:
-            work.measure()
-            rate = (trainer.step - first) / max(time.monotonic() - start, 1e-9)
-            watch(Progress(trainer.step, plan.steps, rate, work.log.last))
+        return Outcome(directory, directory.status, session.step, keeping.resumed_at)
+    together = _TOGETHER if session.plan.resume_seconds >= 1 else 1
+    while not session.over():
+        until = session.next_evaluation()
+        while session.step < until and not stop.is_set() and not keeping.due():
+            session.trainer.advance(min(together, until - session.step))
+        if session.step == until:
+            session.measure()
+            watch(keeping.progress())
         if stop.is_set():
-            save("interrupted")
-            return Outcome(directory, "interrupted", trainer.step, resumed_at)
-        if due():
-            save("running")
-    status = "diverged" if work.diverged() else "finished"
-    if work.streams.keep(trainer.step):
-        work.pending[trainer.step] = work.snapshot()
-    save(status)
-    return Outcome(directory, status, trainer.step, resumed_at)
+            return keeping.save("interrupted")
+        if keeping.due():
+            keeping.save("running")
+    return keeping.finish()

@@ -1,33 +1,61 @@
 """The training step, for M models at once: draw, differentiate, clip, update.
 
-`Trainer` knows nothing of evaluation, files or progress; it is the deterministic core that a run
-(`grokbook.training.run`), an ensemble and a benchmark share.
+`Trainer` knows nothing of progress or files; it is the deterministic core that a run
+(`grokbook.training.run`), an ensemble (`grokbook.training.ensemble`) and the benchmark share.  Its
+M *slots* hold one model each, at a step of its own.  On a GPU the step is captured once in a CUDA
+graph and replayed; batch indices and coefficients are uploaded a block ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from grokbook.config import RunConfig
-from grokbook.models import trunk
+from grokbook.models import linear
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
+from grokbook.models.linear import Route
+from grokbook.models.trunk_gradient import TrunkGradient
+from grokbook.training import coefficients
 from grokbook.training.adamw import AdamW
 from grokbook.training.batches import Batches
+from grokbook.training.capture import Captured
+from grokbook.training.displacement import Displacement
+from grokbook.training.interventions import Subspaces, noise
+
+Bases = Callable[[str], np.ndarray]
+"""Gives the (P, K) basis of a stored artefact by its hash."""
+
+
+def kinship(config: RunConfig) -> tuple:
+    """What the models of one ensemble have in common: shapes, table size, β₁, β₂ and ε."""
+    table = (config.modulus, config.domain, config.train_fraction, config.batch_size)
+    return (Layout.of(config), *table, config.beta1, config.beta2, config.epsilon)
 
 
 class Trainer:
     """M models of one architecture, their tables, batches and optimiser.
 
+    Args:
+        configs: of the models, which agree in their `kinship`.
+        dtype: of all that is trained.
+        device: ``"cpu"`` or ``"cuda"``.
+        route: of the products on a CPU; by default the machine's.
+        bases: where interventions find theirs.
+
     Attributes:
         theta: (M, P) parameters.
-        step: updates made.
+        steps: updates made, by slot.
+        active: slots that are trained; the others keep their weights.
         loss: (M, T) loss in nats of each head on the last batch, before its update.
-        gradient_norm: (M,) norm of the last gradient before clipping.
+        gradient_norm: (M, 1) norm of the last gradient before clipping.
+
+    Raises:
+        ValueError: if the models are no kin.
     """
 
     def __init__(
@@ -35,40 +63,86 @@ class Trainer:
         configs: Sequence[RunConfig],
         *,
         dtype: torch.dtype = torch.float32,
-        displacements: bool = False,
+        device: str = "cpu",
+        route: Route | None = None,
+        bases: Bases | None = None,
     ) -> None:
-        self.configs = tuple(configs)
-        self.layout = Layout.of(self.configs[0])
-        if any(
-            Layout.of(c) != self.layout or c.batch_size != self.configs[0].batch_size
-            for c in self.configs
-        ):
-            raise ValueError("models of one ensemble share their architecture and batch size")
-        self.tables = tuple(c.table() for c in self.configs)
-        self.theta = initial_parameters(
-            self.layout, [c.init_seed for c in self.configs], dtype=dtype
+        if len({kinship(config) for config in configs}) != 1:
+            raise ValueError(
+                "models of one ensemble share their architecture, their table's size, their batch "
+                "size, β₁, β₂ and ε"
+            )
+        first, models, tasks = configs[0], len(configs), len(configs[0].tasks)
+        self.layout, self.device = Layout.of(first), torch.device(device)
+        on_cpu = self.device.type == "cpu"
+        self.route = (route or linear.chosen()) if on_cpu else linear.ADDMM
+        self.theta = torch.zeros(models, self.layout.size, dtype=dtype, device=self.device)
+        self._gradient = torch.zeros_like(self.theta)
+        self._gradients = TrunkGradient(self.layout, self.theta, self._gradient, self.route)
+        self._bases = [_basis(config, bases) for config in configs]
+        subspaced = any(basis is not None for basis in self._bases)
+        self.adam = AdamW(
+            self.theta,
+            beta1=first.beta1,
+            beta2=first.beta2,
+            epsilon=first.epsilon,
+            subspaces=Subspaces(self._bases, self.theta) if subspaced else None,
         )
-        # Leaves in the buffer's memory: autograd sees parameters, the optimiser one tensor.
-        self._leaves = {
-            name: view.detach().requires_grad_()
-            for name, view in self.layout.views(self.theta).items()
-        }
-        self._gradient = torch.empty_like(self.theta)
-        self.adam = AdamW(self.configs, self.layout.size, dtype=dtype, displacements=displacements)
-        self.batches = tuple(
-            Batches(c.batch_seed, len(t.train), c.batch_size)
-            for c, t in zip(self.configs, self.tables, strict=True)
+        self.displacement = Displacement(self.layout, self.theta, self.adam)
+        self.loss = self.theta.new_zeros(models, tasks)
+        self.gradient_norm = self.theta.new_zeros(models, 1)
+        self.configs, self.steps = list(configs), [0] * models
+        self.tables = [config.table() for config in configs]
+        self._train = len(self.tables[0].train)
+        self._pairs, self._labels = (
+            torch.zeros(models * self._train, wide, dtype=torch.int64, device=self.device)
+            for wide in (2, tasks)
         )
-        self._pairs = [torch.from_numpy(t.pairs[t.train]) for t in self.tables]
-        self._labels = [torch.from_numpy(t.labels[t.train]) for t in self.tables]
-        tasks = len(self.configs[0].tasks)
-        self.loss = torch.full((len(self.configs), tasks), torch.nan, dtype=dtype)
-        self.gradient_norm = torch.full((len(self.configs),), torch.nan, dtype=dtype)
+        # Read by the step, filled before each: a captured graph sees only where they are.
+        self._index = self._pairs.new_zeros(models * first.batch_size)
+        self._coefficients = self.theta.new_zeros(len(coefficients.FIELDS), models, 1)
+        self.active = [True] * models
+        self.batches: list[Batches] = []
+        for slot, config in enumerate(configs):
+            self.batches.append(_stream(config, self._train))
+            self.place(slot, config)
+        changed = [self.theta, self.adam.mean, self.adam.square, self.adam.update]
+        changed += [self.adam.decayed, self.adam.learned, self.loss, self.gradient_norm]
+        self._update = Captured(self._compute, changed, self.device)
+
+    def place(self, slot: int, config: RunConfig) -> None:
+        """Put a new model at its step 0 into a slot.
+
+        Raises:
+            ValueError: if it is no kin of the others, or needs a basis and the others do not.
+        """
+        if kinship(config) != kinship(self.configs[0]):
+            raise ValueError("a new model must share the ensemble's architecture and table")
+        if config.intervention != self.configs[slot].intervention:
+            raise ValueError("a new model must share the slot's intervention")
+        self.configs[slot], self.steps[slot], self.active[slot] = config, 0, True
+        dtype = self.theta.dtype
+        initial = initial_parameters(self.layout, [config.init_seed], dtype=dtype)
+        self.theta[slot] = initial[0].to(self.device)
+        for state in (self.adam.mean, self.adam.square, self.adam.update):
+            state[slot] = 0
+        self.loss[slot] = self.gradient_norm[slot] = torch.nan
+        self.displacement.reset(slot)
+        table = self.tables[slot] = config.table()
+        self.batches[slot] = _stream(config, self._train)
+        rows = slice(slot * self._train, (slot + 1) * self._train)
+        self._pairs[rows] = torch.from_numpy(table.pairs[table.train]).to(self.device)
+        self._labels[rows] = torch.from_numpy(table.labels[table.train]).to(self.device)
+
+    @property
+    def models(self) -> int:
+        """M."""
+        return len(self.configs)
 
     @property
     def step(self) -> int:
-        """Updates made so far."""
-        return self.adam.steps
+        """Updates made by the first model."""
+        return self.steps[0]
 
     def gradient(self, pairs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss (M, T) and gradient (M, P) of the summed loss on given examples.
@@ -81,52 +155,86 @@ class Trainer:
             The loss, and the trainer's own gradient buffer: the next call overwrites it, and
             the optimiser clips it in place; keep a clone.
         """
-        loss = trunk.losses(trunk.logits(self.layout, self._leaves, pairs), labels)
-        gradients = torch.autograd.grad(loss.sum(), list(self._leaves.values()))
-        torch.cat([g.flatten(1) for g in gradients], dim=1, out=self._gradient)
-        return loss.detach(), self._gradient
+        return self._gradients(pairs, labels), self._gradient
 
-    def advance(self, steps: int = 1) -> None:
-        """Make ``steps`` updates."""
-        for _ in range(steps):
-            chosen = [torch.from_numpy(stream.draw()) for stream in self.batches]
-            pairs = torch.stack([p[c] for p, c in zip(self._pairs, chosen, strict=True)])
-            labels = torch.stack([y[c] for y, c in zip(self._labels, chosen, strict=True)])
-            self.loss, gradient = self.gradient(pairs, labels)
-            self.gradient_norm = self.adam.step(self.theta, gradient).squeeze(1)
+    def advance(self, count: int = 1) -> None:
+        """Make ``count`` updates of every active model."""
+        ahead = coefficients.block(self.configs, self.steps, count, self.active)
+        values = torch.from_numpy(ahead.values).to(self.theta.dtype).unsqueeze(-1)
+        index = torch.from_numpy(self._draw(count))
+        if self.device.type == "cuda":
+            values, index = (
+                x.pin_memory().to(self.device, non_blocking=True) for x in (values, index)
+            )
+        for update in range(count):
+            self._coefficients.copy_(values[update])
+            self._index.copy_(index[update])
+            self._update()
+            for slot in range(self.models):
+                self.steps[slot] += self.active[slot]
+            for slot in np.flatnonzero(ahead.noise[update]):
+                self._add_noise(int(slot))
 
-    def state(self) -> dict[str, Tensor]:
-        """What a resume point must hold, as tensors."""
-        state = {
+    def _draw(self, count: int) -> np.ndarray:
+        """(S, M · B) rows of the training lists, laid end to end, for the next updates."""
+        size = self.configs[0].batch_size
+        rows = np.zeros((count, self.models, size), dtype=np.int64)
+        for slot in np.flatnonzero(self.active):
+            for update in range(count):
+                rows[update, slot] = self.batches[slot].draw() + slot * self._train
+        return rows.reshape(count, self.models * size)
+
+    def _compute(self) -> None:
+        pairs = self._pairs.index_select(0, self._index).view(self.models, -1, 2)
+        labels = self._labels.index_select(0, self._index).view(*pairs.shape[:2], -1)
+        self.loss.copy_(self._gradients(pairs, labels))
+        norm = self.adam.step(self.theta, self._gradient, self._coefficients)
+        self.gradient_norm.copy_(norm)
+
+    def _add_noise(self, slot: int) -> None:
+        config, size = self.configs[slot], self.layout.size
+        added = noise(config, size, self.steps[slot], self._bases[slot])
+        added = torch.from_numpy(added).to(self.theta)
+        self.theta[slot] += added
+        self.adam.learned[slot] += added
+
+    def state(self, slot: int = 0) -> dict[str, Tensor]:
+        """What a resume point of one model must hold, as tensors on the CPU."""
+        state = {name: tensor[slot] for name, tensor in self._per_model().items()}
+        state["step"] = torch.tensor(self.steps[slot])
+        return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+
+    def load(self, state: dict[str, Tensor], slot: int = 0) -> None:
+        """Return a slot to a saved state; its model must be at step 0."""
+        with torch.no_grad():
+            for name, tensor in self._per_model().items():
+                tensor[slot] = state[name].to(self.device)
+        self.steps[slot] = int(state["step"])
+        self.batches[slot].skip(self.steps[slot] - self.batches[slot].drawn)
+
+    def _per_model(self) -> dict[str, Tensor]:
+        return {
             "theta": self.theta,
             "adam.mean": self.adam.mean,
             "adam.square": self.adam.square,
-            "adam.steps": torch.tensor(self.adam.steps),
-            "batches.drawn": torch.tensor([stream.drawn for stream in self.batches]),
+            "adam.update": self.adam.update,
+            "adam.decayed": self.adam.decayed,
+            "adam.learned": self.adam.learned,
+            "displacement.before": self.displacement.before,
+            "displacement.decayed": self.displacement.decayed,
             "loss": self.loss,
             "gradient_norm": self.gradient_norm,
         }
-        if self.adam.decayed is not None:
-            state |= {"adam.decayed": self.adam.decayed, "adam.learned": self.adam.learned}
-        return state
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Return to a saved state; call it on a fresh trainer, whose streams are at their start."""
-        with torch.no_grad():
-            self.theta.copy_(state["theta"])
-            self.adam.mean.copy_(state["adam.mean"])
-            self.adam.square.copy_(state["adam.square"])
-            if self.adam.decayed is not None:
-                if "adam.decayed" not in state:
-                    raise ValueError(
-                        "the run was begun without displacements; they cannot be "
-                        "followed from the middle"
-                    )
-                self.adam.decayed.copy_(state["adam.decayed"])
-                self.adam.learned.copy_(state["adam.learned"])
-        self.adam.steps = int(state["adam.steps"])
-        self.loss, self.gradient_norm = state["loss"], state["gradient_norm"]
-        for stream, drawn in zip(
-            self.batches, np.atleast_1d(state["batches.drawn"].numpy()), strict=True
-        ):
-            stream.skip(int(drawn) - stream.drawn)
+
+def _stream(config: RunConfig, train: int) -> Batches:
+    return Batches(config.batch_seed, train, config.batch_size)
+
+
+def _basis(config: RunConfig, bases: Bases | None) -> np.ndarray | None:
+    change = config.intervention
+    if change is None or change.basis is None:
+        return None
+    if bases is None:
+        raise ValueError(f"the run {config.label} needs a basis, and none can be looked up here")
+    return bases(change.basis)

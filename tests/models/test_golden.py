@@ -36,7 +36,7 @@ def test_step_zero_counts(task, seed):
     config = RunConfig(tasks=(task,), seed=seed)
     layout = Layout.of(config)
     table = Table.make(config.tasks, config.modulus, config.domain, config.train_fraction, seed)
-    result = evaluate(layout, initial_parameters(layout, [seed]), table)
+    result = evaluate(layout, initial_parameters(layout, [seed]), [table])[0]
     correct = result.correct[:, 0]
     assert (correct[table.train].sum(), correct[table.test].sum()) == COUNTS[task, seed]
 

@@ -23,7 +23,7 @@ def test_train_accuracy_to_the_printed_digit(task):
     measured = []
     for _ in range(5):
         trainer.advance(100)
-        result = evaluate(trainer.layout, trainer.theta, trainer.tables[0])
+        result = evaluate(trainer.layout, trainer.theta, trainer.tables)[0]
         measured.append(round(float(result.train_accuracy[0]), 4))
         trainer.batches[0].skip(10)
     assert tuple(measured) == RELEASED[task]

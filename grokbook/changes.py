@@ -1,0 +1,257 @@
+"""What changes while a run is trained: its schedule, and one intervention on its updates.
+
+    Switch(2_000, "weight_decay", 0.0)               λ is 0 once 2,000 updates were made
+    Intervention("delete", 0.1, start=500, basis=…)  g ← g − 0.1 (g − BBᵀg) from then on
+
+Both are declarations: checked here, hashed with the run's config, carried out by training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Self
+
+from grokbook.checks import ConfigError, integer, number
+
+SWITCHABLE: dict[str, dict[str, Any]] = {
+    "learning_rate": {"low": 0, "open_low": True},
+    "weight_decay": {"low": 0},
+    "clip_norm": {"low": 0, "open_low": True},
+}
+"""Fields that a schedule can set, with their bounds."""
+
+TRANSFORMS: dict[str, dict[str, Any]] = {
+    "delete": {"low": 0, "high": 1},
+    "delete_update": {"low": 0, "high": 1},
+    "amplify": {"low": 0, "high": 1, "open_high": True},
+    "penalty": {"low": 0, "high": 1},
+    "noise": {"low": 0},
+}
+"""Interventions by name, with the bounds of their strength."""
+
+LATEST = 10**9
+
+
+@dataclass(frozen=True, order=True)
+class Switch:
+    """A field that has another value from update ``step`` + 1 on.
+
+    Attributes:
+        step: updates made before the value is in force; at least 1, for a value that is in force
+            from the start is the field itself.
+        field: one of `SWITCHABLE`.
+        value: in the field's own bounds.
+
+    Raises:
+        ConfigError: if no run can have it.
+
+    >>> Switch.parse("2000:weight_decay=0").value
+    0.0
+    """
+
+    step: int
+    field: str
+    value: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step", integer("switch step", self.step, low=1, high=LATEST))
+        if self.field not in SWITCHABLE:
+            raise ConfigError(f"a switch sets {', '.join(SWITCHABLE)}, not {self.field!r}")
+        name = self.field.replace("_", " ")
+        object.__setattr__(self, "value", number(name, self.value, **SWITCHABLE[self.field]))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From ``STEP:FIELD=VALUE``."""
+        match = re.fullmatch(r"(\d+):(\w+)=(.+)", text.strip())
+        if match is None:
+            raise ConfigError(f"switch {text!r} is not of the form STEP:FIELD=VALUE")
+        return cls(int(match[1]), match[2], read_value(match[3]))
+
+    @property
+    def text(self) -> str:
+        """The inverse of `parse`."""
+        return f"{self.step}:{self.field}={short(self.value)}"
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What is done to a run's updates, against a basis B (P × k, orthonormal columns).
+
+    ``g`` is the clipped gradient, ``u`` the Adam step without its decay, f the strength:
+
+        delete         g ← g − f (g − BBᵀg), before AdamW (2602.18523 section 4.10)
+        delete_update  u ← u − f (u − BBᵀu)
+        amplify        g ← g + f / (1 − f) BBᵀg: what ``delete`` is to AdamW, which does not see
+                       the common factor 1 − f
+        penalty        ``delete``, every few updates only (2602.16746)
+        noise          θ ← θ + f z / ‖z‖ after the update, z = (I − BBᵀ) n or n if there is no
+                       basis, n standard normal from a generator of its own, seeded by batch_seed
+
+    Attributes:
+        transform: its name.
+        strength: f; in [0, 1], for ``amplify`` below 1, for ``noise`` any norm.
+        start: updates made before the first that is touched.
+        every: updates from one that is touched to the next; of ``penalty`` and ``noise`` only.
+        basis: sha256 of the artefact that holds B as ``basis``; ``noise`` can do without.
+
+    Raises:
+        ConfigError: if no run can have it.
+    """
+
+    transform: str
+    strength: float
+    start: int = 0
+    every: int = 1
+    basis: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.transform not in TRANSFORMS:
+            known = ", ".join(TRANSFORMS)
+            raise ConfigError(f"unknown intervention {self.transform!r}; known: {known}")
+        name, bounds = self.transform, TRANSFORMS[self.transform]
+        strength = number(f"strength of {name}", self.strength, **bounds)
+        object.__setattr__(self, "strength", strength)
+        start = integer(f"start of {name}", self.start, low=0, high=LATEST)
+        object.__setattr__(self, "start", start)
+        every = integer(f"every of {name}", self.every, low=1, high=LATEST)
+        object.__setattr__(self, "every", every)
+        if name == "penalty" and every == 1:
+            raise ConfigError("every of penalty must be at least 2, not 1; at every update: delete")
+        if name not in ("penalty", "noise") and every > 1:
+            raise ConfigError(f"{name} acts at every update, not at every {every}")
+        if self.basis is None and name != "noise":
+            raise ConfigError(f"{name} needs a basis: the sha256 of a stored artefact")
+        if self.basis is not None and not is_sha256(self.basis):
+            raise ConfigError(
+                f"basis of {name} must be a sha256 (64 hexadecimal digits), not {self.basis!r}"
+            )
+
+    def acts(self, step: int) -> bool:
+        """Is the update made after ``step`` others touched?
+
+        >>> [s for s in range(9) if Intervention("noise", 0.1, start=2, every=3).acts(s)]
+        [2, 5, 8]
+        """
+        return step >= self.start and (step - self.start) % self.every == 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From ``transform=delete,strength=0.1,start=500,basis=…``."""
+        words = [word.strip().partition("=") for word in text.split(",")]
+        found: dict[str, Any] = {}
+        for name, sign, value in words:
+            if not sign or not value:
+                raise ConfigError(f"intervention {text!r}: {name!r} is not of the form NAME=VALUE")
+            if name in found:
+                raise ConfigError(f"intervention {text!r}: {name} is given twice")
+            found[name] = value if name in ("transform", "basis") else read_value(value)
+        return _made(cls, "intervention", found)
+
+    @property
+    def text(self) -> str:
+        """The inverse of `parse`; fields at their default are left out."""
+        return ",".join(f"{name}={short(value)}" for name, value in self.facts().items())
+
+    @property
+    def words(self) -> str:
+        """What a person reads.
+
+        >>> Intervention("noise", 0.1, start=500, every=50).words
+        'noise 0.1 from step 500 every 50'
+        """
+        words = [self.transform, short(self.strength), f"from step {self.start}"]
+        words += [f"every {self.every}"] if self.every > 1 else []
+        words += [f"on basis {self.basis[:12]}"] if self.basis else []
+        return " ".join(words)
+
+    def facts(self) -> dict[str, Any]:
+        """Fields that are not at their default: what a config id hashes."""
+        defaults = {f.name: f.default for f in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+
+def as_schedule(value: Any, first: Mapping[str, float]) -> tuple[Switch, ...]:
+    """Switches in order; one that sets what is in force anyway changes nothing and is left out.
+
+    Args:
+        value: an iterable of switches, of their fields, or of their texts.
+        first: the values in force at step 0.
+
+    Raises:
+        ConfigError: if it is none, or two switches set one field at one step.
+    """
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigError(f"schedule must be a list of switches, not {value!r}")
+    switches = sorted(_as(Switch, "switch", each) for each in value)
+    kept, force, last = [], dict(first), dict[str, int]()
+    for switch in switches:
+        if last.get(switch.field) == switch.step:
+            raise ConfigError(f"{switch.field} is switched twice at step {switch.step}")
+        last[switch.field] = switch.step
+        if force[switch.field] != switch.value:
+            force[switch.field] = switch.value
+            kept.append(switch)
+    return tuple(kept)
+
+
+def as_intervention(value: Any) -> Intervention | None:
+    """An intervention from itself, its fields or its text; None for one of no strength.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    made = None if value is None else _as(Intervention, "intervention", value)
+    return made if made is not None and made.strength > 0 else None
+
+
+def is_sha256(text: Any) -> bool:
+    """Is this 64 hexadecimal digits, in small letters?"""
+    return isinstance(text, str) and re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
+def read_value(text: str) -> int | float | str:
+    """A number where the text is one, else the text.
+
+    >>> [read_value(text) for text in ("3", "3e-1", "three")]
+    [3, 0.3, 'three']
+    """
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def short(value: Any) -> str:
+    """A number without a trailing .0, every digit that matters kept.
+
+    >>> short(2.0), short(0.1)
+    ('2', '0.1')
+    """
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _as(kind: type, name: str, value: Any) -> Any:
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, str):
+        return kind.parse(value)
+    if isinstance(value, Mapping):
+        return _made(kind, name, value)
+    raise ConfigError(f"{name} must be given by its fields, not {value!r}")
+
+
+def _made(kind: type, name: str, values: Mapping[str, Any]) -> Any:
+    """A record from its fields, unknown and missing ones refused by name."""
+    known = {f.name: f.default is MISSING for f in fields(kind)}
+    for given in values:
+        if given not in known:
+            raise ConfigError(f"{name}: no field {given!r}; known: {', '.join(known)}")
+    missing = [field for field, needed in known.items() if needed and field not in values]
+    if missing:
+        raise ConfigError(f"{name}: {missing[0]} is missing")
+    return kind(**values)

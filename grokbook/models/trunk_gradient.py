@@ -1,0 +1,306 @@
+"""The trunk's loss and gradient, written out: forward, then backward, without autograd.
+
+The same function as `grokbook.models.trunk.logits` with `grokbook.models.trunk.losses`, and equal
+to autograd's gradient of it (the tests compare them in float64).  Writing it out saves what
+autograd costs a small model, lets every product take its route (`grokbook.models.linear`), writes
+gradients straight to one buffer, and can be captured as it is in a CUDA graph.
+
+With two positions, attention depends on its keys by their difference alone.  So the last layers
+multiply n₁ − n₀ by W_K, half as many rows, and the key bias, which cancels, has gradient zero
+exactly; autograd gives it rounding noise, which Adam would amplify.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grokbook.models.functional import (
+    Normed,
+    head_indicator,
+    layer_norm_backward,
+    layer_norm_forward,
+    pair_mixture,
+    pair_mixture_backward,
+    scatter_rows,
+)
+from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.models.linear import Route
+
+
+class _Layer(NamedTuple):
+    """What a layer's backward pass needs of its forward pass."""
+
+    entry: Tensor  # (M, R, d) the rows that the first LayerNorm saw
+    normed: Normed
+    query: Tensor  # (M, B, Q, d); Q is 1 in the last layer, else 2
+    delta_key: Tensor  # (M, B, d)
+    delta_value: Tensor  # (M, B, d)
+    share: Tensor  # (M, B, Q, H) attention on position 1
+    mixed: Tensor  # (M, B·Q, d)
+    middle: Tensor  # (M, B·Q, d) after attention
+    second: Normed
+    inner: Tensor  # (M, B·Q, f) before the GELU
+    active: Tensor  # (M, B·Q, f) after it
+
+
+class TrunkGradient:
+    """Loss and gradient of M models on given batches.
+
+    Args:
+        layout: of the models.
+        theta: (M, P) parameters, read in place.
+        gradient: (M, P), overwritten by every call.
+        route: of the products.
+    """
+
+    def __init__(self, layout: Layout, theta: Tensor, gradient: Tensor, route: Route) -> None:
+        self.layout, self.route = layout, route
+        self._weights, self._gradients = layout.views(theta), layout.views(gradient)
+        self._heads_of = head_indicator(layout.width, layout.heads, theta)
+        self._buffers: dict[str, Tensor] = {}
+        models = torch.arange(len(theta), device=theta.device)
+        # Tables of all models lie end to end, position by position.
+        self._first_row = (models * SEQUENCE * layout.modulus).view(-1, 1, 1) + (
+            torch.arange(SEQUENCE, device=theta.device) * layout.modulus
+        )
+
+    @torch.no_grad()
+    def __call__(self, pairs: Tensor, labels: Tensor) -> Tensor:
+        """Fill the gradient of the loss, summed over heads.
+
+        Args:
+            pairs: (M, B, 2) int64 operands.
+            labels: (M, B, T) int64.
+
+        Returns:
+            (M, T) mean cross-entropy of each head in nats.
+        """
+        index = pairs + self._first_row
+        layers, hidden = self._forward(index)
+        loss, dhidden = self._heads(hidden, labels)
+        for number in reversed(range(self.layout.layers)):
+            dhidden = self._backward(number, layers[number], dhidden, index)
+        return loss
+
+    # --- forward ----------------------------------------------------------------------------
+
+    def _forward(self, index: Tensor) -> tuple[list[_Layer], Tensor]:
+        layers: list[_Layer] = []
+        hidden: Tensor | None = None
+        for number in range(self.layout.layers):
+            last = number == self.layout.layers - 1
+            enter = self._enter_first if hidden is None else self._enter
+            kept, skip, (query, delta_key, value, delta_value) = enter(number, hidden, index, last)
+            share, mixed = pair_mixture(query, delta_key, value, delta_value, self._heads_of)
+            mixed = mixed.flatten(1, 2)
+            middle = self._affine(number, "self_attn.out_proj", mixed).add_(skip)
+            second = self._norm(number, "norm2", middle)
+            inner = self._affine(number, "linear1", second.value)
+            active = F.gelu(inner)
+            hidden = self._affine(number, "linear2", active).add_(middle)
+            layers.append(
+                _Layer(
+                    *kept,
+                    query,
+                    delta_key,
+                    delta_value,
+                    share,
+                    mixed,
+                    middle,
+                    second,
+                    inner,
+                    active,
+                )
+            )
+        return layers, hidden
+
+    def _enter_first(self, number: int, _: None, index: Tensor, last: bool):
+        """Layer 1 up to attention, on the 2p distinct rows (token at position), then gathered."""
+        d, weights = self.layout.width, self._weights
+        rows = (weights["token.weight"].unsqueeze(1) + weights["position"].unsqueeze(2)).flatten(
+            1, 2
+        )
+        normed = self._norm(number, "norm1", rows)
+        qkv = self._affine(number, "self_attn.in_proj_", normed.value)
+        skip = F.embedding(index[:, :, :1] if last else index, rows.flatten(0, 1))
+        gathered = self._buffer("gathered", (*index.shape, 3 * d), rows)
+        torch.index_select(qkv.flatten(0, 1), 0, index.flatten(), out=gathered.view(-1, 3 * d))
+        query, key, value = gathered.split(d, dim=-1)
+        first = value[:, :, 0]
+        parts = (
+            query[:, :, :1] if last else query,
+            key[:, :, 1] - key[:, :, 0],
+            first,
+            value[:, :, 1] - first,
+        )
+        return (rows, normed), skip.flatten(1, 2), parts
+
+    def _enter(self, number: int, hidden: Tensor, index: Tensor, last: bool):
+        """A later layer up to attention, on the rows of the batch."""
+        d = self.layout.width
+        at = f"encoder.layers.{number}.self_attn.in_proj_"
+        weight, bias = self._weights[at + "weight"], self._weights[at + "bias"]
+        normed = self._norm(number, "norm1", hidden)
+        pair = normed.value.unflatten(1, (-1, SEQUENCE))
+        asking = pair[:, :, 0].contiguous() if last else normed.value
+        query = self.route.forward(asking, weight[:, :d], bias[:, :d])
+        delta_key = self.route.forward(pair[:, :, 1] - pair[:, :, 0], weight[:, d : 2 * d])
+        value = self.route.forward(normed.value, weight[:, 2 * d :], bias[:, 2 * d :])
+        value = value.unflatten(1, (-1, SEQUENCE))
+        first = value[:, :, 0]
+        skip = hidden.unflatten(1, (-1, SEQUENCE))[:, :, 0] if last else hidden
+        query = query.unflatten(1, (-1, 1 if last else SEQUENCE))
+        return (hidden, normed), skip, (query, delta_key, first, value[:, :, 1] - first)
+
+    # --- loss and heads ---------------------------------------------------------------------
+
+    def _heads(self, hidden: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, and the gradient with respect to the last layer's output at position 0."""
+        weights, gradients, p = self._weights, self._gradients, self.layout.modulus
+        names = [f"heads.{head}" for head in range(self.layout.tasks)]
+        read = layer_norm_forward(hidden, weights["norm.weight"], weights["norm.bias"])
+        weight = torch.cat([weights[f"{name}.weight"] for name in names], dim=1)
+        bias = torch.cat([weights[f"{name}.bias"] for name in names], dim=1)
+        out = self.route.forward(read.value, weight, bias).unflatten(-1, (-1, p))
+        log_odds = out.log_softmax(-1)
+        answers = labels.unsqueeze(-1)
+        loss = log_odds.gather(-1, answers).squeeze(-1).mean(dim=1).neg_()
+        # ∂loss/∂logits = (softmax − one-hot) / B
+        share = 1 / labels.shape[1]
+        dout = log_odds.exp_().mul_(share)
+        dout.scatter_add_(-1, answers, torch.full_like(answers, -share, dtype=dout.dtype))
+        dout = dout.flatten(-2)
+        dweight, dbias = torch.empty_like(weight), dout.sum(1)
+        self.route.weight_gradient(dout, read.value, dweight)
+        for head, name in enumerate(names):
+            part = slice(head * p, (head + 1) * p)
+            gradients[f"{name}.weight"].copy_(dweight[:, part])
+            gradients[f"{name}.bias"].copy_(dbias[:, part])
+        dread = self.route.input_gradient(dout, weight)
+        return loss, self._norm_backward("norm", dread, hidden, read)
+
+    # --- backward ---------------------------------------------------------------------------
+
+    def _backward(self, number: int, kept: _Layer, dhidden: Tensor, index: Tensor) -> Tensor | None:
+        """From the gradient of a layer's output (M, B·Q, d) to that of its input (M, 2B, d).
+
+        The first layer has no input but the tables; it returns None.
+        """
+        at = f"encoder.layers.{number}."
+        dactive = self._affine_backward(number, "linear2", dhidden, kept.active)
+        dinner = torch.ops.aten.gelu_backward.grad_input(dactive, kept.inner, grad_input=dactive)
+        dsecond = self._affine_backward(number, "linear1", dinner, kept.second.value)
+        dmiddle = self._norm_backward(at + "norm2", dsecond, kept.middle, kept.second).add_(dhidden)
+        dmixed = self._affine_backward(number, "self_attn.out_proj", dmiddle, kept.mixed)
+        parts = pair_mixture_backward(
+            dmixed.view(kept.query.shape),
+            kept.query,
+            kept.delta_key,
+            kept.delta_value,
+            kept.share,
+            self._heads_of,
+        )
+        leave = self._leave if number else self._leave_first
+        return leave(number, kept, dmiddle, parts, index)
+
+    def _leave(self, number: int, kept: _Layer, dmiddle: Tensor, parts, index: Tensor) -> Tensor:
+        d = self.layout.width
+        dquery, ddelta_key, dvalue, ddelta_value = parts
+        last = dquery.shape[2] == 1
+        at = f"encoder.layers.{number}.self_attn.in_proj_"
+        weight = self._weights[at + "weight"]
+        dweight, dbias = self._gradients[at + "weight"], self._gradients[at + "bias"]
+        normed = kept.normed.value
+        pair = normed.unflatten(1, (-1, SEQUENCE))
+        asking = pair[:, :, 0].contiguous() if last else normed
+        dquery = dquery.flatten(1, 2)
+        dvalues = torch.stack([dvalue - ddelta_value, ddelta_value], dim=2).flatten(1, 2)
+        self.route.weight_gradient(dquery, asking, dweight[:, :d])
+        self.route.weight_gradient(ddelta_key, pair[:, :, 1] - pair[:, :, 0], dweight[:, d : 2 * d])
+        self.route.weight_gradient(dvalues, normed, dweight[:, 2 * d :])
+        dbias[:, :d] = dquery.sum(1)
+        dbias[:, d : 2 * d] = 0
+        dbias[:, 2 * d :] = dvalues.sum(1)
+        dnormed = self.route.input_gradient(dvalues, weight[:, 2 * d :])
+        dpair = dnormed.unflatten(1, (-1, SEQUENCE))
+        ddelta = self.route.input_gradient(ddelta_key, weight[:, d : 2 * d])
+        dasking = self.route.input_gradient(dquery, weight[:, :d])
+        dpair[:, :, 1] += ddelta
+        if last:
+            dpair[:, :, 0] += dasking.sub_(ddelta)
+        else:
+            dpair[:, :, 0] -= ddelta
+            dnormed += dasking
+        norm = f"encoder.layers.{number}.norm1"
+        dentry = self._norm_backward(norm, dnormed, kept.entry, kept.normed)
+        if last:
+            dentry.unflatten(1, (-1, SEQUENCE))[:, :, 0] += dmiddle
+        else:
+            dentry += dmiddle
+        return dentry
+
+    def _leave_first(
+        self, number: int, kept: _Layer, dmiddle: Tensor, parts, index: Tensor
+    ) -> None:
+        d, p, gradients = self.layout.width, self.layout.modulus, self._gradients
+        dquery, ddelta_key, dvalue, ddelta_value = parts
+        models, rows = kept.entry.shape[:2]
+        dqkv = self._buffer("dqkv", (*index.shape, 3 * d), dmiddle)
+        dqkv[:, :, : dquery.shape[2], :d] = dquery
+        dqkv[:, :, dquery.shape[2] :, :d] = 0
+        torch.neg(ddelta_key, out=dqkv[:, :, 0, d : 2 * d])
+        dqkv[:, :, 1, d : 2 * d] = ddelta_key
+        torch.sub(dvalue, ddelta_value, out=dqkv[:, :, 0, 2 * d :])
+        dqkv[:, :, 1, 2 * d :] = ddelta_value
+        into = models * rows
+        dtable = scatter_rows(dqkv.view(-1, 3 * d), index.flatten(), into)
+        seen = index if len(dmiddle[0]) == index[0].numel() else index[:, :, :1]
+        drows = scatter_rows(dmiddle.reshape(-1, d), seen.flatten(), into)
+        dtable = dtable.view(models, rows, 3 * d)
+        dnormed = self._affine_backward(number, "self_attn.in_proj_", dtable, kept.normed.value)
+        gradients[f"encoder.layers.{number}.self_attn.in_proj_bias"][:, d : 2 * d] = 0
+        norm = f"encoder.layers.{number}.norm1"
+        drows = self._norm_backward(norm, dnormed, kept.entry, kept.normed).add_(
+            drows.view(models, rows, d)
+        )
+        by_position = drows.view(models, SEQUENCE, p, d)
+        gradients["token.weight"].copy_(by_position.sum(1))
+        gradients["position"].copy_(by_position.sum(2))
+
+    # --- layers -----------------------------------------------------------------------------
+
+    def _buffer(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Memory that is used again: fresh pages for the largest arrays cost more than the work."""
+        size = math.prod(shape)
+        if name not in self._buffers or self._buffers[name].numel() < size:
+            self._buffers[name] = like.new_empty(size)
+        return self._buffers[name][:size].view(shape)
+
+    def _names(self, number: int, name: str) -> tuple[str, str]:
+        at = f"encoder.layers.{number}.{name}"
+        return (at + "weight", at + "bias") if at.endswith("_") else (at + ".weight", at + ".bias")
+
+    def _affine(self, number: int, name: str, x: Tensor) -> Tensor:
+        weight, bias = self._names(number, name)
+        return self.route.forward(x, self._weights[weight], self._weights[bias])
+
+    def _affine_backward(self, number: int, name: str, dy: Tensor, x: Tensor) -> Tensor:
+        weight, bias = self._names(number, name)
+        self.route.weight_gradient(dy, x, self._gradients[weight])
+        self._gradients[bias].copy_(dy.sum(1))
+        return self.route.input_gradient(dy, self._weights[weight])
+
+    def _norm(self, number: int, name: str, x: Tensor) -> Normed:
+        at = f"encoder.layers.{number}.{name}"
+        return layer_norm_forward(x, self._weights[f"{at}.weight"], self._weights[f"{at}.bias"])
+
+    def _norm_backward(self, at: str, dy: Tensor, x: Tensor, normed: Normed) -> Tensor:
+        dx, dweight, dbias = layer_norm_backward(dy, x, normed, self._weights[f"{at}.weight"])
+        self._gradients[f"{at}.weight"].copy_(dweight)
+        self._gradients[f"{at}.bias"].copy_(dbias)
+        return dx

@@ -1,0 +1,106 @@
+"""What each update of each model multiplies by: schedules, bias corrections, interventions.
+
+All that varies from step to step or from model to model is worked out ahead, in float64 on the
+CPU, for a block of updates: an array (S, M) a coefficient.  The step itself then has no branches,
+so a model can stop, switch its decay or have its gradient changed without its neighbours, or a
+captured CUDA graph, noticing.
+
+For update t (the first is 1) of a model with rate η, decay λ and clip norm c, in force after t−1
+updates:
+
+    keep = 1 − ηλ,   root = 1 / √(1 − β₂ᵗ),   size = η / (1 − β₁ᵗ),   clip = c
+
+A model that is stopped has keep = 1 and size = 0: its weights stay as they are, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokbook.config import RunConfig
+
+FIELDS = ("keep", "root", "size", "clip", "outside", "inside", "update_outside", "update_inside")
+"""Coefficients of an update, in the order of the stacked arrays; see `Coefficients`."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """A block of updates of M models.
+
+    Attributes:
+        values: (S, 8, M) float64, by update, field of `FIELDS` and model.  ``outside`` and
+            ``inside`` change the clipped gradient to ``outside · g + inside · B Bᵀ g``;
+            ``update_outside`` and ``update_inside`` do the same to the Adam step.
+        noise: (S, M) norm of the random vector added after the update; zero for none.
+    """
+
+    values: np.ndarray
+    noise: np.ndarray
+
+
+def block(
+    configs: Sequence[RunConfig | None], done: Sequence[int], count: int, active: Sequence[bool]
+) -> Coefficients:
+    """Coefficients of the next ``count`` updates.
+
+    Args:
+        configs: of the models; None for a slot that holds none.
+        done: updates made so far, by model.
+        count: S.
+        active: models that go on; the others are held still.
+
+    >>> one = RunConfig(tasks=("add",), learning_rate=0.01, weight_decay=0.5)
+    >>> block([one], [0], 1, [True]).values[0, :3, 0].round(6).tolist()
+    [0.995, 7.071068, 0.1]
+    """
+    values = np.zeros((count, len(FIELDS), len(configs)))
+    values[:, [0, 1, 3, 4, 6]] = 1.0
+    noise = np.zeros((count, len(configs)))
+    for model, config in enumerate(configs):
+        if config is None or not active[model]:
+            continue
+        before = np.arange(done[model], done[model] + count)
+        rate = _in_force(config, "learning_rate", before)
+        decay = _in_force(config, "weight_decay", before)
+        t = before + 1
+        values[:, 0, model] = 1 - rate * decay
+        values[:, 1, model] = (1 - config.beta2**t) ** -0.5
+        values[:, 2, model] = rate / (1 - config.beta1**t)
+        values[:, 3, model] = _in_force(config, "clip_norm", before)
+        if config.intervention is not None:
+            change = config.intervention
+            now = (before >= change.start) & ((before - change.start) % change.every == 0)
+            if change.transform == "noise":
+                noise[:, model] = np.where(now, change.strength, 0.0)
+                continue
+            outside, inside = _shares(change.transform, change.strength)
+            first = 6 if change.transform == "delete_update" else 4
+            values[:, first, model] = np.where(now, outside, 1.0)
+            values[:, first + 1, model] = np.where(now, inside, 0.0)
+    return Coefficients(values, noise)
+
+
+def _in_force(config: RunConfig, field: str, before: np.ndarray) -> np.ndarray:
+    """A field's value for the update after each of ``before`` updates, by the run's schedule."""
+    values = np.full(len(before), getattr(config, field))
+    for switch in config.schedule:  # in order of steps
+        if switch.field == field:
+            values = np.where(before >= switch.step, switch.value, values)
+    return values
+
+
+def _shares(transform: str, strength: float) -> tuple[float, float]:
+    """(outside, inside) of a transform, for x ↦ outside · x + inside · B Bᵀ x.
+
+    Deleting the part f of what is orthogonal to B is (1 − f) x + f B Bᵀ x; Adam removes the factor
+    1 − f, which leaves x + f / (1 − f) B Bᵀ x: the equivalent amplification in the basis.
+
+    >>> _shares("delete", 0.25), _shares("amplify", 0.5)
+    ((0.75, 0.25), (1.0, 1.0))
+    """
+    if transform == "amplify":
+        return 1.0, strength / (1 - strength)
+    return 1 - strength, strength

@@ -1,0 +1,72 @@
+"""Interventions on the gradient, on the update and on the weights.
+
+    x ← outside · x + inside · B Bᵀ x
+
+with an orthonormal basis B of one subspace a model; `grokbook.training.coefficients` has the
+factors by transform and step.  Source: orthogonal gradient deletion and its controls, 2602.18523
+section 4.10 of the specification; noise and penalty, 2602.16746 section 4.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grokbook.config import RunConfig
+
+_NOISE = 7_919
+"""Keeps the noise's random numbers apart from those of the batches of the same seed."""
+
+
+class Subspaces:
+    """One subspace of ℝᴾ a model, of at most K dimensions.
+
+    Attributes:
+        basis: (M, P, K) orthonormal columns, or zero columns where a model has fewer.
+    """
+
+    def __init__(self, bases: Sequence[np.ndarray | None], like: Tensor) -> None:
+        dimensions = max(b.shape[1] for b in bases if b is not None)
+        self.basis = like.new_zeros(len(bases), like.shape[1], dimensions)
+        for model, basis in enumerate(bases):
+            if basis is not None:
+                self.basis[model, :, : basis.shape[1]] = torch.from_numpy(basis).to(like)
+
+    def project(self, x: Tensor) -> Tensor:
+        """B Bᵀ x for x (M, P)."""
+        inner = torch.bmm(self.basis.transpose(1, 2), x.unsqueeze(2))
+        return torch.bmm(self.basis, inner).squeeze(2)
+
+    def change(self, x: Tensor, outside: Tensor, inside: Tensor) -> None:
+        """X ← outside · x + inside · B Bᵀ x in place; outside and inside are (M, 1).
+
+        With 1 and 0 the bits of finite x stay as they are.
+        """
+        inner = self.project(x).mul_(inside)
+        x.mul_(outside).add_(inner)
+
+
+def noise(config: RunConfig, size: int, step: int, basis: np.ndarray | None) -> np.ndarray:
+    """The random vector that the transform ``noise`` adds after an update.
+
+    Gaussian and isotropic, made orthogonal to the basis if there is one, then scaled to the
+    intervention's strength.  It depends on the run's batch seed and on the step alone, so a
+    resumed run draws the same.
+
+    Args:
+        config: of the run.
+        size: P.
+        step: updates made.
+        basis: (P, K) orthonormal columns, or None.
+
+    Returns:
+        (P,) float32.
+    """
+    draw = np.random.default_rng([config.batch_seed, _NOISE, step]).standard_normal(size)
+    if basis is not None:
+        wide = basis.astype(np.float64)
+        draw -= wide @ (wide.T @ draw)
+    return (draw * (config.intervention.strength / np.linalg.norm(draw))).astype(np.float32)

@@ -1,0 +1,65 @@
+"""What a process that trains sets once: one thread, memory that is kept, signals that are heard."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_KEEP = 1 << 30
+
+
+@functools.cache
+def keep_memory() -> bool:
+    """Ask glibc to keep freed memory instead of giving it back after every step.
+
+    Arrays of a megabyte come and go thousands of times a second; fresh pages for them cost up to
+    a fifth of a step.  Where the C library is another one, nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, _KEEP)) and bool(mallopt(_M_TRIM_THRESHOLD, _KEEP))
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """One thread: the numerics that runs are recorded under, and the fastest use of a core."""
+    keep_memory()
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def interrupts() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set an event instead of ending the process; a second Ctrl-C does."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handle(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

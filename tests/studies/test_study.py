@@ -1,0 +1,549 @@
+"""Studies: what they declare, what they refuse, and that bases are measured once and right."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
+from grokbook.models.layout import Layout
+from grokbook.plan import Plan
+from grokbook.store import Store, StoreError
+from grokbook.store.artefacts import Artefacts
+from grokbook.studies import bases, declaring
+from grokbook.studies.carrying_out import carry_out, conflicts
+from grokbook.studies.members import stages
+from grokbook.studies.published import DUAL, STUDIES
+from grokbook.studies.standing import outlook, speeds_seen, stand
+from grokbook.studies.started import note_start, started
+from grokbook.studies.study import Dependency, Study, first_seeds
+from grokbook.sweep import Job, sweep
+
+TINY = {
+    "tasks": ("add",),
+    "modulus": 11,
+    "width": 8,
+    "heads": 2,
+    "hidden": 8,
+    "batch_size": 16,
+}
+SOURCE = Study(
+    name="source",
+    title="runs that give bases",
+    base=TINY,
+    grid={"weight_decay": (1.0, 0.5)},
+    seeds=(3, 4),
+    plan={"steps": 60, "cadence": 10, "full_state": True},
+)
+CUT = Study(
+    name="cut",
+    title="part of the gradient deleted",
+    base=TINY | {"weight_decay": 0.5, "intervention": {"transform": "delete", "start": 20}},
+    grid={"intervention.strength": (0.0, 0.1, 0.3)},
+    seeds=(3,),
+    plan={"steps": 20, "cadence": 10},
+    after=Dependency("source", "trajectory", {"k": 3}),
+)
+
+
+def members(*chain):
+    return stages(chain)[-1].members
+
+
+def train(store, log=None):
+    """Trains jobs one after another, and writes down which."""
+
+    def several(jobs):
+        if log is not None:
+            log.extend(job.config for job in jobs)
+        return sweep(jobs, store, workers=1)
+
+    return several
+
+
+@pytest.fixture(scope="module")
+def carried_out(tmp_path_factory):
+    store, log = Store(tmp_path_factory.mktemp("store")), []
+    carry_out(stages([SOURCE, CUT]), store, train(store, log))
+    return store, log
+
+
+# --- declared -------------------------------------------------------------------------------
+
+
+def test_the_published_grids():
+    dual = members(DUAL)
+    decays = [member.blank.weight_decay for member in dual]
+    assert decays == [d for d in (1.0, 0.5, 0.3, 0.2, 0.1, 0.0) for _ in range(3)]
+    assert [member.blank.seed for member in dual] == 6 * [42, 137, 2024]
+    assert dual[0].blank.id == "274dd975d93d"
+    assert (dual[0].title, dual[-1].title) == ("λ = 1, seed 42", "λ = 0, seed 2024")
+    for member in dual:
+        decay = member.blank.weight_decay
+        assert member.plan == Plan(
+            steps=300_000 if decay else 50_000,
+            after_grok=2_000 if decay >= 0.5 else 0,
+            full_state=True,
+        )
+    assert {m.blank.tasks for m in members(STUDIES["tri"])} == {("add", "mul", "sq")}
+    assert len(members(STUDIES["tri"])) == 18
+
+
+def test_the_published_deletion_needs_three_runs_of_dual():
+    before, deletion = stages(declaring.find("deletion"))
+    assert [member.blank.id for member in before.members] == [
+        RunConfig(tasks=("add", "mul"), seed=seed).id for seed in (42, 137, 2024)
+    ]
+    assert [m.blank.intervention.strength for m in deletion.members[::3]] == [
+        0.01, 0.03, 0.07, 0.10, 0.25, 0.50,
+    ]  # fmt: skip
+    for member in deletion.members:
+        change = member.blank.intervention
+        assert (change.transform, change.start, change.every) == ("delete", 500, 1)
+        assert member.source.blank.seed == member.blank.seed
+        assert member.plan == Plan(steps=60_000)
+        assert member.after.parameters["k"] == 20
+
+
+def test_the_first_field_is_outermost_and_seeds_are_innermost():
+    study = dataclasses.replace(
+        SOURCE, grid={"learning_rate": (1e-3, 1e-2), "weight_decay": (1.0, 0.5)}
+    )
+    seen = [(m.blank.learning_rate, m.blank.weight_decay, m.blank.seed) for m in members(study)]
+    assert seen == [(e, d, s) for e in (1e-3, 1e-2) for d in (1.0, 0.5) for s in (3, 4)]
+
+
+def test_seeds_go_on_after_the_published_ones():
+    assert first_seeds(2) == (42, 137)
+    assert first_seeds(9) == (42, 137, 2024, 1, 2, 3, 4, 5, 6)
+    assert len(set(first_seeds(300))) == 300
+
+
+def test_a_budget_of_its_own_without_decay():
+    study = dataclasses.replace(
+        DUAL, plan={"steps": 700, "steps_without_decay": 300, "after_grok": None}
+    )
+    assert {m.plan.steps for m in members(study) if m.blank.weight_decay} == {700}
+    assert {m.plan.steps for m in members(study) if not m.blank.weight_decay} == {300}
+    assert {m.plan.after_grok for m in members(study)} == {None}
+
+
+# --- changed --------------------------------------------------------------------------------
+
+
+def test_settings_replace_the_grid_or_the_base():
+    (study,) = declaring.change([DUAL], ["weight_decay=0.8,0.4", "split_seed=7"], seeds=4)
+    runs = [member.blank for member in members(study)]
+    assert [run.weight_decay for run in runs] == 4 * [0.8] + 4 * [0.4]
+    assert [run.seed for run in runs[:4]] == [42, 137, 2024, 1]
+    assert {run.split_seed for run in runs} == {7}
+    (study,) = declaring.change(
+        [DUAL], ["learning_rate=1e-3,2e-3", "seed=5", "tasks=add+sq", "plan.steps=900"]
+    )
+    runs = [member.blank for member in members(study)]
+    assert [run.learning_rate for run in runs] == 6 * [1e-3] + 6 * [2e-3]
+    assert {(run.seed, run.tasks) for run in runs} == {(5, ("add", "sq"))}
+    assert {member.plan.steps for member in members(study)} == {900}
+    (study,) = declaring.change([DUAL], ["schedule=300:weight_decay=0.2"])
+    assert {run.blank.value_at("weight_decay", 300) for run in members(study)} == {0.2}
+
+
+def test_settings_reach_what_a_study_depends_on():
+    chain = declaring.change(
+        declaring.find("deletion"),
+        ["weight_decay=0.8,0.4", "modulus=59", "intervention.strength=0.2", "plan.steps=400"],
+        seeds=1,
+    )
+    before, deletion = stages(chain)
+    assert [m.blank.weight_decay for m in before.members] == [0.8, 0.4]
+    assert {m.blank.modulus for m in before.members} == {59}
+    assert {m.blank.intervention for m in before.members} == {None}
+    assert {m.plan.steps for m in before.members} == {300_000}
+    assert [m.source.blank.weight_decay for m in deletion.members] == [0.8, 0.4]
+    assert {m.blank.intervention.strength for m in deletion.members} == {0.2}
+    assert {m.plan.steps for m in deletion.members} == {400}
+
+
+@pytest.mark.parametrize(
+    ("settings", "seeds", "message"),
+    [
+        (["colour=red"], None, "--set colour=red: no field 'colour'; known: tasks, modulus"),
+        (["plan.colour=red"], None, "no field 'plan.colour'"),
+        (["intervention=x"], None, "no field 'intervention'"),
+        (["weight_decay"], None, "--set weight_decay is not of the form FIELD=VALUE"),
+        (["weight_decay="], None, "--set weight_decay= is not of the form FIELD=VALUE"),
+        (["modulus=59", "modulus=61"], None, "modulus is given twice"),
+        (["weight_decay=1,-1"], None, "study dual: weight decay must lie in .*, not -1"),
+        (["weight_decay=1,1"], None, "λ = 1, seed 42 and λ = 1, seed 42 are the same run"),
+        (["plan.steps=150"], None, "study dual: steps must be a multiple .* 100, not 150"),
+        (["plan.steps=100,200"], None, "a plan has one value, not 2"),
+        (["seed=one"], None, "study dual: seed must be an integer, not 'one'"),
+        (["seed=1"], 2, "--seeds 2: seeds are given by --set seed="),
+        ([], 0, "seeds must be from 1 to 10000, not 0"),
+        (["schedule=9:width=3"], None, "study dual: a switch sets .*, not 'width'"),
+    ],
+)
+def test_settings_that_are_none(settings, seeds, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        stages(declaring.change([DUAL], settings, seeds))
+    assert "\n" not in str(caught.value)
+
+
+# --- files ----------------------------------------------------------------------------------
+
+FILE = """
+[study]
+name = "mine"
+title = "decay switched off"
+seeds = 2
+[run]
+tasks = ["add"]
+schedule = ["200:weight_decay=0"]
+[grid]
+weight_decay = [1, 0.5]
+intervention.strength = [0.1, 0.2]
+[run.intervention]
+transform = "noise"
+[plan]
+steps = 1000
+after_grok = "never"
+"""
+
+
+def test_a_file(tmp_path):
+    (tmp_path / "mine.toml").write_text(FILE)
+    (study,) = declaring.find(str(tmp_path / "mine.toml"))
+    assert (study.name, study.title, study.seeds) == ("mine", "decay switched off", (42, 137))
+    found = members(study)
+    assert [m.title for m in found[:3]] == [
+        "λ = 1, strength 0.1, seed 42",
+        "λ = 1, strength 0.1, seed 137",
+        "λ = 1, strength 0.2, seed 42",
+    ]
+    assert found[0].blank == RunConfig(
+        tasks=("add",),
+        schedule=["200:weight_decay=0"],
+        intervention="transform=noise,strength=0.1",
+    )
+    assert found[0].plan == Plan(steps=1_000, after_grok=None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "mine"', 'name = "dual"', "'dual' is a published study"),
+        ('name = "mine"', 'name = "My study"', "small letters, digits, _ and -, not 'My study'"),
+        ('name = "mine"', "", r"\[study\] has no name"),
+        ("seeds = 2", "seeds = []", "the grid is empty: there are no seeds"),
+        ("seeds = 2", "seeds = [1, 1]", "are the same run"),
+        ("seeds = 2", "seeds = [1.5]", "seed must be an integer, not 1.5"),
+        ("seeds = 2", 'colour = "red"', r"unknown field 'colour' of \[study\]"),
+        ("[1, 0.5]", "[]", "the grid is empty: weight_decay has no values"),
+        ("[1, 0.5]", "0.5", "weight_decay needs a list of values in the grid, not 0.5"),
+        ("[1, 0.5]", "[1, -2]", "weight decay must lie in .*, not -2"),
+        ("weight_decay = [1", "decay = [1", "unknown field 'decay'; known: tasks"),
+        ("weight_decay = [1", "seed = [1", "the seed is not a field of the grid"),
+        ("weight_decay = [1", "tasks = [1", "tasks is given for all runs and in the grid"),
+        ('tasks = ["add"]', 'tasks = ["div"]', "unknown task 'div'"),
+        ("steps = 1000", "step = 1000", "unknown field 'step' of the plan; known: steps"),
+        ("steps = 1000", "steps = 150", "multiple of the evaluation cadence 100, not 150"),
+        ("[plan]", "[plans]", r"unknown table \[plans\]; known: study, run, grid, plan"),
+        ("[study]", "study", "this is not TOML"),
+        ("[study]", '[study]\nafter = "dual"', r"\[study.after\] must be a table, not 'dual'"),
+        ('"noise"', '"erase"', "unknown intervention 'erase'"),
+    ],
+)
+def test_files_that_declare_no_study(tmp_path, old, new, message):
+    path = tmp_path / "mine.toml"
+    assert old in FILE
+    path.write_text(FILE.replace(old, new, 1))
+    with pytest.raises(ConfigError, match=message) as caught:
+        stages(declaring.find(str(path)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        ('study = "duel", measure = "trajectory"', "unknown study 'duel'; known: dual, tri"),
+        ('study = "gone.toml", measure = "trajectory"', "gone.toml cannot be read: No such file"),
+        ('study = "dual", measure = "shape"', "unknown measure 'shape'; known: trajectory"),
+        ('study = "dual"', r"\[study.after\] needs measure as text, not None"),
+        ('study = "dual", measure = "trajectory", k = 3', "unknown field 'k' of"),
+        (
+            'study = "dual", measure = "trajectory", parameters = { n = 3 }',
+            "trajectory has no parameter 'n'; known: k, to_grok",
+        ),
+        (
+            'study = "dual", measure = "trajectory", parameters = { k = 0 }',
+            "k of trajectory must be from 1 to 99, not 0",
+        ),
+        ('study = "dual", measure = "trajectory"', "but nothing uses the basis"),
+        ('study = "mine.toml", measure = "trajectory"', "in a circle: mine → mine"),
+        ('study = "other.toml", measure = "trajectory"', "in a circle: mine → other → mine"),
+    ],
+)
+def test_dependencies_that_there_are_not(tmp_path, after, message):
+    head = '[study]\nname = "{}"\ntitle = ""\nafter = {{ {} }}\n[run]\ntasks = ["add", "mul"]\n'
+    (tmp_path / "mine.toml").write_text(head.format("mine", after))
+    back = 'study = "mine.toml", measure = "trajectory"'
+    (tmp_path / "other.toml").write_text(head.format("other", back))
+    with pytest.raises(ConfigError, match=message) as caught:
+        stages(declaring.find(str(tmp_path / "mine.toml")))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": (9,)}, "0 runs of source have weight_decay 0.5, seed 9; it needs one"),
+        ({"base": CUT.base | {"weight_decay": 0.3}}, "0 runs of source have weight_decay 0.3"),
+        ({"base": CUT.base | {"width": 16}}, "does not fit .*: the models differ"),
+        (
+            {"base": CUT.base | {"intervention.basis": "0" * 64}},
+            "its basis is measured on source, not given",
+        ),
+    ],
+)
+def test_runs_without_a_source(change, message):
+    with pytest.raises(ConfigError, match=message):
+        stages([SOURCE, dataclasses.replace(CUT, **change)])
+
+
+def test_trajectories_need_full_states():
+    source = dataclasses.replace(SOURCE, plan=SOURCE.plan | {"full_state": False})
+    with pytest.raises(ConfigError, match="needs full states, and the plan of source keeps"):
+        stages([source, CUT])
+    attention = Dependency("source", "trajectory_attention", {"per_matrix": 1})
+    assert len(stages([source, dataclasses.replace(CUT, after=attention)])) == 2
+
+
+# --- carried out ----------------------------------------------------------------------------
+
+
+def test_what_is_depended_on_is_trained_first_and_only_what_is_needed(carried_out):
+    store, log = carried_out
+    doses = [c.intervention and c.intervention.strength for c in log]
+    assert doses == [None, 0.1, 0.3]  # at dose 0 nothing is left to do: it is the source itself
+    assert {(c.weight_decay, c.seed) for c in log} == {(0.5, 3)}
+    assert len(store.runs()) == 3
+
+
+def test_each_run_names_the_basis_of_its_own_source(carried_out):
+    store, log = carried_out
+    (name,) = {c.intervention.basis for c in log[1:]}
+    facts = Artefacts(store).get(name).facts
+    assert (facts["config_id"], facts["step"]) == (log[0].id, 60)
+    assert facts["parameters"] == {"k": 3, "to_grok": False}
+    resolved = [member.resolve(store) for member in members(SOURCE, CUT)]
+    assert [c.id for c in resolved] == [c.id for c in log]
+    assert {stand(store, m).state for m in members(SOURCE, CUT)} == {"done"}
+
+
+def test_again_trains_and_measures_nothing(carried_out, monkeypatch):
+    store, _ = carried_out
+    monkeypatch.setattr(bases, "_directions", None)
+    assert carry_out(stages([SOURCE, CUT]), store, None) == []
+
+
+def test_a_source_that_is_trained_further_gives_the_same_basis(carried_out):
+    store, _ = carried_out
+    member = members(SOURCE, CUT)[1]
+    before = member.find_basis(store)
+    longer = dataclasses.replace(member.source.plan, steps=80)
+    assert bases.find(store, member.source.blank.id, longer, "trajectory", {"k": 3}) is None
+    parameters = member.after.parameters
+    assert bases.find(store, member.source.blank.id, longer, "trajectory", parameters) is None
+    sweep([Job(member.source.blank, longer)], store, workers=1)
+    (run,) = store.runs(member.source.blank)
+    assert run.step == 80
+    assert bases.measure_basis(store, run, "trajectory", parameters) != before
+    assert member.find_basis(store) == before
+
+
+def test_a_lost_basis_is_measured_again(tmp_path):
+    store, lines = Store(tmp_path), []
+    carry_out(stages([SOURCE, CUT]), store, train(store))
+    name = members(SOURCE, CUT)[1].find_basis(store)
+    path = Artefacts(store).path(name)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert carry_out(stages([SOURCE, CUT]), store, None, warn=lines.append) == []
+    assert Artefacts(store).get(name).facts["step"] == 60
+    assert len(lines) == 1 and "is damaged" in lines[0]
+
+
+def test_a_stop_between_the_studies_goes_on_there(tmp_path):
+    store, stop, log = Store(tmp_path), threading.Event(), []
+
+    def once(jobs):
+        done = train(store, log)(jobs)
+        stop.set()
+        return done
+
+    ended = carry_out(stages([SOURCE, CUT]), store, once, stop=stop)
+    assert [done.status for done in ended] == ["finished"]
+    assert not (tmp_path / "artefacts").exists()
+    standings = [stand(store, member) for member in members(SOURCE, CUT)]
+    assert [s.config is None for s in standings] == [False, True, True]
+    carry_out(stages([SOURCE, CUT]), store, train(store, log))
+    assert len({c.id for c in log}) == len(log) == 3
+
+
+def test_a_source_that_diverges_gives_no_basis(tmp_path):
+    store, lines, log = Store(tmp_path), [], []
+    chain = declaring.change([SOURCE, CUT], ["weight_decay=1e308"])
+    carry_out(stages(chain), store, train(store, log), warn=lines.append)
+    assert [c.intervention for c in log] == [None]
+    assert lines == ["study cut: λ = 1e+308, seed 3 of source gives no basis"]
+    (source,) = stages(chain)[0].members
+    assert stand(store, source).state == "diverged"
+
+
+def test_a_run_that_kept_less_is_in_the_way(tmp_path):
+    store = Store(tmp_path)
+    source = dataclasses.replace(SOURCE, grid={}, seeds=(3,))
+    poorer = dataclasses.replace(source, plan=SOURCE.plan | {"full_state": False})
+    carry_out(stages([poorer]), store, train(store))
+    standing = stand(store, members(source)[0])
+    assert standing.state == "waiting"
+    here = standing.directory.path.name
+    (line,) = conflicts([standing], here)
+    assert "was begun with other snapshots than study source asks for" in line
+    assert conflicts([standing], "other numerics") == []
+    assert conflicts([stand(store, members(poorer)[0])], here) == []
+
+
+def test_a_run_that_keeps_more_is_as_good(carried_out):
+    store, _ = carried_out
+    poorer = dataclasses.replace(SOURCE, plan=SOURCE.plan | {"full_state": False, "steps": 90})
+    standing = stand(store, members(poorer)[2])
+    assert (standing.state, standing.end, standing.plan.full_state) == ("waiting", 90, True)
+
+
+# --- bases ----------------------------------------------------------------------------------
+
+
+def test_the_trajectory_basis_is_that_of_an_svd(carried_out):
+    store, log = carried_out
+    (run,) = store.runs(log[0])
+    steps = [0, 10, 20, 30, 40, 50, 60]
+    taken = bases.trajectory(_upto(run, 60), k=3)
+    assert taken["steps"].tolist() == steps
+    theta = np.stack([run.snapshot(step, "theta") for step in steps]).astype(np.float64)
+    _, sizes, right = np.linalg.svd(theta[1:] - theta[0], full_matrices=False)
+    basis = taken["basis"]
+    assert basis.shape == (Layout.of(run.config).size, 3) and basis.dtype == np.float32
+    np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=2e-6)
+    np.testing.assert_allclose(np.abs(np.diag(right[:3] @ basis)), 1, atol=1e-6)
+    np.testing.assert_allclose(taken["singular_values"], sizes, rtol=1e-6)
+    assert (basis[np.abs(basis).argmax(axis=0), range(3)] > 0).all()
+    with pytest.raises(StoreError, match="spans 6 directions, fewer than 7"):
+        bases.trajectory(_upto(run, 60), k=7)
+
+
+def _upto(run, step):
+    """The run as it was at a step, whatever other tests trained further."""
+    marker = dict(run.marker) | {"step": step}
+    marker["snapshots"] = {
+        name: entry for name, entry in run.marker["snapshots"].items() if int(name[10:19]) <= step
+    }
+    run.marker = marker
+    return run
+
+
+def test_only_up_to_the_grok_step_where_asked(carried_out, monkeypatch):
+    store, log = carried_out
+    (run,) = store.runs(log[0])
+    monkeypatch.setattr(bases, "_groks", lambda run: [30])
+    assert bases.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist() == [0, 10, 20, 30]
+    assert bases.trajectory(_upto(run, 60), k=2)["steps"].tolist()[-1] == 60
+    monkeypatch.setattr(bases, "_groks", lambda run: [30, None])
+    assert bases.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist()[-1] == 60
+
+
+def test_the_attention_basis_is_that_of_each_matrix(carried_out):
+    store, log = carried_out
+    (run,) = store.runs(log[0])
+    layout = Layout.of(run.config)
+    taken = bases.trajectory_attention(_upto(run, 60))
+    basis = taken["basis"].astype(np.float64)
+    assert basis.shape == (layout.size, 16)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(16), atol=2e-6)
+    theta = [run.snapshot(int(s), "theta").astype(np.float64) for s in taken["steps"]]
+    width = run.config.width
+    for layer in range(2):
+        at = f"encoder.layers.{layer}.self_attn."
+        first = layout.offsets[at + "in_proj_weight"]
+        starts = [first + k * width**2 for k in range(3)]
+        starts.append(layout.offsets[at + "out_proj.weight"])
+        for matrix, start in enumerate(starts):  # W_Q, W_K, W_V, W_O
+            part = slice(start, start + width**2)
+            rows = np.stack([each[part] for each in theta])
+            _, _, right = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+            column = 8 * layer + 2 * matrix
+            found = basis[part, column : column + 2]
+            np.testing.assert_allclose(np.abs(np.diag(right[:2] @ found)), 1, atol=1e-5)
+            elsewhere = np.delete(basis[:, column : column + 2], np.arange(start, part.stop), 0)
+            assert not elsewhere.any()
+
+
+# --- told -----------------------------------------------------------------------------------
+
+
+def test_what_is_left(carried_out, tmp_path):
+    store, _ = carried_out
+    nothing = [stand(Store(tmp_path), member) for member in members(SOURCE)]
+    ahead = outlook(nothing, speeds_seen([]))
+    assert ahead.counts == {"done": 0, "running": 0, "waiting": 4, "diverged": 0}
+    assert (ahead.steps, ahead.seconds) == (240, None)
+    assert ahead.bytes == sum(m.plan.disk_bytes(m.blank) for m in members(SOURCE))
+    for workers, seconds in ((1, 240 / 40), (2, 120 / 40), (8, 60 / 40)):
+        found = outlook(nothing, lambda config: 40.0, workers=workers)
+        assert found.seconds == pytest.approx(seconds)
+    done = [stand(store, member) for member in members(SOURCE, CUT)]
+    assert outlook(done, lambda config: 40.0) == dataclasses.replace(
+        ahead, counts={"done": 3, "running": 0, "waiting": 0, "diverged": 0},
+        steps=0, seconds=0.0, bytes=0,
+    )  # fmt: skip
+
+
+def test_a_basis_counts_once_however_many_runs_use_it(tmp_path):
+    store = Store(tmp_path)
+    waiting = [stand(store, member) for member in members(SOURCE, CUT)]
+    plain = sum(s.plan.disk_bytes(s.member.blank) for s in waiting)
+    size = Layout.of(waiting[0].member.blank).size
+    assert outlook(waiting, lambda config: None).bytes == plain + 4 * 3 * size
+
+
+def test_the_speed_is_of_runs_of_that_size(carried_out):
+    store, log = carried_out
+    runs = store.runs()
+    speed = speeds_seen(runs)
+    assert speed(log[0]) == pytest.approx(sum(r.step for r in runs) / sum(r.seconds for r in runs))
+    assert speed(dataclasses.replace(log[0], width=16)) is None
+    assert speed(dataclasses.replace(log[0], batch_size=8)) is None
+    assert speeds_seen(runs, models=4)(log[0]) is None
+
+
+def test_starts_are_written_down_in_full(tmp_path):
+    store = Store(tmp_path)
+    note_start(store, [DUAL], "grokbook study dual")
+    note_start(store, [SOURCE, CUT], "grokbook study cut.toml")
+    other = dataclasses.replace(DUAL, seeds=(5,))
+    note_start(store, [other], "grokbook study dual --set seed=5")
+    note_start(store, [DUAL], "grokbook study dual")
+    found = started(store)
+    assert [start.command for start in found] == [
+        "grokbook study cut.toml",
+        "grokbook study dual --set seed=5",
+        "grokbook study dual",
+    ]
+    for start, chain in zip(found, ([SOURCE, CUT], [other], [DUAL]), strict=True):
+        assert [s.members for s in stages(start.chain)] == [s.members for s in stages(chain)]
+    assert started(store, "cut") == found[:1]
+    path = tmp_path / "studies" / "dual.json"
+    path.write_text(path.read_text().replace('"dual"', '"dull"', 1))
+    with pytest.raises(StoreError, match="dual.json was changed after it was written"):
+        started(store)
