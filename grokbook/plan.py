@@ -73,20 +73,32 @@ class Plan:
         steps = PUBLISHED_STEPS if config.weight_decay > 0 else PUBLISHED_STEPS_WITHOUT_DECAY
         return cls(steps=steps, after_grok=after_grok)
 
-    def disk_bytes(self, config: RunConfig) -> int:
-        """Upper bound on what the run will need on disk, in bytes."""
+    def resume_bytes(self, config: RunConfig) -> int:
+        """Upper bound on the size of a resume point, in bytes."""
         layout = Layout.of(config)
+        state = (7 * layout.size + (self.window + 3) * layout.attention_size) * 4
+        return state + self._log_bytes(config)
+
+    def snapshot_bytes(self, config: RunConfig) -> int:
+        """Size of a snapshot, in bytes."""
+        layout = Layout.of(config)
+        return (4 + 8) * layout.attention_size + 4 * layout.size * self.full_state
+
+    def _log_bytes(self, config: RunConfig) -> int:
+        """Upper bound on the answers, the band and the metrics of the whole run."""
         evaluations = self.steps // self.cadence + 2
-        snapshot = (4 + 8) * layout.attention_size
-        snapshot += 4 * layout.size * self.full_state
-        kept = min(evaluations, self.global_limit + self.dense_until // self.cadence + 2)
         answers = evaluations * len(config.tasks) * (config.modulus**2 // 8 + 1)
         band = evaluations * 8 * self.window * (self.window + 1) // 2
-        metrics = evaluations * 8 * (10 + 4 * len(config.tasks))
-        resume = (7 * layout.size + (self.window + 3) * layout.attention_size) * 4
+        return answers + band + evaluations * 8 * (10 + 4 * len(config.tasks))
+
+    def disk_bytes(self, config: RunConfig) -> int:
+        """Upper bound on what the run will need on disk, in bytes."""
+        evaluations = self.steps // self.cadence + 2
+        kept = min(evaluations, self.global_limit + self.dense_until // self.cadence + 2)
         # Two resume points are kept and a third is written beside them; each, like the finished
         # record, carries the answers, the band and the metrics.
-        return kept * snapshot + 3 * resume + 4 * (answers + band + metrics)
+        saved = 3 * self.resume_bytes(config) + self._log_bytes(config)
+        return kept * self.snapshot_bytes(config) + saved
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON types."""

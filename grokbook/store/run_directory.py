@@ -7,6 +7,7 @@
       snapshots/<step>.safetensors  attention matrices, and what else the plan keeps
       metrics.parquet, answers.npz, band.npz   written when the run ends or is interrupted
       lock               held by the one process that trains
+      progress.json      how far it is while a sweep trains it; nothing hangs on it
 
 A save puts new files in place first and the marker last.  Whatever the marker does not list is a
 leftover of a save that was cut short, and is swept when the run is next opened.
@@ -34,6 +35,7 @@ from grokbook.record import RunRecord
 from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
 
 FORMAT = 1
+PROGRESS = "progress.json"
 
 
 class Busy(StoreError):
@@ -113,6 +115,8 @@ class RunDirectory:
             if not self.marker:
                 self._begin()
             self._sweep()
+            with contextlib.suppress(OSError):  # of a worker that was killed
+                (self.path / PROGRESS).unlink(missing_ok=True)
         except BaseException:
             self.__exit__()
             raise
