@@ -1,4 +1,4 @@
-"""Both routes are F.linear and its gradients; the choice is by what is known; no second derivative."""
+"""Both routes are F.linear and its gradients, the choice is by what is known, nothing twice."""
 
 import subprocess
 import sys
@@ -102,9 +102,8 @@ def test_routes_agree_over_training():
 
 def test_one_derivative_and_no_second():
     x, weight, bias = (_draw(1, *shape).requires_grad_() for shape in ((8, 6), (5, 6), (5,)))
-    (first,) = torch.autograd.grad(
-        linear.linear(x, weight, bias).square().sum(), x, create_graph=True
-    )
+    loss = linear.linear(x, weight, bias).square().sum()
+    (first,) = torch.autograd.grad(loss, x, create_graph=True)
     (wanted,) = torch.autograd.grad(F.linear(x[0], weight[0], bias[0]).square().sum(), x)
     torch.testing.assert_close(first, wanted)
     with pytest.raises(RuntimeError, match="once_differentiable"):
@@ -142,9 +141,7 @@ def test_an_operator_that_is_wrong_or_gone_is_not_taken(monkeypatch):
     try:
         route, why = _fresh(monkeypatch)
         assert route is ADDMM and "wrong by" in why
-        with pytest.raises(
-            ConfigError, match="GROKBOOK_LINEAR is onednn, but the operator is wrong"
-        ):
+        with pytest.raises(ConfigError, match="is onednn, but the operator is wrong"):
             _fresh(monkeypatch, variable="onednn")
     finally:
         object.__setattr__(ONEDNN, "product", right)
