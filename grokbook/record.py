@@ -21,7 +21,7 @@ class RunRecord:
 
     Attributes:
         config: what was trained.
-        status: ``"finished"`` or ``"diverged"``.
+        status: ``"finished"`` or ``"diverged"``; ``"partial"`` if the run did not end.
         seconds: of training, evaluation and saving.
         source: ``"recorded"`` (ships with the book), ``"store"`` or ``"trained now"``.
         numerics: under which it ran.

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from grokbook import __version__
-from grokbook.cli import records, train
+from grokbook.cli import packs, records, train
 from grokbook.cli.common import app
 
-__all__ = ["app", "main", "records", "train"]
+__all__ = ["app", "main", "packs", "records", "train"]
 
 
 def _version(wanted: bool) -> None:

@@ -37,7 +37,9 @@ def training_allowed() -> bool:
 
 
 def far_enough(record: RunRecord, plan: Plan) -> bool:
-    """Has the run gone as far as the plan asks, or diverged before?"""
+    """Has the run ended, and gone as far as the plan asks or diverged before?"""
+    if record.status == "partial":
+        return False
     groks = [record.grok_step(task, PUBLISHED_RULE) for task in record.config.tasks]
     return record.status == "diverged" or record.last_step >= plan.end(groks)
 
