@@ -431,11 +431,28 @@ def test_further_is_kept_less_far_is_replaced_and_busy_is_skipped(whole, tmp_pat
     assert (now.step, now.status) == (120, "finished") and now.verify() == []
     listed = {"config.json", "commit.json", *now.entries()}
     assert tree(now.path).keys() == listed  # the old resume points are gone
-    assert unpack(tmp_path / "early", store)[0].outcome == "kept"
+    with now:  # nothing of it is touched, so whoever holds it does not matter
+        assert unpack(tmp_path / "early", store)[0].outcome == "kept"
     assert store.runs()[0].step == 120
     flip(now.path / "commit.json")
     (skipped,) = unpack(tmp_path / "late", store)
     assert skipped.outcome == "skipped" and "commit.json" in skipped.why
+
+
+def test_a_run_that_moved_on_before_the_lock_was_ours_is_kept(whole, tmp_path, monkeypatch):
+    pack([interrupted(Store(tmp_path / "s"), 50)], tmp_path / "early")
+    pack([whole], tmp_path / "late")
+    store, enter = Store(tmp_path / "home"), RunDirectory.__enter__
+
+    def late(directory):
+        monkeypatch.setattr(RunDirectory, "__enter__", enter)
+        unpack(tmp_path / "late", store)  # another process was faster
+        return enter(directory)
+
+    monkeypatch.setattr(RunDirectory, "__enter__", late)
+    assert unpack(tmp_path / "early", store)[0].outcome == "kept"
+    (now,) = store.runs()
+    assert (now.step, now.status) == (120, "finished") and now.verify() == []
 
 
 def test_a_resume_point_can_follow(away, tmp_path):
@@ -520,8 +537,11 @@ def test_a_partial_record_says_so(stop, whole, tmp_path, monkeypatch):
     with pytest.raises(MissingRun, match="not recorded as far as asked"):
         ask(SMALL, dataclasses.replace(PLAN, steps=10), store=store, results=results)
     assert results.add(whole)["status"] == "finished"  # it was further; no need to say replace
-    with pytest.raises(StoreError, match="recorded already"):
-        results.add(here, allow_partial=True)
+    at_the_end = interrupted(Store(tmp_path / "e"), 120)
+    assert at_the_end.record().metrics.equals(whole.record().metrics)
+    for less in (here, at_the_end):
+        with pytest.raises(StoreError, match="recorded already"):
+            results.add(less, allow_partial=True)
     assert results.find(SMALL).status == "finished" and results.verify() == []
 
 
