@@ -18,15 +18,21 @@ import torch.nn.functional as F
 
 from grokbook.models import linear
 
+ARITHMETIC = 1
+"""Of the present code.  0: until the first recorded runs of the studies; 1: keys and values of
+later layers from differences, in one product."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Numerics:
     """How the arithmetic is carried out.
 
     Attributes:
-        route: of the products: ``"addmm"`` or ``"onednn"`` with gradients written out
+        route: of the products: ``"mm"`` or ``"onednn"`` with gradients written out
             (`grokbook.models.linear`); ``"linear"`` is `F.linear` under autograd, by which the
             first recorded runs were trained.
+        arithmetic: number of the training step's arithmetic, raised whenever a change to the code
+            gives it other bits (`ARITHMETIC`).
         device: ``"cpu"`` or ``"cuda"``.
         models: M, the size of the ensemble.
         threads: a process.
@@ -38,6 +44,7 @@ class Numerics:
     """
 
     route: str = "linear"
+    arithmetic: int = 0
     device: str = "cpu"
     models: int = 1
     threads: int = 1
@@ -53,6 +60,7 @@ class Numerics:
         route = linear.route_on(device).name
         return cls(
             route=route,
+            arithmetic=ARITHMETIC,
             device=device,
             models=models,
             threads=torch.get_num_threads(),

@@ -104,19 +104,8 @@ def layer_norm_backward(
     return dx, (dy * standard).sum(1), dy.sum(1)
 
 
-def head_indicator(width: int, heads: int, like: Tensor) -> Tensor:
-    """E (d, H): 1 where an entry belongs to a head.
-
-    x E sums over each head, and y Eᵀ repeats a head's number over its entries, exactly; products
-    with 0 and 1 run at the speed of contiguous memory, broadcasting over short heads does not.
-    """
-    return torch.eye(heads, dtype=like.dtype, device=like.device).repeat_interleave(
-        width // heads, dim=0
-    )
-
-
 def pair_mixture(
-    query: Tensor, delta_key: Tensor, value: Tensor, delta_value: Tensor, indicator: Tensor
+    query: Tensor, delta_key: Tensor, value: Tensor, delta_value: Tensor, heads: int
 ) -> tuple[Tensor, Tensor]:
     """`pair_attention` from differences: s = σ(q·Δk / √d_head), mixed = v₀ + s Δv.
 
@@ -125,35 +114,40 @@ def pair_mixture(
         delta_key: (…, d) k₁ − k₀.
         value: (…, d) v₀.
         delta_value: (…, d) v₁ − v₀.
-        indicator: (d, H) of `head_indicator`.
+        heads: H.
 
     Returns:
         The share s of position 1, (…, Q, H), and the mixture, (…, Q, d).
     """
-    width, heads = indicator.shape
-    score = (query * delta_key.unsqueeze(-2)) @ indicator
-    share = score.mul_((width // heads) ** -0.5).sigmoid_()
-    mixed = share @ indicator.t()
+    score = _over_heads(query * delta_key.unsqueeze(-2), heads)
+    share = score.mul_((query.shape[-1] // heads) ** -0.5).sigmoid_()
+    mixed = _wide(share, query)
     return share, mixed.mul_(delta_value.unsqueeze(-2)).add_(value.unsqueeze(-2))
 
 
 def pair_mixture_backward(
-    dmixed: Tensor,
-    query: Tensor,
-    delta_key: Tensor,
-    delta_value: Tensor,
-    share: Tensor,
-    indicator: Tensor,
+    dmixed: Tensor, query: Tensor, delta_key: Tensor, delta_value: Tensor, share: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of `pair_mixture`: ∂q (…, Q, d), then ∂Δk, ∂v₀, ∂Δv, each (…, d)."""
-    width, heads = indicator.shape
-    dshare = (dmixed * delta_value.unsqueeze(-2)) @ indicator
-    slope = torch.addcmul(share, share, share, value=-1).mul_((width // heads) ** -0.5)
-    dscore = dshare.mul_(slope) @ indicator.t()
-    ddelta_key = _over_queries(dscore * query)
-    dquery = dscore.mul_(delta_key.unsqueeze(-2))
-    ddelta_value = _over_queries((share @ indicator.t()).mul_(dmixed))
+    heads = share.shape[-1]
+    dshare = _over_heads(dmixed * delta_value.unsqueeze(-2), heads)
+    slope = torch.addcmul(share, share, share, value=-1)
+    dscore = dshare.mul_(slope.mul_((query.shape[-1] // heads) ** -0.5))
+    dquery = _wide(dscore, query)
+    ddelta_key = _over_queries(dquery * query)
+    dquery.mul_(delta_key.unsqueeze(-2))
+    ddelta_value = _over_queries(_wide(share, query).mul_(dmixed))
     return dquery, ddelta_key, _over_queries(dmixed), ddelta_value
+
+
+def _over_heads(x: Tensor, heads: int) -> Tensor:
+    """(…, d) ↦ (…, H): the sum over each head's entries."""
+    return x.unflatten(-1, (heads, -1)).sum(-1)
+
+
+def _wide(x: Tensor, like: Tensor) -> Tensor:
+    """(…, H) ↦ (…, d): each head's number at each of its entries."""
+    return x.repeat_interleave(like.shape[-1] // x.shape[-1], dim=-1)
 
 
 def _over_queries(x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@
 
 Two routes give the same numbers up to rounding:
 
-- ``"addmm"``: PyTorch's public products, which call the BLAS that it was built with.
+- ``"mm"``: PyTorch's public products, which call the BLAS that it was built with.
 - ``"onednn"``: oneDNN through ``torch.ops.mkldnn._linear_pointwise``, a private operator.  On AMD
   processors MKL uses AVX2 only, at about 105 GFLOP/s a core where it was measured; oneDNN uses
   AVX-512, at about 230.  Strided views are passed as they are: nothing is transposed by hand.
@@ -43,7 +43,7 @@ class Route:
     """How products are computed.
 
     Attributes:
-        name: ``"addmm"`` or ``"onednn"``.
+        name: ``"mm"`` or ``"onednn"``.
         product: for x (R, in), W (out, in), b (out,) or None ↦ (R, out); views may be strided.
     """
 
@@ -55,12 +55,12 @@ class Route:
 
         For a single model the axis M may be left out of all of them, here and below.
 
-        >>> ADDMM.forward(torch.ones(1, 2), torch.eye(2), torch.ones(2)).tolist()
+        >>> MM.forward(torch.ones(1, 2), torch.eye(2), torch.ones(2)).tolist()
         [[2.0, 2.0]]
         """
         if x.dim() == 2:
             return self.product(x, weight, bias)
-        if self.name == "addmm" or x.is_cuda:
+        if self.name == "mm" or x.is_cuda:
             turned = weight.transpose(1, 2)
             if bias is None:
                 return torch.bmm(x, turned)
@@ -74,30 +74,32 @@ class Route:
 
     def weight_gradient(self, dy: Tensor, x: Tensor, out: Tensor) -> None:
         """∂W[m] = ∂y[m]ᵀ x[m], written to ``out`` (M, out, in), which may be strided over m."""
-        if x.dim() == 2 and self.name == "addmm":
+        if x.dim() == 2 and self.name == "mm":
             torch.mm(dy.t(), x, out=out)
         elif x.dim() == 2:
             out.copy_(self.product(dy.t(), x.t(), None))
-        elif self.name == "addmm" or x.is_cuda:
+        elif self.name == "mm" or x.is_cuda:
             out.copy_(torch.bmm(dy.transpose(1, 2), x))
         else:
             for one, other, into in zip(dy, x, out, strict=True):
                 into.copy_(self.product(one.t(), other.t(), None))
 
 
-def _addmm(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return torch.mm(x, weight.t()) if bias is None else torch.addmm(bias, x, weight.t())
+def _mm(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    y = torch.mm(x, weight.t())
+    # Not addmm, which first writes the bias into every row of its result.
+    return y if bias is None else y.add_(bias)
 
 
 def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if x.dtype != torch.float32:  # the operator knows no double precision
-        return _addmm(x, weight, bias)
+        return _mm(x, weight, bias)
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
-ADDMM = Route("addmm", _addmm)
+MM = Route("mm", _mm)
 ONEDNN = Route("onednn", _onednn)
-ROUTES = {route.name: route for route in (ADDMM, ONEDNN)}
+ROUTES = {route.name: route for route in (MM, ONEDNN)}
 
 
 def _vendor() -> str:
@@ -149,19 +151,19 @@ def _choice() -> tuple[Route, str]:
     if forced and forced not in ROUTES:
         raise ConfigError(f"{VARIABLE} is {forced!r}; it can be {' or '.join(ROUTES)}")
     here = (_vendor(), torch.backends.cpu.get_cpu_capability())
-    if forced == "addmm":
-        return ADDMM, f"{VARIABLE} says so"
+    if forced == "mm":
+        return MM, f"{VARIABLE} says so"
     if forced or here in _FAST:
         problem = trouble()
         if problem and forced:
             raise ConfigError(f"{VARIABLE} is onednn, but {problem}")
         if problem:
-            return ADDMM, problem
+            return MM, problem
         return (
             ONEDNN,
             f"{VARIABLE} says so" if forced else f"known to be faster on {' '.join(here)}",
         )
-    return ADDMM, f"oneDNN is not known to be faster on {' '.join(here)}"
+    return MM, f"oneDNN is not known to be faster on {' '.join(here)}"
 
 
 def chosen() -> Route:
@@ -175,7 +177,7 @@ def chosen() -> Route:
 
 def route_on(device: str) -> Route:
     """The route on a device; a GPU has its own products."""
-    return chosen() if torch.device(device).type == "cpu" else ADDMM
+    return chosen() if torch.device(device).type == "cpu" else MM
 
 
 def reason() -> str:

@@ -8,9 +8,10 @@ gradients straight to one buffer, and can be captured as it is in a CUDA graph.
 For M = 1 the model axis is left out: weights and rows are then ordinary matrices, and a step makes
 a thousand fewer views.
 
-With two positions, attention depends on its keys by their difference alone.  So the last layers
-multiply n₁ − n₀ by W_K, half as many rows, and the key bias, which cancels, has gradient zero
-exactly; autograd gives it rounding noise, which Adam would amplify.
+With two positions, attention needs v₀ and the differences k₁ − k₀ and v₁ − v₀.  So layers after
+the first multiply n₁ − n₀ by W_K and W_V at once, and n₀ by W_Q and W_V: half as many rows for the
+keys, and wider products.  The key bias cancels; its gradient is zero exactly, where autograd gives
+it rounding noise, which Adam would amplify.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from torch import Tensor
 
 from grokbook.models.functional import (
     Normed,
-    head_indicator,
     layer_norm_backward,
     layer_norm_forward,
     pair_mixture,
@@ -70,7 +70,6 @@ class TrunkGradient:
             }
             for flat in (theta, gradient)
         )
-        self._heads_of = head_indicator(layout.width, layout.heads, theta)
         self._buffers: dict[str, Tensor] = {}
         models = torch.arange(len(theta), device=theta.device)
         # Tables of all models lie end to end, position by position.
@@ -78,7 +77,7 @@ class TrunkGradient:
             torch.arange(SEQUENCE, device=theta.device) * layout.modulus
         )
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, pairs: Tensor, labels: Tensor) -> Tensor:
         """Fill the gradient of the loss, summed over heads.
 
@@ -108,7 +107,7 @@ class TrunkGradient:
             last = number == self.layout.layers - 1
             enter = self._enter_first if hidden is None else self._enter
             kept, skip, (query, delta_key, value, delta_value) = enter(number, hidden, index, last)
-            share, mixed = pair_mixture(query, delta_key, value, delta_value, self._heads_of)
+            share, mixed = pair_mixture(query, delta_key, value, delta_value, self.layout.heads)
             mixed = mixed.flatten(-3, -2)
             middle = self._affine(number, "self_attn.out_proj", mixed).add_(skip)
             second = self._norm(number, "norm2", middle)
@@ -158,17 +157,19 @@ class TrunkGradient:
         weight, bias = self._weights[at + "weight"], self._weights[at + "bias"]
         normed = self._norm(number, "norm1", hidden)
         pair = _pairs(normed.value)
-        asking = pair[..., 0, :].contiguous() if last else normed.value
-        query = self.route.forward(asking, weight[..., :d, :], bias[..., :d])
+        base = pair[..., 0, :].contiguous()
         step = pair[..., 1, :] - pair[..., 0, :]
-        delta_key = self.route.forward(step, weight[..., d : 2 * d, :])
-        value = _pairs(
-            self.route.forward(normed.value, weight[..., 2 * d :, :], bias[..., 2 * d :])
-        )
-        first = value[..., 0, :]
+        if last:
+            asked = _without_keys(weight, -2), _without_keys(bias, -1)
+            query, value = self.route.forward(base, *asked).split(d, dim=-1)
+        else:
+            query = self.route.forward(normed.value, weight[..., :d, :], bias[..., :d])
+            value = self.route.forward(base, weight[..., 2 * d :, :], bias[..., 2 * d :])
+        moved = self.route.forward(step, weight[..., d:, :])
+        delta_key, delta_value = moved.split(d, dim=-1)
         skip = _pairs(hidden)[..., 0, :] if last else hidden
         query = query.unflatten(-2, (-1, 1 if last else SEQUENCE))
-        return (hidden, normed), skip, (query, delta_key, first, value[..., 1, :] - first)
+        return (hidden, normed), skip, (query, delta_key, value, delta_value)
 
     # --- loss and heads ---------------------------------------------------------------------
 
@@ -216,7 +217,6 @@ class TrunkGradient:
             kept.delta_key,
             kept.delta_value,
             kept.share,
-            self._heads_of,
         )
         leave = self._leave if number else self._leave_first
         return leave(number, kept, dmiddle, parts, index)
@@ -230,26 +230,31 @@ class TrunkGradient:
         dweight, dbias = self._gradients[at + "weight"], self._gradients[at + "bias"]
         normed = kept.normed.value
         pair = _pairs(normed)
-        asking = pair[..., 0, :].contiguous() if last else normed
-        dquery = dquery.flatten(-3, -2)
-        dvalues = torch.stack([dvalue - ddelta_value, ddelta_value], dim=-2).flatten(-3, -2)
+        base = pair[..., 0, :].contiguous()
         step = pair[..., 1, :] - pair[..., 0, :]
-        self.route.weight_gradient(dquery, asking, dweight[..., :d, :])
-        self.route.weight_gradient(ddelta_key, step, dweight[..., d : 2 * d, :])
-        self.route.weight_gradient(dvalues, normed, dweight[..., 2 * d :, :])
-        dbias[..., :d] = dquery.sum(-2)
+        dmoved = torch.cat([ddelta_key, ddelta_value], dim=-1)
+        self.route.weight_gradient(dmoved, step, dweight[..., d:, :])
+        dstep = self.route.input_gradient(dmoved, weight[..., d:, :])
+        dquery = dquery.flatten(-3, -2)
+        torch.sum(dquery, -2, out=dbias[..., :d])
         dbias[..., d : 2 * d] = 0
-        dbias[..., 2 * d :] = dvalues.sum(-2)
-        dnormed = self.route.input_gradient(dvalues, weight[..., 2 * d :, :])
-        dpair = _pairs(dnormed)
-        ddelta = self.route.input_gradient(ddelta_key, weight[..., d : 2 * d, :])
-        dasking = self.route.input_gradient(dquery, weight[..., :d, :])
-        dpair[..., 1, :] += ddelta
+        torch.sum(dvalue, -2, out=dbias[..., 2 * d :])
         if last:
-            dpair[..., 0, :] += dasking.sub_(ddelta)
+            dasked = torch.cat([dquery, dvalue], dim=-1)
+            dpart = torch.empty_like(weight[..., : 2 * d, :])
+            self.route.weight_gradient(dasked, base, dpart)
+            dweight[..., :d, :] = dpart[..., :d, :]
+            dweight[..., 2 * d :, :] += dpart[..., d:, :]
+            dbase = self.route.input_gradient(dasked, _without_keys(weight, -2))
+            dnormed = torch.stack([dbase.sub_(dstep), dstep], dim=-2).flatten(-3, -2)
         else:
-            dpair[..., 0, :] -= ddelta
-            dnormed += dasking
+            self.route.weight_gradient(dquery, normed, dweight[..., :d, :])
+            dpart = torch.empty_like(weight[..., :d, :])
+            self.route.weight_gradient(dvalue, base, dpart)
+            dweight[..., 2 * d :, :] += dpart
+            dbase = self.route.input_gradient(dvalue, weight[..., 2 * d :, :])
+            dnormed = torch.stack([dbase.sub_(dstep), dstep], dim=-2).flatten(-3, -2)
+            dnormed += self.route.input_gradient(dquery, weight[..., :d, :])
         norm = f"encoder.layers.{number}.norm1"
         dentry = self._norm_backward(norm, dnormed, kept.entry, kept.normed)
         if last:
@@ -324,3 +329,9 @@ class TrunkGradient:
 def _pairs(rows: Tensor) -> Tensor:
     """([M], 2B, d) ↦ ([M], B, 2, d)."""
     return rows.unflatten(-2, (-1, SEQUENCE))
+
+
+def _without_keys(x: Tensor, dim: int) -> Tensor:
+    """The query and value parts of a fused QKV weight or bias, side by side."""
+    query, _, value = x.chunk(3, dim=dim)
+    return torch.cat([query, value], dim=dim)

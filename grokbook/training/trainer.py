@@ -83,6 +83,7 @@ class Trainer:
         subspaced = any(basis is not None for basis in self._bases)
         self.adam = AdamW(
             self.theta,
+            self._gradient,
             beta1=first.beta1,
             beta2=first.beta2,
             epsilon=first.epsilon,
@@ -161,6 +162,7 @@ class Trainer:
         """
         return self._gradients(pairs, labels), self._gradient
 
+    @torch.inference_mode()
     def advance(self, count: int = 1) -> None:
         """Make ``count`` updates of every active model."""
         ahead = coefficients.block(self.configs, self.steps, count, self.active)
@@ -192,7 +194,7 @@ class Trainer:
         pairs = self._pairs.index_select(0, self._index).view(self.models, -1, 2)
         labels = self._labels.index_select(0, self._index).view(*pairs.shape[:2], -1)
         self.loss.copy_(self._gradients(pairs, labels))
-        norm = self.adam.step(self.theta, self._gradient, self._coefficients)
+        norm = self.adam.step(self._coefficients)
         self.gradient_norm.copy_(norm)
 
     def _add_noise(self, slot: int) -> None:

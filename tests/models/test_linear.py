@@ -11,11 +11,11 @@ from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
 from grokbook.models import linear, trunk
 from grokbook.models.layout import Layout
-from grokbook.models.linear import ADDMM, ONEDNN
+from grokbook.models.linear import MM, ONEDNN
 from grokbook.models.trunk_gradient import TrunkGradient
 from grokbook.training.trainer import Trainer
 
-ROUTES = [ADDMM, ONEDNN]
+ROUTES = [MM, ONEDNN]
 SMALL = {"modulus": 13, "width": 16, "heads": 2, "hidden": 24, "batch_size": 32}
 
 
@@ -125,13 +125,13 @@ def test_the_table_decides(monkeypatch):
     assert (route, why) == (ONEDNN, "known to be faster on AuthenticAMD AVX512")
     for vendor, capability in [("AuthenticAMD", "AVX2"), ("GenuineIntel", "AVX512")]:
         route, why = _fresh(monkeypatch, vendor=vendor, capability=capability)
-        assert route is ADDMM and vendor in why
+        assert route is MM and vendor in why
 
 
 def test_the_variable_forces(monkeypatch):
-    assert _fresh(monkeypatch, variable="addmm")[0] is ADDMM
+    assert _fresh(monkeypatch, variable="mm")[0] is MM
     assert _fresh(monkeypatch, capability="AVX2", variable="onednn")[0] is ONEDNN
-    with pytest.raises(ConfigError, match="'fast'; it can be addmm or onednn"):
+    with pytest.raises(ConfigError, match="'fast'; it can be mm or onednn"):
         _fresh(monkeypatch, variable="fast")
 
 
@@ -140,13 +140,13 @@ def test_an_operator_that_is_wrong_or_gone_is_not_taken(monkeypatch):
     object.__setattr__(ONEDNN, "product", lambda x, w, b: right(x, w, b) * 1.001)
     try:
         route, why = _fresh(monkeypatch)
-        assert route is ADDMM and "wrong by" in why
+        assert route is MM and "wrong by" in why
         with pytest.raises(ConfigError, match="is onednn, but the operator is wrong"):
             _fresh(monkeypatch, variable="onednn")
     finally:
         object.__setattr__(ONEDNN, "product", right)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    assert _fresh(monkeypatch) == (ADDMM, "this PyTorch has no oneDNN")
+    assert _fresh(monkeypatch) == (MM, "this PyTorch has no oneDNN")
 
 
 def test_a_bad_variable_is_one_line():
@@ -158,4 +158,4 @@ def test_a_bad_variable_is_one_line():
         check=False,
     )
     assert shown.returncode == 2
-    assert shown.stderr == "grokbook: GROKBOOK_LINEAR is 'fast'; it can be addmm or onednn\n"
+    assert shown.stderr == "grokbook: GROKBOOK_LINEAR is 'fast'; it can be mm or onednn\n"

@@ -89,15 +89,17 @@ def test_optimiser_on_identical_gradients():
     generator = torch.Generator().manual_seed(1)
     theta = torch.randn(1, 1000, generator=generator)
     stock = torch.nn.Parameter(theta[0].clone())
-    ours = AdamW(theta, beta1=0.9, beta2=0.98, epsilon=1e-8)
+    gradient = torch.empty_like(theta)
+    ours = AdamW(theta, gradient, beta1=0.9, beta2=0.98, epsilon=1e-8)
     theirs = torch.optim.AdamW([stock], lr=3e-3, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.3)
     for step in range(200):
         # Norms on both sides of the clipping threshold.
-        gradient = torch.randn(1, 1000, generator=generator) * (0.1 if step % 2 else 0.01)
-        stock.grad = gradient[0].clone()
+        drawn = torch.randn(1, 1000, generator=generator) * (0.1 if step % 2 else 0.01)
+        gradient.copy_(drawn)
+        stock.grad = drawn[0].clone()
         torch.nn.utils.clip_grad_norm_([stock], 1.0)
         now = coefficients.block([config], [step], 1, [True]).values[0]
-        ours.step(theta, gradient, torch.from_numpy(now).float().unsqueeze(-1))
+        ours.step(torch.from_numpy(now).float().unsqueeze(-1))
         theirs.step()
     torch.testing.assert_close(theta[0], stock.detach(), rtol=0, atol=1e-6)
 
