@@ -22,7 +22,8 @@ from grokbook.sweep.order import Order
 from grokbook.sweep.worker import Job, Result, train
 
 _BASE_BYTES = 400_000_000
-_RESUME_POINTS = 4
+_RESUME_POINTS = 6
+_RATE = 100.0
 
 
 def cores() -> int:
@@ -44,17 +45,22 @@ def free_memory() -> int | None:
 def memory(job: Job) -> int:
     """Bytes that a worker needs for a job: a bound fitted to measured peaks.
 
-    The libraries take 400 MB; training and saving take about four times the bytes of a resume
-    point. Measured, as the largest resident size of a worker that trains 50 steps on add and mul
-    modulo 97 (VmHWM on x86-64, PyTorch 2.13 for CPU):
+    The libraries take 400 MB; training and saving six times the bytes of a resume point; and the
+    snapshots that wait for the next save are no more than 100 steps a second make. Measured, as
+    the largest resident size (VmHWM) of a worker that trains add and mul modulo 97, on x86-64
+    with PyTorch 2.13 for CPU:
 
-        width 128, the published run    423 MB    bound 459 MB
-        width 256, hidden 512           580 MB    bound 630 MB
-        width 512, hidden 1024         1185 MB    bound 1314 MB
+        width 128, the published run, 50 steps            464 MB    bound 531 MB
+        the same, 600 steps, 60 snapshots of all weights  645 MB    bound 692 MB
+        width 256, hidden 512, 10 steps                   780 MB    bound 886 MB
+        width 512, hidden 1024, 10 steps                 2011 MB    bound 2315 MB
 
-    Over the published 300,000 steps the log grows, and the bound of the published run to 508 MB.
+    Over the published 300,000 steps the log grows, and the bound of the published run to 693 MB.
     """
-    return _BASE_BYTES + _RESUME_POINTS * job.plan.resume_bytes(job.config)
+    plan, config = job.plan, job.config
+    waiting = min(plan.steps, _RATE * plan.resume_seconds) / plan.cadence
+    saving = _RESUME_POINTS * plan.resume_bytes(config)
+    return _BASE_BYTES + saving + int(waiting * plan.snapshot_bytes(config))
 
 
 def staff(
