@@ -16,7 +16,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from grokbook.models.linear import ROUTES
+from grokbook.models import linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,9 @@ class Numerics:
     kernels: str = ""
 
     @classmethod
-    def here(cls, *, route: str, device: str = "cpu", models: int = 1) -> Numerics:
+    def here(cls, *, device: str = "cpu", models: int = 1) -> Numerics:
         """The numerics of this process on this machine; nothing is timed."""
+        route = linear.route_on(device).name
         return cls(
             route=route,
             device=device,
@@ -89,7 +90,7 @@ def _kernels(route: str, device: str) -> str:
         z = x.to(device)
         parts += [F.gelu(torch.bmm(z[None], z[None, :128].cos().transpose(1, 2))).cpu()]
     elif route == "onednn":
-        parts += [ROUTES[route].forward(x[None], x[None, :128].cos(), x[None, 0])]
+        parts += [linear.ROUTES[route].forward(x[None], x[None, :128].cos(), x[None, 0])]
     return hashlib.sha256(b"".join(p.numpy().tobytes() for p in parts)).hexdigest()[:8]
 
 

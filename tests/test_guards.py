@@ -328,4 +328,4 @@ def test_the_numerics_id_is_for_ever():
     )
     assert pinned.id == "2e15cf59"
     assert dataclasses.replace(pinned, kernels="00000001").id != pinned.id
-    assert Numerics.here(route="addmm") == Numerics.here(route="addmm")
+    assert Numerics.here() == Numerics.here()

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from grokbook import __version__
-from grokbook.cli import records, study, train
+from grokbook.cli import bench, records, study, train
 from grokbook.cli.common import app
 
-__all__ = ["app", "main", "records", "study", "train"]
+__all__ = ["app", "bench", "main", "records", "study", "train"]
 
 
 def _version(wanted: bool) -> None:

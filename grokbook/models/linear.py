@@ -170,6 +170,11 @@ def chosen() -> Route:
     return _choice()[0]
 
 
+def route_on(device: str) -> Route:
+    """The route on a device; a GPU has its own products."""
+    return chosen() if torch.device(device).type == "cpu" else ADDMM
+
+
 def reason() -> str:
     """Why that one, in a few words."""
     return _choice()[1]

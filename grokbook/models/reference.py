@@ -52,30 +52,49 @@ def build(config: RunConfig, dtype: torch.dtype = torch.float32) -> PlainTransfo
         return PlainTransformer(config).to(dtype)
 
 
+class PlainLoop:
+    """The published training loop, plain (2602.18523 § 3).
+
+    A step draws a batch with NumPy, sums the heads' mean cross-entropies, clips, and lets stock
+    AdamW update.  The examples lie in tensors; the published scripts index Python lists of
+    tuples, which costs more.
+
+    Attributes:
+        model: what is trained, from the paper's initialisation.
+    """
+
+    def __init__(self, config: RunConfig, dtype: torch.dtype = torch.float32) -> None:
+        self.model = build(config, dtype)
+        self._config, self._table = config, config.table()
+        self._pairs = torch.from_numpy(self._table.pairs)
+        self._labels = torch.from_numpy(self._table.labels)
+        self._optimiser = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            eps=config.epsilon,
+            weight_decay=config.weight_decay,
+        )
+        self._draws = np.random.RandomState(config.batch_seed)
+
+    def advance(self, steps: int = 1) -> None:
+        """Make ``steps`` updates."""
+        config, train = self._config, self._table.train
+        for _ in range(steps):
+            chosen = torch.from_numpy(train[self._draws.randint(0, len(train), config.batch_size)])
+            outputs = self.model(self._pairs[chosen])
+            loss = sum(
+                F.cross_entropy(outputs[:, task], self._labels[chosen, task])
+                for task in range(len(config.tasks))
+            )
+            self._optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+            self._optimiser.step()
+
+
 def train(config: RunConfig, steps: int, dtype: torch.dtype = torch.float32) -> PlainTransformer:
-    """The published loop, plain: draws a batch, sums the heads' losses, clips, steps."""
-    model = build(config, dtype)
-    table = config.table()
-    pairs, labels = torch.from_numpy(table.pairs), torch.from_numpy(table.labels)
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        eps=config.epsilon,
-        weight_decay=config.weight_decay,
-    )
-    draws = np.random.RandomState(config.batch_seed)
-    for _ in range(steps):
-        chosen = torch.from_numpy(
-            table.train[draws.randint(0, len(table.train), config.batch_size)]
-        )
-        outputs = model(pairs[chosen])
-        loss = sum(
-            F.cross_entropy(outputs[:, task], labels[chosen, task])
-            for task in range(len(config.tasks))
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimiser.step()
-    return model
+    """The model after ``steps`` steps of the plain loop."""
+    loop = PlainLoop(config, dtype)
+    loop.advance(steps)
+    return loop.model

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from grokbook.models import linear
 from grokbook.numerics import Numerics, hardware
 from grokbook.plan import Plan
 from grokbook.record import RunRecord
@@ -89,7 +88,7 @@ def replay(record: RunRecord, steps: int) -> Replay:
         for step in marks:
             work.trainer.advance(step - work.step)
             work.measure()
-        here = asdict(Numerics.here(route=linear.chosen().name))
+        here = asdict(Numerics.here())
     recorded = record.metrics[record.metrics["step"] <= steps].reset_index(drop=True)
     # A field that the record was made without says nothing either way.
     same = all(here.get(name) == value for name, value in record.numerics.items())

@@ -23,7 +23,7 @@ from grokbook.sweep import read_progress
 
 STATES = ("done", "running", "waiting", "diverged")
 _SAME = ("cadence", "dense_until", "global_limit", "window")
-_AT_LEAST = ("full_state", "displacements")
+_AT_LEAST = ("full_state",)
 
 Warn = Callable[[str], None]
 

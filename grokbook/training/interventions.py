@@ -32,8 +32,20 @@ class Subspaces:
         dimensions = max(b.shape[1] for b in bases if b is not None)
         self.basis = like.new_zeros(len(bases), like.shape[1], dimensions)
         for model, basis in enumerate(bases):
-            if basis is not None:
-                self.basis[model, :, : basis.shape[1]] = torch.from_numpy(basis).to(like)
+            self.put(model, basis)
+
+    def put(self, model: int, basis: np.ndarray | None) -> None:
+        """Set one model's basis (P, k), or none.
+
+        Raises:
+            ValueError: if it has more than K dimensions.
+        """
+        self.basis[model] = 0
+        if basis is not None:
+            wide = self.basis.shape[2]
+            if basis.shape[1] > wide:
+                raise ValueError(f"a basis of {basis.shape[1]} dimensions, and only {wide} fit")
+            self.basis[model, :, : basis.shape[1]] = torch.from_numpy(basis).to(self.basis)
 
     def project(self, x: Tensor) -> Tensor:
         """B Bᵀ x for x (M, P)."""

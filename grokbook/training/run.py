@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grokbook.config import RunConfig
-from grokbook.models import linear
 from grokbook.numerics import Numerics
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
@@ -166,7 +165,7 @@ def run(
     """
     stop = stop or threading.Event()
     with single_thread():
-        numerics = Numerics.here(route=linear.chosen().name)
+        numerics = Numerics.here()
         with store.open(config, numerics, warn=warn) as directory:
             require(store, config, plan, directory, warn)
             session = Session.alone(config, plan, bases_in(store))

@@ -74,11 +74,11 @@ class Trainer:
             )
         first, models, tasks = configs[0], len(configs), len(configs[0].tasks)
         self.layout, self.device = Layout.of(first), torch.device(device)
-        on_cpu = self.device.type == "cpu"
-        self.route = (route or linear.chosen()) if on_cpu else linear.ADDMM
+        self.route = route or linear.route_on(device)
         self.theta = torch.zeros(models, self.layout.size, dtype=dtype, device=self.device)
         self._gradient = torch.zeros_like(self.theta)
         self._gradients = TrunkGradient(self.layout, self.theta, self._gradient, self.route)
+        self._find_basis = bases
         self._bases = [_basis(config, bases) for config in configs]
         subspaced = any(basis is not None for basis in self._bases)
         self.adam = AdamW(
@@ -114,12 +114,16 @@ class Trainer:
         """Put a new model at its step 0 into a slot.
 
         Raises:
-            ValueError: if it is no kin of the others, or needs a basis and the others do not.
+            ValueError: if it is no kin of the others, or its basis has other dimensions.
         """
         if kinship(config) != kinship(self.configs[0]):
             raise ValueError("a new model must share the ensemble's architecture and table")
-        if config.intervention != self.configs[slot].intervention:
-            raise ValueError("a new model must share the slot's intervention")
+        basis = _basis(config, self._find_basis)
+        if self.adam.subspaces is not None:
+            self.adam.subspaces.put(slot, basis)
+        elif basis is not None and config.intervention.transform != "noise":
+            raise ValueError("a new model has a basis, and the ensemble was made without any")
+        self._bases[slot] = basis
         self.configs[slot], self.steps[slot], self.active[slot] = config, 0, True
         dtype = self.theta.dtype
         initial = initial_parameters(self.layout, [config.init_seed], dtype=dtype)

@@ -1,0 +1,74 @@
+"""How much memory an ensemble needs, and how many models fit."""
+
+from __future__ import annotations
+
+import torch
+
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
+from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.plan import Plan
+
+_SHARE = 0.85
+"""Of free memory that an ensemble may take: libraries and the allocator need the rest."""
+_MOST = {"cpu": 4, "cuda": 512}
+"""Models by default; on a CPU more in one process gain nothing."""
+_STATES = 10
+"""Vectors of the size of θ: θ, its gradient, two moments, update, two sums, start, two spare."""
+
+
+def bytes_per_model(config: RunConfig) -> int:
+    """Upper estimate of what one model of an ensemble needs on its device, in bytes.
+
+    The state vectors, and what the backward pass keeps of a batch: about 8 d + 2 f numbers a
+    position and layer, the gathered keys, queries and values, and the logits; half as much again
+    passes through at once.
+    """
+    layout = Layout.of(config)
+    row = layout.layers * (8 * layout.width + 2 * layout.hidden) + 6 * layout.width
+    kept = SEQUENCE * row + 2 * layout.tasks * layout.modulus
+    return 4 * (_STATES * layout.size + 3 * config.batch_size * kept // 2) + (
+        8 * layout.attention_size
+    )
+
+
+def free_bytes(device: str) -> int | None:
+    """Free memory of a device, or None if it cannot be known."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def _each(config: RunConfig, device: str) -> int:
+    window = Plan().window * 8 * Layout.of(config).attention_size
+    return bytes_per_model(config) + (window if device == "cpu" else 0)
+
+
+def fitting(config: RunConfig, device: str) -> int:
+    """The M that is taken where none is asked for: what fits, up to a limit; at least 1."""
+    free = free_bytes(device)
+    if free is None:
+        return _MOST[device]
+    return max(1, min(_MOST[device], int(_SHARE * free) // _each(config, device)))
+
+
+def require_memory(config: RunConfig, models: int, device: str) -> None:
+    """Refuse an ensemble that cannot fit.
+
+    Raises:
+        ConfigError: saying how much is needed, how much is free, and which M fits.
+    """
+    free, need = free_bytes(device), models * _each(config, device)
+    if free is not None and need > _SHARE * free:
+        most = int(_SHARE * free) // _each(config, device)
+        raise ConfigError(
+            f"{models} models need about {need / 1e9:.1f} GB on {device}, and {free / 1e9:.1f} GB "
+            f"are free: at most {most} fit"
+        )
