@@ -118,7 +118,9 @@ for done in sweep(jobs, Store(Path({store!r})), workers={workers}):
 def started(store, workers):
     """A sweep in a process group of its own, once each worker shows progress."""
     here = os.path.dirname(os.path.abspath(__file__))
-    text = SCRIPT.format(root=os.path.dirname(here), tests=here, store=str(store.root), workers=workers)
+    text = SCRIPT.format(
+        root=os.path.dirname(here), tests=here, store=str(store.root), workers=workers
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", text],
         stdout=subprocess.PIPE,
