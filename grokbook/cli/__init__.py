@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from grokbook import __version__
+from grokbook.checks import ConfigError
 from grokbook.cli import bench, records, study, train
 from grokbook.cli.common import app
 
@@ -42,6 +43,9 @@ def main() -> None:
         status = app(standalone_mode=False)
     except typer.Abort:
         status = 130
+    except ConfigError as error:
+        typer.echo(f"grokbook: {error}", err=True)
+        status = 2
     except Exception as error:
         # Typer's usage errors, whichever copy of click they come from.
         if not hasattr(error, "format_message"):

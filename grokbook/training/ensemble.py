@@ -16,6 +16,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -23,7 +24,8 @@ from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
 from grokbook.numerics import Numerics
 from grokbook.store import Busy, Store, StoreError
-from grokbook.sweep import Done, Job, write_progress
+from grokbook.sweep import Done, Job
+from grokbook.sweep.progress import ProgressFile
 from grokbook.training.memory import fitting, require_memory
 from grokbook.training.process import single_thread
 from grokbook.training.run import Keeping, Warn, bases_in, require
@@ -32,6 +34,8 @@ from grokbook.training.trainer import Bases, Trainer, kinship
 
 _TOGETHER = 25
 """Updates between two looks at ``stop``."""
+_NAME = "ensemble"
+"""Stands in progress files where a sweep's name would."""
 _PENDING = 24
 """Snapshots of a run that wait in memory before it is saved, whatever the clock says."""
 
@@ -122,6 +126,7 @@ class _Ensemble:
         self._trainer.active = [False] * models
         self._keepings: list[Keeping | None] = [None] * models
         self._open = [contextlib.ExitStack() for _ in range(models)]
+        self._progress: list[ProgressFile | None] = [None] * models
         self._ended: list[Done] = []
 
     def train(self, stop: threading.Event) -> list[Done]:
@@ -157,7 +162,8 @@ class _Ensemble:
             measure([sessions[slot] for slot in there])
         for slot in there:
             keeping, session = self._keepings[slot], sessions[slot]
-            write_progress(keeping.directory.path, keeping.progress(), session.config)
+            at = keeping.progress()
+            self._progress[slot].write(keeping.directory.path, at.step, at.rate, at.row)
             if session.over():
                 self._leave(slot, session.close())
                 self._fill(slot)
@@ -184,6 +190,7 @@ class _Ensemble:
         self._trainer.place(slot, job.config)
         session = Session(job.config, job.plan, self._trainer, slot)
         keeping = self._keepings[slot] = Keeping(session, directory)
+        self._progress[slot] = ProgressFile(_NAME, job.config.tasks, job.plan.steps)
         if not keeping.begin():
             status = directory.status if directory.ended else keeping.finish().status
             self._release(slot)
@@ -211,6 +218,8 @@ class _Ensemble:
     def _release(self, slot: int) -> None:
         """Hold the slot still and give its directory back."""
         self._keepings[slot] = None
+        if self._progress[slot] is not None:
+            self._progress[slot].remove()
         self._trainer.active[slot] = False
         self._open[slot].close()
 
@@ -234,15 +243,14 @@ def throughput(config: RunConfig, *, models: int, device: str, steps: int = 200)
     Raises:
         ConfigError: if the device is not there or too small.
     """
-    from dataclasses import replace
-
     check_device(device)
     require_memory(config, models, device)
-    seeds = [
-        {f"{k}_seed": config.seed + m for k in ("split", "init", "batch")} for m in range(models)
+    configs = [
+        replace(config, **dict.fromkeys(("split_seed", "init_seed", "batch_seed"), seed))
+        for seed in range(config.seed, config.seed + models)
     ]
     with single_thread():
-        trainer = Trainer([replace(config, **each) for each in seeds], device=device)
+        trainer = Trainer(configs, device=device)
         trainer.advance(max(1, steps // 10))
         _wait(device)
         start = time.perf_counter()

@@ -1,0 +1,208 @@
+"""An ensemble of M is M single runs, whatever its neighbours do, and survives like one."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
+from grokbook.plan import Plan
+from grokbook.store import Store
+from grokbook.store.artefacts import Artefacts
+from grokbook.sweep import Job
+from grokbook.training import ensemble, memory
+from grokbook.training.ensemble import train_ensembles
+from grokbook.training.run import run
+from grokbook.training.trainer import Trainer
+
+TINY = RunConfig(
+    tasks=("add", "mul"), modulus=11, width=16, heads=2, hidden=16, batch_size=16, seed=1
+)
+PLAN = Plan(steps=60, after_grok=None, cadence=20, dense_until=40, window=2)
+MIXED = [
+    replace(TINY, split_seed=2, init_seed=2, batch_seed=2, weight_decay=0.0, learning_rate=3e-3),
+    replace(
+        TINY, init_seed=3, clip_norm=0.1, schedule=["30:weight_decay=0", "45:learning_rate=0.01"]
+    ),
+    replace(TINY, batch_seed=4, weight_decay=0.3),
+]
+
+
+def state_of(store, config):
+    (directory,) = store.runs(config)
+    return directory, directory.resume()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_an_ensemble_is_its_single_runs(dtype):
+    together = Trainer(MIXED, dtype=dtype)
+    together.advance(100)
+    for slot, config in enumerate(MIXED):
+        alone = Trainer([config], dtype=dtype)
+        alone.advance(100)
+        tolerance = 1e-10 if dtype == torch.float64 else 1e-4
+        torch.testing.assert_close(together.theta[slot], alone.theta[0], rtol=0, atol=tolerance)
+
+
+def test_neighbours_change_no_bit():
+    quiet, loud = Trainer(MIXED), Trainer(MIXED)
+    with torch.no_grad():
+        loud.theta[0] *= 1e30
+    for trainer in (quiet, loud):
+        trainer.advance(50)
+    assert not torch.isfinite(loud.theta[0]).all()
+    assert torch.equal(quiet.theta[1:], loud.theta[1:])
+    assert torch.equal(quiet.loss[1:], loud.loss[1:])
+
+
+def test_a_slot_held_still_keeps_its_weights_to_the_bit():
+    still, going = Trainer(MIXED), Trainer(MIXED)
+    for trainer in (still, going):
+        trainer.advance(5)
+    still.active[1] = False
+    before = still.theta[1].clone()
+    for trainer in (still, going):
+        trainer.advance(5)
+    assert still.steps == [10, 5, 10]
+    assert torch.equal(still.theta[1], before)
+    assert torch.equal(still.theta[[0, 2]], going.theta[[0, 2]])
+
+
+def test_a_model_placed_later_is_one_that_began_there():
+    first, late = Trainer(MIXED), Trainer(MIXED)
+    late.advance(7)
+    late.place(1, MIXED[1])
+    for trainer in (first, late):
+        trainer.advance(20)
+    assert torch.equal(first.theta[1], late.theta[1])
+    assert (first.steps[1], late.steps[1]) == (20, 20)
+
+
+def test_kin_only():
+    with pytest.raises(ValueError, match="share their architecture"):
+        Trainer([TINY, replace(TINY, width=32)])
+    with pytest.raises(ValueError, match="must share the ensemble's"):
+        Trainer([TINY]).place(0, replace(TINY, batch_size=8))
+
+
+def test_runs_through_slots_end_as_alone(tmp_path):
+    """Five runs through two slots: as many rows as alone, and the same numbers."""
+    configs = [*MIXED, TINY, replace(TINY, modulus=7)]
+    store = Store(tmp_path / "together")
+    ended = train_ensembles([Job(config, PLAN) for config in configs], store, models=2)
+    assert sorted(done.config_id for done in ended) == sorted(config.id for config in configs)
+    assert {done.status for done in ended} == {"finished"}
+    for config in configs:
+        directory, state = state_of(store, config)
+        assert directory.numerics["models"] == (1 if config.modulus == 7 else 2)
+        alone = run(config, PLAN, Store(tmp_path / "alone")).directory
+        ours, theirs = directory.record().metrics, alone.record().metrics
+        assert list(ours["step"]) == list(theirs["step"]) == [0, 1, 20, 40, 60]
+        for name in ours:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-4, atol=1e-5)
+        theta = alone.resume()["trainer.theta"]
+        np.testing.assert_allclose(state["trainer.theta"], theta, rtol=0, atol=1e-4)
+        assert list(directory.snapshots()) == list(alone.snapshots())
+
+
+def test_one_model_is_the_single_run_to_the_bit(tmp_path):
+    train_ensembles([Job(TINY, PLAN)], Store(tmp_path / "ensemble"), models=1)
+    directory, state = state_of(Store(tmp_path / "ensemble"), TINY)
+    alone = run(TINY, PLAN, Store(tmp_path / "alone")).directory
+    assert directory.path.name == alone.path.name
+    saved = alone.resume()
+    assert all(np.array_equal(state[name], saved[name], equal_nan=True) for name in saved)
+
+
+def test_stopped_and_given_again_it_ends_with_the_same_bits(tmp_path):
+    jobs = [Job(config, replace(PLAN, resume_seconds=0.0)) for config in MIXED]
+    whole, stopped = Store(tmp_path / "whole"), Store(tmp_path / "stopped")
+    train_ensembles(jobs, whole, models=3)
+    stop, advance = threading.Event(), Trainer.advance
+
+    def advance_then_stop(self, count=1):
+        advance(self, count)
+        if max(self.steps) >= 40:
+            stop.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", advance_then_stop)
+        ended = train_ensembles(jobs, stopped, models=3, stop=stop)
+    assert {(done.status, done.step) for done in ended} == {("interrupted", 40)}
+    assert {done.status for done in train_ensembles(jobs, stopped, models=3)} == {"finished"}
+    for config in MIXED:
+        (one, saved), (other, again) = state_of(whole, config), state_of(stopped, config)
+        assert all(np.array_equal(saved[k], again[k], equal_nan=True) for k in saved)
+        assert one.file("band.npz").read_bytes() == other.file("band.npz").read_bytes()
+        assert one.record().metrics.equals(other.record().metrics)
+
+
+def test_a_run_that_diverges_stops_alone(tmp_path):
+    bad = replace(TINY, weight_decay=1e300)
+    ended = train_ensembles([Job(c, PLAN) for c in (bad, *MIXED)], Store(tmp_path), models=2)
+    found = {done.config_id: done.status for done in ended}
+    assert found.pop(bad.id) == "diverged"
+    assert set(found.values()) == {"finished"}
+
+
+def test_a_busy_run_is_left_to_its_trainer(tmp_path):
+    store = Store(tmp_path)
+    train_ensembles([Job(c, replace(PLAN, steps=20)) for c in MIXED[:2]], store, models=2)
+    (directory,) = store.runs(MIXED[0])
+    with directory:
+        ended = train_ensembles([Job(c, PLAN) for c in MIXED[:2]], store, models=2)
+    assert {done.config_id: done.status for done in ended} == {
+        MIXED[0].id: "busy",
+        MIXED[1].id: "finished",
+    }
+
+
+def test_too_little_memory_says_what_fits(monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**9)
+    need = memory.bytes_per_model(RunConfig(tasks=("add", "mul")))
+    assert 20e6 < need < 80e6
+    with pytest.raises(ConfigError, match=r"^500 models need about .* GB on cpu, and 1.0 GB are "):
+        memory.require_memory(RunConfig(tasks=("add", "mul")), 500, "cpu")
+    assert 1 <= memory.fitting(RunConfig(tasks=("add", "mul")), "cpu") <= 4
+
+
+def test_a_device_that_is_not_there(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is one here")
+    with pytest.raises(ConfigError, match="device cuda is not there"):
+        train_ensembles([Job(TINY, PLAN)], Store(tmp_path), device="cuda")
+
+
+def test_throughput_is_a_rate():
+    assert ensemble.throughput(TINY, models=2, device="cpu", steps=10) > 10
+
+
+def _basis(size, k, seed):
+    return np.linalg.qr(np.random.default_rng(seed).standard_normal((size, k)))[0].astype("f4")
+
+
+def test_interventions_of_each_model_are_its_own(tmp_path):
+    artefacts = Artefacts(Store(tmp_path))
+    size = Trainer([TINY]).layout.size
+    names = [artefacts.put({"basis": _basis(size, 3, seed)}, {}) for seed in (1, 2)]
+    texts = [
+        f"transform=delete,strength=0.5,start=3,basis={names[0]}",
+        f"transform=delete_update,strength=0.9,start=5,basis={names[1]}",
+        f"transform=amplify,strength=0.5,basis={names[1]}",
+        f"transform=penalty,strength=0.9,every=4,basis={names[0]}",
+        f"transform=noise,strength=0.1,start=2,every=3,basis={names[0]}",
+    ]
+    configs = [replace(TINY, intervention=text) for text in texts]
+    bases = lambda name: artefacts.get(name).arrays["basis"]  # noqa: E731
+    together = Trainer(configs, dtype=torch.float64, bases=bases)
+    together.advance(15)
+    plain = Trainer([TINY], dtype=torch.float64)
+    plain.advance(15)
+    for slot, config in enumerate(configs):
+        alone = Trainer([config], dtype=torch.float64, bases=bases)
+        alone.advance(15)
+        torch.testing.assert_close(together.theta[slot], alone.theta[0], rtol=0, atol=1e-10)
+        assert (alone.theta - plain.theta).norm() > 1e-3
