@@ -83,8 +83,8 @@ def staff(
     room = free // each
     line = f"a worker needs up to {each / 1e9:.2f} GB of memory and {free / 1e9:.2f} GB are free"
     if wanted is not None or not room:
-        raise ConfigError(f"{line}: there is room for {room} workers, not {workers}")
-    warn(f"{line}: {room} workers are started on {workers} cores")
+        raise ConfigError(f"{line}: room for {room} at a time, not {workers}")
+    warn(f"{line}: {room} at a time, not {workers}")
     return room
 
 
