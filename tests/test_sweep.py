@@ -1,5 +1,6 @@
 """Sweeps on this machine, and how a job ends that does not end well."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -197,12 +198,18 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
 def test_workers_save_when_nobody_is_left_to_tell_them(tmp_path):
     store = Store(tmp_path)
     process = started(store, workers=1)
-    pids, before = pids_in(store), [r.step for r in store.runs()]
-    process.kill()
-    process.communicate()
-    assert gone(pids)
-    assert [r.status for r in store.runs()] == ["interrupted"]
-    assert store.runs()[0].step > before[0]
+    pids, before = pids_in(store), store.runs()[0].step
+    try:
+        process.kill()
+        process.wait()
+        assert gone(pids)
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.communicate()
+    (left,) = store.runs()
+    assert left.status == "interrupted" and left.step > before
 
 
 def test_a_worker_is_sheltered_while_it_imports(tmp_path, order, monkeypatch):
@@ -238,6 +245,8 @@ def test_a_run_held_by_this_very_sweep_is_waited_for(tmp_path, order):
     store, job = Store(tmp_path), Job(tiny(1), PLAN)
     directory = run(job.config, dataclasses.replace(PLAN, steps=20), store).directory
     reading = {"step": 20, "end": 60, "rate": 1.0, "accuracy": {}, "time": 0.0}
+    enough = threading.Timer(20, order.stop)
+    enough.start()
     with directory:
         path = directory.path / "progress.json"
         path.write_text(json.dumps(reading | {"sweep": "another sweep"}))
@@ -246,6 +255,7 @@ def test_a_run_held_by_this_very_sweep_is_waited_for(tmp_path, order):
         path.write_text(json.dumps(reading | {"sweep": order.name}))
         threading.Timer(0.5, directory.__exit__).start()
         done, _ = train(job, store, order)
+    enough.cancel()
     assert (done.status, done.step) == ("finished", 60)
 
 
@@ -253,10 +263,14 @@ def test_what_is_waited_for_can_be_given_up(tmp_path, order):
     store, job = Store(tmp_path), Job(tiny(1), PLAN)
     directory = run(job.config, dataclasses.replace(PLAN, steps=20), store).directory
     reading = {"step": 20, "end": 60, "rate": 1.0, "accuracy": {}, "time": 0.0}
+    enough, begun = threading.Timer(20, order.path.unlink), time.monotonic()
+    enough.start()
     with directory:
         (directory.path / "progress.json").write_text(json.dumps(reading | {"sweep": order.name}))
         threading.Timer(0.3, order.stop).start()
         done, _ = train(job, store, order)
+    enough.cancel()
+    assert time.monotonic() - begun < 10
     assert (done.status, done.step, done.note) == ("interrupted", 20, "")
 
 
