@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from numbers import Integral, Real
 from typing import Any
 
@@ -48,3 +49,23 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
         limit = f"at least {low}" if high is None else f"from {low} to {high}"
         raise ConfigError(f"{name} must be {limit}, not {value!r}")
     return int(value)
+
+
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def parse_size(text: str) -> int:
+    """Bytes from a number and a decimal unit, in any case.
+
+    Raises:
+        ConfigError: for anything else, and for sizes below one byte.
+
+    >>> parse_size("60MB"), parse_size("1.5GB"), parse_size("800kB")
+    (60000000, 1500000000, 800000)
+    """
+    found = re.fullmatch(r"(\d+|\d*\.\d+) ?([kmg]?b)", text.strip(), re.ASCII | re.IGNORECASE)
+    factors = {unit.lower(): factor for unit, factor in _UNITS.items()}
+    size = round(float(found[1]) * factors[found[2].lower()]) if found else 0
+    if size < 1:
+        raise ConfigError(f"a size is a number and a unit, as 800kB, 60MB or 1.5GB, not {text!r}")
+    return size

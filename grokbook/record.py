@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from grokbook.config import RunConfig
-from grokbook.events import RULES, grok_step
+from grokbook.events import PUBLISHED_RULE, RULES, grok_step
+from grokbook.plan import Plan
 from grokbook.tasks.modular import Table
 
 
@@ -21,7 +22,7 @@ class RunRecord:
 
     Attributes:
         config: what was trained.
-        status: ``"finished"`` or ``"diverged"``.
+        status: ``"finished"`` or ``"diverged"``; ``"partial"`` if the run did not end.
         seconds: of training, evaluation and saving.
         source: ``"recorded"`` (ships with the book), ``"store"`` or ``"trained now"``.
         numerics: under which it ran.
@@ -69,6 +70,13 @@ class RunRecord:
     def correct(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """(rows, T, N) bool, right or wrong, for chosen evaluations."""
         return np.unpackbits(self.bits[rows], axis=-1, count=len(self.table.pairs)).astype(bool)
+
+    def reaches(self, plan: Plan) -> bool:
+        """Has the run ended, and gone as far as a plan asks or diverged before?"""
+        if self.status == "partial":
+            return False
+        groks = [self.grok_step(task, PUBLISHED_RULE) for task in self.config.tasks]
+        return self.status == "diverged" or self.last_step >= plan.end(groks)
 
     @cached_property
     def _twinless(self) -> dict[str, np.ndarray]:

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 import typer
 
+from grokbook.checks import ConfigError, parse_size
+
 app = typer.Typer(
     name="grokbook",
     no_args_is_help=True,
@@ -48,6 +50,19 @@ def real_option(text: str) -> typer.models.OptionInfo:
 def whole_option(text: str) -> typer.models.OptionInfo:
     """An option that takes a whole number."""
     return typer.Option(help=text, parser=whole, metavar="INTEGER")
+
+
+def size(text: str) -> int:
+    """Bytes, or a complaint that names what was given."""
+    try:
+        return parse_size(text)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def size_option(text: str) -> typer.models.OptionInfo:
+    """An option that takes a size, such as 60MB, and gives bytes."""
+    return typer.Option(help=text, parser=size, metavar="SIZE")
 
 
 def warn(line: str) -> None:

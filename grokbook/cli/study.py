@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from grokbook.cli.common import app, fail, warn, whole_option
+from grokbook.cli.common import app, fail, size_option, warn, whole_option
+from grokbook.cli.packs import write_pack
 
 
 @app.command()
@@ -34,10 +36,18 @@ def study(
         int | None, whole_option("Runs trained at once; by default one a core.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    models: Annotated[int, whole_option("Runs trained as one ensemble.")] = 1,
+    models: Annotated[
+        int | None,
+        whole_option("Runs trained as one ensemble; on a GPU by default as many as fit."),
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option(metavar="tcp://…", help="Of a Dask cluster that trains the runs.")
     ] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Pack the runs afterwards, unfinished ones as they are."),
+    ] = None,
+    pack_limit: Annotated[int | None, size_option("Of the pack; 60MB by default.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -62,11 +72,11 @@ def study(
         fail(str(error))
     words = ["grokbook", "study", name, *(w for s in settings or () for w in ("--set", s))]
     command = shlex.join(words if seeds is None else [*words, "--seeds", str(seeds)])
-    ensembles, store = device != "cpu" or models > 1, Store()
-    at_once = models if ensembles else workers or _cores()
+    ensembles, store = _as_ensembles(device, models), Store()
+    at_once = (models or 1) if ensembles else workers or _cores()
     try:
         standings = [stand(store, member, warn) for stage in planned for member in stage.members]
-        speeds = speeds_seen(store.runs(), device=device, models=models)
+        speeds = speeds_seen(store.runs(), device=device, models=models or 1)
         ahead = outlook(standings, speeds, workers=at_once)
         _say_ahead(planned, standings, ahead, at_once, store)
         if dry_run:
@@ -75,13 +85,18 @@ def study(
             return
         _refuse(standings, ahead, store, ensembles)
         note_start(store, chain, command)
-        if not any(ahead.counts[state] for state in ("running", "waiting")):
-            typer.echo("nothing is left to do")
-            return
         how = {"models": models, "device": device}
         if not ensembles:
             how = {"workers": workers, "scheduler": scheduler}
-        _carry_out(planned, standings, store, command, ensembles, how)
+        try:
+            if any(ahead.counts[state] for state in ("running", "waiting")):
+                _carry_out(planned, standings, store, command, ensembles, how)
+            else:
+                typer.echo("nothing is left to do")
+        finally:
+            if pack is not None:
+                after = (stand(store, each.member, warn).directory for each in standings)
+                write_pack([run for run in after if run is not None], pack, pack_limit)
     except StoreError as error:
         fail(str(error), 1)
 
@@ -122,20 +137,27 @@ def status(
         fail(str(error), 1)
 
 
-def _check_machine(workers: int | None, device: str, models: int, scheduler: str | None) -> None:
+def _as_ensembles(device: str, models: int | None) -> bool:
+    return device != "cpu" or (models or 1) > 1
+
+
+def _check_machine(
+    workers: int | None, device: str, models: int | None, scheduler: str | None
+) -> None:
     """Refuse a machine that is not there, and options that do not go together."""
     from grokbook.checks import ConfigError, integer
 
     if workers is not None:
         integer("workers", workers, low=1, high=10_000)
-    integer("models", models, low=1, high=10_000)
+    if models is not None:
+        integer("models", models, low=1, high=10_000)
     if device not in ("cpu", "cuda"):
         raise ConfigError(f"unknown device {device!r}; known: cpu, cuda")
     if scheduler is not None and not scheduler.startswith(("tcp://", "tls://")):
         raise ConfigError(f"scheduler must be an address like tcp://host:8786, not {scheduler!r}")
     given = {"--workers": workers, "--scheduler": scheduler}
     for option in (option for option, value in given.items() if value is not None):
-        if device != "cpu" or models > 1:
+        if _as_ensembles(device, models):
             raise ConfigError(f"{option} is for runs trained one by one, not with ensembles")
     if device == "cuda":
         import torch

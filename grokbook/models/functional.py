@@ -79,9 +79,9 @@ class Normed(NamedTuple):
 
 
 def layer_norm_forward(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Normed:
-    """`layer_norm` of rows (M, R, d), keeping its statistics."""
-    if x.shape[0] == 1:
-        out, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], weight[0], bias[0], epsilon)
+    """`layer_norm` keeping its statistics: rows (M, R, d) and gain (M, d), or (R, d) and (d,)."""
+    if x.dim() == 2:
+        out, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], weight, bias, epsilon)
     else:
         out, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], None, None, epsilon)
         out = torch.addcmul(bias.unsqueeze(1), out, weight.unsqueeze(1))
@@ -91,13 +91,12 @@ def layer_norm_forward(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float =
 def layer_norm_backward(
     dy: Tensor, x: Tensor, normed: Normed, weight: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `layer_norm_forward`: ∂x (M, R, d), ∂gain (M, d), ∂bias (M, d)."""
+    """Gradients of `layer_norm_forward`, of the shapes of x, gain and bias."""
     backward = torch.ops.aten.native_layer_norm_backward
     _, mean, rstd = normed
-    if x.shape[0] == 1:
+    if x.dim() == 2:
         # The bias's value is not used, only that there is one.
-        dx, gain, bias = backward(dy, x, x.shape[-1:], mean, rstd, weight[0], weight[0], [True] * 3)
-        return dx, gain.unsqueeze(0), bias.unsqueeze(0)
+        return backward(dy, x, x.shape[-1:], mean, rstd, weight, weight, [True] * 3)
     standard = (x - mean) * rstd
     dx, _, _ = backward(
         dy * weight.unsqueeze(1), x, x.shape[-1:], mean, rstd, None, None, [True, False, False]
@@ -122,20 +121,20 @@ def pair_mixture(
     """`pair_attention` from differences: s = σ(q·Δk / √d_head), mixed = v₀ + s Δv.
 
     Args:
-        query: (M, B, Q, d).
-        delta_key: (M, B, d) k₁ − k₀.
-        value: (M, B, d) v₀.
-        delta_value: (M, B, d) v₁ − v₀.
+        query: (…, Q, d).
+        delta_key: (…, d) k₁ − k₀.
+        value: (…, d) v₀.
+        delta_value: (…, d) v₁ − v₀.
         indicator: (d, H) of `head_indicator`.
 
     Returns:
-        The share s of position 1, (M, B, Q, H), and the mixture, (M, B, Q, d).
+        The share s of position 1, (…, Q, H), and the mixture, (…, Q, d).
     """
     width, heads = indicator.shape
-    score = (query * delta_key.unsqueeze(2)) @ indicator
+    score = (query * delta_key.unsqueeze(-2)) @ indicator
     share = score.mul_((width // heads) ** -0.5).sigmoid_()
     mixed = share @ indicator.t()
-    return share, mixed.mul_(delta_value.unsqueeze(2)).add_(value.unsqueeze(2))
+    return share, mixed.mul_(delta_value.unsqueeze(-2)).add_(value.unsqueeze(-2))
 
 
 def pair_mixture_backward(
@@ -146,20 +145,21 @@ def pair_mixture_backward(
     share: Tensor,
     indicator: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of `pair_mixture`: ∂q (M, B, Q, d), then ∂Δk, ∂v₀, ∂Δv, each (M, B, d)."""
+    """Gradients of `pair_mixture`: ∂q (…, Q, d), then ∂Δk, ∂v₀, ∂Δv, each (…, d)."""
     width, heads = indicator.shape
-    dshare = (dmixed * delta_value.unsqueeze(2)) @ indicator
+    dshare = (dmixed * delta_value.unsqueeze(-2)) @ indicator
     slope = torch.addcmul(share, share, share, value=-1).mul_((width // heads) ** -0.5)
     dscore = dshare.mul_(slope) @ indicator.t()
     ddelta_key = _over_queries(dscore * query)
-    dquery = dscore.mul_(delta_key.unsqueeze(2))
+    dquery = dscore.mul_(delta_key.unsqueeze(-2))
     ddelta_value = _over_queries((share @ indicator.t()).mul_(dmixed))
     return dquery, ddelta_key, _over_queries(dmixed), ddelta_value
 
 
 def _over_queries(x: Tensor) -> Tensor:
-    """(M, B, Q, d) ↦ (M, B, d); one or two queries are summed without a reduction's overhead."""
-    return x[:, :, 0] if x.shape[2] == 1 else x[:, :, 0] + x[:, :, 1]
+    """(…, Q, d) ↦ (…, d); one or two queries are summed without a reduction's overhead."""
+    first = x[..., 0, :]
+    return first if x.shape[-2] == 1 else first + x[..., 1, :]
 
 
 def scatter_rows(x: Tensor, index: Tensor, rows: int) -> Tensor:

@@ -53,12 +53,13 @@ class Route:
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """y[m] = x[m] W[m]ᵀ + b[m]: x (M, R, in), weight (M, out, in), bias (M, out) ↦ (M, R, out).
 
-        >>> ADDMM.forward(torch.ones(1, 1, 2), torch.eye(2)[None], torch.ones(1, 2)).tolist()
-        [[[2.0, 2.0]]]
+        For a single model the axis M may be left out of all of them, here and below.
+
+        >>> ADDMM.forward(torch.ones(1, 2), torch.eye(2), torch.ones(2)).tolist()
+        [[2.0, 2.0]]
         """
-        if x.shape[0] == 1:
-            b = None if bias is None else bias[0]
-            return self.product(x[0], weight[0], b).unsqueeze(0)
+        if x.dim() == 2:
+            return self.product(x, weight, bias)
         if self.name == "addmm" or x.is_cuda:
             turned = weight.transpose(1, 2)
             if bias is None:
@@ -69,12 +70,14 @@ class Route:
 
     def input_gradient(self, dy: Tensor, weight: Tensor) -> Tensor:
         """∂x[m] = ∂y[m] W[m]: dy (M, R, out), weight (M, out, in) ↦ (M, R, in)."""
-        return self.forward(dy, weight.transpose(1, 2))
+        return self.forward(dy, weight.transpose(-1, -2))
 
     def weight_gradient(self, dy: Tensor, x: Tensor, out: Tensor) -> None:
         """∂W[m] = ∂y[m]ᵀ x[m], written to ``out`` (M, out, in), which may be strided over m."""
-        if x.shape[0] == 1 and self.name == "addmm":
-            torch.mm(dy[0].t(), x[0], out=out[0])
+        if x.dim() == 2 and self.name == "addmm":
+            torch.mm(dy.t(), x, out=out)
+        elif x.dim() == 2:
+            out.copy_(self.product(dy.t(), x.t(), None))
         elif self.name == "addmm" or x.is_cuda:
             out.copy_(torch.bmm(dy.transpose(1, 2), x))
         else:

@@ -5,6 +5,9 @@ to autograd's gradient of it (the tests compare them in float64).  Writing it ou
 autograd costs a small model, lets every product take its route (`grokbook.models.linear`), writes
 gradients straight to one buffer, and can be captured as it is in a CUDA graph.
 
+For M = 1 the model axis is left out: weights and rows are then ordinary matrices, and a step makes
+a thousand fewer views.
+
 With two positions, attention depends on its keys by their difference alone.  So the last layers
 multiply n₁ − n₀ by W_K, half as many rows, and the key bias, which cancels, has gradient zero
 exactly; autograd gives it rounding noise, which Adam would amplify.
@@ -33,19 +36,19 @@ from grokbook.models.linear import Route
 
 
 class _Layer(NamedTuple):
-    """What a layer's backward pass needs of its forward pass."""
+    """What a layer's backward pass needs of its forward pass; [M] is there if M > 1."""
 
-    entry: Tensor  # (M, R, d) the rows that the first LayerNorm saw
+    entry: Tensor  # ([M], R, d) the rows that the first LayerNorm saw
     normed: Normed
-    query: Tensor  # (M, B, Q, d); Q is 1 in the last layer, else 2
-    delta_key: Tensor  # (M, B, d)
-    delta_value: Tensor  # (M, B, d)
-    share: Tensor  # (M, B, Q, H) attention on position 1
-    mixed: Tensor  # (M, B·Q, d)
-    middle: Tensor  # (M, B·Q, d) after attention
+    query: Tensor  # ([M], B, Q, d); Q is 1 in the last layer, else 2
+    delta_key: Tensor  # ([M], B, d)
+    delta_value: Tensor  # ([M], B, d)
+    share: Tensor  # ([M], B, Q, H) attention on position 1
+    mixed: Tensor  # ([M], B·Q, d)
+    middle: Tensor  # ([M], B·Q, d) after attention
     second: Normed
-    inner: Tensor  # (M, B·Q, f) before the GELU
-    active: Tensor  # (M, B·Q, f) after it
+    inner: Tensor  # ([M], B·Q, f) before the GELU
+    active: Tensor  # ([M], B·Q, f) after it
 
 
 class TrunkGradient:
@@ -60,7 +63,13 @@ class TrunkGradient:
 
     def __init__(self, layout: Layout, theta: Tensor, gradient: Tensor, route: Route) -> None:
         self.layout, self.route = layout, route
-        self._weights, self._gradients = layout.views(theta), layout.views(gradient)
+        self._weights, self._gradients = (
+            {
+                name: view[0] if len(theta) == 1 else view
+                for name, view in layout.views(flat).items()
+            }
+            for flat in (theta, gradient)
+        )
         self._heads_of = head_indicator(layout.width, layout.heads, theta)
         self._buffers: dict[str, Tensor] = {}
         models = torch.arange(len(theta), device=theta.device)
@@ -81,11 +90,14 @@ class TrunkGradient:
             (M, T) mean cross-entropy of each head in nats.
         """
         index = pairs + self._first_row
+        alone = len(pairs) == 1
+        if alone:
+            index, labels = index[0], labels[0]
         layers, hidden = self._forward(index)
         loss, dhidden = self._heads(hidden, labels)
         for number in reversed(range(self.layout.layers)):
             dhidden = self._backward(number, layers[number], dhidden, index)
-        return loss
+        return loss.unsqueeze(0) if alone else loss
 
     # --- forward ----------------------------------------------------------------------------
 
@@ -97,7 +109,7 @@ class TrunkGradient:
             enter = self._enter_first if hidden is None else self._enter
             kept, skip, (query, delta_key, value, delta_value) = enter(number, hidden, index, last)
             share, mixed = pair_mixture(query, delta_key, value, delta_value, self._heads_of)
-            mixed = mixed.flatten(1, 2)
+            mixed = mixed.flatten(-3, -2)
             middle = self._affine(number, "self_attn.out_proj", mixed).add_(skip)
             second = self._norm(number, "norm2", middle)
             inner = self._affine(number, "linear1", second.value)
@@ -122,23 +134,22 @@ class TrunkGradient:
     def _enter_first(self, number: int, _: None, index: Tensor, last: bool):
         """Layer 1 up to attention, on the 2p distinct rows (token at position), then gathered."""
         d, weights = self.layout.width, self._weights
-        rows = (weights["token.weight"].unsqueeze(1) + weights["position"].unsqueeze(2)).flatten(
-            1, 2
-        )
+        token, position = weights["token.weight"], weights["position"]
+        rows = (token.unsqueeze(-3) + position.unsqueeze(-2)).flatten(-3, -2)
         normed = self._norm(number, "norm1", rows)
         qkv = self._affine(number, "self_attn.in_proj_", normed.value)
-        skip = F.embedding(index[:, :, :1] if last else index, rows.flatten(0, 1))
+        skip = F.embedding(index[..., :1] if last else index, rows.view(-1, d))
         gathered = self._buffer("gathered", (*index.shape, 3 * d), rows)
-        torch.index_select(qkv.flatten(0, 1), 0, index.flatten(), out=gathered.view(-1, 3 * d))
+        torch.index_select(qkv.view(-1, 3 * d), 0, index.view(-1), out=gathered.view(-1, 3 * d))
         query, key, value = gathered.split(d, dim=-1)
-        first = value[:, :, 0]
+        first = value[..., 0, :]
         parts = (
-            query[:, :, :1] if last else query,
-            key[:, :, 1] - key[:, :, 0],
+            query[..., :1, :] if last else query,
+            key[..., 1, :] - key[..., 0, :],
             first,
-            value[:, :, 1] - first,
+            value[..., 1, :] - first,
         )
-        return (rows, normed), skip.flatten(1, 2), parts
+        return (rows, normed), skip.flatten(-3, -2), parts
 
     def _enter(self, number: int, hidden: Tensor, index: Tensor, last: bool):
         """A later layer up to attention, on the rows of the batch."""
@@ -146,16 +157,18 @@ class TrunkGradient:
         at = f"encoder.layers.{number}.self_attn.in_proj_"
         weight, bias = self._weights[at + "weight"], self._weights[at + "bias"]
         normed = self._norm(number, "norm1", hidden)
-        pair = normed.value.unflatten(1, (-1, SEQUENCE))
-        asking = pair[:, :, 0].contiguous() if last else normed.value
-        query = self.route.forward(asking, weight[:, :d], bias[:, :d])
-        delta_key = self.route.forward(pair[:, :, 1] - pair[:, :, 0], weight[:, d : 2 * d])
-        value = self.route.forward(normed.value, weight[:, 2 * d :], bias[:, 2 * d :])
-        value = value.unflatten(1, (-1, SEQUENCE))
-        first = value[:, :, 0]
-        skip = hidden.unflatten(1, (-1, SEQUENCE))[:, :, 0] if last else hidden
-        query = query.unflatten(1, (-1, 1 if last else SEQUENCE))
-        return (hidden, normed), skip, (query, delta_key, first, value[:, :, 1] - first)
+        pair = _pairs(normed.value)
+        asking = pair[..., 0, :].contiguous() if last else normed.value
+        query = self.route.forward(asking, weight[..., :d, :], bias[..., :d])
+        step = pair[..., 1, :] - pair[..., 0, :]
+        delta_key = self.route.forward(step, weight[..., d : 2 * d, :])
+        value = _pairs(
+            self.route.forward(normed.value, weight[..., 2 * d :, :], bias[..., 2 * d :])
+        )
+        first = value[..., 0, :]
+        skip = _pairs(hidden)[..., 0, :] if last else hidden
+        query = query.unflatten(-2, (-1, 1 if last else SEQUENCE))
+        return (hidden, normed), skip, (query, delta_key, first, value[..., 1, :] - first)
 
     # --- loss and heads ---------------------------------------------------------------------
 
@@ -164,30 +177,30 @@ class TrunkGradient:
         weights, gradients, p = self._weights, self._gradients, self.layout.modulus
         names = [f"heads.{head}" for head in range(self.layout.tasks)]
         read = layer_norm_forward(hidden, weights["norm.weight"], weights["norm.bias"])
-        weight = torch.cat([weights[f"{name}.weight"] for name in names], dim=1)
-        bias = torch.cat([weights[f"{name}.bias"] for name in names], dim=1)
+        weight = torch.cat([weights[f"{name}.weight"] for name in names], dim=-2)
+        bias = torch.cat([weights[f"{name}.bias"] for name in names], dim=-1)
         out = self.route.forward(read.value, weight, bias).unflatten(-1, (-1, p))
         log_odds = out.log_softmax(-1)
         answers = labels.unsqueeze(-1)
-        loss = log_odds.gather(-1, answers).squeeze(-1).mean(dim=1).neg_()
+        loss = log_odds.gather(-1, answers).squeeze(-1).mean(dim=-2).neg_()
         # ∂loss/∂logits = (softmax − one-hot) / B
-        share = 1 / labels.shape[1]
+        share = 1 / labels.shape[-2]
         dout = log_odds.exp_().mul_(share)
         dout.scatter_add_(-1, answers, torch.full_like(answers, -share, dtype=dout.dtype))
         dout = dout.flatten(-2)
-        dweight, dbias = torch.empty_like(weight), dout.sum(1)
+        dweight, dbias = torch.empty_like(weight), dout.sum(-2)
         self.route.weight_gradient(dout, read.value, dweight)
         for head, name in enumerate(names):
             part = slice(head * p, (head + 1) * p)
-            gradients[f"{name}.weight"].copy_(dweight[:, part])
-            gradients[f"{name}.bias"].copy_(dbias[:, part])
+            gradients[f"{name}.weight"].copy_(dweight[..., part, :])
+            gradients[f"{name}.bias"].copy_(dbias[..., part])
         dread = self.route.input_gradient(dout, weight)
         return loss, self._norm_backward("norm", dread, hidden, read)
 
     # --- backward ---------------------------------------------------------------------------
 
     def _backward(self, number: int, kept: _Layer, dhidden: Tensor, index: Tensor) -> Tensor | None:
-        """From the gradient of a layer's output (M, B·Q, d) to that of its input (M, 2B, d).
+        """From the gradient of a layer's output ([M], B·Q, d) to that of its input ([M], 2B, d).
 
         The first layer has no input but the tables; it returns None.
         """
@@ -211,35 +224,36 @@ class TrunkGradient:
     def _leave(self, number: int, kept: _Layer, dmiddle: Tensor, parts, index: Tensor) -> Tensor:
         d = self.layout.width
         dquery, ddelta_key, dvalue, ddelta_value = parts
-        last = dquery.shape[2] == 1
+        last = dquery.shape[-2] == 1
         at = f"encoder.layers.{number}.self_attn.in_proj_"
         weight = self._weights[at + "weight"]
         dweight, dbias = self._gradients[at + "weight"], self._gradients[at + "bias"]
         normed = kept.normed.value
-        pair = normed.unflatten(1, (-1, SEQUENCE))
-        asking = pair[:, :, 0].contiguous() if last else normed
-        dquery = dquery.flatten(1, 2)
-        dvalues = torch.stack([dvalue - ddelta_value, ddelta_value], dim=2).flatten(1, 2)
-        self.route.weight_gradient(dquery, asking, dweight[:, :d])
-        self.route.weight_gradient(ddelta_key, pair[:, :, 1] - pair[:, :, 0], dweight[:, d : 2 * d])
-        self.route.weight_gradient(dvalues, normed, dweight[:, 2 * d :])
-        dbias[:, :d] = dquery.sum(1)
-        dbias[:, d : 2 * d] = 0
-        dbias[:, 2 * d :] = dvalues.sum(1)
-        dnormed = self.route.input_gradient(dvalues, weight[:, 2 * d :])
-        dpair = dnormed.unflatten(1, (-1, SEQUENCE))
-        ddelta = self.route.input_gradient(ddelta_key, weight[:, d : 2 * d])
-        dasking = self.route.input_gradient(dquery, weight[:, :d])
-        dpair[:, :, 1] += ddelta
+        pair = _pairs(normed)
+        asking = pair[..., 0, :].contiguous() if last else normed
+        dquery = dquery.flatten(-3, -2)
+        dvalues = torch.stack([dvalue - ddelta_value, ddelta_value], dim=-2).flatten(-3, -2)
+        step = pair[..., 1, :] - pair[..., 0, :]
+        self.route.weight_gradient(dquery, asking, dweight[..., :d, :])
+        self.route.weight_gradient(ddelta_key, step, dweight[..., d : 2 * d, :])
+        self.route.weight_gradient(dvalues, normed, dweight[..., 2 * d :, :])
+        dbias[..., :d] = dquery.sum(-2)
+        dbias[..., d : 2 * d] = 0
+        dbias[..., 2 * d :] = dvalues.sum(-2)
+        dnormed = self.route.input_gradient(dvalues, weight[..., 2 * d :, :])
+        dpair = _pairs(dnormed)
+        ddelta = self.route.input_gradient(ddelta_key, weight[..., d : 2 * d, :])
+        dasking = self.route.input_gradient(dquery, weight[..., :d, :])
+        dpair[..., 1, :] += ddelta
         if last:
-            dpair[:, :, 0] += dasking.sub_(ddelta)
+            dpair[..., 0, :] += dasking.sub_(ddelta)
         else:
-            dpair[:, :, 0] -= ddelta
+            dpair[..., 0, :] -= ddelta
             dnormed += dasking
         norm = f"encoder.layers.{number}.norm1"
         dentry = self._norm_backward(norm, dnormed, kept.entry, kept.normed)
         if last:
-            dentry.unflatten(1, (-1, SEQUENCE))[:, :, 0] += dmiddle
+            _pairs(dentry)[..., 0, :] += dmiddle
         else:
             dentry += dmiddle
         return dentry
@@ -249,28 +263,29 @@ class TrunkGradient:
     ) -> None:
         d, p, gradients = self.layout.width, self.layout.modulus, self._gradients
         dquery, ddelta_key, dvalue, ddelta_value = parts
-        models, rows = kept.entry.shape[:2]
+        models, rows = kept.entry.numel() // (SEQUENCE * p * d), SEQUENCE * p
         dqkv = self._buffer("dqkv", (*index.shape, 3 * d), dmiddle)
-        dqkv[:, :, : dquery.shape[2], :d] = dquery
-        dqkv[:, :, dquery.shape[2] :, :d] = 0
-        torch.neg(ddelta_key, out=dqkv[:, :, 0, d : 2 * d])
-        dqkv[:, :, 1, d : 2 * d] = ddelta_key
-        torch.sub(dvalue, ddelta_value, out=dqkv[:, :, 0, 2 * d :])
-        dqkv[:, :, 1, 2 * d :] = ddelta_value
+        asking = dquery.shape[-2]
+        dqkv[..., :asking, :d] = dquery
+        if asking < SEQUENCE:
+            dqkv[..., asking:, :d] = 0
+        torch.neg(ddelta_key, out=dqkv[..., 0, d : 2 * d])
+        dqkv[..., 1, d : 2 * d] = ddelta_key
+        torch.sub(dvalue, ddelta_value, out=dqkv[..., 0, 2 * d :])
+        dqkv[..., 1, 2 * d :] = ddelta_value
         into = models * rows
-        dtable = scatter_rows(dqkv.view(-1, 3 * d), index.flatten(), into)
-        seen = index if len(dmiddle[0]) == index[0].numel() else index[:, :, :1]
-        drows = scatter_rows(dmiddle.reshape(-1, d), seen.flatten(), into)
-        dtable = dtable.view(models, rows, 3 * d)
+        dtable = scatter_rows(dqkv.view(-1, 3 * d), index.view(-1), into)
+        drows = scatter_rows(dmiddle.view(-1, d), index[..., :asking].reshape(-1), into)
+        dtable = dtable.view(*kept.entry.shape[:-1], 3 * d)
         dnormed = self._affine_backward(number, "self_attn.in_proj_", dtable, kept.normed.value)
-        gradients[f"encoder.layers.{number}.self_attn.in_proj_bias"][:, d : 2 * d] = 0
+        gradients[f"encoder.layers.{number}.self_attn.in_proj_bias"][..., d : 2 * d] = 0
         norm = f"encoder.layers.{number}.norm1"
         drows = self._norm_backward(norm, dnormed, kept.entry, kept.normed).add_(
-            drows.view(models, rows, d)
+            drows.view(kept.entry.shape)
         )
-        by_position = drows.view(models, SEQUENCE, p, d)
-        gradients["token.weight"].copy_(by_position.sum(1))
-        gradients["position"].copy_(by_position.sum(2))
+        by_position = drows.unflatten(-2, (SEQUENCE, p))
+        gradients["token.weight"].copy_(by_position.sum(-3))
+        gradients["position"].copy_(by_position.sum(-2))
 
     # --- layers -----------------------------------------------------------------------------
 
@@ -292,7 +307,7 @@ class TrunkGradient:
     def _affine_backward(self, number: int, name: str, dy: Tensor, x: Tensor) -> Tensor:
         weight, bias = self._names(number, name)
         self.route.weight_gradient(dy, x, self._gradients[weight])
-        self._gradients[bias].copy_(dy.sum(1))
+        torch.sum(dy, -2, out=self._gradients[bias])
         return self.route.input_gradient(dy, self._weights[weight])
 
     def _norm(self, number: int, name: str, x: Tensor) -> Normed:
@@ -304,3 +319,8 @@ class TrunkGradient:
         self._gradients[f"{at}.weight"].copy_(dweight)
         self._gradients[f"{at}.bias"].copy_(dbias)
         return dx
+
+
+def _pairs(rows: Tensor) -> Tensor:
+    """([M], 2B, d) ↦ ([M], B, 2, d)."""
+    return rows.unflatten(-2, (-1, SEQUENCE))

@@ -11,7 +11,6 @@ results/runs/<config id>/
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,14 +20,11 @@ from typing import Any
 import numpy as np
 
 from grokbook.config import RunConfig
-from grokbook.geometry.trajectory import gram, thin
-from grokbook.models.layout import Layout
 from grokbook.numerics import hardware
 from grokbook.record import RunRecord
+from grokbook.store.derived import gram_file, measured
 from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
 from grokbook.store.run_directory import FORMAT, RunDirectory
-
-GRAM_POINTS = 64
 
 
 def default_folder() -> Path:
@@ -93,36 +89,46 @@ class Results:
             hardware=entry["hardware"],
         )
 
-    def add(self, run: RunDirectory, *, replace: bool = False) -> dict[str, Any]:
-        """Record an ended run of the store: measurements, Gram matrices, manifest entry.
+    def add(
+        self, run: RunDirectory, *, replace: bool = False, allow_partial: bool = False
+    ) -> dict[str, Any]:
+        """Record a run of the store: measurements, Gram matrices, manifest entry.
 
         Args:
             run: in the store.
             replace: put it in the place of a record that differs.
+            allow_partial: record it also if it has not ended, with the status ``"partial"``, as
+                far as it has come.  A later record of the same run, begun with the same rows,
+                takes the place of a partial one.
 
         Raises:
-            StoreError: if the run has not ended, a file of it is damaged, or it was recorded
-                before with other measurements and ``replace`` is not set.
+            StoreError: if the run has not ended and may not be partial, a file of it is damaged,
+                or it was recorded before with other measurements and ``replace`` is not set.
         """
-        if not run.ended:
+        if not (run.ended or allow_partial):
             raise StoreError(
                 f"run {run.config.id} ({run.config.label}) is {run.status} at step "
                 f"{run.step}; only finished runs are recorded"
             )
-        record = run.record()
-        names = ("metrics.parquet", "answers.npz", "band.npz")
-        data = {name: run.file(name).read_bytes() for name in names}
-        data["gram.npz"] = _gram_file(run)
+        found = measured(run)
+        record = RunRecord.read(
+            run.config,
+            found.files,
+            status=found.status,
+            seconds=run.seconds,
+            source="store",
+            numerics=run.numerics,
+            hardware=run.hardware,
+        )
+        data = found.files | {"gram.npz": gram_file(run)}
         with self._alone():
             manifest, disk = self.manifest(), Disk()
             before = manifest.get(run.config.id)
-            if before and not replace:
-                same = self._read(run.config, before).metrics.equals(record.metrics)
-                if not same:
-                    raise StoreError(
-                        f"run {run.config.id} ({run.config.label}) is recorded already, with "
-                        "other measurements; a record is replaced only if it was wrong"
-                    )
+            if before and not replace and not _goes_on(self._read(run.config, before), record):
+                raise StoreError(
+                    f"run {run.config.id} ({run.config.label}) is recorded already, with "
+                    "other measurements; a record is replaced only if it was wrong"
+                )
             if before:  # until all its files are replaced, the record does not count
                 rest = {name: other for name, other in manifest.items() if name != run.config.id}
                 disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": rest}))
@@ -132,8 +138,8 @@ class Results:
                 "config": run.config.to_json(),
                 "numerics": run.numerics,
                 "plan": run.marker["plan"],
-                "status": run.status,
-                "steps": run.step,
+                "status": found.status,
+                "steps": found.step,
                 "seconds": run.seconds,
                 "hardware": run.hardware or hardware(),
                 "grok_steps": {task: record.grok_steps(task) for task in run.config.tasks},
@@ -207,18 +213,8 @@ class Results:
         return found
 
 
-def _gram_file(run: RunDirectory) -> bytes:
-    """Gram matrices of at most 64 snapshots of the global stream, and the last snapshot."""
-    stride = run.marker["global_stride"] * run.marker["plan"]["cadence"]
-    steps = [step for step in run.snapshots() if step % stride == 0 or step == run.step]
-    chosen = thin(np.array(steps, dtype=np.int64), GRAM_POINTS)
-    snapshots = np.stack([run.snapshot(int(step)) for step in chosen])
-    matrices = gram(snapshots, Layout.of(run.config).attention_blocks())
-    file = io.BytesIO()
-    np.savez_compressed(
-        file,
-        steps=chosen,
-        blocks=np.array(list(matrices)),
-        products=np.stack(list(matrices.values())),
-    )
-    return file.getvalue()
+def _goes_on(before: RunRecord, now: RunRecord) -> bool:
+    """Is it the same record again, or a partial one gone further?"""
+    if before.status != "partial":
+        return now.status != "partial" and before.metrics.equals(now.metrics)
+    return before.metrics.equals(now.metrics.iloc[: len(before.metrics)])

@@ -6,6 +6,7 @@
       resume-<step>.safetensors     the newest resume point, and the one before it
       snapshots/<step>.safetensors  attention matrices, and what else the plan keeps
       metrics.parquet, answers.npz, band.npz   written when the run ends or is interrupted
+      gram.npz                      of a run that came in a pack, which may lack snapshots
       lock               held by the one process that trains
       progress.json      how far it is while a sweep trains it; nothing hangs on it
 
@@ -146,7 +147,8 @@ class RunDirectory:
     def _sweep(self) -> None:
         """Remove files of ours that the marker does not list; other people's stay."""
         patterns = ("resume-*.safetensors", "snapshots/*.safetensors", ".*.part", "*/.*.part")
-        derived = {self.path / name for name in ("metrics.parquet", "answers.npz", "band.npz")}
+        names = ("metrics.parquet", "answers.npz", "band.npz", "gram.npz")
+        derived = {self.path / name for name in names}
         ours = derived | {path for pattern in patterns for path in self.path.glob(pattern)}
         for path in sorted(ours):
             if str(path.relative_to(self.path)) not in self.entries():
@@ -220,6 +222,31 @@ class RunDirectory:
         self._place_marker(marker)
         self._sweep()
 
+    def adopt(self, facts: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """Put a run that comes from elsewhere in the place of what is here; hold the lock.
+
+        Args:
+            facts: of its marker, without lists of files.
+            files: all its files, by name.
+
+        Raises:
+            DiskFull, StoreError: what was here can still go on from its resume point.
+        """
+        if self.marker.get("files"):  # replaced in place, as in `commit`
+            self._place_marker(self.marker | {"files": {}, "status": "running"})
+        marker = {**facts, "resume": [], "snapshots": {}, "files": {}}
+        for name, data in files.items():
+            entry = self._disk.place(self.path / name, data)
+            stem = Path(name).stem
+            if name.startswith("resume-"):
+                point = {"file": name, "step": int(stem.removeprefix("resume-")), **entry}
+                marker["resume"].append(point)
+            else:
+                kind = "snapshots" if name.startswith("snapshots/") else "files"
+                marker[kind][name] = entry
+        self._place_marker(marker)
+        self._sweep()
+
     def _place_marker(self, marker: Mapping[str, Any]) -> None:
         data = seal(dict(marker))
         self._disk.place(self.path / "commit.json", data)
@@ -241,6 +268,11 @@ class RunDirectory:
         points = self.marker.get("resume", [])
         whole = [p for p in points if p["file"] not in problems]
         if not points:
+            if self.step:
+                self._warn(
+                    f"run {self.config.id} is here up to step {self.step:,} without a resume "
+                    "point; it starts again at step 0"
+                )
             return None
         if not whole:
             raise StoreError(
@@ -280,7 +312,7 @@ class RunDirectory:
 
     @property
     def status(self) -> str:
-        """``"empty"`` before the first save, else as saved."""
+        """``"empty"`` before the first save, ``"partial"`` if it came so, else as saved."""
         return self.marker.get("status", "empty")
 
     @property

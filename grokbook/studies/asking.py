@@ -11,7 +11,6 @@ import os
 import sys
 
 from grokbook.config import RunConfig
-from grokbook.events import PUBLISHED_RULE
 from grokbook.plan import Plan
 from grokbook.record import RunRecord
 from grokbook.store import Store
@@ -36,12 +35,6 @@ def training_allowed() -> bool:
     return word != "never"
 
 
-def far_enough(record: RunRecord, plan: Plan) -> bool:
-    """Has the run gone as far as the plan asks, or diverged before?"""
-    groks = [record.grok_step(task, PUBLISHED_RULE) for task in record.config.tasks]
-    return record.status == "diverged" or record.last_step >= plan.end(groks)
-
-
 def ask(
     config: RunConfig,
     plan: Plan | None = None,
@@ -63,11 +56,11 @@ def ask(
     """
     plan = plan or Plan.published(config)
     record = (results or Results()).find(config)
-    if record is not None and far_enough(record, plan):
+    if record is not None and record.reaches(plan):
         return record
     store = store or Store()
     for directory in store.runs(config, warn=_say):
-        if directory.ended and far_enough(record := directory.record(), plan):
+        if directory.ended and (record := directory.record()).reaches(plan):
             return record
     if not training_allowed():
         raise MissingRun(

@@ -17,7 +17,6 @@ from grokbook.events import PUBLISHED_RULE
 from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
-from grokbook.studies.asking import far_enough
 from grokbook.studies.members import Member
 from grokbook.sweep import read_progress
 
@@ -92,7 +91,7 @@ def _at(run: RunDirectory, member: Member, warn: Warn) -> Standing:
             record = run.record()
             accuracy = {task: float(record.accuracy(task)[-1]) for task in run.config.tasks}
             end = plan.end(record.grok_step(task, PUBLISHED_RULE) for task in run.config.tasks)
-            if run.ended and covers(run, plan) and far_enough(record, plan):
+            if run.ended and covers(run, plan) and record.reaches(plan):
                 state = "diverged" if run.status == "diverged" else "done"
         except StoreError as error:
             warn(str(error))

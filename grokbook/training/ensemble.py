@@ -28,7 +28,7 @@ from grokbook.sweep import Done, Job
 from grokbook.sweep.progress import ProgressFile
 from grokbook.training.memory import fitting, require_memory
 from grokbook.training.process import single_thread
-from grokbook.training.run import Keeping, Warn, bases_in, require
+from grokbook.training.run import Keeping, Warn, bases_in, has_come_home, require
 from grokbook.training.session import Session, measure
 from grokbook.training.trainer import Bases, Trainer, kinship
 
@@ -187,6 +187,10 @@ class _Ensemble:
         opened = self._store.open(job.config, self._numerics, warn=self._warn)
         directory = self._open[slot].enter_context(opened)
         require(self._store, job.config, job.plan, directory, self._warn)
+        if has_come_home(directory, job.plan):
+            self._release(slot)
+            self._say(job.config, directory.status, directory.step, directory.seconds)
+            return
         self._trainer.place(slot, job.config)
         session = Session(job.config, job.plan, self._trainer, slot)
         keeping = self._keepings[slot] = Keeping(session, directory)

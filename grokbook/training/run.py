@@ -74,9 +74,9 @@ class Keeping:
 
     def __init__(self, session: Session, directory: RunDirectory) -> None:
         self.session, self.directory = session, directory
-        self._spent = directory.seconds
         _same_streams(directory, session.plan)
         saved = directory.resume()
+        self._spent = 0.0 if saved is None else directory.seconds
         self.resumed_at: int | None = None
         if saved is not None:
             session.load(saved)
@@ -168,8 +168,16 @@ def run(
         numerics = Numerics.here()
         with store.open(config, numerics, warn=warn) as directory:
             require(store, config, plan, directory, warn)
+            if has_come_home(directory, plan):
+                return Outcome(directory, directory.status, directory.step, directory.step)
             session = Session.alone(config, plan, bases_in(store))
             return _carry_out(Keeping(session, directory), watch, began, stop)
+
+
+def has_come_home(directory: RunDirectory, plan: Plan) -> bool:
+    """Was the run trained elsewhere as far as the plan says, and unpacked without resume points?"""
+    alone = directory.ended and not directory.marker["resume"]
+    return alone and directory.record().reaches(plan)
 
 
 def bases_in(store: Store) -> Bases:

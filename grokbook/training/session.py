@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ import torch
 
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
+from grokbook.store.derived import band_file
 from grokbook.store.streams import Streams
 from grokbook.training.evaluation import Evaluation, evaluate
 from grokbook.training.log import Log
@@ -125,19 +125,9 @@ class Session:
 
     def files(self) -> dict[str, bytes]:
         """What a run leaves for readers."""
-        return derived_files(self.log, self.streams, self.plan.window)
-
-
-def derived_files(log: Log, streams: Streams, window: int) -> dict[str, bytes]:
-    """``metrics.parquet``, ``answers.npz`` and ``band.npz`` from a log and its streams."""
-    band = io.BytesIO()
-    np.savez_compressed(
-        band,
-        steps=np.array(streams.band_steps, dtype=np.int64),
-        products=streams.state()["band"],
-        window=np.array(window),
-    )
-    return log.files() | {"band.npz": band.getvalue()}
+        streams = self.streams.state()
+        band = band_file(streams["band.steps"], streams["band"], self.plan.window)
+        return self.log.files() | {"band.npz": band}
 
 
 def measure(sessions: Sequence[Session]) -> None:

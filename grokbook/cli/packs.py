@@ -1,0 +1,93 @@
+"""``grokbook pack`` and ``unpack``: runs on their way home from another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grokbook.cli.common import app, fail, size_option, warn
+
+
+@app.command()
+def pack(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A new folder, or that of an older pack.")
+    ],
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Config ids, or beginnings of them, of runs in the store; by default all.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        size_option("Of the whole pack, such as 800kB; 60MB by default, 112MB at most."),
+    ] = None,
+) -> None:
+    """Pack runs into at most eight files of at most 16 MB each.
+
+    Records go in first, then resume points of unfinished runs, final weights, and as many
+    snapshots as fit.
+    """
+    from grokbook.store import Store
+
+    store = Store()
+    chosen = here = store.runs(warn=warn)
+    if runs:
+        chosen = []
+        for name in runs:
+            fitting = [run for run in here if run.config.id.startswith(name)]
+            ids = {run.config.id for run in fitting}
+            if len(ids) != 1:
+                fail(f"{len(ids) or 'no'} runs in {store.root} begin with {name!r}")
+            chosen += fitting
+    if not chosen:
+        fail(f"there are no runs in {store.root}")
+    write_pack(chosen, folder, limit)
+
+
+def write_pack(runs: list, folder: Path, limit: int | None) -> None:
+    """Pack runs, and say what went in and what did not."""
+    from grokbook.store import DiskFull, StoreError
+    from grokbook.store.packing import LIMIT
+    from grokbook.store.packing import pack as write
+
+    try:
+        packed = write(runs, folder, limit=limit or LIMIT)
+    except StoreError as error:
+        fail(str(error), 1 if isinstance(error, DiskFull) else 2)
+    for run in packed.runs:
+        typer.echo(f"{run.id}  {run.status} at {run.step:,}  {run.bytes / 1e6:.2f} MB  {run.label}")
+        if run.left_out:
+            typer.echo(f"{'':14}without {'; '.join(run.left_out)}")
+    count = sum(run.status != "left out" for run in packed.runs)
+    typer.echo(f"{count} of {len(packed.runs)} runs, {packed.bytes / 1e6:.2f} MB: {packed.folder}")
+
+
+@app.command()
+def unpack(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a pack.")],
+) -> None:
+    """Check a pack, then take its runs into the store.
+
+    A run that the store has as far, or further, is left alone.
+    """
+    from grokbook.store import Store, StoreError
+    from grokbook.store.packing import unpack as read
+
+    store = Store()
+    try:
+        runs = read(folder, store)
+    except StoreError as error:
+        fail(str(error), 1)
+    for run in runs:
+        typer.echo(f"{run.id}  {run.outcome:8}  {run.status} at {run.step:,}  {run.label}")
+    skipped = [run for run in runs if run.outcome == "skipped"]
+    for run in skipped:
+        warn(run.why)
+    typer.echo(f"{len(runs) - len(skipped)} of {len(runs)} runs are now in {store.root}")
+    if skipped:
+        raise typer.Exit(1)

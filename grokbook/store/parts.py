@@ -1,0 +1,190 @@
+"""A pack on disk: few files of bounded size, fit for a narrow way home.
+
+    pack.json                  sealed: what lies where
+    part-1.bin … part-7.bin    all packed files end to end, cut every 16 MB
+
+Fields of pack.json, besides its ``seal``:
+
+    what       "grokbook pack"
+    format     1
+    grokbook   version that packed
+    parts      in order: file, bytes, sha256
+    runs       each with its ``head`` (config.json), its ``marker`` (commit.json without lists of
+               files) and its ``files``: name, offset, bytes, sha256
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grokbook import __version__
+from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+
+FORMAT = 1
+WHAT = "grokbook pack"
+INDEX = "pack.json"
+PART_BYTES = 16_000_000
+PARTS = 7
+MOST_BYTES = PARTS * PART_BYTES
+"""No pack is larger, whatever its limit."""
+ENTRY_BYTES = 256
+"""Upper bound on what a packed file takes in the index."""
+FRAME_BYTES = 2048
+"""Upper bound on what the rest of the index takes: versions, parts, seal."""
+
+_NAMES = [f"part-{k}.bin" for k in range(1, PARTS + 1)]
+_FRESH = ".new"
+_PACKABLE = re.compile(
+    r"(metrics\.parquet|(answers|band|gram)\.npz|(resume-|snapshots/)\d{9}\.safetensors)"
+)
+
+
+def require_room(folder: Path) -> None:
+    """Refuse a folder that is neither new nor holds an older pack alone.
+
+    Raises:
+        StoreError: naming what is in the way.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise StoreError(f"{folder} is not a folder")
+    for path in sorted(folder.iterdir()):
+        if path.name not in (INDEX, _FRESH, *_NAMES):
+            raise StoreError(
+                f"{folder} holds {path.name}: a pack wants a new folder, or that of an older pack"
+            )
+    if (folder / INDEX).exists() and read_sealed(folder / INDEX).get("what") != WHAT:
+        raise StoreError(f"{folder / INDEX} is no index of a pack; move it away")
+
+
+class PartWriter:
+    """Writes a pack beside the one that may be there; `close` puts it in its place.
+
+    Args:
+        folder: made if need be; see `require_room`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._disk = folder, Disk()
+        self._buffer = bytearray()
+        self._parts: list[dict[str, Any]] = []
+
+    def __enter__(self) -> PartWriter:
+        self._clear()  # of a packing that was cut short
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._folder / _FRESH, ignore_errors=True)
+
+    def add(self, name: str, data: bytes) -> dict[str, Any]:
+        """Append a file; returns its entry for the index."""
+        offset = sum(part["bytes"] for part in self._parts) + len(self._buffer)
+        self._buffer += data
+        while len(self._buffer) >= PART_BYTES:
+            self._cut()
+        return {"name": name, "offset": offset} | _facts(data)
+
+    def _cut(self) -> None:
+        name = _NAMES[len(self._parts)]
+        data = bytes(self._buffer[:PART_BYTES])
+        self._parts.append({"file": name} | self._disk.place(self._folder / _FRESH / name, data))
+        del self._buffer[:PART_BYTES]
+
+    def close(self, runs: list[dict[str, Any]]) -> int:
+        """Put everything in its place, the index last; returns the bytes of the whole pack."""
+        if self._buffer:
+            self._cut()
+        index = {
+            "what": WHAT,
+            "format": FORMAT,
+            "grokbook": __version__,
+            "parts": self._parts,
+            "runs": runs,
+        }
+        sealed = seal(index)
+        new = {part["file"] for part in self._parts}
+        try:
+            # Without an index the folder holds no pack: never a new part under an old index.
+            self._disk.remove(self._folder / INDEX)
+            for name in _NAMES:
+                if name in new:
+                    self._disk.rename(self._folder / _FRESH / name, self._folder / name)
+                else:
+                    self._disk.remove(self._folder / name)
+        except OSError as error:
+            raise StoreError(
+                f"the pack in {self._folder} could not be replaced: {error.strerror or error}"
+            ) from error
+        self._disk.place(self._folder / INDEX, sealed)
+        return sum(part["bytes"] for part in self._parts) + len(sealed)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack that is whole.
+
+    Attributes:
+        runs: as in pack.json.
+        data: all packed files end to end.
+    """
+
+    runs: list[dict[str, Any]]
+    data: memoryview
+
+    def files(self, run: dict[str, Any]) -> dict[str, bytes]:
+        """The files of one of the runs, by name."""
+        return {entry["name"]: bytes(self._slice(entry)) for entry in run["files"]}
+
+    def _slice(self, entry: dict[str, Any]) -> memoryview:
+        return self.data[entry["offset"] : entry["offset"] + entry["bytes"]]
+
+    def problem(self) -> str | None:
+        """The first file whose name or checksum does not fit."""
+        for run in self.runs:
+            for entry in run["files"]:
+                what = f"{entry['name']} of run {run['head']['config_id']}"
+                if not _PACKABLE.fullmatch(entry["name"]):
+                    return f"{what} is no file of a run"
+                data = self._slice(entry)
+                if _facts(data) != {key: entry[key] for key in ("bytes", "sha256")}:
+                    return f"{what} is damaged: its checksum does not fit"
+        return None
+
+
+def read_pack(folder: Path) -> Pack:
+    """Read a pack, everything checked: version, seal, parts, files.
+
+    Raises:
+        StoreError: naming the one thing that is wrong.
+    """
+    if not (folder / INDEX).is_file():
+        raise StoreError(f"{folder} holds no pack: there is no {INDEX}")
+    index = read_sealed(folder / INDEX)
+    if index.get("what") != WHAT:
+        raise StoreError(f"{folder / INDEX} is no index of a pack")
+    if index["format"] != FORMAT:
+        raise StoreError(
+            f"the pack in {folder} has format {index['format']} (grokbook {index['grokbook']}); "
+            f"grokbook {__version__} reads format {FORMAT}"
+        )
+    for part in index["parts"]:
+        if problem := check(folder / part["file"], part):
+            raise StoreError(f"the pack is not whole: {problem}")
+    data = b"".join((folder / part["file"]).read_bytes() for part in index["parts"])
+    pack = Pack(index["runs"], memoryview(data))
+    if problem := pack.problem():
+        raise StoreError(f"the pack in {folder} is not whole: {problem}")
+    return pack
+
+
+def _facts(data: bytes | memoryview) -> dict[str, Any]:
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

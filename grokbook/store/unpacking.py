@@ -1,0 +1,132 @@
+"""Unpacking: the runs of a pack become ordinary runs of a store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grokbook.config import ConfigError, RunConfig
+from grokbook.store import Store
+from grokbook.store.files import Disk, DiskFull, StoreError, seal
+from grokbook.store.parts import read_pack
+from grokbook.store.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What became of one run of a pack.
+
+    Attributes:
+        id: of its config.
+        label: what a person calls it.
+        path: its directory in the store.
+        status: ``"finished"``, ``"diverged"`` or ``"partial"``, of the packed run.
+        step: updates made, of the packed run.
+        outcome: ``"added"``; ``"replaced"`` a run that was less far; ``"kept"`` the store's own,
+            which is as far or further; ``"skipped"``.
+        why: what stood in the way, if it was skipped; else empty.
+    """
+
+    id: str
+    label: str
+    path: Path
+    status: str
+    step: int
+    outcome: str
+    why: str = ""
+
+
+def unpack(folder: Path, store: Store) -> list[Unpacked]:
+    """Check a pack, then take its runs into a store.
+
+    A run that the store has as far, or further, is left alone; one that is less far is replaced;
+    one that is being trained, or is damaged, is skipped.
+
+    Args:
+        folder: of the pack.
+        store: to take the runs in.
+
+    Returns:
+        What became of each run.
+
+    Raises:
+        StoreError: if the pack is not whole, or of another version; the store is as it was.
+        DiskFull: before the start if the disk cannot hold the runs, or in between; the runs taken
+            in so far are whole.
+    """
+    held = read_pack(folder)
+    configs = [_config(run["head"], folder) for run in held.runs]
+    store.require_space(len(held.data))
+    return [
+        _take_in(config, run["head"], run["marker"], held.files(run), store)
+        for config, run in zip(configs, held.runs, strict=True)
+    ]
+
+
+def _config(head: Mapping[str, Any], folder: Path) -> RunConfig:
+    try:
+        config = RunConfig.from_json(head["config"])
+    except ConfigError as error:
+        raise StoreError(f"the pack in {folder} is of another version: {error}") from None
+    numerics = str(head["numerics_id"])
+    if config.id != head["config_id"] or not re.fullmatch("[0-9a-f]{8}", numerics):
+        raise StoreError(
+            f"the pack in {folder} names run {head['config_id']} under numerics {numerics}, and "
+            f"its fields are those of {config.id}"
+        )
+    return config
+
+
+def _take_in(
+    config: RunConfig,
+    head: dict[str, Any],
+    marker: dict[str, Any],
+    files: dict[str, bytes],
+    store: Store,
+) -> Unpacked:
+    path = store.root / "runs" / config.id / head["numerics_id"]
+
+    def outcome(word: str, why: str = "") -> Unpacked:
+        step, status = marker["step"], marker["status"]
+        return Unpacked(config.id, config.label, path, status, step, word, why)
+
+    after = _progress(marker, any(name.startswith("resume-") for name in files))
+
+    def here(run: RunDirectory) -> tuple[int, bool, bool]:
+        return _progress(run.marker, bool(run.marker.get("resume")))
+
+    try:
+        if not (path / "config.json").exists():
+            Disk().place(path / "config.json", seal(head))
+        run = RunDirectory(path)
+        if run.config.id != config.id:
+            return outcome("skipped", f"{path} holds another run ({run.config.label})")
+        if here(run) >= after:
+            return outcome("kept")
+        with run:
+            before = here(run)  # it may have moved on until the lock was ours
+            if before >= after:
+                return outcome("kept")
+            run.adopt(marker, files)
+    except DiskFull:
+        raise
+    except StoreError as error:
+        return outcome("skipped", str(error))
+    return outcome("replaced" if before > _NOTHING else "added")
+
+
+_NOTHING = (-1, False, False)
+
+
+def _progress(marker: Mapping[str, Any], resumable: bool) -> tuple[int, bool, bool]:
+    """How far a run is: updates made, whether it has ended there, whether it need go no further.
+
+    At the same step, a run that can go on is further than one that cannot.
+    """
+    if marker.get("status", "empty") == "empty":
+        return _NOTHING
+    ended = marker["status"] in ("finished", "diverged")
+    return marker["step"], ended, ended or resumable
