@@ -22,6 +22,7 @@ from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.sweep import Job, SchedulerError, cluster, local, read_progress, sweep
 from grokbook.sweep.order import Order
 from grokbook.sweep.worker import train
+from grokbook.training.memory import free_bytes
 from grokbook.training.run import run
 
 PLAN = Plan(steps=60, after_grok=None, cadence=10, window=3, resume_seconds=0.1)
@@ -332,7 +333,7 @@ def test_a_number_of_workers_is_named(tmp_path, workers):
 
 def heavy(share):
     """Jobs of which each needs about this share of the memory that is free now."""
-    free = local.free_memory()
+    free = free_bytes("cpu")
     if free is None:
         pytest.skip("this system does not say how much memory is free")
     config = tiny(1)

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from pathlib import Path
 
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor
@@ -20,6 +19,7 @@ from grokbook.checks import ConfigError
 from grokbook.store import Store
 from grokbook.sweep.order import Order
 from grokbook.sweep.worker import Job, Result, train
+from grokbook.training.memory import free_bytes
 
 _BASE_BYTES = 400_000_000
 _RESUME_POINTS = 6
@@ -29,17 +29,6 @@ _RATE = 100.0
 def cores() -> int:
     """Cores that this process may use."""
     return joblib.cpu_count()
-
-
-def free_memory() -> int | None:
-    """Bytes that new processes can have without swapping, or None if the system does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
 
 
 def memory(job: Job) -> int:
@@ -77,7 +66,7 @@ def staff(
         ConfigError: if memory does not allow what was asked for, or not even one.
     """
     workers = min(cores() if wanted is None else wanted, len(jobs))
-    free, each = free_memory(), max(map(memory, jobs))
+    free, each = free_bytes("cpu"), max(map(memory, jobs))
     if free is None or workers * each <= free:
         return workers
     room = free // each
