@@ -1,5 +1,6 @@
 """Sweeps on this machine, and how a job ends that does not end well."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,6 +22,7 @@ from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.sweep import Job, SchedulerError, cluster, local, read_progress, sweep
 from grokbook.sweep.order import Order
 from grokbook.sweep.worker import train
+from grokbook.training.memory import free_bytes
 from grokbook.training.run import run
 
 PLAN = Plan(steps=60, after_grok=None, cadence=10, window=3, resume_seconds=0.1)
@@ -28,6 +31,12 @@ PLAN = Plan(steps=60, after_grok=None, cadence=10, window=3, resume_seconds=0.1)
 def tiny(seed, **fields):
     small = {"modulus": 11, "width": 16, "heads": 2, "hidden": 16, "batch_size": 16, "layers": 1}
     return RunConfig(tasks=("add",), seed=seed, **(small | fields))
+
+
+@pytest.fixture
+def order(tmp_path):
+    with Order.given(tmp_path) as order:
+        yield order
 
 
 def bits(directory):
@@ -76,7 +85,6 @@ def test_a_sweep_gives_the_bits_of_runs_trained_alone(swept, tmp_path):
 def test_every_job_ends_alone(swept):
     _, _, done, *_ = swept
     assert (done["diverging"].status, done["diverging"].step) == ("diverged", 1)
-    assert "no longer a number" in done["diverging"].note
     assert done["taken"].status == "busy"
     assert f"process {os.getpid()}" in done["taken"].note
     assert done["edited"].status == "failed"
@@ -110,15 +118,17 @@ import dataclasses
 plan = dataclasses.replace(PLAN, steps=100_000, resume_seconds=0.5)
 print("begun", flush=True)
 jobs = [Job(tiny(seed), plan) for seed in (1, 2, 3)]
-for done in sweep(jobs, Store(Path({store!r})), workers=2):
+for done in sweep(jobs, Store(Path({store!r})), workers={workers}):
     print(done.status, done.step, flush=True)
 """
 
 
-def started(store, count=2):
-    """A sweep in a process group of its own, once ``count`` runs show progress."""
+def started(store, workers):
+    """A sweep in a process group of its own, once each worker shows progress."""
     here = os.path.dirname(os.path.abspath(__file__))
-    text = SCRIPT.format(root=os.path.dirname(here), tests=here, store=str(store.root))
+    text = SCRIPT.format(
+        root=os.path.dirname(here), tests=here, store=str(store.root), workers=workers
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", text],
         stdout=subprocess.PIPE,
@@ -127,14 +137,14 @@ def started(store, count=2):
         start_new_session=True,
     )
     deadline = time.monotonic() + 120
-    while sum(bool((p := read_progress(r.path)) and p.step) for r in store.runs()) < count:
+    while sum(bool((p := read_progress(r.path)) and p.step) for r in store.runs()) < workers:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return process
 
 
-def workers(store):
+def pids_in(store):
     return [int((r.path / "lock").read_text().split()[1]) for r in store.runs()]
 
 
@@ -148,7 +158,7 @@ def gone(pids, within=30):
 
 def test_ctrl_c_loses_nothing(tmp_path):
     store = Store(tmp_path / "swept")
-    process = started(store)
+    process = started(store, workers=2)
     reading = [read_progress(r.path) for r in store.runs()]
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers hear it too
     output, errors = process.communicate(timeout=60)
@@ -171,8 +181,8 @@ def test_ctrl_c_loses_nothing(tmp_path):
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path):
     store = Store(tmp_path)
-    process = started(store)
-    pids = workers(store)
+    process = started(store, workers=1)
+    pids = pids_in(store)
     try:
         os.kill(pids[0], signal.SIGSTOP)  # a worker that does not answer
         process.send_signal(signal.SIGINT)
@@ -188,22 +198,38 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
 
 def test_workers_save_when_nobody_is_left_to_tell_them(tmp_path):
     store = Store(tmp_path)
-    process = started(store)
-    pids, before = workers(store), [r.step for r in store.runs()]
-    process.kill()
-    process.communicate()
-    assert gone(pids)
-    assert {r.status for r in store.runs()} == {"interrupted"}
-    assert min(r.step for r in store.runs()) > min(before)
+    process = started(store, workers=1)
+    pids, before = pids_in(store), store.runs()[0].step
+    try:
+        process.kill()
+        process.wait()
+        assert gone(pids)
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.communicate()
+    (left,) = store.runs()
+    assert left.status == "interrupted" and left.step > before
+
+
+def test_a_worker_is_sheltered_while_it_imports(tmp_path, order, monkeypatch):
+    """A terminal's Ctrl-C, which its parent has yet to hear of, does not end it."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    pool = local.LocalPool(1, Store(tmp_path), order)
+    future = pool.submit(Job(tiny(1), PLAN))
+    (pid,) = pool._taken[future]._processes
+    time.sleep(0.2)
+    assert b"OMP_NUM_THREADS=1\0" in Path(f"/proc/{pid}/environ").read_bytes()
+    os.kill(pid, signal.SIGINT)
+    assert future.result(timeout=60)[0].status == "finished"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert pool.deaths(future) == 0 and pool.room() == 1
+    pool.close(hard=False)
+    assert gone([pid])
 
 
 # --- one job, in this process --------------------------------------------------------------------
-
-
-@pytest.fixture
-def order(tmp_path):
-    with Order.given(tmp_path) as order:
-        yield order
 
 
 def test_a_worker_is_single_threaded_for_good(tmp_path, order):
@@ -220,6 +246,8 @@ def test_a_run_held_by_this_very_sweep_is_waited_for(tmp_path, order):
     store, job = Store(tmp_path), Job(tiny(1), PLAN)
     directory = run(job.config, dataclasses.replace(PLAN, steps=20), store).directory
     reading = {"step": 20, "end": 60, "rate": 1.0, "accuracy": {}, "time": 0.0}
+    enough = threading.Timer(20, order.stop)
+    enough.start()
     with directory:
         path = directory.path / "progress.json"
         path.write_text(json.dumps(reading | {"sweep": "another sweep"}))
@@ -228,6 +256,7 @@ def test_a_run_held_by_this_very_sweep_is_waited_for(tmp_path, order):
         path.write_text(json.dumps(reading | {"sweep": order.name}))
         threading.Timer(0.5, directory.__exit__).start()
         done, _ = train(job, store, order)
+    enough.cancel()
     assert (done.status, done.step) == ("finished", 60)
 
 
@@ -235,10 +264,14 @@ def test_what_is_waited_for_can_be_given_up(tmp_path, order):
     store, job = Store(tmp_path), Job(tiny(1), PLAN)
     directory = run(job.config, dataclasses.replace(PLAN, steps=20), store).directory
     reading = {"step": 20, "end": 60, "rate": 1.0, "accuracy": {}, "time": 0.0}
+    enough, begun = threading.Timer(20, order.path.unlink), time.monotonic()
+    enough.start()
     with directory:
         (directory.path / "progress.json").write_text(json.dumps(reading | {"sweep": order.name}))
         threading.Timer(0.3, order.stop).start()
         done, _ = train(job, store, order)
+    enough.cancel()
+    assert time.monotonic() - begun < 10
     assert (done.status, done.step, done.note) == ("interrupted", 20, "")
 
 
@@ -300,14 +333,14 @@ def test_a_number_of_workers_is_named(tmp_path, workers):
 
 def heavy(share):
     """Jobs of which each needs about this share of the memory that is free now."""
-    free = local.free_memory()
+    free = free_bytes("cpu")
     if free is None:
         pytest.skip("this system does not say how much memory is free")
     config = tiny(1)
-    one = Plan(window=1, steps=100).resume_bytes(config)
-    each = Plan(window=2, steps=100).resume_bytes(config) - one
-    plan = Plan(window=int(share * free / 4 / each), steps=100)
-    assert abs(local.memory(Job(config, plan)) / free - share) < 0.2
+    plan = Plan(steps=100)
+    while local.memory(Job(config, plan)) < share * free:  # the band grows with its square
+        plan = Plan(window=int(1.1 * plan.window), steps=100)
+    assert abs(local.memory(Job(config, plan)) / free - share) < 0.15
     return [Job(tiny(seed), plan) for seed in range(5)]
 
 
@@ -318,11 +351,11 @@ def test_workers_have_room_in_memory(tmp_path):
     assert local.staff(jobs, 1, said.append) == 1 and not said
     assert local.staff(jobs, None, said.append) == 1
     assert len(said) == (local.cores() > 1)
-    assert all("GB are free: 1 workers are started on" in line for line in said)
+    assert all("GB are free: 1 at a time, not " in line for line in said)
     store = Store(tmp_path / "untouched")
-    with pytest.raises(ConfigError, match=r"are free: there is room for 1 workers, not 3"):
+    with pytest.raises(ConfigError, match=r"are free: room for 1 at a time, not 3"):
         sweep(jobs, store, workers=3)
-    with pytest.raises(ConfigError, match=r"are free: there is room for 0 workers"):
+    with pytest.raises(ConfigError, match=r"are free: room for 0 at a time"):
         sweep(heavy(1.5), store)
     assert not store.root.exists()
 
@@ -338,11 +371,18 @@ def test_workers_are_as_many_as_cores_or_jobs():
     assert local.staff(jobs, 2) == 2 and local.staff(jobs, 9) == 3
 
 
-def test_memory_grows_with_the_model():
-    published = Job(RunConfig(tasks=("add", "mul")), Plan())
-    wide = Job(RunConfig(tasks=("add", "mul"), width=512, hidden=1024), Plan())
-    assert 0.423e9 < local.memory(published) < 0.6e9
-    assert 1.185e9 < local.memory(wide) < 2e9  # measured peaks, see `local.memory`
+@pytest.mark.parametrize(
+    ("fields", "plan", "measured"),
+    [
+        ({}, {"steps": 50}, 464e6),
+        ({}, {"steps": 600, "full_state": True, "resume_seconds": 1000}, 645e6),
+        ({"width": 256, "hidden": 512}, {"steps": 10}, 780e6),
+        ({"width": 512, "hidden": 1024}, {"steps": 10}, 2011e6),
+    ],
+)
+def test_the_bound_on_memory_is_near_what_was_measured(fields, plan, measured):
+    job = Job(RunConfig(tasks=("add", "mul"), **fields), Plan(cadence=10, **plan))
+    assert measured < local.memory(job) < 1.2 * measured
 
 
 def test_a_store_that_cannot_be_written_is_named(tmp_path):
@@ -352,6 +392,7 @@ def test_a_store_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="grokbook[cluster] is not installed")
     monkeypatch.setattr(cluster, "PATIENCE", 0.5)
     with socket.socket() as silent, socket.socket() as closed:
         for each in (silent, closed):

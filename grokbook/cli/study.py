@@ -97,6 +97,8 @@ def study(
             if pack is not None:
                 after = (stand(store, each.member, warn).directory for each in standings)
                 write_pack([run for run in after if run is not None], pack, pack_limit)
+    except ConfigError as error:  # memory
+        fail(str(error))
     except StoreError as error:
         fail(str(error), 1)
 

@@ -113,13 +113,15 @@ class Streams:
         self.stride = state["stride"].item()
         # The last snapshot of a shorter plan goes, unless its step is one to keep.
         self.steps = [step for step in state["steps"].tolist() if self._kept(step)]
-        self._ring = state["updates"].astype(np.float64)
-        self._products = state["products"].copy()
-        self._next = 0
         self._filled = state["filled"].item()
         self._before = state["before"].copy() if state["before"].size else None
         self.band_steps = state["band.steps"].tolist()
         self.band = list(state["band"].copy())
+        # Every update returns to its own row: a product's last bit depends on where its row lies.
+        self._next = (self._filled + max(0, len(self.band) - 1)) % self._plan.window
+        order = self._order()
+        self._ring[order] = state["updates"]
+        self._products[np.ix_(order, order)] = state["products"]
 
 
 def unpack(band: np.ndarray, window: int) -> np.ndarray:

@@ -12,7 +12,7 @@ and goes on from its last resume point, so that a death costs at most a minute o
 directories are locked, so that nothing is trained twice. On Ctrl-C the workers save and return;
 the same sweep given again goes on. How far each run is can be read from another terminal
 (`read_progress`), and how much memory a worker needs is stated in `grokbook.sweep.local.memory`:
-0.5 GB for the published runs.
+0.7 GB for a published run.
 """
 
 from __future__ import annotations

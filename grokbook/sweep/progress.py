@@ -69,14 +69,15 @@ class ProgressFile:
     def write(
         self, directory: Path, step: int, rate: float = 0.0, row: Mapping[str, float] | None = None
     ) -> None:
-        """Write, unless it was written just now; ``row`` is the newest of metrics.
+        """Write, unless it was written just now; ``row`` is the newest of metrics, if there is one.
 
         A disk that refuses is passed over: no run ends for want of a progress line.
         """
         now = time.monotonic()
         if now - self._written < SECONDS:
             return
-        self._written = now
+        if row:  # a run that has just begun has more to say at its first evaluation
+            self._written = now
         accuracy = {task: row[f"test_accuracy_{task}"] for task in self._tasks} if row else {}
         reading = Reading(step, self._end, rate, accuracy, time.time(), self._sweep)
         # The ending is that of unfinished files, so that a leftover is swept like theirs.

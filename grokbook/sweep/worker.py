@@ -42,7 +42,7 @@ class Done:
             trains it) or ``"failed"``.
         step: updates that are safe on disk.
         seconds: spent on the run so far, over all its attempts.
-        note: one line if something went wrong, else empty.
+        note: one line if the job was not carried out and nobody asked for that, else empty.
     """
 
     config_id: str
@@ -109,9 +109,8 @@ def train(job: Job, store: Store, order: Order) -> Result:
         return ended(job, store, "failed", describe(error)), warnings
     if outcome is None:
         return ended(job, store, "interrupted"), warnings
-    note = "its loss is no longer a number" if outcome.status == "diverged" else ""
     facts = outcome.status, outcome.step, outcome.directory.seconds
-    return Done(job.config.id, job.config.label, *facts, note), warnings
+    return Done(job.config.id, job.config.label, *facts), warnings
 
 
 def _trained(

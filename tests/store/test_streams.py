@@ -53,3 +53,21 @@ def test_the_band_is_the_gram_matrix_of_the_last_updates():
     for matrix, end in zip(unpack(np.array(streams.band), 4), range(4, 9), strict=True):
         window = updates[end - 4 : end]
         np.testing.assert_allclose(matrix, window @ window.T, rtol=1e-6)
+
+
+def test_a_band_is_resumed_to_the_bit_wherever_it_was_cut():
+    """In vectors of real length the last bit of a product depends on the row it is computed in."""
+    plan = Plan(steps=900, cadence=100, window=3)
+    walk = np.random.default_rng(2).normal(size=(20, 1024)).cumsum(axis=0).astype(np.float32)
+    whole = Streams(plan, 1024)
+    for k, weights in enumerate(walk):
+        whole.offer(100 * k, weights)
+    for cut in range(1, 20):
+        resumed = Streams(plan, 1024)
+        for k, weights in enumerate(walk):
+            if k == cut:
+                state = {name: np.array(value) for name, value in resumed.state().items()}
+                resumed = Streams(plan, 1024)
+                resumed.load(state)
+            resumed.offer(100 * k, weights)
+        assert np.array_equal(resumed.band, whole.band), cut
