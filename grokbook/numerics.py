@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from grokbook.models import linear
 
 ARITHMETIC = 1
-"""Of the present code.  0: until the first recorded runs of the studies; 1: keys and values of
-later layers from differences, in one product."""
+"""Of the present code.  0: before numbers were kept, the recorded runs of chapter 1 among them;
+1: keys and values of later layers from differences, in one product."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,7 @@ FIELDS = {
     "gemm_gflops",
     "gemm_route",
     "bookkeeping_percent",
+    "gram_s",
     "memory_mb",
     "two_worker_factor",
     "torch",
@@ -342,6 +343,7 @@ def test_a_small_real_run():
     assert 0 < facts["roof_percent"] < 110
     assert 0 < facts["gflops"] < 1.1 * facts["gemm_gflops"]
     assert 0 < facts["bookkeeping_percent"] < 100
+    assert 0 < facts["gram_s"] < 60
     assert 50 < facts["memory_mb"] < 10_000
     assert 0.2 < facts["two_worker_factor"] < 5
     assert facts["route"] and facts["route_reason"]

@@ -31,7 +31,7 @@ def published_flops(config: RunConfig) -> int:
 
 
 def step_flops(config: RunConfig) -> int:
-    """FLOP a model-step of `grokbook.models.trunk`, which computes the same with less.
+    """FLOP a model-step of `grokbook.models.trunk_gradient`, which computes the same with less.
 
     Multiply-adds of the forward pass, rows × what each costs:
 

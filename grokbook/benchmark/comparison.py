@@ -18,10 +18,12 @@ from grokbook.benchmark.roof import Roof
 from grokbook.benchmark.two_workers import two_worker_factor
 from grokbook.checks import integer, number
 from grokbook.config import RunConfig
+from grokbook.geometry.trajectory import gram
 from grokbook.models import linear
 from grokbook.models.reference import PlainLoop
 from grokbook.numerics import hardware
 from grokbook.plan import Plan
+from grokbook.store.derived import GRAM_POINTS
 from grokbook.training.process import single_thread
 from grokbook.training.session import Session
 from grokbook.training.trainer import Trainer
@@ -44,6 +46,7 @@ class Benchmark:
         gemm_route, gemm_size: which one that was, as (rows, inputs, outputs).
         roof: percentage of the time of our step that its matrix products would take at that rate.
         bookkeeping: evaluation, log and snapshot every 100 steps, in percent of training.
+        gram: CPU seconds of the Gram matrices that are made of 64 snapshots after a run.
         memory_mb: peak of the process in MB (10⁶ bytes) before the published loop is built.
         two_workers: throughput of two processes over that of one, or None if not asked for.
         route, route_reason: of the linear layers, and why that one.
@@ -62,6 +65,7 @@ class Benchmark:
     gemm_size: tuple[int, int, int]
     roof: Median
     bookkeeping: Median
+    gram: float
     memory_mb: float
     two_workers: Median | None
     route: str
@@ -99,6 +103,7 @@ class Benchmark:
             "step_gflop": step_flops(self.config) / 1e9,
             "published_gflop": published_flops(self.config) / 1e9,
             "bookkeeping_percent": self.bookkeeping.value,
+            "gram_s": self.gram,
             "memory_mb": self.memory_mb,
             "two_worker_factor": self.two_workers and self.two_workers.value,
             "route": self.route,
@@ -184,6 +189,7 @@ def measure(
         gemm_size=best.size,
         roof=median_interval(100 * rates * step_flops(config) / 1e9 / best.gflops),
         bookkeeping=median_interval(100 * rates * measuring / Plan().cadence),
+        gram=_gram_seconds(ours),
         memory_mb=memory,
         two_workers=two,
         route=route,
@@ -203,6 +209,16 @@ def _distinct(config: RunConfig, models: int) -> list[RunConfig]:
 def _measured(config: RunConfig) -> Session:
     """A run whose every step is one to measure at, so that each measurement keeps a snapshot."""
     return Session.alone(config, Plan(cadence=1))
+
+
+def _gram_seconds(trainer: Trainer) -> float:
+    """CPU seconds of a run's Gram matrices, on as many snapshots of noise."""
+    layout = trainer.layout
+    shape = (GRAM_POINTS, layout.attention_size)
+    snapshots = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    start = time.process_time()
+    gram(snapshots, layout.attention_blocks())
+    return time.process_time() - start
 
 
 def _cpu_seconds(act: Callable[..., object], *arguments: object) -> float:

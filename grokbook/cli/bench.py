@@ -115,6 +115,7 @@ def _lines(found) -> list[str]:
         row("of the roof", found.roof, "% of our time is what its products need at that rate"),
         "",
         row("evaluation, bookkeeping", found.bookkeeping, "% of training, every 100 steps"),
+        _row("Gram matrices", f"{found.gram:.2f}", "CPU s, once after a run"),
         _row("peak memory", f"{found.memory_mb:,.0f}", "MB"),
     ]
     if found.two_workers:

@@ -6,6 +6,7 @@ nothing for the axis; for M > 1 the products are batched.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -156,9 +157,31 @@ def _over_queries(x: Tensor) -> Tensor:
     return first if x.shape[-2] == 1 else first + x[..., 1, :]
 
 
-def scatter_rows(x: Tensor, index: Tensor, rows: int) -> Tensor:
-    """Σ of the rows of x by index, the gradient of a lookup: x (N, d), index (N,) ↦ (rows, d).
+def scatter_rows(x: Tensor, index: Tensor, tokens: int, positions: int) -> Tensor:
+    """Sums of rows by token and position: the gradient of looking tables up.
 
-    The order of addition is fixed, so equal inputs give equal bits.
+    Args:
+        x: (…, B, Q, w), gradients of rows at the first Q positions.
+        index: (…, B, S) rows of all models' tables laid end to end, position by position.
+        tokens: p.
+        positions: S.
+
+    Returns:
+        (…, S · p, w).  The order of addition is fixed, so equal inputs give equal bits.
     """
-    return torch.ops.aten.embedding_dense_backward(x, index, rows, -1, False)
+    asked = index[..., : x.shape[-2]]
+    if x.is_cuda:
+        return rows_by_product(x, asked % tokens, tokens, positions)
+    models = index.numel() // math.prod(index.shape[-2:])
+    into = models * positions * tokens
+    flat = x.reshape(-1, x.shape[-1])
+    sums = torch.ops.aten.embedding_dense_backward(flat, asked.reshape(-1), into, -1, False)
+    return sums.view(*x.shape[:-3], positions * tokens, x.shape[-1])
+
+
+def rows_by_product(x: Tensor, token: Tensor, tokens: int, positions: int) -> Tensor:
+    """`scatter_rows` as a product with 0 and 1: no sorting, so it can be captured in a graph."""
+    each = torch.arange(tokens, device=x.device).unsqueeze(-1)
+    chosen = token.transpose(-1, -2).unsqueeze(-2) == each  # (…, Q, p, B)
+    sums = chosen.to(x.dtype) @ x.transpose(-2, -3)
+    return F.pad(sums, (0, 0, 0, 0, 0, positions - sums.shape[-3])).flatten(-3, -2)

@@ -14,7 +14,8 @@ there and agrees with ``F.linear``; nothing is timed.  ``GROKBOOK_LINEAR`` force
 
 Neither route is differentiated by autograd in training, where gradients are written out
 (`grokbook.models.trunk_gradient`).  `linear` is the form for autograd; it has a first derivative
-and raises on a second, since oneDNN's would be silently wrong.  Geometry uses ``F.linear``.
+and raises on a second, since oneDNN's would be silently wrong.  What differentiates twice takes
+`grokbook.models.functional.linear`, as `grokbook.models.trunk.logits` does by default.
 """
 
 from __future__ import annotations

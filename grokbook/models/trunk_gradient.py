@@ -8,10 +8,10 @@ gradients straight to one buffer, and can be captured as it is in a CUDA graph.
 For M = 1 the model axis is left out: weights and rows are then ordinary matrices, and a step makes
 a thousand fewer views.
 
-With two positions, attention needs v₀ and the differences k₁ − k₀ and v₁ − v₀.  So layers after
-the first multiply n₁ − n₀ by W_K and W_V at once, and n₀ by W_Q and W_V: half as many rows for the
-keys, and wider products.  The key bias cancels; its gradient is zero exactly, where autograd gives
-it rounding noise, which Adam would amplify.
+With two positions, attention needs v₀ and the differences k₁ − k₀ and v₁ − v₀.  Layers after the
+first multiply n₁ − n₀ by W_K and W_V at once, half as many rows for the keys; and the last, which
+is read at position 0 alone, multiplies n₀ by W_Q and W_V at once.  The key bias cancels; its
+gradient is zero exactly, where autograd gives it rounding noise, which Adam would amplify.
 """
 
 from __future__ import annotations
@@ -268,7 +268,6 @@ class TrunkGradient:
     ) -> None:
         d, p, gradients = self.layout.width, self.layout.modulus, self._gradients
         dquery, ddelta_key, dvalue, ddelta_value = parts
-        models, rows = kept.entry.numel() // (SEQUENCE * p * d), SEQUENCE * p
         dqkv = self._buffer("dqkv", (*index.shape, 3 * d), dmiddle)
         asking = dquery.shape[-2]
         dqkv[..., :asking, :d] = dquery
@@ -278,16 +277,12 @@ class TrunkGradient:
         dqkv[..., 1, d : 2 * d] = ddelta_key
         torch.sub(dvalue, ddelta_value, out=dqkv[..., 0, 2 * d :])
         dqkv[..., 1, 2 * d :] = ddelta_value
-        into = models * rows
-        dtable = scatter_rows(dqkv.view(-1, 3 * d), index.view(-1), into)
-        drows = scatter_rows(dmiddle.view(-1, d), index[..., :asking].reshape(-1), into)
-        dtable = dtable.view(*kept.entry.shape[:-1], 3 * d)
+        dtable = scatter_rows(dqkv, index, p, SEQUENCE)
+        drows = scatter_rows(dmiddle.unflatten(-2, (-1, asking)), index, p, SEQUENCE)
         dnormed = self._affine_backward(number, "self_attn.in_proj_", dtable, kept.normed.value)
         gradients[f"encoder.layers.{number}.self_attn.in_proj_bias"][..., d : 2 * d] = 0
         norm = f"encoder.layers.{number}.norm1"
-        drows = self._norm_backward(norm, dnormed, kept.entry, kept.normed).add_(
-            drows.view(kept.entry.shape)
-        )
+        drows = self._norm_backward(norm, dnormed, kept.entry, kept.normed).add_(drows)
         by_position = drows.unflatten(-2, (SEQUENCE, p))
         gradients["token.weight"].copy_(by_position.sum(-3))
         gradients["position"].copy_(by_position.sum(-2))

@@ -6,9 +6,9 @@
     u = η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε),   θ ← θ − u
 
 The norm is taken over one model's parameters, so models on the axis never touch each other;
-stock `torch.optim.AdamW` and `clip_grad_norm_` would couple them.  What differs from model to
-model or from step to step comes as `grokbook.training.coefficients`.  Source: Loshchilov and
-Hutter (decoupled decay); settings 2602.18523 section 3.
+`clip_grad_norm_` would couple them, and stock `torch.optim.AdamW` has one setting for all.  What
+differs from model to model or from step to step comes as `grokbook.training.coefficients`.  Source:
+Loshchilov and Hutter (decoupled decay); settings 2602.18523 section 3.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from grokbook.numerics import Numerics
 from grokbook.store import Busy, Store, StoreError
 from grokbook.sweep import Done, Job
 from grokbook.sweep.progress import ProgressFile
+from grokbook.training.displacement import DisplacementError
 from grokbook.training.memory import fitting, require_memory
 from grokbook.training.process import single_thread
 from grokbook.training.run import Keeping, Warn, bases_in, has_come_home, require
@@ -55,8 +56,9 @@ def train_ensembles(
     Args:
         jobs: runs and how far each is trained.
         store: where they live.
-        models: M; by default what the device's memory holds, at most 512 (on a CPU 4), and never
-            more than there are runs.
+        models: M; by default what the device's memory holds, at most 512 (on a CPU 4), and no more
+            than there are runs.  M is part of a run's numerics: give the same one to go on with
+            stopped runs; slots without a run are held still.
         device: ``"cpu"`` or ``"cuda"``.
         stop: when set, every run is saved and the call returns.
         watch: called when a run ends.
@@ -79,7 +81,7 @@ def train_ensembles(
     with single_thread():
         for group in groups.values():
             config = group[0].config
-            size = min(models or fitting(config, device), len(group))
+            size = models or min(fitting(config, device), len(group))
             require_memory(config, size, device)
             ended += _Ensemble(group, store, size, device, bases, watch, warn).train(stop)
     return ended
@@ -122,7 +124,8 @@ class _Ensemble:
         self._store, self._watch, self._warn = store, watch, warn
         self._queue = deque(jobs)
         self._numerics = Numerics.here(device=device, models=models)
-        self._trainer = Trainer([job.config for job in jobs[:models]], device=device, bases=bases)
+        first = [jobs[slot % len(jobs)].config for slot in range(models)]
+        self._trainer = Trainer(first, device=device, bases=bases)
         self._trainer.active = [False] * models
         self._keepings: list[Keeping | None] = [None] * models
         self._open = [contextlib.ExitStack() for _ in range(models)]
@@ -179,7 +182,7 @@ class _Ensemble:
             except Busy as error:
                 self._release(slot)
                 self._say(job.config, "busy", 0, 0.0, str(error))
-            except (StoreError, ConfigError) as error:
+            except (StoreError, ConfigError, DisplacementError) as error:
                 self._release(slot)
                 self._say(job.config, "failed", 0, 0.0, str(error))
 

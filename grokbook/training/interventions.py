@@ -3,8 +3,8 @@
     x ← outside · x + inside · B Bᵀ x
 
 with an orthonormal basis B of one subspace a model; `grokbook.training.coefficients` has the
-factors by transform and step.  Source: orthogonal gradient deletion and its controls, 2602.18523
-section 4.10 of the specification; noise and penalty, 2602.16746 section 4.10.
+factors by transform and step.  Source: orthogonal gradient deletion, 2602.18523 section 8; noise
+and penalty, 2602.16746.
 """
 
 from __future__ import annotations

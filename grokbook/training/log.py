@@ -15,7 +15,7 @@ cadence):
     attention_norm           ‖(W_Q, W_K, W_V, W_O) of all layers‖                     L2 norm
     embedding_norm           ‖token embedding‖                                        L2 norm
     decay_displacement       ‖D‖, D what decay moved θ by since the row before        L2 norm
-    learned_displacement     ‖S‖, S what the Adam steps moved θ by since then         L2 norm
+    learned_displacement     ‖S‖, S what Adam steps (and noise) moved θ by            L2 norm
     displacement_product     ⟨D, S⟩; ‖Δθ‖² = ‖D‖² + ‖S‖² + 2 ⟨D, S⟩              squared norm
 
 At step 0 no batch has been seen: batch_loss, gradient_norm and update_norm are NaN there.

@@ -235,8 +235,10 @@ def _carry_out(
     together = _TOGETHER if session.plan.resume_seconds >= 1 else 1
     while not session.over():
         until = session.next_evaluation()
-        while session.step < until and not stop.is_set() and not keeping.due():
+        while session.step < until and not stop.is_set():
             session.trainer.advance(min(together, until - session.step))
+            if keeping.due():
+                break
         if session.step == until:
             session.measure()
             watch(keeping.progress())

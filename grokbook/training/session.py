@@ -131,28 +131,34 @@ class Session:
 
 
 def measure(sessions: Sequence[Session]) -> None:
-    """Evaluate some runs of one trainer where they are, together."""
+    """Evaluate some runs of one trainer where they are, together.
+
+    All M models pass through, also those that are not asked for: what is computed for a run must
+    not depend on how many others are measured with it.
+    """
     trainer = sessions[0].trainer
-    slots = [session.slot for session in sessions]
-    whole = slots == list(range(trainer.models))
-    theta = trainer.theta if whole else trainer.theta[slots]
-    results = evaluate(trainer.layout, theta, [trainer.tables[slot] for slot in slots])
+    theta, slots = trainer.theta, [session.slot for session in sessions]
+    results = evaluate(trainer.layout, theta, trainer.tables)
     attention = trainer.layout.attention(theta)
     embedding = trainer.layout.views(theta)["token.weight"].flatten(1)
-    norm = torch.linalg.vector_norm
-    begun = torch.tensor([trainer.steps[slot] > 0 for slot in slots])
+
+    def norm(x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.vector_norm(x.double(), dim=1)
+
     facts = {
-        "batch_loss": trainer.loss[slots].sum(1),
-        "gradient_norm": trainer.gradient_norm[slots, 0],
-        "update_norm": norm(trainer.adam.update[slots].double(), dim=1).cpu()
-        * torch.where(begun, 1.0, torch.nan),
-        "parameter_norm": norm(theta.double(), dim=1),
-        "attention_norm": norm(attention.double(), dim=1),
-        "embedding_norm": norm(embedding.double(), dim=1),
-        **trainer.displacement.fold(slots),
+        "batch_loss": trainer.loss.sum(1),
+        "gradient_norm": trainer.gradient_norm[:, 0],
+        "update_norm": norm(trainer.adam.update),
+        "parameter_norm": norm(theta),
+        "attention_norm": norm(attention),
+        "embedding_norm": norm(embedding),
     }
-    columns = {name: value.cpu().tolist() for name, value in facts.items()}
+    columns = {name: value.tolist() for name, value in facts.items()}
+    moved = {name: value.tolist() for name, value in trainer.displacement.fold(slots).items()}
     weights = attention.cpu().numpy()
-    for place, (session, result) in enumerate(zip(sessions, results, strict=True)):
-        row = {name: values[place] for name, values in columns.items()}
-        session.add(result, row, weights[place])
+    for place, session in enumerate(sessions):
+        row = {name: values[session.slot] for name, values in columns.items()}
+        if session.step == 0:
+            row["update_norm"] = math.nan
+        row |= {name: values[place] for name, values in moved.items()}
+        session.add(results[session.slot], row, weights[session.slot])

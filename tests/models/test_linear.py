@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
 from grokbook.models import linear, trunk
+from grokbook.models.functional import rows_by_product, scatter_rows
 from grokbook.models.layout import Layout
 from grokbook.models.linear import MM, ONEDNN
 from grokbook.models.trunk_gradient import TrunkGradient
@@ -88,6 +90,22 @@ def test_the_written_gradient_is_autograds(route, layers, models):
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
     key_bias = layout.views(found)["encoder.layers.0.self_attn.in_proj_bias"][:, 16:32]
     assert (key_bias == 0).all()
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+@pytest.mark.parametrize("models", [(), (3,)])
+def test_rows_are_summed_alike_with_and_without_a_lookup(models, asked):
+    x = _draw(*models, 20, asked, 5, dtype=torch.float64)
+    token = torch.randint(0, 7, (*models, 20, 2), generator=torch.Generator().manual_seed(1))
+    first = torch.arange(models[0]).view(-1, 1, 1) * 14 if models else 0
+    found = scatter_rows(x, token + 7 * torch.arange(2) + first, 7, 2)
+    by_hand = torch.zeros(*models, 14, 5, dtype=torch.float64)
+    for where in np.ndindex(*models, 20, asked):
+        row = (*where[:-2], int(token[where]) + 7 * where[-1])
+        by_hand[row] += x[where]
+    torch.testing.assert_close(found, by_hand, rtol=0, atol=1e-12)
+    product = rows_by_product(x, token[..., :asked], 7, 2)
+    torch.testing.assert_close(product, by_hand, rtol=0, atol=1e-12)
 
 
 def test_routes_agree_over_training():

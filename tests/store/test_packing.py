@@ -32,7 +32,7 @@ PLAN = Plan(
     global_limit=5,
     window=3,
 )
-BIG = dataclasses.replace(SMALL, modulus=5, width=192, hidden=192, batch_size=4)
+BIG = dataclasses.replace(SMALL, modulus=5, width=224, hidden=224, batch_size=4)
 BIG_PLAN = Plan(steps=16, after_grok=None, cadence=1, window=2, full_state=True)
 
 
@@ -155,7 +155,9 @@ def test_records_then_resume_points_then_last_then_more_snapshots(away, tmp_path
         pack(small, tmp_path / "pack", limit=least - 1000)
     point = away.runs(seeded(21))[0].marker["resume"][0]["bytes"]
     stages = set()
-    for limit in (*range(least, least + 190_000, 9_500), least + 900_000):
+    begin = range(least, least + 60_000, 9_500)
+    then = range(least + point - 10_000, least + point + 400_000, 20_000)
+    for limit in (*begin, *then, 10**7):
         packed = pack(small, tmp_path / "pack", limit=limit)
         assert [run.status for run in packed.runs].count("partial") == 1
         partial = of(packed, seeded(21))

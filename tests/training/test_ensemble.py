@@ -97,7 +97,7 @@ def test_runs_through_slots_end_as_alone(tmp_path):
     assert {done.status for done in ended} == {"finished"}
     for config in configs:
         directory, state = state_of(store, config)
-        assert directory.numerics["models"] == (1 if config.modulus == 7 else 2)
+        assert directory.numerics["models"] == 2
         alone = run(config, PLAN, Store(tmp_path / "alone")).directory
         ours, theirs = directory.record().metrics, alone.record().metrics
         assert list(ours["step"]) == list(theirs["step"]) == [0, 1, 20, 40, 60]
@@ -206,3 +206,16 @@ def test_interventions_of_each_model_are_its_own(tmp_path):
         alone.advance(15)
         torch.testing.assert_close(together.theta[slot], alone.theta[0], rtol=0, atol=1e-10)
         assert (alone.theta - plain.theta).norm() > 1e-3
+
+
+def test_an_ensemble_keeps_its_m_when_some_runs_are_done(tmp_path):
+    """What was stopped goes on in its own directory, beside slots that are held still."""
+    store = Store(tmp_path)
+    train_ensembles([Job(c, replace(PLAN, steps=20)) for c in MIXED], store, models=3)
+    ended = train_ensembles([Job(MIXED[1], PLAN)], store, models=3)
+    assert [(done.status, done.step) for done in ended] == [("finished", 60)]
+    (directory,) = store.runs(MIXED[1])
+    whole = Store(tmp_path / "whole")
+    train_ensembles([Job(c, PLAN) for c in MIXED], whole, models=3)
+    (other,) = whole.runs(MIXED[1])
+    assert directory.record().metrics.equals(other.record().metrics)
