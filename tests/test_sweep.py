@@ -339,7 +339,7 @@ def heavy(share):
     config = tiny(1)
     plan = Plan(steps=100)
     while local.memory(Job(config, plan)) < share * free:  # the band grows with its square
-        plan = Plan(window=int(1.1 * plan.window), steps=100)
+        plan = Plan(window=int(1.02 * plan.window) + 1, steps=100)
     assert abs(local.memory(Job(config, plan)) / free - share) < 0.15
     return [Job(tiny(seed), plan) for seed in range(5)]
 
