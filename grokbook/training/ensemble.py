@@ -170,8 +170,10 @@ class _Ensemble:
             if session.over():
                 self._leave(slot, session.close())
                 self._fill(slot)
-            elif keeping.due() or len(session.pending) >= _PENDING:
-                self._save(slot, "running")
+                continue
+            due = keeping.due() or len(session.pending) >= _PENDING
+            if due and not self._save(slot, "running"):
+                self._fill(slot)
 
     def _fill(self, slot: int) -> None:
         """Give a slot to the next run that has anything left to train."""

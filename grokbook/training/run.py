@@ -93,11 +93,13 @@ class Keeping:
         if self.resumed_at is None:
             session.measure()
             return not session.over()
-        if directory.ended and directory.step == session.step and session.over():
-            if not directory.marker["files"]:
-                self.save(directory.status)
-            return False
-        return True
+        if not session.over():
+            return True
+        if not directory.ended or directory.step != session.step:
+            self.finish()  # stopped beyond this plan's end, or just before it was said to end
+        elif not directory.marker["files"]:
+            self.save(directory.status)
+        return False
 
     def due(self) -> bool:
         """Is it time for a resume point?"""

@@ -131,3 +131,33 @@ def test_decay_and_steps_add_up_or_it_is_said():
     with pytest.raises(DisplacementError, match="do not add up"):
         trainer.displacement.fold([1])
     assert displacement.TOLERANCE == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("transform", "touched"),
+    [
+        ("penalty", {"outside": 0.25, "inside": 0.75}),
+        ("delete", {"outside": 0.25, "inside": 0.75}),
+        ("amplify", {"inside": 3.0}),
+        ("delete_update", {"update_outside": 0.25, "update_inside": 0.75}),
+    ],
+)
+def test_an_intervention_acts_from_its_start_and_at_its_intervals(transform, touched):
+    """All coefficients of nine updates by hand: touched ones where it acts, neutral elsewhere."""
+    every = 3 if transform == "penalty" else 1
+    text = f"transform={transform},strength=0.75,start=2,every={every},basis={'d' * 64}"
+    values = coefficients.block([replace(TINY, intervention=text)], [0], 9, [True]).values[:, :, 0]
+    neutral = {"outside": 1.0, "inside": 0.0, "update_outside": 1.0, "update_inside": 0.0}
+    acts = [before >= 2 and (before - 2) % every == 0 for before in range(9)]
+    for field, rest in neutral.items():
+        wanted = [touched.get(field, rest) if now else rest for now in acts]
+        np.testing.assert_allclose(values[:, coefficients.FIELDS.index(field)], wanted)
+
+
+def test_noise_comes_at_its_intervals_and_is_counted_as_movement():
+    config = replace(TINY, intervention="transform=noise,strength=0.25,start=2,every=3")
+    found = coefficients.block([config], [0], 9, [True]).noise[:, 0]
+    assert found.tolist() == [0, 0, 0.25, 0, 0, 0.25, 0, 0, 0.25]
+    trainer = Trainer([config])
+    trainer.advance(9)
+    trainer.displacement.fold([0])  # raises if decay, steps and noise are not the movement

@@ -10,7 +10,7 @@ import torch
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
-from grokbook.store import Store
+from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
 from grokbook.sweep import Job
 from grokbook.training import ensemble, memory
@@ -219,3 +219,38 @@ def test_an_ensemble_keeps_its_m_when_some_runs_are_done(tmp_path):
     train_ensembles([Job(c, PLAN) for c in MIXED], whole, models=3)
     (other,) = whole.runs(MIXED[1])
     assert directory.record().metrics.equals(other.record().metrics)
+
+
+def test_a_run_that_cannot_be_saved_leaves_its_slot_to_the_next(tmp_path):
+    """A save fails once, in the middle of the first run; the others are trained all the same."""
+    configs, commit, failed = [*MIXED, TINY], RunDirectory.commit, []
+
+    def failing(self, step, status, *arguments, **options):
+        if status == "running" and not failed:
+            failed.append(self.config.id)
+            raise StoreError("the disk is full")
+        return commit(self, step, status, *arguments, **options)
+
+    jobs = [Job(config, replace(PLAN, resume_seconds=0.0)) for config in configs]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunDirectory, "commit", failing)
+        ended = train_ensembles(jobs, Store(tmp_path), models=1)
+    found = {done.config_id: done.status for done in ended}
+    assert found == {c.id: "failed" if c.id in failed else "finished" for c in configs}
+    assert len(failed) == 1
+
+
+def test_a_run_beyond_its_plan_is_not_trained_on(tmp_path):
+    store, stop, advance = Store(tmp_path), threading.Event(), Trainer.advance
+
+    def advance_then_stop(self, count=1):
+        advance(self, count)
+        if self.steps[0] >= 40:
+            stop.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", advance_then_stop)
+        train_ensembles([Job(TINY, PLAN)], store, models=1, stop=stop)
+    (done,) = train_ensembles([Job(TINY, replace(PLAN, steps=20))], store, models=1)
+    assert (done.status, done.step) == ("finished", 40)
+    assert run(TINY, replace(PLAN, steps=20), store).step == 40
