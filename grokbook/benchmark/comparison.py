@@ -149,7 +149,7 @@ def measure(
     models = integer("models", models, low=1, high=64)
     route, reason = linear.chosen().name, linear.reason()
     start = time.monotonic()
-    configs = _distinct(config, models)
+    configs = with_seeds(config, models)
     with single_thread():
         ours = Trainer(configs)
         work = _measured(config)
@@ -198,7 +198,7 @@ def measure(
     )
 
 
-def _distinct(config: RunConfig, models: int) -> list[RunConfig]:
+def with_seeds(config: RunConfig, models: int) -> list[RunConfig]:
     """The configuration, and others that differ in their seeds."""
     fresh = {"split_seed": None, "init_seed": None, "batch_seed": None}
     return [config] + [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 from pathlib import Path
@@ -63,6 +62,7 @@ def study(
     from grokbook.studies.members import stages
     from grokbook.studies.standing import outlook, speeds_seen, stand
     from grokbook.studies.started import note_start
+    from grokbook.sweep.local import cores
 
     try:
         _check_machine(workers, device, models, scheduler)
@@ -72,8 +72,11 @@ def study(
         fail(str(error))
     words = ["grokbook", "study", name, *(w for s in settings or () for w in ("--set", s))]
     command = shlex.join(words if seeds is None else [*words, "--seeds", str(seeds)])
+    # What a run's numerics depend on must be the same to go on; how many workers need not.
+    machine = {"device": None if device == "cpu" else device, "models": models}
+    again = " ".join([command, *(f"--{k} {v}" for k, v in machine.items() if v is not None)])
     ensembles, store = _as_ensembles(device, models), Store()
-    at_once = (models or 1) if ensembles else workers or _cores()
+    at_once = (models or 1) if ensembles else workers or cores()
     try:
         standings = [stand(store, member, warn) for stage in planned for member in stage.members]
         speeds = speeds_seen(store.runs(), device=device, models=models or 1)
@@ -90,7 +93,7 @@ def study(
             how = {"workers": workers, "scheduler": scheduler}
         try:
             if any(ahead.counts[state] for state in ("running", "waiting")):
-                _carry_out(planned, standings, store, command, ensembles, how)
+                _carry_out(planned, standings, store, again, ensembles, how)
             else:
                 typer.echo("nothing is left to do")
         finally:
@@ -153,25 +156,16 @@ def _check_machine(
         integer("workers", workers, low=1, high=10_000)
     if models is not None:
         integer("models", models, low=1, high=10_000)
-    if device not in ("cpu", "cuda"):
-        raise ConfigError(f"unknown device {device!r}; known: cpu, cuda")
+    if device != "cpu":
+        from grokbook.training.ensemble import prepare_device
+
+        prepare_device(device)
     if scheduler is not None and not scheduler.startswith(("tcp://", "tls://")):
         raise ConfigError(f"scheduler must be an address like tcp://host:8786, not {scheduler!r}")
     given = {"--workers": workers, "--scheduler": scheduler}
     for option in (option for option, value in given.items() if value is not None):
         if _as_ensembles(device, models):
             raise ConfigError(f"{option} is for runs trained one by one, not with ensembles")
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise ConfigError("device cuda is not there: PyTorch finds no GPU")
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _say_ahead(planned, standings, ahead, at_once: int, store) -> None:

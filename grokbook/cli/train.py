@@ -115,6 +115,7 @@ def _fields(settings: list[str] | None) -> dict[str, object]:
 def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow to import
     from grokbook.store import DiskFull, Store, StoreError
     from grokbook.store.artefacts import Artefacts
+    from grokbook.training.displacement import DisplacementError
     from grokbook.training.progress import ProgressLine
     from grokbook.training.run import interrupts, run
 
@@ -144,7 +145,7 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
     except DiskFull as error:
         kept = max((found.step for found in store.runs(config)), default=0)
         fail(f"{error}; complete up to step {kept:,}", 1)
-    except StoreError as error:
+    except (StoreError, DisplacementError) as error:
         fail(str(error), 1)
     if outcome.status == "interrupted":
         typer.echo(f"stopped at step {outcome.step:,}; the same command goes on from there")

@@ -34,7 +34,7 @@ from grokbook.sweep.progress import Reading, read_progress
 from grokbook.sweep.worker import Done, Job, Result, describe, ended
 from grokbook.training.run import interrupts
 
-__all__ = ["Done", "Job", "SchedulerError", "Reading", "read_progress", "sweep"]
+__all__ = ["Done", "Job", "Reading", "SchedulerError", "distinct", "read_progress", "sweep"]
 
 LIVES = 3
 """Workers that may die of a job without bringing it further."""
@@ -75,14 +75,14 @@ def sweep(
         StoreError: if the store cannot be written.
     """
     jobs = list(jobs)
-    distinct = _distinct(jobs)
+    once = distinct(jobs)
     if not jobs:
         return []
     if workers is not None:
         integer("workers", workers, low=1)
     store = copy.copy(store)
     store.root = store.root.absolute()  # workers may stand in another folder
-    number = staff(distinct, workers, warn) if scheduler is None else workers
+    number = staff(once, workers, warn) if scheduler is None else workers
     with (
         nullcontext(stop) if stop is not None else interrupts() as stop,
         Order.given(store.root) as order,
@@ -91,7 +91,7 @@ def sweep(
             pool = LocalPool(number, store, order)
         else:
             pool = ClusterPool(scheduler, number, store, order, warn)
-        work, hard = _Work(distinct, store, pool, watch, warn), True
+        work, hard = _Work(once, store, pool, watch, warn), True
         try:
             work.carry_out(order, stop)
             hard = bool(work.running)
@@ -104,7 +104,12 @@ def sweep(
     return [work.done[job.config.id] for job in jobs]
 
 
-def _distinct(jobs: list[Job]) -> list[Job]:
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """Every run once.
+
+    Raises:
+        ConfigError: if one is asked for with two plans.
+    """
     found: dict[str, Job] = {}
     for job in jobs:
         other = found.setdefault(job.config.id, job)

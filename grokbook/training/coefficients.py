@@ -42,12 +42,12 @@ class Coefficients:
 
 
 def block(
-    configs: Sequence[RunConfig | None], done: Sequence[int], count: int, active: Sequence[bool]
+    configs: Sequence[RunConfig], done: Sequence[int], count: int, active: Sequence[bool]
 ) -> Coefficients:
     """Coefficients of the next ``count`` updates.
 
     Args:
-        configs: of the models; None for a slot that holds none.
+        configs: of the models.
         done: updates made so far, by model.
         count: S.
         active: models that go on; the others are held still.
@@ -60,7 +60,7 @@ def block(
     values[:, [0, 1, 3, 4, 6]] = 1.0
     noise = np.zeros((count, len(configs)))
     for model, config in enumerate(configs):
-        if config is None or not active[model]:
+        if not active[model]:
             continue
         before = np.arange(done[model], done[model] + count)
         rate = _in_force(config, "learning_rate", before)

@@ -21,7 +21,15 @@ TOLERANCE = 1e-5
 
 
 class DisplacementError(ArithmeticError):
-    """The two displacements do not add up to the movement of the weights."""
+    """The two displacements do not add up to the movement of the weights.
+
+    Attributes:
+        slots: whose; nothing was closed or set to zero.
+    """
+
+    def __init__(self, message: str, slots: Sequence[int]) -> None:
+        super().__init__(message)
+        self.slots = tuple(slots)
 
 
 class Displacement:
@@ -67,10 +75,12 @@ class Displacement:
         size = facts["decay_displacement"] + facts["learned_displacement"]
         size += norm(self._theta[at].double(), dim=1)
         # A model that has diverged compares as False here, and is reported as diverged elsewhere.
-        if bool((wrong > TOLERANCE * size).any()):
+        bad = (wrong > TOLERANCE * size).tolist()
+        if any(bad):
             raise DisplacementError(
                 f"decay and Adam steps do not add up to the movement of the weights: off by "
-                f"{float((wrong / size).max()):.1e} of their size"
+                f"{float((wrong / size).max()):.1e} of their size",
+                [slot for slot, is_bad in zip(slots, bad, strict=True) if is_bad],
             )
         self.decayed[at] += self._layout.attention(decay)
         self.before[at] = self._theta[at]

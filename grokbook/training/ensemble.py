@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
+from grokbook.models.layout import Layout
 from grokbook.numerics import Numerics
 from grokbook.store import Busy, Store, StoreError
-from grokbook.sweep import Done, Job
+from grokbook.sweep import Done, Job, distinct
 from grokbook.sweep.progress import ProgressFile
 from grokbook.training.displacement import DisplacementError
 from grokbook.training.memory import fitting, require_memory
@@ -56,9 +55,9 @@ def train_ensembles(
     Args:
         jobs: runs and how far each is trained.
         store: where they live.
-        models: M; by default what the device's memory holds, at most 512 (on a CPU 4), and no more
-            than there are runs.  M is part of a run's numerics: give the same one to go on with
-            stopped runs; slots without a run are held still.
+        models: M.  By default that of runs among them which were begun, for it is part of their
+            numerics; else what the device's memory holds, at most 512 (on a CPU 4), and no more
+            than there are runs.  Slots without a run are held still.
         device: ``"cpu"`` or ``"cuda"``.
         stop: when set, every run is saved and the call returns.
         watch: called when a run ends.
@@ -69,43 +68,67 @@ def train_ensembles(
 
     Raises:
         ConfigError: if the device is not there, or its memory is too small for M: how much is
-            needed, and which M fits.
+            needed, and which M fits; or if a run is asked for with two plans.
     """
     stop = stop or threading.Event()
-    check_device(device)
-    bases = bases_in(store)
+    prepare_device(device)
+    bases, ended = bases_in(store), []
     groups: dict[tuple, list[Job]] = defaultdict(list)
-    for job in jobs:
-        groups[_group(job, bases)].append(job)
-    ended: list[Done] = []
+    for job in distinct(jobs):
+        try:
+            groups[_group(job, bases)].append(job)
+        except StoreError as error:
+            ended.append(Done(job.config.id, job.config.label, "failed", 0, 0.0, str(error)))
+            watch(ended[-1])
     with single_thread():
         for group in groups.values():
-            config = group[0].config
-            size = models or min(fitting(config, device), len(group))
-            require_memory(config, size, device)
+            size = models or _size(group, store, device)
+            require_memory(group[0].config, size, device)
             ended += _Ensemble(group, store, size, device, bases, watch, warn).train(stop)
     return ended
 
 
-def check_device(device: str) -> None:
-    """Is the device there?  Sets full float32 products on a GPU: neither TF32 nor bfloat16.
+def prepare_device(device: str) -> None:
+    """Refuse a device that is not there; on a GPU ask for full float32 products, process-wide.
 
     Raises:
-        ConfigError: if not.
+        ConfigError: if there is no such device.
     """
     if device not in ("cpu", "cuda"):
-        raise ConfigError(f"device must be cpu or cuda, not {device!r}")
+        raise ConfigError(f"unknown device {device!r}; known: cpu, cuda")
     if device == "cuda":
         if not torch.cuda.is_available():
             raise ConfigError("device cuda is not there: PyTorch finds no GPU")
-        torch.set_float32_matmul_precision("highest")
+        torch.set_float32_matmul_precision("highest")  # neither TF32 nor bfloat16
 
 
 def _group(job: Job, bases: Bases) -> tuple:
-    """What the runs of one ensemble share."""
-    change = job.config.intervention
-    wide = 0 if change is None or change.basis is None else bases(change.basis).shape[1]
-    return (kinship(job.config), len(job.config.tasks), job.plan.cadence, wide)
+    """What the runs of one ensemble share.
+
+    Raises:
+        StoreError: if the run's basis is missing, or belongs to another architecture.
+    """
+    change, wide = job.config.intervention, 0
+    if change is not None and change.basis is not None:
+        parameters, wide = bases(change.basis).shape
+        size = Layout.of(job.config).size
+        if parameters != size:
+            raise StoreError(
+                f"basis {change.basis[:12]} is of {parameters:,} parameters, and the model of "
+                f"{job.config.label} has {size:,}"
+            )
+    return (kinship(job.config), job.plan.cadence, wide)
+
+
+def _size(group: Sequence[Job], store: Store, device: str) -> int:
+    """M where none is asked for: that of runs which were begun, else what fits and is needed."""
+    begun = [
+        run.numerics["models"]
+        for job in group
+        for run in store.runs(job.config)
+        if run.step and not run.ended and run.numerics["device"] == device
+    ]
+    return max(begun, default=min(fitting(group[0].config, device), len(group)))
 
 
 class _Ensemble:
@@ -135,10 +158,10 @@ class _Ensemble:
     def train(self, stop: threading.Event) -> list[Done]:
         """Until every run has ended, or ``stop`` is set."""
         try:
-            for slot in range(self._trainer.models):
-                self._fill(slot)
+            self._fill()
             while (live := self._live()) and not stop.is_set():
                 self._advance(live, stop)
+                self._fill()
             for slot in self._live():
                 self._leave(slot, "interrupted")
             if stop.is_set():
@@ -161,61 +184,78 @@ class _Ensemble:
             self._trainer.advance(min(_TOGETHER, left))
             left -= min(_TOGETHER, left)
         there = [slot for slot, session in sessions.items() if session.step == until[slot]]
-        if there:
-            measure([sessions[slot] for slot in there])
-        for slot in there:
+        for slot in self._measure(there):
             keeping, session = self._keepings[slot], sessions[slot]
             at = keeping.progress()
             self._progress[slot].write(keeping.directory.path, at.step, at.rate, at.row)
             if session.over():
                 self._leave(slot, session.close())
-                self._fill(slot)
-                continue
-            due = keeping.due() or len(session.pending) >= _PENDING
-            if due and not self._save(slot, "running"):
-                self._fill(slot)
+            elif keeping.due() or len(session.pending) >= _PENDING:
+                self._save(slot, "running")
 
-    def _fill(self, slot: int) -> None:
-        """Give a slot to the next run that has anything left to train."""
-        while self._queue and self._keepings[slot] is None:
-            job = self._queue.popleft()
+    def _measure(self, slots: list[int]) -> list[int]:
+        """Evaluate some runs together; those whose displacements do not add up leave.
+
+        Returns:
+            The slots that were measured.
+        """
+        while slots:
             try:
-                self._enter(slot, job)
-            except Busy as error:
-                self._release(slot)
-                self._say(job.config, "busy", 0, 0.0, str(error))
-            except (StoreError, ConfigError, DisplacementError) as error:
-                self._release(slot)
-                self._say(job.config, "failed", 0, 0.0, str(error))
+                measure([self._keepings[slot].session for slot in slots])
+                break
+            except DisplacementError as error:
+                slots = [slot for slot in slots if slot not in error.slots]
+                for slot in error.slots:
+                    self._fail(slot, str(error))
+        return slots
 
-    def _enter(self, slot: int, job: Job) -> None:
-        opened = self._store.open(job.config, self._numerics, warn=self._warn)
-        directory = self._open[slot].enter_context(opened)
-        require(self._store, job.config, job.plan, directory, self._warn)
-        if has_come_home(directory, job.plan):
-            self._release(slot)
+    def _fill(self) -> None:
+        """Give free slots to runs that have anything left to train, as long as there are any."""
+        while self._queue and (free := [s for s, k in enumerate(self._keepings) if k is None]):
+            free = free[: len(self._queue)]
+            new = [slot for slot in free if self._enter(slot, self._queue.popleft())]
+            # Together, since all M models pass through every evaluation.
+            for slot in self._measure(new):
+                session = self._keepings[slot].session
+                if session.over():
+                    self._leave(slot, session.close())
+
+    def _enter(self, slot: int, job: Job) -> bool:
+        """Take a run into a slot; is it at its beginning, to be measured there?"""
+        try:
+            opened = self._store.open(job.config, self._numerics, warn=self._warn)
+            directory = self._open[slot].enter_context(opened)
+            require(self._store, job.config, job.plan, directory, self._warn)
+            if not has_come_home(directory, job.plan):
+                self._trainer.place(slot, job.config)
+                session = Session(job.config, job.plan, self._trainer, slot)
+                keeping = Keeping(session, directory)
+                if keeping.resumed_at is None or keeping.begin():
+                    self._keepings[slot] = keeping
+                    self._progress[slot] = ProgressFile(_NAME, job.config.tasks, job.plan.steps)
+                    return keeping.resumed_at is None
             self._say(job.config, directory.status, directory.step, directory.seconds)
-            return
-        self._trainer.place(slot, job.config)
-        session = Session(job.config, job.plan, self._trainer, slot)
-        keeping = self._keepings[slot] = Keeping(session, directory)
-        self._progress[slot] = ProgressFile(_NAME, job.config.tasks, job.plan.steps)
-        if not keeping.begin():
-            status = directory.status if directory.ended else keeping.finish().status
-            self._release(slot)
-            self._say(job.config, status, session.step, directory.seconds)
+        except (StoreError, ConfigError) as error:
+            status = "busy" if isinstance(error, Busy) else "failed"
+            self._say(job.config, status, 0, 0.0, str(error))
+        self._release(slot)
+        return False
 
     def _save(self, slot: int, status: str) -> bool:
         """Save a run; one that cannot be saved leaves, the others go on."""
-        keeping = self._keepings[slot]
         try:
-            keeping.save(status)
+            self._keepings[slot].save(status)
         except StoreError as error:
-            config, step = keeping.session.config, keeping.directory.step
-            self._release(slot)
-            self._say(config, "failed", step, keeping.directory.seconds, str(error))
+            self._fail(slot, str(error))
             return False
         return True
+
+    def _fail(self, slot: int, note: str) -> None:
+        """A run leaves as it was last saved."""
+        keeping = self._keepings[slot]
+        self._release(slot)
+        directory = keeping.directory
+        self._say(keeping.session.config, "failed", directory.step, directory.seconds, note)
 
     def _leave(self, slot: int, status: str) -> None:
         keeping = self._keepings[slot]
@@ -238,36 +278,3 @@ class _Ensemble:
         done = Done(config.id, config.label, status, step, seconds, note)
         self._ended.append(done)
         self._watch(done)
-
-
-def throughput(config: RunConfig, *, models: int, device: str, steps: int = 200) -> float:
-    """Model-steps a second of an ensemble, evaluation left out, by the wall clock.
-
-    Args:
-        config: of the first model; the others differ in their seeds.
-        models: M.
-        device: ``"cpu"`` or ``"cuda"``.
-        steps: timed, after a warm-up of a tenth as many.
-
-    Raises:
-        ConfigError: if the device is not there or too small.
-    """
-    check_device(device)
-    require_memory(config, models, device)
-    configs = [
-        replace(config, **dict.fromkeys(("split_seed", "init_seed", "batch_seed"), seed))
-        for seed in range(config.seed, config.seed + models)
-    ]
-    with single_thread():
-        trainer = Trainer(configs, device=device)
-        trainer.advance(max(1, steps // 10))
-        _wait(device)
-        start = time.perf_counter()
-        trainer.advance(steps)
-        _wait(device)
-        return models * steps / (time.perf_counter() - start)
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()

@@ -164,6 +164,8 @@ def run(
             committed stays.
         StoreError: if the run's record was edited or cannot be read, or a basis is missing.
         ConfigError: if the environment asks for a linear layer that is not there.
+        DisplacementError: if decay and Adam steps do not add up to the movement of the weights;
+            what was committed stays.
     """
     stop = stop or threading.Event()
     with single_thread():

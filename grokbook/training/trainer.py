@@ -75,9 +75,8 @@ class Trainer:
         first, models, tasks = configs[0], len(configs), len(configs[0].tasks)
         self.layout, self.device = Layout.of(first), torch.device(device)
         self.route = route or linear.route_on(device)
-        self.theta, self._gradient = (
-            _aligned(models, self.layout.size, dtype, self.device) for _ in range(2)
-        )
+        self.theta = torch.zeros(models, self.layout.size, dtype=dtype, device=self.device)
+        self._gradient = torch.zeros_like(self.theta)
         self._gradients = TrunkGradient(self.layout, self.theta, self._gradient, self.route)
         self._find_basis = bases
         self._bases = [_basis(config, bases) for config in configs]
@@ -232,14 +231,6 @@ class Trainer:
             "loss": self.loss,
             "gradient_norm": self.gradient_norm,
         }
-
-
-def _aligned(models: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Zeros (M, P), every row of which begins at a multiple of 64 bytes.
-
-    Products may choose their kernel by how their operands are aligned: so every slot is alike.
-    """
-    return torch.zeros(models, -(-size // 16) * 16, dtype=dtype, device=device)[:, :size]
 
 
 def _stream(config: RunConfig, train: int) -> Batches:

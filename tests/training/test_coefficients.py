@@ -40,8 +40,9 @@ def test_a_schedule_is_a_run_whose_setting_changed_by_hand():
 
 
 def test_those_that_are_stopped_are_held_still():
-    values = coefficients.block([TINY, None], [0, 0], 2, [False, True]).values
-    assert (values[:, 0] == 1).all() and (values[:, 2] == 0).all()
+    values = coefficients.block([TINY, TINY], [0, 0], 2, [False, True]).values
+    assert (values[:, 0, 0] == 1).all() and (values[:, 2, 0] == 0).all()
+    assert (values[:, 0, 1] < 1).all() and (values[:, 2, 1] > 0).all()
 
 
 def _basis(size, k, seed=0):

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from grokbook.benchmark.gpu import throughput
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
 from grokbook.sweep import Job
-from grokbook.training import ensemble, memory
+from grokbook.training import memory, session
 from grokbook.training.ensemble import train_ensembles
 from grokbook.training.run import run
 from grokbook.training.trainer import Trainer
@@ -177,7 +178,7 @@ def test_a_device_that_is_not_there(tmp_path):
 
 
 def test_throughput_is_a_rate():
-    assert ensemble.throughput(TINY, models=2, device="cpu", steps=10) > 10
+    assert throughput(TINY, models=2, device="cpu", steps=10) > 10
 
 
 def _basis(size, k, seed):
@@ -254,3 +255,81 @@ def test_a_run_beyond_its_plan_is_not_trained_on(tmp_path):
     (done,) = train_ensembles([Job(TINY, replace(PLAN, steps=20))], store, models=1)
     assert (done.status, done.step) == ("finished", 40)
     assert run(TINY, replace(PLAN, steps=20), store).step == 40
+
+
+def test_filling_slots_evaluates_once(tmp_path, monkeypatch):
+    """All M models pass through every evaluation, so runs that begin together share theirs."""
+    configs = [replace(TINY, batch_seed=seed) for seed in range(4)]
+    counted, evaluate = [], session.evaluate
+
+    def counting(layout, theta, tables):
+        counted.append(len(tables))
+        return evaluate(layout, theta, tables)
+
+    monkeypatch.setattr(session, "evaluate", counting)
+    train_ensembles([Job(c, replace(PLAN, steps=20)) for c in configs], Store(tmp_path), models=4)
+    assert counted == [4, 4, 4]  # at steps 0, 1 and 20
+
+
+def test_the_slots_of_runs_that_ended_are_held_still(tmp_path, monkeypatch):
+    trainers, place = set(), Trainer.place
+
+    def placing(self, slot, config):
+        trainers.add(self)
+        return place(self, slot, config)
+
+    monkeypatch.setattr(Trainer, "place", placing)
+    plans = [replace(PLAN, steps=20), replace(PLAN, steps=60)]
+    jobs = [Job(config, plan) for config, plan in zip(MIXED[:2], plans, strict=True)]
+    train_ensembles(jobs, Store(tmp_path), models=2)
+    (trainer,) = trainers
+    assert trainer.steps == [20, 60]
+
+
+def test_by_default_m_is_that_of_the_runs_that_were_begun(tmp_path):
+    store, stop, advance = Store(tmp_path), threading.Event(), Trainer.advance
+
+    def advance_then_stop(self, count=1):
+        advance(self, count)
+        if self.steps[0] >= 40:
+            stop.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", advance_then_stop)
+        train_ensembles([Job(c, PLAN) for c in MIXED], store, stop=stop)
+    said = []
+    ended = train_ensembles([Job(c, PLAN) for c in MIXED[:2]], store, warn=said.append)
+    assert {(done.status, done.step) for done in ended} == {("finished", 60)} and said == []
+    assert {run.numerics["models"] for run in store.runs()} == {3}
+    assert len(store.runs()) == 3  # none began again elsewhere
+
+
+def test_a_missing_basis_fails_its_run_alone_and_a_run_twice_is_one(tmp_path):
+    lost = replace(TINY, intervention=f"transform=delete,strength=0.5,basis={'e' * 64}")
+    store = Store(tmp_path)
+    wrong = Artefacts(store).put({"basis": _basis(50, 3, 1)}, {})
+    other = replace(TINY, intervention=f"transform=delete,strength=0.5,basis={wrong}")
+    jobs = [Job(c, replace(PLAN, steps=20)) for c in (lost, other, TINY, TINY)]
+    found = {done.config_id: done for done in train_ensembles(jobs, store, models=1)}
+    assert {k: done.status for k, done in found.items()} == {
+        lost.id: "failed",
+        other.id: "failed",
+        TINY.id: "finished",
+    }
+    assert "is of 50 parameters" in found[other.id].note
+
+
+def test_a_movement_that_does_not_add_up_ends_its_run_alone(tmp_path):
+    advance = Trainer.advance
+
+    def pushed(self, count=1):
+        advance(self, count)
+        if self.steps[0] == 40:
+            self.theta[0, 0] += 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", pushed)
+        ended = train_ensembles([Job(c, PLAN) for c in MIXED[:2]], Store(tmp_path), models=2)
+    found = {done.config_id: done for done in ended}
+    assert found[MIXED[0].id].status == "failed" and "do not add up" in found[MIXED[0].id].note
+    assert found[MIXED[1].id].status == "finished"
