@@ -1,6 +1,7 @@
 """An ensemble of M is M single runs, whatever its neighbours do, and survives like one."""
 
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,21 @@ MIXED = [
     ),
     replace(TINY, batch_seed=4, weight_decay=0.3),
 ]
+
+
+@contextmanager
+def stopping_at_40():
+    """An event that is set once a model has made 40 updates."""
+    stop, advance = threading.Event(), Trainer.advance
+
+    def advance_then_stop(self, count=1):
+        advance(self, count)
+        if max(self.steps) >= 40:
+            stop.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", advance_then_stop)
+        yield stop
 
 
 def state_of(store, config):
@@ -122,15 +138,7 @@ def test_stopped_and_given_again_it_ends_with_the_same_bits(tmp_path):
     jobs = [Job(config, replace(PLAN, resume_seconds=0.0)) for config in MIXED]
     whole, stopped = Store(tmp_path / "whole"), Store(tmp_path / "stopped")
     train_ensembles(jobs, whole, models=3)
-    stop, advance = threading.Event(), Trainer.advance
-
-    def advance_then_stop(self, count=1):
-        advance(self, count)
-        if max(self.steps) >= 40:
-            stop.set()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "advance", advance_then_stop)
+    with stopping_at_40() as stop:
         ended = train_ensembles(jobs, stopped, models=3, stop=stop)
     assert {(done.status, done.step) for done in ended} == {("interrupted", 40)}
     assert {done.status for done in train_ensembles(jobs, stopped, models=3)} == {"finished"}
@@ -242,15 +250,8 @@ def test_a_run_that_cannot_be_saved_leaves_its_slot_to_the_next(tmp_path):
 
 
 def test_a_run_beyond_its_plan_is_not_trained_on(tmp_path):
-    store, stop, advance = Store(tmp_path), threading.Event(), Trainer.advance
-
-    def advance_then_stop(self, count=1):
-        advance(self, count)
-        if self.steps[0] >= 40:
-            stop.set()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "advance", advance_then_stop)
+    store = Store(tmp_path)
+    with stopping_at_40() as stop:
         train_ensembles([Job(TINY, PLAN)], store, models=1, stop=stop)
     (done,) = train_ensembles([Job(TINY, replace(PLAN, steps=20))], store, models=1)
     assert (done.status, done.step) == ("finished", 40)
@@ -287,15 +288,8 @@ def test_the_slots_of_runs_that_ended_are_held_still(tmp_path, monkeypatch):
 
 
 def test_by_default_m_is_that_of_the_runs_that_were_begun(tmp_path):
-    store, stop, advance = Store(tmp_path), threading.Event(), Trainer.advance
-
-    def advance_then_stop(self, count=1):
-        advance(self, count)
-        if self.steps[0] >= 40:
-            stop.set()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "advance", advance_then_stop)
+    store = Store(tmp_path)
+    with stopping_at_40() as stop:
         train_ensembles([Job(c, PLAN) for c in MIXED], store, stop=stop)
     said = []
     ended = train_ensembles([Job(c, PLAN) for c in MIXED[:2]], store, warn=said.append)
