@@ -1,0 +1,125 @@
+"""An instrument, declared: what it measures on a run, and what its rows mean.
+
+    COMMUTATOR = Instrument(name="commutator", …, points=spaced, take=measure)
+
+Rows are tidy: one number a row, with its own error.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from grokbook.checks import ConfigError
+from grokbook.instruments.subject import Subject
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured number.
+
+    Attributes:
+        step: updates made at the snapshot; of a whole trajectory its last.
+        quantity: one of the instrument's.
+        value: in the quantity's unit.
+        part: of the model or the loss: ``"0.W_Q"``, ``"add"``, ``"add×mul"``; empty for all.
+        variant: the protocol or the null: ``"published"``, ``"corrected"``, ``"random walk"``, …
+        at: the free coordinate where there is one (a rank, a factor, a share), else NaN.
+        error: of ``value``, in its unit: a residual, a floor or a standard deviation, as the
+            instrument says; NaN where ``value`` is exact up to rounding.
+        count: of samples behind ``value``.
+    """
+
+    step: int
+    quantity: str
+    value: float
+    part: str = ""
+    variant: str = ""
+    at: float = math.nan
+    error: float = math.nan
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What the rows of one quantity hold.
+
+    Attributes:
+        unit: ``"1"`` for a ratio or a share.
+        meaning: one line.
+    """
+
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument:
+    """A measurement on one run.
+
+    A *point* is the least that is measured at once, named by a step; points are independent of
+    each other, so that a measurement that was stopped goes on where it was.
+
+    Attributes:
+        name: small letters and ``-``.
+        title: what a person calls it.
+        formula: in plain text, with the symbols explained.
+        source: papers and sections.
+        error: what the rows' error is.
+        quantities: by name.
+        points: the steps to measure a run at.
+        take: measures one of them.
+        seconds: estimate for one point in core-seconds.
+        budget: core-hours that a study may spend on it.
+        parameters: by name, with the defaults.
+        needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"band"``.
+        version: raised when rows would come out otherwise than before.
+    """
+
+    name: str
+    title: str
+    formula: str
+    source: str
+    error: str
+    quantities: Mapping[str, Quantity]
+    points: Callable[[Subject, Mapping[str, Any]], Sequence[int]]
+    take: Callable[[Subject, int, Mapping[str, Any]], list[Row]]
+    seconds: Callable[[Subject, Mapping[str, Any]], float]
+    budget: float
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z-]*", self.name):
+            raise ConfigError(f"an instrument's name has small letters and -, not {self.name!r}")
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, those not given at their default.
+
+        Raises:
+            ConfigError: naming a parameter that there is not, or a value of another type.
+        """
+        for name, value in given.items():
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise ConfigError(f"{self.name} has no parameter {name!r}; known: {known}")
+            default = self.parameters[name]
+            if type(value) is not type(default):
+                raise ConfigError(f"{name} of {self.name} must be like {default!r}, not {value!r}")
+        return {**self.parameters, **given}
+
+    def rows(self, subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
+        """One point's rows, each of a quantity that the instrument declares.
+
+        Raises:
+            ValueError: for a quantity that it does not.
+        """
+        rows = self.take(subject, point, parameters)
+        unknown = {row.quantity for row in rows} - set(self.quantities)
+        if unknown:
+            raise ValueError(f"{self.name} does not declare the quantity {min(unknown)!r}")
+        return rows

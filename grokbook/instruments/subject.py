@@ -1,0 +1,140 @@
+"""A run as an instrument sees it: snapshots, data, losses; nothing of how it was trained."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grokbook.config import RunConfig
+from grokbook.events import PUBLISHED_RULE
+from grokbook.geometry.loss import Loss
+from grokbook.geometry.trajectory import thin
+from grokbook.models.layout import Layout
+from grokbook.record import RunRecord
+from grokbook.store import RunDirectory, Store, StoreError
+from grokbook.tasks.modular import Table
+
+
+class Subject:
+    """An ended run and what it kept.
+
+    Attributes:
+        run: its directory.
+        config: of the run.
+        layout: of its parameters.
+    """
+
+    def __init__(self, run: RunDirectory, store: Store | None = None) -> None:
+        self.run, self.config, self._store = run, run.config, store
+        self.layout = Layout.of(run.config)
+
+    @cached_property
+    def table(self) -> Table:
+        """Pairs, labels and split."""
+        return self.config.table()
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """Its metrics and answers."""
+        return self.run.record()
+
+    @property
+    def last(self) -> int:
+        """The last step."""
+        return self.run.step
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """Steps of all snapshots, ascending."""
+        return np.array(sorted(self.run.snapshots()), dtype=np.int64)
+
+    @cached_property
+    def grok(self) -> int | None:
+        """The step at which the published run stops: every task at 98 % three times running."""
+        groks = [self.record.grok_step(task, PUBLISHED_RULE) for task in self.config.tasks]
+        return None if None in groks else max(groks)
+
+    def spaced(self, count: int, *, until: int | None = None) -> np.ndarray:
+        """At most ``count`` steps of the evenly spaced stream, first and last included.
+
+        Args:
+            count: of steps.
+            until: leave out later ones; by default the run's end.
+        """
+        until = self.last if until is None else until
+        kept = self.steps[self.steps <= until]
+        stride = self.run.marker["global_stride"] * self.run.marker["plan"]["cadence"]
+        return thin(kept[(kept % stride == 0) | (kept == kept[-1])], count)
+
+    def theta(self, step: int) -> Tensor:
+        """All parameters at a snapshot, (P,) float32.
+
+        Raises:
+            StoreError: if the run did not keep them, or the file is damaged.
+        """
+        return torch.from_numpy(self.run.snapshot(int(step), "theta").copy())
+
+    def thetas(self, steps: Sequence[int]) -> np.ndarray:
+        """All parameters at several snapshots, (n, P) float32."""
+        return np.stack([self.run.snapshot(int(step), "theta") for step in steps])
+
+    def attention(self, steps: Sequence[int]) -> np.ndarray:
+        """The attention matrices at several snapshots, (n, D) float32."""
+        return np.stack([self.run.snapshot(int(step)) for step in steps])
+
+    @cached_property
+    def band(self) -> dict[str, np.ndarray]:
+        """The band stream: ``steps`` (B,), packed ``products`` (B, w(w+1)/2), ``window``."""
+        with np.load(io.BytesIO(self.run.file("band.npz").read_bytes())) as archive:
+            return dict(archive)
+
+    def loss(self, indices: Sequence[int] | Tensor, heads: Sequence[int] | None = None) -> Loss:
+        """The loss on pairs of the run's table."""
+        return Loss.on(self.layout, self.table, indices, heads)
+
+    def seed(self, name: str, step: int = 0) -> int:
+        """A seed of a measurement's own: of the run's seed, an instrument's name and the step."""
+        return zlib.crc32(f"{name}/{self.config.seed}/{step}".encode())
+
+    def sibling(self) -> Subject | None:
+        """The same experiment under another seed, for controls; None if the store has none.
+
+        The next seed up, and the lowest after the highest, so that siblings are paired alike
+        whatever else the store holds; ended runs only.
+        """
+        if self._store is None:
+            return None
+        others = {}
+        for run in self._store.runs():
+            if run.ended and _apart_from_seeds(run.config) == _apart_from_seeds(self.config):
+                others.setdefault(run.config.seed, run)
+        others.pop(self.config.seed, None)
+        if not others:
+            return None
+        higher = [seed for seed in others if seed > self.config.seed]
+        return Subject(others[min(higher or others)], self._store)
+
+    def has(self, kind: str) -> bool:
+        """Did the run keep this: ``"theta"``, ``"attention"`` or ``"band"``?"""
+        if kind == "band":
+            return "band.npz" in self.run.marker.get("files", {})
+        if not len(self.steps):
+            return False
+        try:
+            self.run.snapshot(int(self.steps[0]), kind)
+        except StoreError:
+            return False
+        return True
+
+
+def _apart_from_seeds(config: RunConfig) -> dict[str, Any]:
+    """What two runs share that differ in their seeds alone."""
+    seeds = ("seed", "split_seed", "init_seed", "batch_seed")
+    return {name: value for name, value in config.to_json().items() if name not in seeds}
