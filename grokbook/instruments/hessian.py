@@ -9,7 +9,10 @@ and the steps are those of a run at λ = 1.
 - ``published``: every part and step on a batch of its own, 25 Lanczos steps; also at the published
   checkpoints, since the published tables are minima and means over those.
 - ``resampled``: the tasks' bottoms at τ = 5 on several batches of the published size, converged:
-  the sampling error of the published per-task table.
+  the sampling error of the published per-task table, which is of runs at λ = 1.
+
+A residual of a hundredth of |λ| puts λ itself within some thousandths, see
+`grokbook.geometry.eigenpairs`.
 """
 
 from __future__ import annotations
@@ -34,11 +37,12 @@ PER_TASK_TAU = 5.0
 """Where the published per-task table was read."""
 
 PUBLISHED_EXAMPLES = 512
-_LOOSE = {"ends": "low", "pairs": 1, "tolerance": 1e-2, "space": 48}
-"""For resampled bottoms: far below the scatter between batches."""
+PUBLISHED_STEPS = 25
 
-_PRODUCT = 1.8e-4
-"""Core-seconds a product takes per example of a dual model, in float32."""
+_PRODUCT = 1.75e-4
+"""Core-seconds of a product per example of a dual model, in float32."""
+_SOUGHT = 120
+"""Products for converged pairs at both ends, a restart now and then and the graph included."""
 
 
 def near(subject: Subject, tau: float) -> int | None:
@@ -77,7 +81,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
     if step in preset(subject):
         rows.extend(_corrected(subject, step, theta, parameters))
     rows.extend(_as_published(subject, step, theta))
-    if step == near(subject, PER_TASK_TAU):
+    if subject.config.weight_decay == 1.0 and step == near(subject, PER_TASK_TAU):
         rows.extend(_resampled(subject, step, theta, parameters))
     return rows
 
@@ -95,6 +99,7 @@ def _corrected(
             seed=subject.seed("hessian/start", step),
             pairs=parameters["pairs"],
             tolerance=parameters["tolerance"],
+            space=parameters["space"],
         )
         along = curvature(hessian, loss.gradient(theta))
         about = {"part": part, "variant": "corrected", "count": len(batch)}
@@ -114,7 +119,9 @@ def _as_published(subject: Subject, step: int, theta: Tensor) -> Iterator[Row]:
     for part, heads in _parts(subject).items():
         seed = subject.seed(f"hessian/published/{part}", step)
         batch = _batch(subject, seed, PUBLISHED_EXAMPLES)
-        pairs = lanczos(subject.loss(batch, heads).hessian(theta.float()), seed=seed)
+        pairs = lanczos(
+            subject.loss(batch, heads).hessian(theta.float()), seed=seed, steps=PUBLISHED_STEPS
+        )
         about = {"part": part, "variant": "published", "count": len(batch)}
         yield from _spectrum(step, pairs, range(len(pairs.values)), **about)
         yield from _effort(step, pairs, **about)
@@ -131,7 +138,9 @@ def _resampled(
             pairs = extremes(
                 subject.loss(batch, heads).hessian(theta),
                 seed=seed,
-                **_LOOSE,
+                ends="low",
+                tolerance=parameters["tolerance"],
+                space=parameters["space"],
             )
             about = {"part": part, "variant": "resampled", "count": len(batch)}
             value, residual = pairs.values[0], pairs.residuals[0]
@@ -169,13 +178,17 @@ def _batch(subject: Subject, seed: int, size: int) -> Tensor:
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
-    """The mean over a run's points; they differ in what is measured there."""
+    """The mean over a run's points, which differ in what is measured there."""
     points, parts = len(_points(subject, parameters)), len(_parts(subject))
-    examples = len(preset(subject)) * parts * 90 * parameters["examples"]
-    examples += points * parts * 27 * PUBLISHED_EXAMPLES
-    examples += (parts - 1) * parameters["subsets"] * 60 * PUBLISHED_EXAMPLES
-    wide = 2.4 if parameters["precision"] == "float64" else 1.0
-    return _PRODUCT * wide * examples * subject.layout.size / 302_914 / points
+    corrected = len(preset(subject)) * parts * parameters["examples"] * _SOUGHT
+    published = points * parts * PUBLISHED_EXAMPLES * (PUBLISHED_STEPS + 3)
+    resampled = (parts - 1) * parameters["subsets"] * PUBLISHED_EXAMPLES * _SOUGHT
+    if subject.config.weight_decay != 1.0:
+        resampled = 0
+    if parameters["precision"] == "float64":
+        corrected, resampled = 2.4 * corrected, 2.4 * resampled
+    products = (corrected + published + resampled) * subject.layout.size / 302_914
+    return _PRODUCT * products / points
 
 
 HESSIAN = Instrument(
@@ -198,11 +211,12 @@ HESSIAN = Instrument(
     points=_points,
     take=_take,
     seconds=_seconds,
-    budget=6.0,
+    budget=6.5,
     parameters={
         "examples": 1536,
-        "pairs": 2,
-        "tolerance": 1e-3,
+        "pairs": 1,
+        "tolerance": 1e-2,
+        "space": 104,
         "precision": "float32",
         "checkpoints": 30,
         "subsets": 10,

@@ -13,12 +13,12 @@ from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.training.run import run
 
-QUICK = {"examples": 60, "checkpoints": 3, "subsets": 2, "tolerance": 1e-4}
+QUICK = {"examples": 60, "checkpoints": 3, "subsets": 2, "tolerance": 1e-3, "pairs": 2, "space": 30}
 
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
-    """A dual run of 600 steps whose τ reaches 0.1 and 0.6, so that λ stands in for τ = 5."""
+    """A dual run of 600 steps; ten times the published rate takes it to τ = 6."""
     config = RunConfig(
         tasks=("add", "mul"),
         modulus=13,
@@ -26,7 +26,7 @@ def subject(tmp_path_factory):
         heads=2,
         hidden=32,
         batch_size=32,
-        weight_decay=10.0,
+        learning_rate=1e-2,
     )
     store = Store(tmp_path_factory.mktemp("hessian"))
     outcome = run(config, Plan(steps=600, full_state=True), store)
@@ -58,10 +58,7 @@ def test_tau_five_is_published_step_five_thousand(decay, expected):
 
 def test_a_point_with_all_three_variants(subject):
     rows = HESSIAN.rows(subject, 500, HESSIAN.complete(QUICK))
-    assert rows == HESSIAN.rows(subject, 500, HESSIAN.complete(QUICK))
-    batch = next(row.count for row in rows if row.variant == "corrected")
-    assert batch == 60
-    # the total and the tasks on one batch, against the bottom found directly
+    assert {row.count for row in pick(rows, variant="corrected")} == {60}
     for part, heads in {"total": None, "add": [0], "mul": [1]}.items():
         corrected = pick(rows, variant="corrected", part=part)
         low, second = pick(corrected, quantity="lowest")
@@ -70,7 +67,7 @@ def test_a_point_with_all_three_variants(subject):
         (share,) = pick(corrected, quantity="converged")
         assert low.value <= second.value <= along.value <= high.value
         assert (low.at, second.at, share.value) == (1.0, 2.0, 1.0)
-        assert low.error <= 1e-4 * abs(low.value) or low.error < 1e-4 * high.value
+        assert 0 < low.error <= 1e-3 * abs(low.value)
         published = pick(rows, variant="published", part=part)
         assert len(pick(published, quantity="lowest")) == 5
         assert pick(published, quantity="products")[0].value == 25
@@ -84,22 +81,12 @@ def test_a_point_with_all_three_variants(subject):
     assert slack.value >= -slack.error
 
 
-def test_the_batch_of_a_run_is_fixed_and_of_training_pairs(subject):
-    whole = HESSIAN.complete(QUICK | {"examples": 10_000, "precision": "float64"})
-    rows = pick(HESSIAN.rows(subject, 300, whole), variant="corrected", part="mul")
-    train = subject.table.train
-    assert rows[0].count == len(train)
-    # all training pairs: the order in which they are drawn is of no matter
-    hessian = subject.loss(train, [1]).hessian(subject.theta(300).double())
-    found = extremes(hessian, seed=1, tolerance=1e-8)
-    lowest, highest = (pick(rows, quantity=name, at=1.0)[0] for name in ("lowest", "highest"))
-    assert lowest.value == pytest.approx(found.values[0], rel=1e-6)
-    assert highest.value == pytest.approx(found.values[-1], rel=1e-6)
-
-
 def test_a_checkpoint_between_the_preset_steps_is_read_as_published_alone(subject):
     rows = HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))
     assert {row.variant for row in rows} == {"published"}
+    assert [repr(row) for row in HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))] == [
+        repr(row) for row in rows
+    ]
     draws = {row.part: row.value for row in pick(rows, quantity="lowest", at=1.0)}
     assert len(set(draws.values())) == 3  # a batch of its own for each mode
 
@@ -117,11 +104,19 @@ def test_parameters_out_of_range_are_refused(subject, given, says):
         HESSIAN.rows(subject, 100, HESSIAN.complete(QUICK | given))
 
 
-def test_a_single_task_is_the_total(tmp_path):
-    config = RunConfig(
-        tasks=("add",), modulus=13, width=16, heads=2, hidden=32, batch_size=32, weight_decay=10.0
-    )
-    outcome = run(config, Plan(steps=500, full_state=True), Store(tmp_path))
-    rows = HESSIAN.rows(Subject(outcome.directory), 500, HESSIAN.complete(QUICK))
+def test_a_single_task_is_the_total_and_all_pairs_are_a_batch_that_no_draw_changes(tmp_path):
+    config = RunConfig(tasks=("add",), modulus=13, width=16, heads=2, hidden=32, batch_size=32)
+    outcome = run(config, Plan(steps=100, full_state=True), Store(tmp_path))
+    alone = Subject(outcome.directory)
+    whole = HESSIAN.complete(QUICK | {"examples": 10_000, "precision": "float64"})
+    rows = HESSIAN.rows(alone, 100, whole)
     assert {row.part for row in rows} == {"total"} and not pick(rows, quantity="slack")
     assert {row.variant for row in rows} == {"corrected", "published"}
+    train = alone.table.train
+    assert {row.count for row in rows} == {len(train)}
+    hessian = alone.loss(train).hessian(alone.theta(100).double())
+    found = extremes(hessian, seed=1, space=30, tolerance=1e-3)
+    corrected = pick(rows, variant="corrected", at=1.0)
+    lowest, highest = (pick(corrected, quantity=name)[0] for name in ("lowest", "highest"))
+    assert lowest.value == pytest.approx(found.values[0], rel=1e-5)
+    assert highest.value == pytest.approx(found.values[-1], rel=1e-5)
