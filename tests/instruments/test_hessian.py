@@ -13,7 +13,7 @@ from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.training.run import run
 
-QUICK = {"examples": 60, "checkpoints": 3, "subsets": 2, "tolerance": 1e-3, "pairs": 2, "space": 30}
+QUICK = {"examples": 60, "checkpoints": 3, "subsets": 2, "tolerance": 1e-2, "pairs": 2, "space": 40}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_point_with_all_three_variants(subject):
         (share,) = pick(corrected, quantity="converged")
         assert low.value <= second.value <= along.value <= high.value
         assert (low.at, second.at, share.value) == (1.0, 2.0, 1.0)
-        assert 0 < low.error <= 1e-3 * abs(low.value)
+        assert 0 < low.error <= 1e-2 * abs(low.value)
         published = pick(rows, variant="published", part=part)
         assert len(pick(published, quantity="lowest")) == 5
         assert pick(published, quantity="products")[0].value == 25
