@@ -216,7 +216,7 @@ HESSIAN = Instrument(
         "examples": 1536,
         "pairs": 1,
         "tolerance": 1e-2,
-        "space": 104,
+        "space": 80,
         "precision": "float32",
         "checkpoints": 30,
         "subsets": 10,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from grokbook.geometry.eigenpairs import extremes
-from grokbook.geometry.hessian import curvature, weyl
+from grokbook.geometry.hessian import Weyl, curvature, weyl
 from grokbook.geometry.loss import Loss
 from tests.geometry.test_eigenpairs import Dense, planted
 
@@ -64,7 +64,8 @@ def test_weyl_fails_where_matrices_do_not_belong_together():
         for bottom in (-5, -1)
     )
     assert not weyl(low, [high, high]).holds
-    assert weyl(low, [low]).holds  # equality, up to rounding
+    assert weyl(low, [low]).slack == 0
+    assert Weyl(slack=-0.5, allowance=0.5).holds and not Weyl(slack=-0.6, allowance=0.5).holds
 
 
 @pytest.mark.parametrize("vector", [torch.zeros(3), torch.ones(2), torch.full((3,), np.nan)])
