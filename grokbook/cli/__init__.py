@@ -13,10 +13,10 @@ import typer
 
 from grokbook import __version__
 from grokbook.checks import ConfigError
-from grokbook.cli import bench, packs, records, study, train
+from grokbook.cli import bench, measure, packs, records, study, train
 from grokbook.cli.common import app
 
-__all__ = ["app", "bench", "main", "packs", "records", "study", "train"]
+__all__ = ["app", "bench", "main", "measure", "packs", "records", "study", "train"]
 
 
 def _version(wanted: bool) -> None:

@@ -114,9 +114,9 @@ class Display:
 
     def ended(self, event: Any) -> None:
         """Say how a run ended, once; other events that a sweep may report are not for here."""
-        if not isinstance(event, Done) or event.config_id in self._shown:
+        if not isinstance(event, Done) or event.key in self._shown:
             return
-        self._shown.add(event.config_id)
+        self._shown.add(event.key)
         self._done += event.status in ("finished", "diverged")
         what = f"{event.status} at step {event.step:,} after {duration(event.seconds)}"
         self.say(f"{event.label}: {event.note or what}")

@@ -75,6 +75,7 @@ class Instrument:
         seconds: estimate for one point in core-seconds.
         budget: core-hours that a study may spend on it.
         parameters: by name, with the defaults.
+        memory: bytes that one point needs at most, the libraries not counted.
         needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"band"``.
         version: raised when rows would come out otherwise than before.
     """
@@ -91,6 +92,7 @@ class Instrument:
     budget: float
     parameters: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    memory: int = 1_000_000_000
     version: int = 1
 
     def __post_init__(self) -> None:
