@@ -22,7 +22,8 @@ class Spectrum:
 
     Attributes:
         basis: the order of the rows.
-        shares: (F,) of the power at frequencies 1 … F; they add up to 1.
+        shares: (F,) of the power at frequencies 1 … F; they add up to 1.  k = n/2 has one wave
+            instead of two, so by chance half the share of the others.
         total: Σ of squares about the mean row, in squared norm units.
         residual: |Σ power / total − 1|; Parseval says 0, rounding some 1e-15.
     """
@@ -95,12 +96,7 @@ def spectrum(rows: np.ndarray, basis: Basis, *, present: np.ndarray | None = Non
         ValueError: for a wrong shape, entries that are not finite, fewer than two rows, or rows
             all equal, which have no spectrum.
     """
-    rows = np.asarray(rows, dtype=np.float64)
-    present = _mask(basis, present)
-    if rows.ndim != 2 or len(rows) != basis.modulus or not rows.shape[1]:
-        raise ValueError(f"rows have shape {rows.shape}, not ({basis.modulus}, w)")
-    if not np.isfinite(rows).all():
-        raise ValueError("rows hold an entry that is not finite")
+    rows, present = _rows(rows, basis), _mask(basis, present)
     if present.sum() < 2:
         raise ValueError(f"a spectrum needs at least 2 rows, not {present.sum()}")
     centred = np.where(present[:, None], rows - rows[present].mean(0), 0)
@@ -188,14 +184,17 @@ def without(
 
     Returns:
         (p, w) float64.
+
+    Raises:
+        ValueError: for a wrong shape, entries that are not finite, or what is no frequency.
     """
-    rows = np.array(rows, dtype=np.float64)
-    present = _mask(basis, present)
+    rows, present = _rows(rows, basis), _mask(basis, present)
     at = basis.residues[present[basis.residues]]
     waves = basis.waves(frequencies)[:, basis.places[at]]
-    # Where rows are missing, waves are neither orthogonal nor of mean 0: least squares.
+    # Where rows are missing, waves are neither orthogonal nor of mean 0: least squares, and waves
+    # about their mean see nothing of the rows' mean.
     waves = waves - waves.mean(1, keepdims=True)
-    coefficients = np.linalg.lstsq(waves.T, rows[at] - rows[at].mean(0), rcond=None)[0]
+    coefficients = np.linalg.lstsq(waves.T, rows[at], rcond=None)[0]
     rows[at] -= waves.T @ coefficients
     return rows
 
@@ -215,6 +214,16 @@ def difference_share(rows: np.ndarray) -> float:
     if rows.ndim != 2 or len(rows) != 2 or not rows.any():
         raise ValueError(f"a difference share needs two rows, not both 0, not {rows.shape}")
     return float(((rows[0] - rows[1]) ** 2).sum() / 2 / (rows**2).sum())
+
+
+def _rows(rows: np.ndarray, basis: Basis) -> np.ndarray:
+    """(p, w) float64, a copy."""
+    rows = np.array(rows, dtype=np.float64)
+    if rows.ndim != 2 or len(rows) != basis.modulus or not rows.shape[1]:
+        raise ValueError(f"rows have shape {rows.shape}, not ({basis.modulus}, w)")
+    if not np.isfinite(rows).all():
+        raise ValueError("rows hold an entry that is not finite")
+    return rows
 
 
 def _mask(basis: Basis, present: np.ndarray | None) -> np.ndarray:

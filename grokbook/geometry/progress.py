@@ -53,8 +53,8 @@ class Progress:
         excluded: of z − P_K z + P_∅ z, nats.
         pairs: over which the losses are means.
         fitted: over which the projection is orthogonal.
-        error: of each loss, nats: what rounding the logits to their precision can change it by,
-            2 · max|z| · half a unit in the last place.
+        error: of each loss, nats: 2 · max|z| · half a unit in the last place, the most by which
+            rounding the logits to their precision can change ``loss``.
     """
 
     frequencies: tuple[int, ...]

@@ -216,5 +216,9 @@ def test_other_refusals():
         found.top(7)
     with pytest.raises(ValueError, match="2 draws, not 1"):
         chance(Basis.additive(P), 2, 1, draws=1)
+    with pytest.raises(ValueError, match=r"not \(13, w\)"):
+        without(np.ones((12, 2)), Basis.additive(P), [1])
+    with pytest.raises(ValueError, match="frequency 7"):
+        without(noise((P, 2)), Basis.additive(P), [7])
     with pytest.raises(ValueError, match="two rows"):
         difference_share(np.zeros((2, 3)))

@@ -7,6 +7,7 @@ import torch
 from grokbook.config import RunConfig
 from grokbook.geometry.cyclic import Basis
 from grokbook.geometry.fourier import spectrum, without
+from grokbook.geometry.progress import Answers, basis_of
 from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
@@ -117,25 +118,62 @@ def test_key_frequencies_are_chosen_at_the_end_from_weights(subject, rows):
     assert not chosen(rows[0] + rows[100], "key frequency")
 
 
-def test_ablation_takes_the_key_frequencies_out_of_the_embedding(subject, rows):
-    basis, present = Basis.discrete_log(13), np.arange(13) > 0
-    theta = subject.theta(100)
+@pytest.mark.parametrize("basis", [Basis.additive(13), Basis.discrete_log(13)])
+def test_ablation_takes_the_key_frequencies_out_of_the_embedding(subject, rows, basis):
+    theta, named = subject.theta(100), {"variant": basis.name}
     token = subject.layout.views(theta[None])["token.weight"][0]
-    key = [
-        int(row.value)
-        for row in chosen(rows[200], "key frequency", part="token", variant="discrete log")
-    ]
-    token.copy_(torch.from_numpy(without(token.numpy(), basis, key, present=present)))
-    loss = subject.loss(subject.table.test)
+    key = [int(row.value) for row in chosen(rows[200], "key frequency", part="token", **named)]
+    token.copy_(torch.from_numpy(without(token.numpy(), basis, key, present=np.arange(13) > 0)))
+    accuracy = subject.loss(subject.table.test).accuracy(theta)
     for head, task in enumerate(subject.config.tasks):
-        row = one(rows[100], "ablated accuracy", part=task, variant="discrete log")
-        assert row.value == pytest.approx(loss.accuracy(theta)[head].item())
-        assert row.at == len(key)
-        row = one(rows[100], "ablated loss", part=task, variant="discrete log")
+        row = one(rows[100], "ablated accuracy", part=task, **named)
+        assert (row.value, row.at) == (pytest.approx(accuracy[head].item()), len(key))
+        row = one(rows[100], "ablated loss", part=task, **named)
         alone = subject.loss(subject.table.test, [head])
         assert row.value == pytest.approx(alone.value(theta), rel=1e-5)
-        null = one(rows[100], "ablated loss", part=task, variant="discrete log, random")
+        null = one(rows[100], "ablated loss", part=task, variant=f"{basis.name}, random")
         assert null.count == 2 and null.error > 0
+
+
+def test_what_each_protocol_fits_on(subject, rows):
+    """Logits from the loss's own forward pass, one head at a time."""
+    table, views = subject.table, subject.layout.views(subject.theta(100)[None])
+    logits = subject.loss(range(len(table.pairs)))._logits(views)[0].numpy()
+    whole, tested = np.ones(len(table.pairs), bool), ~table.trained
+    for head, task in enumerate(subject.config.tasks):
+        last = chosen(rows[200], "key frequency", part=f"head {task}")
+        key = [int(row.value) for row in last]
+        masks = {
+            ("train", "published"): (whole, table.trained),
+            ("test", "published"): (whole, tested),
+            ("train", "corrected"): (table.trained, table.trained),
+            ("test", "corrected"): (tested, tested),
+        }
+        if task == "add":
+            masks["test", "twinless"] = (table.twinless(task), table.twinless(task))
+        for (split, variant), (fitted, on) in masks.items():
+            labels, basis = table.labels[:, head], basis_of(task, 13)
+            answers = Answers.of(logits[:, head], labels, basis, fitted=fitted)
+            found = answers.progress(key, on=on)
+            for kind in ("restricted", "excluded"):
+                row = one(rows[100], f"{kind} {split} loss", part=task, variant=variant)
+                assert row.value == pytest.approx(getattr(found, kind), rel=1e-5)
+                assert row.count == on.sum()
+            if split == "test":
+                row = one(rows[100], "answer share", part=task, variant=variant)
+                assert row.value == pytest.approx(answers.share, rel=1e-4)
+
+
+def test_the_initial_null_uses_as_many_frequencies_from_the_start(subject, rows):
+    table, views = subject.table, subject.layout.views(subject.theta(0)[None])
+    first = spectrum(views["heads.0.weight"][0].numpy(), Basis.additive(13))
+    count = len(chosen(rows[200], "key frequency", part="head add"))
+    at = subject.layout.views(subject.theta(100)[None])
+    logits = subject.loss(range(len(table.pairs)))._logits(at)[0, :, 0].numpy()
+    answers = Answers.of(logits, table.labels[:, 0], Basis.additive(13))
+    expected = answers.progress(first.top(count), on=~table.trained)
+    row = one(rows[100], "restricted test loss", part="add", variant="published, initial")
+    assert row.value == pytest.approx(expected.restricted, rel=1e-5)
 
 
 def test_protocols_and_nulls(rows):
