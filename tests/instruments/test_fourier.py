@@ -19,7 +19,14 @@ PARAMETERS = FOURIER.complete({"points": 3, "draws": 2, "top": 3, "excess": 1.1}
 
 def trained(folder, tasks, modulus, steps):
     config = RunConfig(
-        tasks=tasks, modulus=modulus, width=16, heads=2, hidden=32, batch_size=32, seed=5
+        tasks=tasks,
+        modulus=modulus,
+        width=16,
+        heads=2,
+        hidden=32,
+        batch_size=32,
+        learning_rate=1e-2,  # so that in so few steps the embedding really moves
+        seed=5,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GROKBOOK_TRAIN", "allowed")
