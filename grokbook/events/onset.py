@@ -62,7 +62,8 @@ def dual_onset(*, limit: int | None = 120) -> Detector:
         if n <= start:
             return series.none("too short")
         x = np.log10(np.where(series.values == 0, 0.01, series.values))
-        envelope = np.array([x[max(0, i - 2) : i + 3].max() for i in range(n)])
+        padded = np.pad(x, 2, constant_values=-np.inf)
+        envelope = np.lib.stride_tricks.sliding_window_view(padded, 5).max(axis=1)
         threshold = np.median(envelope[:start]) + np.log10(5)
         later = np.flatnonzero(envelope[start:] > threshold)
         if not later.size:

@@ -20,7 +20,7 @@ def walks(count, length, seed):
 
 def dual_by_hand(steps, values):
     x = [math.log10(v if v != 0 else 0.01) for v in values]
-    envelope = [max(x[j] for j in range(len(x)) if abs(i - j) <= 2) for i in range(len(x))]
+    envelope = [max(x[j] for j in range(i - 2, i + 3) if 0 <= j < len(x)) for i in range(len(x))]
     quarter = max(3, int(0.25 * len(x)))
     base = statistics.median(envelope[:quarter])
     for i in range(quarter, len(x)):
@@ -41,7 +41,7 @@ def test_dual_and_tri_against_plain_loops():
     found = set()
     for length in (4, 5, 8, 11, 12, 13, 40, 119, 120):
         steps = [100 * i for i in range(length)]
-        for curve in walks(60, length, seed=length):
+        for curve in walks(40, length, seed=length):
             dual, tri = dual_onset()(steps, curve).step, tri_onset()(steps, curve).step
             assert dual == dual_by_hand(steps, curve.tolist())
             assert tri == tri_by_hand(steps, curve.tolist())
@@ -82,7 +82,7 @@ def test_the_quarter_is_of_the_run_shown():
 def test_dual_thins_to_120_by_linspace():
     steps, kept = np.arange(500) * 100, np.linspace(0, 499, 120).astype(int)
     differ = 0
-    for curve in walks(20, 500, seed=3):
+    for curve in walks(8, 500, seed=3):
         thinned, full = dual_onset()(steps, curve).step, dual_onset(limit=None)(steps, curve).step
         assert thinned == dual_by_hand(steps[kept].tolist(), curve[kept])
         assert full == dual_by_hand(steps.tolist(), curve)
@@ -101,6 +101,8 @@ def test_tri_thresholds(base):
 def test_tri_begins_with_the_third_record_and_takes_a_median():
     assert tri_onset()([0, 100, 200], [1.0, 500.0, 30.0]).step is None  # median 30
     assert tri_onset()([0, 100, 200, 300], [1.0, 1.0, 500.0, 1.0]).step == 200
+    tiny = [0.01, 0.01, 0.01, 0.9]  # ten times the least base is 1
+    assert not tri_onset(floor=0.5)([0, 100, 200, 300], tiny).found
     slow = tri_onset(floor=5.0)([0, 100, 200, 300], [0.4, 0.4, 0.4, 6.0])
     assert slow.step == 300 and not tri_onset()([0, 100, 200, 300], [0.4, 0.4, 0.4, 6.0]).found
 
