@@ -89,6 +89,7 @@ def commutator(
         ValueError: for an η that is not positive, a θ that is no vector, or a gradient of another
             shape or that is not finite.
 
+    >>> import torch
     >>> a, b = torch.diag(torch.tensor([1.0, 3.0])), torch.ones(2, 2)
     >>> found = commutator(lambda t: a @ t, lambda t: b @ t, torch.tensor([1.0, 1.0]), eta=0.5)
     >>> found.delta.tolist(), (0.25 * (b @ a - a @ b) @ torch.ones(2)).tolist()
@@ -140,6 +141,7 @@ def bracket(gradients: tuple[Tensor, Tensor], hessians: tuple[Operator, Operator
         gradients: g_A, g_B, (P,).
         hessians: H_A, H_B at the same θ, as operators.
 
+    >>> import torch
     >>> h_a, h_b = torch.diag(torch.tensor([1.0, 3.0])), torch.ones(2, 2)
     >>> bracket((torch.tensor([1.0, 3.0]), torch.tensor([2.0, 2.0])), (h_a, h_b)).vector
     tensor([ 2., -2.])
