@@ -8,7 +8,13 @@ arithmetic with frozen gradients, sees of that only the steps that cross a power
 from LayerNorm gains of exactly 1 do: anywhere else the two orders round alike and it vanishes.  So
 rounding is measured here as what it is, the published δ less the true one; and the true one is
 computed in float64, for in float32 the step itself drowns where ‖ηg‖ is small against the last
-bits of θ.  Source: 2602.18523 sections 4.3, 4.4 and 7 (D1), 2602.16746 sections 4.4 and 7 (S1).
+bits of θ.
+
+A second thing apart from rounding: where η times the sharpness nears 1, late in training, a step
+of the published size is no small one, and δ is not along η²(H_B g_A − H_A g_B).  `referee` gives
+that limit; how far δ agrees with it is to be read beside D.
+
+Source: 2602.18523 sections 4.3, 4.4 and 7 (D1), 2602.16746 sections 4.4 and 7 (S1).
 """
 
 from __future__ import annotations
@@ -149,9 +155,9 @@ def read_pair(
 ) -> PairReading:
     """The defects and cosines of a pair of batches in every mode.
 
-    The heads' gradients at θ are shared by the modes; what remains are 2 gradients a mode.  In
-    each of the two precisions that is 2 + 2T backward passes for the heads, then 2 gradients for
-    the total and T(T − 1) for the crossed modes.
+    The heads' gradients at θ are shared by the modes, which leaves 2 gradients a mode.  In each
+    of the two precisions that is 2T backward passes for the heads, 2 gradients for the total and
+    T(T − 1) for the crossed modes.
 
     Args:
         first: the loss of all T heads on batch A.
@@ -190,7 +196,7 @@ def read_pair(
 
 
 def referee(first: Loss, second: Loss, theta: Tensor) -> Bracket:
-    """The exact bracket of two losses at θ, in float64."""
+    """The exact bracket of two losses at θ, in float64: 2 gradients and 2 Hessian products."""
     point = theta.double()
     return bracket(
         (first.gradient(point), second.gradient(point)),
