@@ -201,8 +201,13 @@ def test_step_zero(tasks, seed, published, corrected, floor):
 )
 def test_step_zero_of_every_published_model(task, seed, published, corrected):
     theta, losses, readings = untrained((task,), seed, 9)
-    assert median(readings, "published") == pytest.approx(published, rel=0.08)
-    assert median(readings, "corrected") == pytest.approx(corrected, rel=0.04)
+    for name, expected in (("published", published), ("corrected", corrected)):
+        values = [getattr(reading.defects[""], name) for reading in readings]
+        # A median of n has 1.25 sd/√n; ours are of 9 pairs, theirs of 9 and of 5.
+        error = (
+            1.25 * np.std(values, ddof=1) * math.sqrt(1 / 9 + 1 / (9 if name == "published" else 5))
+        )
+        assert abs(np.median(values) - expected) < 4 * error < 0.15 * expected
     exact = referee(*losses[:2], theta)
     first = readings[0].defects[""]
     assert first.corrected == pytest.approx(exact.defect, rel=1e-3)
