@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from grokbook.events import onset_grid
 from grokbook.geometry.commutator import cosine
 from grokbook.geometry.converse import converse
 from grokbook.geometry.defect import Defect, attention_share, modes, read_pair, referee
 from grokbook.geometry.loss import Loss, batches
+from grokbook.geometry.trajectory import thin
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.subject import Subject
 
@@ -32,14 +34,12 @@ class Sample(NamedTuple):
 
 
 def spread(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    """Steps that have a snapshot: evenly spaced in √t, so denser early, and the first three.
+    """The grid that our own onset detector was declared for, and the first three snapshots.
 
     Those three are the baseline of the published onset (2602.18523 section 4.5).
     """
-    kept = subject.steps
-    wanted = subject.last * np.linspace(0, 1, parameters["points"]) ** 2
-    nearest = kept[np.abs(kept[:, None] - wanted).argmin(axis=0)]
-    return sorted({*nearest.tolist(), *kept[:3].tolist()})
+    grid = thin(onset_grid(subject.steps), parameters["points"])
+    return sorted({*grid.tolist(), *subject.steps[:3].tolist()})
 
 
 def measure(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
@@ -183,7 +183,7 @@ COMMUTATOR = Instrument(
     points=spread,
     take=measure,
     seconds=_seconds,
-    budget=10.0,
-    parameters={"pairs": 5, "points": 60, "referee": 3},
+    budget=16.0,
+    parameters={"pairs": 5, "points": 140, "referee": 10},
     needs=("theta",),
 )
