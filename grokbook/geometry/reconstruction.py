@@ -185,10 +185,10 @@ def reconstructions(
 
     ``"published"``: X are the uncentred displacements θ(t) − θ(0), t > 0, the target among them.
     ``"held-out"``: X without the last tenth of the snapshots, so without the target.
-    ``"centred"``: PCA about the mean of θ(t), t ≥ 0, to which the mean is added back.
     ``"other seed"``: X of another run; what is left of k* is not about this run's own path.
     ``"no embedding"``: X and θ_k without some entries (the embedding), which stay at θ.
-    Source: 2602.18523 sections 4.7 and 4.8 (the third); the others are ours (D9).
+    ``"centred"``: PCA about the mean of θ(t), t ≥ 0, to which the mean is added back.
+    Source: 2602.18523 sections 4.7 and 4.8 (the last); the others are controls of ours.
 
     Args:
         snapshots: (n, P) θ(t), the first at step 0, the last the target.
@@ -209,22 +209,22 @@ def reconstructions(
         raise ValueError(f"the share to hold out must lie between 0 and 1, not {held_out}")
     origin, theta, start = snapshots[0], *map(torch.from_numpy, snapshots[[-1, 0]])
 
-    def of(rows: np.ndarray, first: np.ndarray, **options: object) -> Basis:
-        return Basis.of(rows, first, **options)
-
-    yield "published", Reconstruction(theta, start, (of(snapshots[1:], origin),), count)
+    # Bases are not given names: a name would keep their X alive.
+    yield "published", Reconstruction(theta, start, (Basis.of(snapshots[1:], origin),), count)
     seen = min(len(snapshots) - 1, max(2, int((1 - held_out) * len(snapshots))))
-    yield "held-out", Reconstruction(theta, start, (of(snapshots[1:seen], origin),), count)
-    centred = of(snapshots, origin, centred=True)
+    yield "held-out", Reconstruction(theta, start, (Basis.of(snapshots[1:seen], origin),), count)
+    if other is not None:
+        yield "other seed", Reconstruction(theta, start, (Basis.of(other[1:], other[0]),), count)
+    if apart_from is not None:
+        begin = torch.where(torch.from_numpy(apart_from), theta, start)
+        rest = np.flatnonzero(~apart_from)
+        yield (
+            "no embedding",
+            Reconstruction(theta, begin, (Basis.of(snapshots[1:], origin, where=rest),), count),
+        )
+    centred = Basis.of(snapshots, origin, centred=True)
     middle = start.double() + torch.from_numpy(centred.mean)
     yield "centred", Reconstruction(theta, middle, (centred,), count)
-    if other is not None:
-        yield "other seed", Reconstruction(theta, start, (of(other[1:], other[0]),), count)
-    if apart_from is not None:
-        where = np.flatnonzero(~apart_from)
-        rest = of(snapshots[1:], origin, where=where)
-        begin = torch.where(torch.from_numpy(apart_from), theta, start)
-        yield "no embedding", Reconstruction(theta, begin, (rest,), count)
 
 
 def threshold(curve: np.ndarray, level: float = 0.9) -> int | None:
