@@ -175,8 +175,9 @@ def test_what_each_variant_sees(walk):
 
 
 def test_float32_snapshots_are_subtracted_in_float64(walk):
-    """Otherwise a displacement of 1e-4 beside weights of 100 loses three digits."""
-    snapshots = (100 + 1e-4 * walk).astype(np.float32)
+    """Weights that decay a thousandfold lose three digits beside their start in float32."""
+    snapshots = walk.astype(np.float32)
+    snapshots[0] *= 1000
     x = Basis.of(snapshots[1:], snapshots[0]).rows
     exact = snapshots[1:].astype(np.float64) - snapshots[0].astype(np.float64)
     assert x.dtype == np.float64 and np.array_equal(x, exact)
