@@ -170,8 +170,9 @@ def test_what_each_variant_sees(walk):
         assert np.array_equal(new.theta[:30].numpy(), walk[-1, :30])
     for name in ("published", "held-out", "other seed"):
         assert np.array_equal(variants[name].start.numpy(), walk[0])
-    short = dict(reconstructions(walk[:3], count=2, held_out=0.1))
-    assert len(short["held-out"].bases[0].rows) == 1  # at least the target is held out
+    for count, held_out in ((3, 0.9), (3, 0.1), (20, 1e-17)):  # at least the target is held out
+        short = dict(reconstructions(walk[:count], count=2, held_out=held_out))
+        assert len(short["held-out"].bases[0].rows) == max(count - 2, 1)
 
 
 def test_float32_snapshots_are_subtracted_in_float64(walk):
