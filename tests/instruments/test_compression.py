@@ -159,8 +159,9 @@ def test_nulls_are_means_over_draws_with_their_spread(subjects, tables):
         row = table["test accuracy", task, "scaling/other init", 0.5]
         assert row.value == pytest.approx(each[:, place].mean(), rel=1e-12)
         assert row.error == pytest.approx(each[:, place].std(ddof=1), rel=1e-12)
-    change = table["change", "", "scaling/other init", 0.5]
-    assert change.value == pytest.approx(np.mean([new.change for new in drawn]), rel=1e-12)
+    change, changes = table["change", "", "scaling/other init", 0.5], [new.change for new in drawn]
+    assert change.value == pytest.approx(np.mean(changes), rel=1e-12)
+    assert change.error == pytest.approx(np.std(changes, ddof=1), rel=1e-9)
 
 
 def test_random_directions_are_of_the_same_span(tables):
@@ -200,13 +201,14 @@ def test_compression_is_from_both_origins(subjects, tables):
             whole = f"{name}/{protocol}"
             assert of(table, "test accuracy", whole, at) == accuracies(subject, theta, "test")
             assert table["change", "", whole, at].value == 0
-    heads = subject.layout.offsets["heads.0.weight"]
-    swapped = torch.cat([theta[:heads], subject.theta(0)[heads:]])
-    expected = accuracies(subject, swapped, "test")
-    assert of(table, "test accuracy", "remove heads/published") == expected
-    kept = torch.cat([subject.theta(0)[:heads], theta[heads:]])
-    expected = accuracies(subject, kept, "test")
-    assert of(table, "test accuracy", "keep heads/published") == expected
+    heads, start = subject.layout.offsets["heads.0.weight"], subject.theta(0)
+    for name, swapped in (
+        ("remove heads/published", torch.cat([theta[:heads], start[heads:]])),
+        ("keep heads/published", torch.cat([start[:heads], theta[heads:]])),
+    ):
+        assert of(table, "test accuracy", name) == accuracies(subject, swapped, "test")
+        change = (swapped - theta).norm() / theta.norm()
+        assert table["change", "", name, None].value == pytest.approx(change.item(), rel=1e-5)
 
 
 def test_a_run_without_siblings_is_measured_without_them(subjects):
