@@ -116,7 +116,8 @@ def test_a_dry_run_says_what_is_ahead_and_does_nothing(place, capsys, monkeypatc
     assert "  dual: 6 runs: 0 done, 0 running, 6 waiting; at most 1,550,000 steps left" in out
     assert "  time: not known yet" in out
     assert re.search(r"  disk: at most \d\.\d GB needed, [\d.,]+ [GM]B free", out)
-    assert "274dd975d93d  waiting           0/300,000  λ = 1, seed 42" in out
+    assert "274dd975d93d  waiting  0/300,000  λ = 1, seed 42" in out
+    assert max(map(len, out.splitlines())) <= 80
     assert not (place / "store").exists()
     _, out, _ = call(["status"], capsys, monkeypatch)
     assert out == f"no study was started in {place / 'store'}\n"
@@ -128,7 +129,7 @@ def test_a_disk_too_small_is_said_before_the_start(place, capsys, monkeypatch):
     status, _, err = call(["study", "dual"], capsys, monkeypatch)
     assert status == 1 and err.count("\n") == 1
     assert re.match(r"grokbook: the study may need [\d.]+ GB in .*store, and 1 MB are free", err)
-    assert not (place / "store").exists()
+    assert list((place / "store").iterdir()) == []
 
 
 def test_a_study_and_one_after_it(place, capsys, monkeypatch):
@@ -138,7 +139,7 @@ def test_a_study_and_one_after_it(place, capsys, monkeypatch):
     assert status == 0, err
     assert "  small: 2 runs: 0 done, 0 running, 2 waiting; at most 40 steps left" in out
     assert "  after: 2 runs: 0 done, 0 running, 2 waiting; at most 20 steps left" in out
-    assert out.endswith(f"done: 4 runs are in {place / 'store'}\n")
+    assert out.endswith(f"done: 4 runs in {place / 'store'}\n")
     lines = [line for line in err.splitlines() if "finished at step" in line]
     assert len(lines) == 4
     assert sum("finished at step 20 after" in line for line in lines) == 2
@@ -147,13 +148,13 @@ def test_a_study_and_one_after_it(place, capsys, monkeypatch):
     assert again.endswith("  after: 2 runs: 2 done, 0 running, 0 waiting\nnothing is left to do\n")
     assert err == ""
     _, told, _ = call(["status", "after"], capsys, monkeypatch)
-    assert "after: a small study  (grokbook study after.toml)" in told
-    assert len(re.findall(r"^    [0-9a-f]{12}  done .* add \d+\.\d%$", told, re.M)) == 4
+    assert told.startswith("after: a small study\n  grokbook study after.toml\n  small: 2 runs: ")
+    assert len(re.findall(r"^  [0-9a-f]{12}  done .* add \d+%$", told, re.M)) == 4
     # The whole study once more, further: the speed is known now.
     further = ["study", "small.toml", "--set", "plan.steps=30", "--dry-run"]
     _, ahead, _ = call(further, capsys, monkeypatch)
     assert "0 done, 0 running, 2 waiting; at most 20 steps left" in ahead
-    assert re.search(r"  time: at most \d+ s at the speed seen in this store", ahead)
+    assert re.search(r"  time: about \d+ s at the speed seen in this store", ahead)
 
 
 def test_a_damaged_record_is_one_line(place, capsys, monkeypatch):
@@ -178,7 +179,7 @@ def test_status_sees_a_lock_and_leaves_it_alone(place, capsys, monkeypatch):
         _, out, _ = call(further, capsys, monkeypatch)
         assert "0 done, 1 running, 1 waiting" in out
         # What the process before said of its speed is not what this one does.
-        assert re.search(rf"{config.id}  running +20/30  seed 3  add [\d.]+%$", out, re.M)
+        assert re.search(rf"{config.id}  running +20/30  seed 3  add \d+%$", out, re.M)
         assert held(directory.path)
     with directory:  # nobody else holds it, or this would raise
         pass
@@ -193,7 +194,7 @@ def test_a_diverged_source_leaves_the_study_undone(place, capsys, monkeypatch):
     assert status == 1
     assert "diverged at step" in err
     assert "study after: seed 3 of small gives no basis" in err
-    assert err.endswith("grokbook: 1 of 2 runs are still to be carried out\n")
+    assert err.endswith("grokbook: still to be carried out: 1 of 2 runs\n")
 
 
 def test_asking_keeps_no_run_from_starting(place):
@@ -227,8 +228,8 @@ def test_stopped_watched_and_gone_on_with(place, capsys, monkeypatch):
             if (place / "store" / "studies" / "small.json").exists():
                 _, told, _ = call(["status", "small"], capsys, monkeypatch)
                 seen = re.search(
-                    rf"{first.id}  running +(\d+)/400  seed 3  add [\d.]+%  [\d,.]+ steps/s"
-                    r"  at most \d+ s left",
+                    rf"{first.id}  running +(\d+)/400  seed 3  add \d+%"
+                    r"  ~[\d.]+ (s|min) left",
                     told,
                 )
         assert seen, process.communicate()
