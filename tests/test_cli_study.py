@@ -18,7 +18,9 @@ from grokbook.config import RunConfig
 from grokbook.numerics import Numerics
 from grokbook.plan import Plan
 from grokbook.store import Store
+from grokbook.studies.declaring import change, find
 from grokbook.studies.standing import held
+from grokbook.studies.started import note_start
 from grokbook.training.run import run, single_thread
 
 TINY = {"tasks": ("add",), "modulus": 11, "width": 8, "heads": 2, "hidden": 8, "batch_size": 16}
@@ -83,7 +85,11 @@ def call(arguments, capsys, monkeypatch):
         (["study", "dual", "--scheduler", "here"], "an address like tcp://host:8786, not 'here'"),
         (["study", "dual", "--models", "8", "--workers", "2"], "--workers is for runs trained one"),
         (["study", "dual", "--models", "8", "--scheduler", "tcp://a:1"], "--scheduler is for runs"),
+        (["study", "dual", "--pack-limit", "1MB"], "--pack-limit is for --pack, which is not"),
+        (["study", "dual", "--set", "steps=100"], "no field 'steps'; did you mean plan.steps?"),
+        (["study", "small.toml", "--set", "width=7"], "small.toml: study small: width 7 is not a"),
         (["study"], "Missing argument 'NAME_OR_FILE'"),
+        (["status", "--forget"], "--forget needs the study: its name, its file, or the whole"),
         (["status", "dual"], "no study 'dual' was started here; started: none"),
         (
             ["train", "--tasks", "add", "--switch", "soon"],
@@ -130,6 +136,86 @@ def test_a_disk_too_small_is_said_before_the_start(place, capsys, monkeypatch):
     assert status == 1 and err.count("\n") == 1
     assert re.match(r"grokbook: the study may need [\d.]+ GB in .*store, and 1 MB are free", err)
     assert list((place / "store").iterdir()) == []
+
+
+def test_a_store_that_cannot_be_made(place, capsys, monkeypatch):
+    monkeypatch.setenv("GROKBOOK_STORE", str(place / "small.toml" / "store"))
+    status, _, err = call(["study", "small.toml"], capsys, monkeypatch)
+    assert status == 1 and err.count("\n") == 1
+    assert re.match(r"grokbook: the store .*small.toml/store cannot be made: Not a directory", err)
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("pack", "says"),
+    [
+        (["."], "holds small.toml: a pack wants a new folder, or that of an older pack"),
+        (["small.toml"], "small.toml is not a folder"),
+        (["small.toml/pack"], "cannot be made: "),
+        (["new", "--pack-limit", "20kB"], "the records of 2 runs need at least 23 kB, and the"),
+    ],
+)
+def test_a_pack_that_cannot_be_is_refused_before_the_start(
+    pack, says, dry_run, place, capsys, monkeypatch
+):
+    status, out, err = call(["study", "small.toml", "--pack", *pack, *dry_run], capsys, monkeypatch)
+    assert (status, out) == (2, "")
+    assert says in err and err.count("\n") == 1
+    assert not (place / "store").exists() and not (place / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "patch", "says", "ends"),
+    [
+        (["--scheduler", "tcp://127.0.0.1:1"], ("cluster.PATIENCE", 0.2), "no scheduler", 1),
+        (["--workers", "2"], ("local.free_bytes", lambda device: 10**6), "a worker needs", 2),
+    ],
+)
+def test_a_start_that_is_refused_is_none(options, patch, says, ends, place, capsys, monkeypatch):
+    monkeypatch.setattr(f"grokbook.sweep.{patch[0]}", patch[1])
+    status, _, err = call(["study", "small.toml", *options], capsys, monkeypatch)
+    assert status == ends and err.startswith(f"grokbook: {says}") and err.count("\n") == 1
+    _, out, _ = call(["status"], capsys, monkeypatch)
+    assert out == f"no study was started in {place / 'store'}\n"
+
+
+def test_what_another_process_trains_is_no_failure(place, capsys, monkeypatch):
+    arguments = ["study", "small.toml", "--workers", "1", "--set", "seed=3"]
+    with single_thread():
+        directory = Store().open(RunConfig(**TINY, seed=3), Numerics.here())
+    with directory:
+        status, out, err = call(arguments, capsys, monkeypatch)
+    assert status == 3
+    assert out.endswith(
+        "being trained by another process: 1 of 1 run; `grokbook status small` follows them\n"
+    )
+    (line,) = err.splitlines()
+    assert line.startswith(f"run {directory.config.id} ({directory.config.label}) is being trained")
+    assert line.count("add") == 1
+
+
+def test_status_by_any_name_and_forgetting(place, capsys, monkeypatch):
+    store, chain = Store(), find("small.toml")
+    note_start(store, chain, "grokbook study small.toml")
+    note_start(store, change(chain, ["seed=7"]), "grokbook study small.toml --set seed=7")
+    for name in (None, "small", "small.toml"):
+        _, out, _ = call(["status", *filter(None, [name])], capsys, monkeypatch)
+        assert re.findall("^  grokbook .*$", out, re.M) == [
+            "  grokbook study small.toml",
+            "  grokbook study small.toml --set seed=7",
+        ]
+    one = "grokbook study small.toml --set seed=7"
+    _, out, _ = call(["status", one], capsys, monkeypatch)
+    assert "small: 1 run: 0 done" in out and out.count("grokbook study") == 1
+    _, out, _ = call(["status", one, "--forget"], capsys, monkeypatch)
+    assert out == f"forgotten, and its runs kept: {one}\n"
+    with single_thread():
+        store.open(RunConfig(**TINY, seed=3), Numerics.here())
+    _, out, _ = call(["status", "--forget", "small.toml"], capsys, monkeypatch)
+    assert out == "forgotten, and its runs kept: grokbook study small.toml\n"
+    _, out, _ = call(["status"], capsys, monkeypatch)
+    assert out == (f"no study was started in {store.root}; `grokbook runs` lists the 1 run in it\n")
+    assert list((store.root / "studies").iterdir()) == []
 
 
 def test_a_study_and_one_after_it(place, capsys, monkeypatch):
@@ -241,7 +327,9 @@ def test_stopped_watched_and_gone_on_with(place, capsys, monkeypatch):
     assert out.endswith(
         "stopped; everything is saved, and `grokbook study small.toml` goes on from there\n"
     )
-    assert "interrupted at step" in err
+    assert err.index("stopping: what is being trained is saved") < err.index("interrupted at step")
+    # The second run had not begun, unless the first had ended.
+    assert "step 0 after" not in err
     _, told, _ = call(["status"], capsys, monkeypatch)
     stopped = int(re.search(rf"{first.id}  waiting +(\d+)/400", told)[1])
     assert int(seen[1]) <= stopped < 400

@@ -21,6 +21,9 @@ from grokbook.store import Store
 from grokbook.studies.standing import Outlook, Standing
 from grokbook.sweep import Done, Job, read_progress
 
+SETTLED = 30.0
+"""Seconds for which no time is told: the first steps of a run are slow."""
+
 
 def counts(ahead: Outlook) -> str:
     """How many runs are in which state, and what is left of them."""
@@ -106,7 +109,7 @@ class Display:
         self._closed.set()
         self._ticker.join()
         if self._untouched:
-            self.say(f"{runs(self._untouched)} waited for their turn and stand where they stood")
+            self.say(f"stopped before their turn: {runs(self._untouched)}")
         if self._bar is not None:
             self._bar.close()
 
@@ -173,7 +176,7 @@ class Display:
         parts = [f"{self._done} of {runs(self._runs)} done"]
         if rates:
             parts.append(f"{len(rates)} running at {sum(rates):,.1f} steps/s")
-        if rates and all(rates):  # a run that has just begun has no speed yet
+        if rates and all(rates) and time.time() - self._since > SETTLED:
             parts.append(f"about {roughly(left / sum(rates))} left")
         return ", ".join(parts)
 

@@ -151,7 +151,9 @@ def test_records_then_resume_points_then_last_then_more_snapshots(away, tmp_path
     everything = pack(small, tmp_path / "all", limit=10**8)
     least = least_limit(small, tmp_path / "pack")
     assert not (tmp_path / "pack").exists()
-    with pytest.raises(StoreError, match=f"need {least // 1000} kB, and the limit is {least // 1000 - 1} kB"):
+    with pytest.raises(
+        StoreError, match=f"need {least // 1000} kB, and the limit is {least // 1000 - 1} kB"
+    ):
         pack(small, tmp_path / "pack", limit=least - 1000)
     point = away.runs(seeded(21))[0].marker["resume"][0]["bytes"]
     stages = set()
