@@ -115,7 +115,7 @@ def parameters_from(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
     for setting in settings:
         where, sign, text = setting.partition("=")
         name, dot, parameter = where.partition(".")
-        if not (sign and text and dot and parameter):
+        if not (name and dot and parameter and sign and text):
             raise ConfigError(f"--with {setting} is not of the form INSTRUMENT.PARAMETER=VALUE")
         if parameter in found.get(name, {}):
             raise ConfigError(f"--with {setting}: {where} is given twice")

@@ -55,7 +55,7 @@ class Measurement:
 
     Attributes:
         instrument, version: that measured.
-        parameters: with which, all of them.
+        parameters: with which, all of them, as JSON types.
         config_id, numerics_id, run_step: of the run.
         sibling: config id of the run that served as a control; empty if none did.
         points: every step that is to be measured.
@@ -86,7 +86,7 @@ class Measurement:
         return cls(
             instrument.name,
             instrument.version,
-            dict(parameters),
+            as_json(parameters),
             subject.config.id,
             subject.run.path.name,
             subject.last,
@@ -183,6 +183,11 @@ def find(store: Store, begun: Measurement) -> Measurement:
     if not path.exists():
         return begun
     return replace(Measurement.read(path), points=begun.points)
+
+
+def as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a file has them: tuples are lists there."""
+    return json.loads(json.dumps(dict(parameters)))
 
 
 def as_frame(rows: Iterable[Row]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from typing import Any
 
 from grokbook.config import RunConfig
 from grokbook.instruments.catalogue import instrument
-from grokbook.instruments.measurement import FORMAT, Measurement
+from grokbook.instruments.measurement import FORMAT, Measurement, as_json
 from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
 from grokbook.store.recorded import Results
 
@@ -50,7 +50,7 @@ class Recorded:
         Raises:
             StoreError: if a file is damaged.
         """
-        wanted = instrument(name).complete(parameters or {})
+        wanted = as_json(instrument(name).complete(parameters or {}))
         found = []
         for place, entry in self.manifest().items():
             if (entry["instrument"], entry["config_id"]) != (name, config.id):
