@@ -96,6 +96,7 @@ def train(
 def _fields(settings: list[str] | None) -> dict[str, object]:
     """Fields of a run from ``name=value`` words; the run itself checks the values."""
     from grokbook.changes import read_value
+    from grokbook.checks import suggest
     from grokbook.config import ConfigError, RunConfig
 
     options = ("tasks", "weight_decay", "seed", "modulus", "train_fraction", "learning_rate")
@@ -105,7 +106,7 @@ def _fields(settings: list[str] | None) -> dict[str, object]:
     for setting in settings or []:
         name, _, text = setting.partition("=")
         if name not in known:
-            raise ConfigError(f"--set {setting}: no field {name!r}; known: {', '.join(known)}")
+            raise ConfigError(f"--set {setting}: no field {name!r}; {suggest(name, known)}")
         if name in found:
             raise ConfigError(f"--set {setting}: {name} is given twice")
         found[name] = read_value(text)

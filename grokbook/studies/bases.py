@@ -12,19 +12,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from grokbook.checks import ConfigError, integer
 from grokbook.events import PUBLISHED_RULE
 from grokbook.geometry.trajectory import gram, thin
-from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
 from grokbook.store.files import read_sealed, seal
+
+if TYPE_CHECKING:
+    from grokbook.models.layout import Layout
 
 POINTS = 100
 """Most snapshots that a trajectory is measured on (2602.18523 section 4.7)."""
@@ -62,6 +63,8 @@ def trajectory(run: RunDirectory, *, k: int = 20, to_grok: bool = False) -> dict
     Raises:
         StoreError: if the trajectory spans fewer than k directions, or a snapshot is damaged.
     """
+    from grokbook.models.layout import Layout  # with it PyTorch, which declaring does without
+
     layout, steps = Layout.of(run.config), _steps(run, to_grok)
     theta = np.stack([run.snapshot(int(step), "theta") for step in steps])
     parts = {
@@ -92,6 +95,10 @@ def trajectory_attention(
     Raises:
         StoreError: if a matrix moves in too few directions, or a snapshot is damaged.
     """
+    import torch
+
+    from grokbook.models.layout import Layout
+
     layout, steps = Layout.of(run.config), _steps(run, to_grok)
     weights = np.stack([run.snapshot(int(step)) for step in steps])
     # Where in R^P each entry of the attention vector lies.

@@ -17,7 +17,7 @@ from grokbook.studies.carrying_out import carry_out, conflicts
 from grokbook.studies.members import stages
 from grokbook.studies.published import DUAL, STUDIES
 from grokbook.studies.standing import outlook, speeds_seen, stand
-from grokbook.studies.started import note_start, started
+from grokbook.studies.started import forget, note_start, started
 from grokbook.studies.study import Dependency, Study, first_seeds
 from grokbook.sweep import Job, sweep
 
@@ -243,13 +243,26 @@ def test_a_file(tmp_path):
         ("[1, 0.5]", "[]", "the grid is empty: weight_decay has no values"),
         ("[1, 0.5]", "0.5", "weight_decay needs a list of values in the grid, not 0.5"),
         ("[1, 0.5]", "[1, -2]", "weight decay must lie in .*, not -2"),
-        ("weight_decay = [1", "decay = [1", "unknown field 'decay'; known: tasks"),
-        ("weight_decay = [1", "seed = [1", "the seed is not a field of the grid"),
+        ("weight_decay = [1", "decay = [1", "unknown field 'decay'; did you mean weight_decay"),
+        (
+            "weight_decay = [1",
+            "seed = [1",
+            r"in \[study\], write seeds = \[42, 137\], or seeds = 8 for so many",
+        ),
         ("weight_decay = [1", "tasks = [1", "tasks is given for all runs and in the grid"),
         ('tasks = ["add"]', 'tasks = ["div"]', "unknown task 'div'"),
-        ("steps = 1000", "step = 1000", "unknown field 'step' of the plan; known: steps"),
+        ("steps = 1000", "step = 1000", r"unknown field 'step' of \[plan\]; did you mean steps"),
+        ("weight_decay = [1", "steps = [1", r"steps belongs in \[plan\], not in \[run\] or"),
+        ("steps = 1000", "modulus = 97", r"modulus belongs in \[run\] or \[grid\], not in"),
+        ("steps = 1000", "seeds = 2", r"in \[study\], write seeds = "),
+        ('tasks = ["add"]', 'tasks = ["add"]\nmodulus = "13"', r"mine.toml: study mine: modulus "),
+        (
+            'tasks = ["add"]',
+            'tasks = ["add"]\nmodulos = 13',
+            r"^\S*mine.toml: study mine: .*modulus\?$",
+        ),
         ("steps = 1000", "steps = 150", "multiple of the evaluation cadence 100, not 150"),
-        ("[plan]", "[plans]", r"unknown table \[plans\]; known: study, run, grid, plan"),
+        ("[plan]", "[plans]", r"unknown table \[plans\]; did you mean plan\?"),
         ("[study]", "study", "this is not TOML"),
         ("[study]", '[study]\nafter = "dual"', r"\[study.after\] must be a table, not 'dual'"),
         ('"noise"', '"erase"', "unknown intervention 'erase'"),
@@ -543,6 +556,17 @@ def test_starts_are_written_down_in_full(tmp_path):
     for start, chain in zip(found, ([SOURCE, CUT], [other], [DUAL]), strict=True):
         assert [s.members for s in stages(start.chain)] == [s.members for s in stages(chain)]
     assert started(store, "cut") == found[:1]
+    # A file that was edited is the same study; one that is declared the same is no other.
+    longer = dataclasses.replace(CUT, plan=CUT.plan | {"steps": 40})
+    note_start(store, [SOURCE, longer], "grokbook study cut.toml")
+    note_start(store, [SOURCE, longer], "grokbook study ./cut.toml")
+    assert [s.command for s in started(store, "cut")] == ["grokbook study ./cut.toml"]
+    assert started(store, "cut")[0].study.plan == longer.plan
+    assert forget(store, "cut.toml") == []
+    assert [s.command for s in forget(store, "./cut.toml")] == ["grokbook study ./cut.toml"]
+    assert not (tmp_path / "studies" / "cut.json").exists()
+    assert len(forget(store, "grokbook study dual --set seed=5")) == 1
+    assert [s.command for s in started(store)] == ["grokbook study dual"]
     path = tmp_path / "studies" / "dual.json"
     path.write_text(path.read_text().replace('"dual"', '"dull"', 1))
     with pytest.raises(StoreError, match="dual.json was changed after it was written"):
