@@ -15,13 +15,12 @@ from grokbook.training.run import run
 TINY = {"tasks": ("add",), "modulus": 13, "width": 16, "heads": 2, "hidden": 32, "batch_size": 32}
 
 
-def trained(store, **changes):
-    config = RunConfig(**TINY | changes)
-    return Subject(run(config, Plan(steps=400, cadence=10), store).directory, store)
+def trained(store, plan, **changes):
+    return Subject(run(RunConfig(**TINY | changes), plan, store).directory)
 
 
 def measured(subject, **given):
-    parameters = TRAJECTORY.complete({"draws": 3, **given})
+    parameters = TRAJECTORY.complete({"draws": 3} | given)
     points = TRAJECTORY.points(subject, parameters)
     rows = [row for point in points for row in TRAJECTORY.rows(subject, point, parameters)]
     return pd.DataFrame(rows)
@@ -29,7 +28,8 @@ def measured(subject, **given):
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
-    return trained(Store(tmp_path_factory.mktemp("store")), learning_rate=1e-2)
+    plan = Plan(steps=400, cadence=10)
+    return trained(Store(tmp_path_factory.mktemp("store")), plan, learning_rate=1e-2)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,8 @@ def test_z_is_of_its_null(rows):
 
 
 def test_without_decay_there_is_no_relaxation(tmp_path):
-    rows = measured(trained(Store(tmp_path), weight_decay=0.0), taus=(3.0,), times=(0.3,))
+    subject = trained(Store(tmp_path), Plan(steps=32, cadence=1), weight_decay=0.0)
+    rows = measured(subject, draws=1, taus=(0.03,), times=(0.03,))
     assert set(rows.variant) == {"published", "random walk", "corrected", ""}
     assert "share_at_tau" not in set(rows.quantity)
     assert "share_at_time" in set(rows.quantity)
