@@ -1,50 +1,26 @@
-"""The instrument ``spectral-edge``: rolling windows of updates, from the band stream.
+"""The instrument ``spectral-edge``: rolling windows of updates and how g23 falls in them.
 
-The band has the products of the last 20 updates from the twentieth evaluation on; windows that
-end before it are made from the snapshots.  A spacing of 500 steps, the published one of the runs
-without weight decay, asks for more updates than the band has: those runs have rows at equal
-spacings alone, where they can be compared with the others.
+A spacing of 500 steps, the published one of the runs without weight decay, asks for more updates
+than the band has: those runs have rows at equal spacings alone, where they can be compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from grokbook.config import RunConfig
 from grokbook.events import crossing
-from grokbook.geometry.spectral_edge import Decline, Edge, coarsen, decline, edge, rotation
-from grokbook.geometry.trajectory import Displacements, displacements, thin, updates
+from grokbook.geometry.spectral_edge import Decline, Edge, decline, rotation
+from grokbook.geometry.trajectory import Displacements, displacements, thin
 from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.rolling import Rolling, recent_products
 from grokbook.instruments.subject import Subject
-from grokbook.store.streams import unpack
 
 DIRECTIONS = 3
 """Leading directions whose rotation is measured, and singular values that are given."""
-
-
-@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
-class _Rolling:
-    """Windows at one spacing.
-
-    Attributes:
-        spacing: steps between the snapshots of an update.
-        window: updates in each.
-        ends: (n,) steps at which the windows end.
-        products: (w, w) a window, w ≥ ``window`` updates at this spacing, newest last.
-    """
-
-    spacing: int
-    window: int
-    ends: np.ndarray
-    products: list[np.ndarray]
-
-    def edges(self, centred: bool) -> list[Edge]:
-        size = self.window
-        return [edge(each[-size:, -size:], centred=centred) for each in self.products]
 
 
 def grok_step(subject: Subject) -> int | None:
@@ -63,11 +39,11 @@ def published_spacing(config: RunConfig) -> int:
 
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
     cadence = subject.run.marker["plan"]["cadence"]
-    fine = _fine(subject, cadence)
+    fine = recent_products(subject)
     grok, moves = grok_step(subject), _moves(subject)
     rows: list[Row] = []
     for stride in parameters["strides"]:
-        rolling = _rolling(fine, cadence, stride, parameters["window"])
+        rolling = Rolling.of(fine, cadence, stride, parameters["window"])
         if not rolling.products:  # too short a run for this spacing
             continue
         for centred in (False, True):
@@ -89,31 +65,6 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
                 for row in _summary(rolling.ends, edges, grok, subject.grok)
             ]
     return rows
-
-
-def _fine(subject: Subject, cadence: int) -> dict[int, np.ndarray]:
-    """(w, w) products of the updates up to a step, at most the band's window, by step."""
-    band = subject.band
-    window = int(band["window"])
-    before = [k * cadence for k in range(window + 1)]
-    found = {}
-    if set(before) <= set(subject.steps.tolist()):
-        weights = subject.attention(before)
-        first = updates(displacements(weights, {"all": slice(0, weights.shape[1])})["all"].products)
-        found = {before[k]: first[:k, :k] for k in range(2, window)}
-    ended = zip(band["steps"].tolist(), unpack(band["products"], window), strict=True)
-    return found | dict(ended)
-
-
-def _rolling(fine: Mapping[int, np.ndarray], cadence: int, stride: int, window: int) -> _Rolling:
-    """Full windows at a spacing, at the steps at which a run so observed has snapshots."""
-    spacing = stride * cadence
-    kept = {
-        end: coarsen(products, stride)
-        for end, products in fine.items()
-        if end % spacing == 0 and len(products) >= stride * window
-    }
-    return _Rolling(spacing, window, np.array(list(kept), dtype=np.int64), list(kept.values()))
 
 
 def _edges(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterator[dict[str, Any]]:
@@ -153,7 +104,7 @@ def _running(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterato
 
 
 def _turning(
-    rolling: _Rolling, chosen: np.ndarray, size: int, centred: bool
+    rolling: Rolling, chosen: np.ndarray, size: int, centred: bool
 ) -> Iterator[dict[str, Any]]:
     directions = min(DIRECTIONS, size - centred)  # centring takes one away
     for i in chosen:
@@ -186,7 +137,7 @@ def _moves(subject: Subject) -> tuple[dict[int, int], Displacements]:
 
 def _leading(
     subject: Subject,
-    rolling: _Rolling,
+    rolling: Rolling,
     edges: list[Edge],
     chosen: np.ndarray,
     snapshots: tuple[dict[int, int], Displacements],
