@@ -54,7 +54,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
                 *_edges(rolling.ends, edges, chosen),
                 *_running(rolling.ends, edges, chosen),
                 *_turning(rolling, chosen, parameters["rotation_window"], centred),
-                *_leading(subject, rolling, edges, chosen, moves),
+                *_leading(rolling, edges, chosen, moves),
             ):
                 rows.append(Row(**common | row))
             as_published = rolling.spacing == published_spacing(subject.config) and not centred
@@ -136,7 +136,6 @@ def _moves(subject: Subject) -> tuple[dict[int, int], Displacements]:
 
 
 def _leading(
-    subject: Subject,
     rolling: Rolling,
     edges: list[Edge],
     chosen: np.ndarray,

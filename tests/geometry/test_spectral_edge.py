@@ -72,9 +72,12 @@ def test_rounding_stays_within_the_floor(updates):
     angle = np.degrees(np.arccos(min(1, abs(off))))
     assert angle <= stored.turn(1) < 0.01
     assert with_sigma(2, 2 + 1e-12, 1).turn(1) == 90  # nothing tells these two apart
-    assert with_sigma(5, 3).turn(2) == pytest.approx(
-        np.degrees(np.arcsin(with_sigma(5, 3).floor / 2)), rel=1e-9
-    )
+    floor = 2**-24 * 5 + 4 * np.sqrt(2 * 2**-53)
+    assert with_sigma(3, 4).floor == pytest.approx(floor, rel=1e-12)
+    for sigma, gap in (((4, 3), 1), ((4, 1, 0), 1), ((3, 0.5), 0.5)):  # 0 is a neighbour, too
+        found = with_sigma(*sigma)
+        expected = np.degrees(np.arcsin(found.floor / gap))
+        assert found.turn(2) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 5])
@@ -119,14 +122,14 @@ def test_rotations_ends():
 
 STEPS = np.arange(100, 900, 100)
 G23 = np.array([2.0, 6, 3, 4, 3, 1, 0.5, 9])
-RATIOS = np.array([1.0, 2, 3, 4, 5, 6, 7, 8])
+RATIOS = np.array([1.0, 2, 3, 4, 5, 9, 10, 14])
 
 
 def test_the_published_decline():
     found = decline(STEPS, G23, RATIOS, grok=650)
     assert (found.early, found.at_grok, found.decline) == (6, 1, 6)
     assert found.declined and found.increases == 1 and found.windows == 6
-    assert found.ratio_early == 3.5
+    assert found.ratio_early == 4
     at = decline(STEPS, G23, RATIOS, grok=600)
     assert at == found
     risen = decline(STEPS, G23, RATIOS, grok=200)
@@ -136,7 +139,7 @@ def test_the_published_decline():
 
 def test_a_control_declines_only_at_a_pseudo_grok_step():
     never = decline(STEPS, G23, RATIOS, grok=None)
-    assert (never.early, never.ratio_early, never.windows) == (9, 4.5, 8)
+    assert (never.early, never.ratio_early, never.windows) == (9, 6, 8)
     assert never.at_grok is None and never.decline is None and not never.declined
     assert decline(STEPS, G23, RATIOS, grok=700).decline == 12
 

@@ -47,6 +47,9 @@ def test_rounding_stays_within_the_errors(pair):
     assert 0 < np.abs(rounded.values - exact.values).max() <= rounded.error < 1e-6
     off = abs(commutator(a, b).norm - commutator(*pair).norm)
     assert 0 < off <= commutator(a, b).error < 1e-4
+    # A matrix commutes with its square; what is left of that is rounding alone.
+    left = commutator(a, (pair[0] @ pair[0]).astype(np.float32))
+    assert left.error / 100 < left.norm <= left.error
     for found, true in zip(head_operators(a, b, 3), head_operators(*pair, 3), strict=True):
         assert 0 < abs(found.norm - true.norm) <= found.error < 1e-5
         off = np.abs(found.spectrum.values - true.spectrum.values).max()
