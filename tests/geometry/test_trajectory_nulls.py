@@ -102,6 +102,9 @@ def test_the_mixing_is_the_recursion():
         path.append(a * path[-1] + b * e)
     process = relaxation(4.0, DECAY, STEPS, 20)
     np.testing.assert_allclose(process.mixing @ rows, path, atol=1e-14)
+    drawn = process.draw(np.random.default_rng(1))  # displacements from its own start
+    assert drawn.norms[0] == pytest.approx(4, rel=1e-12)
+    assert np.abs(drawn.products[0]).max() == drawn.start[0] == 0
     walk = random_walk(STEPS, 20)
     steps = STEPS[:, None] * rows[1:]
     np.testing.assert_allclose((walk.mixing @ rows[1:])[1:], steps.cumsum(axis=0), atol=1e-14)
