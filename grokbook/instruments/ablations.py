@@ -52,6 +52,7 @@ ABLATIONS = Instrument(
     take=measure,
     seconds=_seconds,
     budget=3.0,
+    cost="about 215 core-seconds a run",
     parameters={"snapshots": 100, "draws": 5},
     needs=("theta",),
 )

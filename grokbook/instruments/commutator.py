@@ -184,6 +184,7 @@ COMMUTATOR = Instrument(
     take=measure,
     seconds=_seconds,
     budget=16.0,
+    cost="80 to 140 points of 6.5 core-seconds a run of add and mul, 12 where it is refereed",
     parameters={"pairs": 5, "points": 140, "referee": 10},
     needs=("theta",),
 )

@@ -92,6 +92,7 @@ COMPRESSION = Instrument(
     take=measure,
     seconds=_seconds,
     budget=3.5,
+    cost="about 275 core-seconds a run",
     parameters={"draws": 5},
     needs=("theta",),
 )

@@ -67,5 +67,6 @@ EVENTS = Instrument(
     take=_take,
     seconds=_seconds,
     budget=0.02,
+    cost="0.1 core-seconds a run",
 )
 """A run of n tasks gives 10 n + 2 rows."""

@@ -123,6 +123,7 @@ RECONSTRUCTION = Instrument(
     take=measure,
     seconds=_seconds,
     budget=1.5,
+    cost="about 85 core-seconds a run",
     parameters={"ranks": 20, "snapshots": 100, "level": 0.9, "held_out": 0.1, "draws": 5},
     needs=("theta",),
 )

@@ -226,6 +226,7 @@ SPECTRAL_EDGE = Instrument(
     take=_take,
     seconds=lambda subject, parameters: 8.0,
     budget=0.1,
+    cost="2 to 5 core-seconds a run",
     parameters={"window": 10, "strides": (1, 2), "rotation_window": 5, "snapshots": 256},
     needs=("band", "attention"),
 )

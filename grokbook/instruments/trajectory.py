@@ -197,6 +197,7 @@ TRAJECTORY = Instrument(
     take=_take,
     seconds=_seconds,
     budget=0.2,
+    cost="two points of 2 to 9 core-seconds a run",
     parameters={
         "snapshots": 256,
         "components": 10,

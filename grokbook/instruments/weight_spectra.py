@@ -118,6 +118,7 @@ WEIGHT_SPECTRA = Instrument(
     take=_take,
     seconds=lambda subject, parameters: 0.08,
     budget=0.2,
+    cost="up to 128 points of 0.07 core-seconds a run",
     parameters={"snapshots": 128},
     needs=("attention",),
 )
