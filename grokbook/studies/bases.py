@@ -10,16 +10,17 @@ once: on another machine the last bits would differ, and with them the id of eve
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from grokbook.checks import ConfigError, integer
 from grokbook.events import PUBLISHED_RULE
-from grokbook.geometry.trajectory import gram, thin
+from grokbook.geometry import bases as geometry
+from grokbook.instruments.subject import Subject
 from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
@@ -28,6 +29,16 @@ from grokbook.store.files import read_sealed, seal
 
 POINTS = 100
 """Most snapshots that a trajectory is measured on (2602.18523 section 4.7)."""
+
+_BOUNDS = {
+    "seed": (0, 2**32 - 1),
+    "skip": (0, POINTS - 1),
+    "until": (1, 100),
+    "window": (1, POINTS),
+}
+_LATER = ("skip", "until")
+"""Parameters that came after the first bases: at their default they are not written down, so that
+what was measured before keeps its name, and every run on it its id."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +49,18 @@ class Measure:
         take: from a finished run and the parameters to arrays, ``basis`` among them.
         full_state: does it need snapshots of all parameters?
         columns: k, from the layout and all parameters.
+        sibling: is it taken on the run of another seed instead?
     """
 
     take: Callable[..., dict[str, np.ndarray]]
     full_state: bool
     columns: Callable[[Layout, Mapping[str, Any]], int]
+    sibling: bool = False
 
 
-def trajectory(run: RunDirectory, *, k: int = 20, to_grok: bool = False) -> dict[str, np.ndarray]:
+def trajectory(
+    run: RunDirectory, *, k: int = 20, to_grok: bool = False, skip: int = 0, until: int = 100
+) -> dict[str, np.ndarray]:
     """The top k right singular vectors of θ_t − θ_0, uncentred, all parameters.
 
     2602.18523 sections 4.7 and 4.10: at most 100 snapshots, evenly spaced, the last included; the
@@ -55,26 +70,23 @@ def trajectory(run: RunDirectory, *, k: int = 20, to_grok: bool = False) -> dict
         run: finished, with full states.
         k: directions.
         to_grok: only up to the published stop, as published, where the run goes on after it.
+        skip: directions left out of the k, from the first on; 1 drops the drift.
+        until: per cent of the trajectory's steps that it is measured on; 50 is its first half.
 
     Returns:
-        ``basis`` (P, k) float32, ``singular_values`` (n − 1,) and ``steps`` (n,).
+        ``basis`` (P, k − skip) float32, ``singular_values`` (n − 1,) and ``steps`` (n,).
 
     Raises:
         StoreError: if the trajectory spans fewer than k directions, or a snapshot is damaged.
     """
-    layout, steps = Layout.of(run.config), _steps(run, to_grok)
-    theta = np.stack([run.snapshot(int(step), "theta") for step in steps])
-    parts = {
-        name: slice(start, start + int(np.prod(layout.shapes[name])))
-        for name, start in layout.offsets.items()
-    }
-    products = gram(theta, parts)["all"][1:, 1:]  # θ_0 moved by nothing
-    basis, sizes = _directions(run, theta[1:], theta[0], products, k)
-    return {"basis": basis, "singular_values": sizes, "steps": steps}
+    subject, steps = Subject(run), _steps(run, to_grok, until)
+    with _named(run):
+        found = geometry.trajectory(subject.layout, subject.thetas(steps), k=k, skip=skip)
+    return {"basis": _single(found.basis), "singular_values": found.sizes, "steps": steps}
 
 
 def trajectory_attention(
-    run: RunDirectory, *, per_matrix: int = 2, to_grok: bool = False
+    run: RunDirectory, *, per_matrix: int = 2, to_grok: bool = False, until: int = 100
 ) -> dict[str, np.ndarray]:
     """The top centred principal directions of each attention matrix, in one basis.
 
@@ -85,6 +97,7 @@ def trajectory_attention(
         run: finished.
         per_matrix: directions a matrix; with 2 layers of 4 matrices, 2 of each make K = 16.
         to_grok: only up to the published stop.
+        until: per cent of the trajectory's steps.
 
     Returns:
         ``basis`` (P, K) float32, matrix by matrix, and ``steps`` (n,).
@@ -92,33 +105,151 @@ def trajectory_attention(
     Raises:
         StoreError: if a matrix moves in too few directions, or a snapshot is damaged.
     """
-    layout, steps = Layout.of(run.config), _steps(run, to_grok)
-    weights = np.stack([run.snapshot(int(step)) for step in steps])
-    # Where in R^P each entry of the attention vector lies.
-    places = layout.attention(torch.arange(layout.size)[None])[0].numpy()
-    blocks = layout.attention_blocks()
-    basis = np.zeros((layout.size, per_matrix * len(blocks)), dtype=np.float32)
-    products = gram(weights, blocks)
-    for at, (name, block) in enumerate(blocks.items()):
-        centring = np.eye(len(steps)) - 1 / len(steps)
-        mean = weights[:, block].mean(axis=0, dtype=np.float64)
-        inner = centring @ products[name] @ centring
-        found, _ = _directions(run, weights[:, block], mean, inner, per_matrix)
-        basis[places[block], at * per_matrix : (at + 1) * per_matrix] = found
-    return {"basis": basis, "steps": steps}
+    subject, steps = Subject(run), _steps(run, to_grok, until)
+    with _named(run):
+        found = geometry.trajectory_attention(
+            subject.layout, subject.attention(steps), per_matrix=per_matrix
+        )
+    return {"basis": _single(found), "steps": steps}
+
+
+def random(run: RunDirectory, *, k: int = 20, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random directions of all of R^P: the published control (2602.18523 section 4.10).
+
+    Args:
+        run: any; its own seed goes into the draw.
+        k: directions; the paper's projection ablation has 16.
+        seed: of one draw among several.
+    """
+    subject = Subject(run)
+    drawn = geometry.random(subject.layout.size, k, seed=subject.seed(f"random {seed}"))
+    return {"basis": _single(drawn)}
+
+
+def random_matched(
+    run: RunDirectory, *, k: int = 20, to_grok: bool = False, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Random directions that have the energy of `trajectory`'s in every parameter.
+
+    Args:
+        run: finished, with full states.
+        k: directions.
+        to_grok: the trajectory only up to the published stop.
+        seed: of one draw among several.
+
+    Raises:
+        StoreError: as `trajectory`.
+    """
+    subject, steps = Subject(run), _steps(run, to_grok)
+    with _named(run):
+        found = geometry.trajectory(subject.layout, subject.thetas(steps), k=k)
+    drawn = geometry.random_matched(
+        found.basis, geometry.parts(subject.layout), seed=subject.seed(f"random_matched {seed}")
+    )
+    return {"basis": _single(drawn), "steps": steps}
+
+
+def random_attention(
+    run: RunDirectory, *, per_matrix: int = 2, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Random directions within each attention matrix: `trajectory_attention`'s matched control.
+
+    Args:
+        run: any; its own seed goes into the draw.
+        per_matrix: directions a matrix.
+        seed: of one draw among several.
+    """
+    subject = Subject(run)
+    drawn = geometry.random_within(
+        subject.layout, per_matrix=per_matrix, seed=subject.seed(f"random_attention {seed}")
+    )
+    return {"basis": _single(drawn)}
+
+
+def weight_svd(run: RunDirectory, *, rank: int = 3, to_grok: bool = False) -> dict[str, np.ndarray]:
+    """The top singular directions u_i v_iᵀ of each attention matrix at the end.
+
+    2602.16746 section 4.6; there rebuilt at every step, here of the last snapshot.
+
+    Args:
+        run: finished.
+        rank: directions a matrix.
+        to_grok: at the published stop instead of the end.
+
+    Raises:
+        StoreError: if a matrix has a lower rank, or the snapshot is damaged.
+    """
+    return _singular(run, rank, to_grok, moved=False)
+
+
+def displacement_svd(
+    run: RunDirectory, *, rank: int = 3, to_grok: bool = False
+) -> dict[str, np.ndarray]:
+    """`weight_svd` of what each attention matrix has moved, W_T − W_0 (2602.16746 section 4.13)."""
+    return _singular(run, rank, to_grok, moved=True)
+
+
+def gradient_window(
+    run: RunDirectory, *, k: int = 20, window: int = 50, to_grok: bool = False
+) -> dict[str, np.ndarray]:
+    """The top directions of the gradients at the last snapshots.
+
+    2602.16746 section 4.13 takes those of the last 50 updates, which no run keeps: here the loss
+    of all training pairs is differentiated at as many snapshots.  Costs a gradient each, 0.2 s.
+
+    Args:
+        run: finished, with full states.
+        k: directions.
+        window: snapshots.
+        to_grok: the last before the published stop.
+
+    Raises:
+        StoreError: if the gradients span fewer directions, or a snapshot is damaged.
+    """
+    subject, steps = Subject(run), _steps(run, to_grok)[-window:]
+    loss = subject.loss(subject.table.train)
+    rows = np.stack([loss.gradient(subject.theta(step)).numpy() for step in steps])
+    with _named(run):
+        found = geometry.window(rows, k=k)
+    return {"basis": _single(found.basis), "singular_values": found.sizes, "steps": steps}
+
+
+def _singular(run: RunDirectory, rank: int, to_grok: bool, *, moved: bool) -> dict[str, np.ndarray]:
+    subject, steps = Subject(run), _steps(run, to_grok)[[0, -1]]
+    first, last = subject.attention(steps).astype(np.float64)
+    theta = np.zeros(subject.layout.size)
+    for name, block in subject.layout.attention_blocks().items():
+        theta[geometry.parts(subject.layout)[name]] = (last - first * moved)[block]
+    with _named(run):
+        found = geometry.weight_svd(subject.layout, theta, rank=rank)
+    return {"basis": _single(found), "steps": steps}
+
+
+def _by_k(layout: Layout, given: Mapping[str, Any]) -> int:
+    return given["k"] - given.get("skip", 0)
+
+
+def _by_matrix(layout: Layout, given: Mapping[str, Any]) -> int:
+    return 4 * layout.layers * given.get("per_matrix", given.get("rank"))
 
 
 MEASURES = {
-    "trajectory": Measure(trajectory, True, lambda layout, given: given["k"]),
-    "trajectory_attention": Measure(
-        trajectory_attention, False, lambda layout, given: 4 * layout.layers * given["per_matrix"]
-    ),
+    "trajectory": Measure(trajectory, True, _by_k),
+    "trajectory_attention": Measure(trajectory_attention, False, _by_matrix),
+    "other_seed": Measure(trajectory, True, _by_k, sibling=True),
+    "other_seed_attention": Measure(trajectory_attention, False, _by_matrix, sibling=True),
+    "random": Measure(random, False, _by_k),
+    "random_matched": Measure(random_matched, True, _by_k),
+    "random_attention": Measure(random_attention, False, _by_matrix),
+    "weight_svd": Measure(weight_svd, False, _by_matrix),
+    "displacement_svd": Measure(displacement_svd, False, _by_matrix),
+    "gradient_window": Measure(gradient_window, True, _by_k),
 }
 """Measures by the name under which a study asks for them."""
 
 
 def complete(measure: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """All parameters of a measure, those not given at their default.
+    """The parameters of a measure, those not given at their default.
 
     Raises:
         ConfigError: naming a measure or a parameter that there is not.
@@ -139,8 +270,18 @@ def complete(measure: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(known[name], bool) and not isinstance(value, bool):
             raise ConfigError(f"{name} of {measure} must be true or false, not {value!r}")
         if not isinstance(known[name], bool):
-            integer(f"{name} of {measure}", value, low=1, high=POINTS - 1)
-    return known | dict(parameters)
+            low, high = _BOUNDS.get(name, (1, POINTS - 1))
+            integer(f"{name} of {measure}", value, low=low, high=high)
+    complete = known | dict(parameters)
+    if "skip" in known and complete["skip"] >= complete["k"]:
+        raise ConfigError(
+            f"skip of {measure} must be below k = {complete['k']}, not {complete['skip']}"
+        )
+    return {
+        name: value
+        for name, value in complete.items()
+        if name not in _LATER or value != known[name]
+    }
 
 
 def find(
@@ -172,9 +313,19 @@ def measure_basis(
     Raises:
         StoreError: if the run does not give it, or it cannot be stored.
     """
-    arrays = MEASURES[measure].take(run, **parameters)
     facts = {"measure": measure, "parameters": dict(parameters), "step": run.step}
     facts |= {"config_id": run.config.id, "numerics_id": run.path.name, "run": run.config.label}
+    taken_on = run
+    if MEASURES[measure].sibling:
+        other = Subject(run, store).sibling()
+        if other is None:
+            raise StoreError(
+                f"{measure} of run {run.config.id} ({run.config.label}) needs an ended run of "
+                "another seed, and the store has none"
+            )
+        taken_on = other.run
+        facts["sibling"] = taken_on.config.label
+    arrays = MEASURES[measure].take(taken_on, **parameters)
     name = Artefacts(store).put(arrays, facts)
     note = facts | {"artefact": name, "grok_steps": _groks(run)}
     store.disk.place(store.root / "bases" / run.config.id / f"{name}.json", seal(note))
@@ -186,43 +337,22 @@ def _groks(run: RunDirectory) -> list[int | None]:
     return [record.grok_step(task, PUBLISHED_RULE) for task in run.config.tasks]
 
 
-def _steps(run: RunDirectory, to_grok: bool) -> np.ndarray:
+def _steps(run: RunDirectory, to_grok: bool, until: int = 100) -> np.ndarray:
     """At most 100 steps of the global stream, evenly spaced, with the last of the trajectory."""
     last, groks = run.step, _groks(run)
     if to_grok and None not in groks:
         last = max(groks)
-    kept = [step for step in run.snapshots() if step <= last]
-    stride = run.marker["global_stride"] * run.marker["plan"]["cadence"]
-    spaced = [step for step in kept if step % stride == 0 or step == kept[-1]]
-    return thin(np.array(spaced, dtype=np.int64), POINTS)
+    return Subject(run).spaced(POINTS, until=last * until // 100)
 
 
-def _directions(
-    run: RunDirectory, rows: np.ndarray, origin: np.ndarray, products: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Top k right singular vectors of ``rows − origin`` from its Gram matrix XXᵀ.
+def _single(basis: geometry.Basis) -> np.ndarray:
+    return basis.columns.astype(np.float32)
 
-    With XXᵀ = UΣ²Uᵀ the right singular vectors are Xᵀu/σ, all in float64.  Their signs, which
-    nothing fixes, make the largest entry positive.
 
-    Returns:
-        (D, k) float32 orthonormal columns, and all singular values, descending.
-    """
-    squares, left = np.linalg.eigh(products)
-    squares, left = squares[::-1], left[:, ::-1]
-    sizes = np.sqrt(np.maximum(squares, 0.0))
-    # A Gram matrix knows singular values to √ε of the largest.
-    rank = int((sizes > 1e-7 * sizes[0]).sum())
-    if rank < k:
-        raise StoreError(
-            f"the trajectory of run {run.config.id} ({run.config.label}) spans {rank} "
-            f"directions, fewer than {k}"
-        )
-    moved = rows.astype(np.float64)
-    moved -= origin
-    vectors = moved.T @ (left[:, :k] / sizes[:k])
-    # Orthonormal to the last bit also where singular values are far apart.
-    basis, triangle = np.linalg.qr(vectors)
-    basis *= np.sign(np.diag(triangle))
-    largest = basis[np.abs(basis).argmax(axis=0), np.arange(k)]
-    return (basis * np.sign(largest)).astype(np.float32), sizes
+@contextmanager
+def _named(run: RunDirectory) -> Iterator[None]:
+    """What a run does not give, as an error that names it."""
+    try:
+        yield
+    except ValueError as error:
+        raise StoreError(f"run {run.config.id} ({run.config.label}): {error}") from None
