@@ -14,7 +14,8 @@ import numpy as np
 from grokbook.geometry import bases
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.loss import batches
-from grokbook.geometry.subspaces import Basis, Footprint, Share, within
+from grokbook.geometry.shares import Share, within
+from grokbook.geometry.subspaces import Basis, Footprint
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.subject import Subject
 
@@ -176,7 +177,7 @@ def _rows(step: int, part: str, variant: str, reading: Reading, at: float = math
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
     modes = 1 + len(subject.config.tasks) * (len(subject.config.tasks) - 1) // 2
-    return 2.0 + parameters["pairs"] * (1.0 + modes)
+    return 2.0 + parameters["pairs"] * modes
 
 
 _RANDOM = {"whole": "of ℝᴾ", "matched": "within the parameters where the basis lives"}
@@ -209,7 +210,7 @@ INTEGRABILITY = Instrument(
     points=points,
     take=measure,
     seconds=_seconds,
-    budget=2.0,
+    budget=2.5,
     parameters={"points": 30, "pairs": 3, "k": 20, "rank": 3, "draws": 200},
     needs=("theta", "attention"),
 )

@@ -5,15 +5,9 @@ import pytest
 from scipy import stats
 
 from grokbook.geometry import bases
-from grokbook.geometry.subspaces import (
-    Basis,
-    Footprint,
-    energies,
-    matched,
-    project,
-    whole,
-    within,
-)
+from grokbook.geometry.nulls import _mixed, _pure, matched, whole
+from grokbook.geometry.shares import within
+from grokbook.geometry.subspaces import Basis, Footprint, energies, project
 
 PARTS = {"a": slice(0, 12), "b": slice(12, 19), "c": slice(19, 60), "d": slice(60, 63)}
 GENERATOR = np.random.default_rng(0)
@@ -119,8 +113,6 @@ def test_the_matched_null_is_that_of_drawn_bases(kind, request):
 
 def test_both_laws_agree_where_both_hold(blocky):
     """Beta numbers against Wishart factors."""
-    from grokbook.geometry.subspaces import _mixed, _pure
-
     weights = energies(VECTOR, PARTS) / (VECTOR @ VECTOR)
     footprint = Footprint.of(blocky, PARTS)
     one, other = (

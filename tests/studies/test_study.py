@@ -8,11 +8,12 @@ import pytest
 
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
+from grokbook.geometry import bases as geometry
 from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import Store, StoreError
 from grokbook.store.artefacts import Artefacts
-from grokbook.studies import bases, declaring
+from grokbook.studies import bases, declaring, measures
 from grokbook.studies.carrying_out import carry_out, conflicts
 from grokbook.studies.members import stages
 from grokbook.studies.published import DUAL, STUDIES
@@ -429,7 +430,7 @@ def test_the_trajectory_basis_is_that_of_an_svd(carried_out):
     store, log = carried_out
     (run,) = store.runs(log[0])
     steps = [0, 10, 20, 30, 40, 50, 60]
-    taken = bases.trajectory(_upto(run, 60), k=3)
+    taken = measures.trajectory(_upto(run, 60), k=3)
     assert taken["steps"].tolist() == steps
     theta = np.stack([run.snapshot(step, "theta") for step in steps]).astype(np.float64)
     _, sizes, right = np.linalg.svd(theta[1:] - theta[0], full_matrices=False)
@@ -440,7 +441,7 @@ def test_the_trajectory_basis_is_that_of_an_svd(carried_out):
     np.testing.assert_allclose(taken["singular_values"], sizes, rtol=1e-6)
     assert (basis[np.abs(basis).argmax(axis=0), range(3)] > 0).all()
     with pytest.raises(StoreError, match="spans 6 directions, fewer than 7"):
-        bases.trajectory(_upto(run, 60), k=7)
+        measures.trajectory(_upto(run, 60), k=7)
 
 
 def _upto(run, step):
@@ -456,18 +457,23 @@ def _upto(run, step):
 def test_only_up_to_the_grok_step_where_asked(carried_out, monkeypatch):
     store, log = carried_out
     (run,) = store.runs(log[0])
-    monkeypatch.setattr(bases, "_groks", lambda run: [30])
-    assert bases.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist() == [0, 10, 20, 30]
-    assert bases.trajectory(_upto(run, 60), k=2)["steps"].tolist()[-1] == 60
-    monkeypatch.setattr(bases, "_groks", lambda run: [30, None])
-    assert bases.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist()[-1] == 60
+    monkeypatch.setattr(measures, "groks", lambda run: [30])
+    assert measures.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist() == [
+        0,
+        10,
+        20,
+        30,
+    ]
+    assert measures.trajectory(_upto(run, 60), k=2)["steps"].tolist()[-1] == 60
+    monkeypatch.setattr(measures, "groks", lambda run: [30, None])
+    assert measures.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist()[-1] == 60
 
 
 def test_the_attention_basis_is_that_of_each_matrix(carried_out):
     store, log = carried_out
     (run,) = store.runs(log[0])
     layout = Layout.of(run.config)
-    taken = bases.trajectory_attention(_upto(run, 60))
+    taken = measures.trajectory_attention(_upto(run, 60))
     basis = taken["basis"].astype(np.float64)
     assert basis.shape == (layout.size, 16)
     np.testing.assert_allclose(basis.T @ basis, np.eye(16), atol=2e-6)
@@ -504,14 +510,14 @@ def _orthonormal(basis):
 
 def test_a_trajectory_in_part(carried_out):
     run = _run(carried_out)
-    whole = bases.trajectory(run, k=3)["basis"]
-    assert np.array_equal(bases.trajectory(run, k=3, skip=1)["basis"], whole[:, 1:])
-    half = bases.trajectory(run, k=2, until=50)
+    whole = measures.trajectory(run, k=3)["basis"]
+    assert np.array_equal(measures.trajectory(run, k=3, skip=1)["basis"], whole[:, 1:])
+    half = measures.trajectory(run, k=2, until=50)
     assert half["steps"].tolist() == [0, 10, 20, 30]
     theta = np.stack([run.snapshot(s, "theta") for s in half["steps"]]).astype(np.float64)
     right = np.linalg.svd(theta[1:] - theta[0], full_matrices=False)[2]
     np.testing.assert_allclose(np.abs(np.diag(right[:2] @ half["basis"])), 1, atol=1e-6)
-    attention = bases.trajectory_attention(run, per_matrix=1, until=50)
+    attention = measures.trajectory_attention(run, per_matrix=1, until=50)
     assert attention["steps"].tolist() == [0, 10, 20, 30]
 
 
@@ -519,23 +525,23 @@ def test_bases_at_random(carried_out):
     run = _run(carried_out)
     layout = Layout.of(run.config)
     taken = {
-        "random": lambda **given: bases.random(run, k=3, **given),
-        "random_matched": lambda **given: bases.random_matched(run, k=3, **given),
-        "random_attention": lambda **given: bases.random_attention(run, per_matrix=2, **given),
+        "random": lambda **given: measures.random(run, k=3, **given),
+        "random_matched": lambda **given: measures.random_matched(run, k=3, **given),
+        "random_attention": lambda **given: measures.random_attention(run, per_matrix=2, **given),
     }
     for take in taken.values():
         basis = _orthonormal(take()["basis"])
         assert np.array_equal(basis, take()["basis"])
         assert not np.array_equal(basis, take(seed=1)["basis"])
-    blocks = bases.geometry.matrices(layout)
-    inside = bases.random_attention(run, per_matrix=2)["basis"]
+    blocks = geometry.matrices(layout)
+    inside = measures.random_attention(run, per_matrix=2)["basis"]
     for at, (place, _, _) in enumerate(blocks.values()):
         np.testing.assert_allclose((inside[place, 2 * at : 2 * at + 2] ** 2).sum(0), 1, rtol=1e-6)
     # The trajectory's energy in the token embedding, against that of any direction.
-    token = bases.geometry.parts(layout)["token.weight"]
+    token = geometry.parts(layout)["token.weight"]
     found, own, any_ = (
         (basis["basis"][token] ** 2).sum(0).mean()
-        for basis in (taken["random_matched"](), bases.trajectory(run, k=3), taken["random"]())
+        for basis in (taken["random_matched"](), measures.trajectory(run, k=3), taken["random"]())
     )
     assert found == pytest.approx(own, abs=0.005) and abs(any_ - own) > 0.03
 
@@ -545,9 +551,9 @@ def test_singular_directions_of_the_last_snapshot(carried_out):
     layout, d = Layout.of(run.config), run.config.width
     first, last = (run.snapshot(step).astype(np.float64) for step in (0, 60))
     block = layout.attention_blocks()["1.W_K"]
-    place = bases.geometry.parts(layout)["1.W_K"]
+    place = geometry.parts(layout)["1.W_K"]
     at = list(layout.attention_blocks()).index("1.W_K")
-    for take, weights in ((bases.weight_svd, last), (bases.displacement_svd, last - first)):
+    for take, weights in ((measures.weight_svd, last), (measures.displacement_svd, last - first)):
         taken = take(run, rank=2)
         assert taken["steps"].tolist() == [0, 60]
         left, _, right = np.linalg.svd(weights[block].reshape(d, d))
@@ -558,9 +564,9 @@ def test_singular_directions_of_the_last_snapshot(carried_out):
 
 def test_a_window_of_gradients(carried_out):
     run = _run(carried_out)
-    taken = bases.gradient_window(run, k=2, window=3)
+    taken = measures.gradient_window(run, k=2, window=3)
     assert taken["steps"].tolist() == [40, 50, 60]
-    subject = bases.Subject(run)
+    subject = measures.Subject(run)
     loss = subject.loss(subject.table.train)
     rows = np.stack([loss.gradient(subject.theta(s).double()).numpy() for s in (40, 50, 60)])
     right = np.linalg.svd(rows, full_matrices=False)[2]
@@ -584,7 +590,7 @@ def test_another_seeds_basis_is_of_the_sibling(tmp_path):
         sibling = runs[7 - config.seed]
         assert artefact.facts["sibling"] == sibling.config.label
         assert artefact.facts["config_id"] == runs[config.seed].config.id
-        own = bases.trajectory(sibling, k=3)["basis"]
+        own = measures.trajectory(sibling, k=3)["basis"]
         assert np.array_equal(artefact.arrays["basis"], own)
 
 
