@@ -104,7 +104,7 @@ def _pure(
         if rank >= size:
             found += weight
         elif rank:
-            found += weight**2 * generator.beta(rank / 2, (size - rank) / 2, draws)
+            found += weight * generator.beta(rank / 2, (size - rank) / 2, draws)
     return found
 
 

@@ -140,6 +140,16 @@ def test_more_columns_than_a_part_has_entries():
     assert null.mean == pytest.approx(np.mean(drawn), abs=4 * null.sd * (2 / 1500) ** 0.5)
 
 
+def test_columns_that_crowd_each_other():
+    """Four random columns in six dimensions are far from orthogonal: their Gram matrix counts."""
+    cut, vector = {"a": slice(0, 3), "b": slice(3, 6)}, np.array([3.0, 1, 0, 0, 1, 1])
+    basis = bases.random(6, 4, seed=5)
+    drawn = [within(vector, bases.random_matched(basis, cut, seed=s)).inside for s in range(1000)]
+    null = matched(vector, Footprint.of(basis, cut), draws=1000, seed=3)
+    assert null.mean == pytest.approx(np.mean(drawn), abs=4 * null.sd * (2 / 1000) ** 0.5)
+    assert null.sd == pytest.approx(np.std(drawn), rel=0.12)
+
+
 def test_a_null_repeats_under_its_seed(scattered):
     footprint = Footprint.of(scattered, PARTS)
     one, again, other = (matched(VECTOR, footprint, draws=9, seed=s) for s in (1, 1, 2))
