@@ -59,8 +59,9 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME=VALUE,…",
-            help="Act on the updates: transform (delete, delete_update, amplify, penalty, noise), "
-            "strength, start, every, basis (sha256 of a stored artefact).",
+            help="Act on the updates: transform (delete, delete_update, amplify, penalty, noise, "
+            "noise_inside, kick, kick_published, kick_sham, kick_fixed), strength, start, every, "
+            "times, pairs, basis (sha256 of a stored artefact).",
         ),
     ] = None,
 ) -> None:

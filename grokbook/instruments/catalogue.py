@@ -9,6 +9,7 @@ from grokbook.instruments.compression import COMPRESSION
 from grokbook.instruments.events import EVENTS
 from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.instrument import Instrument
+from grokbook.instruments.integrability import INTEGRABILITY
 from grokbook.instruments.reconstruction import RECONSTRUCTION
 from grokbook.instruments.spectral_edge import SPECTRAL_EDGE
 from grokbook.instruments.trajectory import TRAJECTORY
@@ -25,6 +26,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         COMPRESSION,
         ABLATIONS,
         FOURIER,
+        INTEGRABILITY,
         COMMUTATOR,
     )
 }
