@@ -8,6 +8,8 @@ Weights are a ``state_dict`` under the names of `grokbook.models.reference.Plain
     losses = losses_on(layout, table, [table.train[:512], table.train[512:1024]])
     reading, = commutators_on(losses, theta, table.tasks)
     reading.defects["add×mul"].corrected, reading.brackets["add×mul"].defect
+    eigenpairs_on(losses[0], theta, table.tasks, seed=0)["total"].values
+    reconstruction_on([theta_0, theta_1, theta], losses[0], count=2)[-1].accuracy
 
 Everything else in `grokbook.geometry` takes a `Loss` and θ as they come from here.  A file is read
 without unpickling anything; PyTorch's .pt and .bin are pickles and are refused.
@@ -21,6 +23,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -32,7 +35,9 @@ from torch import Tensor
 from grokbook.checks import integer
 from grokbook.geometry.commutator import ETA, Bracket
 from grokbook.geometry.defect import PairReading, modes, read_pair, referee
+from grokbook.geometry.eigenpairs import Eigenpairs, extremes
 from grokbook.geometry.loss import Loss
+from grokbook.geometry.reconstruction import reconstructions
 from grokbook.models.exchange import from_state_dict
 from grokbook.models.layout import SEQUENCE, Layout
 from grokbook.tasks.modular import Table
@@ -157,6 +162,75 @@ def commutators_on(
         }
         readings.append(ExternalReading(pair.defects, pair.cosines, pair.norms, brackets))
     return readings
+
+
+def eigenpairs_on(
+    loss: Loss, theta: Tensor, tasks: Sequence[str], *, seed: int, **options: Any
+) -> dict[str, Eigenpairs]:
+    """Extreme eigenpairs of the Hessian, of the total loss and of each task's on the same examples.
+
+    Args:
+        loss: the total loss.
+        theta: (P,), in whose precision the products are computed.
+        tasks: names of the heads.
+        seed: of the normal start.
+        options: of `grokbook.geometry.eigenpairs.extremes`.
+
+    Returns:
+        ``"total"`` and, if there are several, each task.
+
+    Raises:
+        ValueError: as `extremes` does, and if the loss has other heads than tasks are named.
+    """
+    if len(tasks) != len(loss.heads):
+        raise ValueError(f"a loss of {len(loss.heads)} heads, and tasks {', '.join(tasks)}")
+    parts = {"total": loss}
+    if len(tasks) > 1:
+        parts |= {task: loss.only((head,)) for task, head in zip(tasks, loss.heads, strict=True)}
+    return {
+        part: extremes(each.hessian(theta), seed=seed, **options) for part, each in parts.items()
+    }
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """A θ_k and what it can do.
+
+    Attributes:
+        count: k.
+        change: ‖θ_k − θ‖ / ‖θ‖.
+        kept: captured variance, ‖V_kV_kᵀΔ‖² / ‖Δ‖².
+        accuracy: (T,) share of the loss's examples that each head answers rightly.
+    """
+
+    count: int
+    change: float
+    kept: float
+    accuracy: tuple[float, ...]
+
+
+def reconstruction_on(
+    trajectory: Sequence[Tensor], loss: Loss, *, count: int = 20
+) -> list[Reconstructed]:
+    """The last of several θ from the first k directions of the path to it, k = 1 … count.
+
+    As published (2602.18523 section 4.7): uncentred, the target among the snapshots; see
+    `grokbook.geometry.reconstruction.reconstructions` for what could contradict it.
+
+    Args:
+        trajectory: (P,) each, the first at step 0, the last the target.
+        loss: names the examples on which θ_k is asked.
+        count: the largest k.
+
+    Raises:
+        ValueError: for fewer than three θ.
+    """
+    snapshots = np.stack([theta.detach().float().numpy() for theta in trajectory])
+    _, found = next(reconstructions(snapshots, count=count))
+    return [
+        Reconstructed(k, one.change, one.kept, tuple(loss.accuracy(one.theta).tolist()))
+        for k, one in enumerate(found.path(), start=1)
+    ]
 
 
 def _read(path: Path) -> Weights:

@@ -8,6 +8,7 @@ from grokbook.instruments.commutator import COMMUTATOR
 from grokbook.instruments.compression import COMPRESSION
 from grokbook.instruments.events import EVENTS
 from grokbook.instruments.fourier import FOURIER
+from grokbook.instruments.hessian import HESSIAN
 from grokbook.instruments.instrument import Instrument
 from grokbook.instruments.integrability import INTEGRABILITY
 from grokbook.instruments.reconstruction import RECONSTRUCTION
@@ -28,6 +29,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         FOURIER,
         INTEGRABILITY,
         COMMUTATOR,
+        HESSIAN,
     )
 }
 """In the order in which a study is measured: the cheap ones first."""

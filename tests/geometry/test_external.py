@@ -7,7 +7,13 @@ import torch
 
 from grokbook.config import RunConfig
 from grokbook.geometry.defect import read_pair, referee
-from grokbook.geometry.external import commutators_on, losses_on, read_weights
+from grokbook.geometry.external import (
+    commutators_on,
+    eigenpairs_on,
+    losses_on,
+    read_weights,
+    reconstruction_on,
+)
 from grokbook.geometry.loss import Loss
 from grokbook.models.layout import Layout
 from grokbook.models.reference import build
@@ -51,6 +57,37 @@ def test_a_file_gives_what_the_direct_call_gives(tmp_path, state, name):
         exact = referee(first.only((0,)), second.only((1,)), flat)
         assert torch.equal(reading.brackets["add×mul"].vector, exact.vector)
         assert torch.equal(reading.brackets[""].vector, referee(first, second, flat).vector)
+
+
+def test_eigenvalues_are_those_of_the_dense_hessian(state):
+    layout, theta = read_weights({k: v.double() for k, v in state.items()}, heads=2)
+    table = CONFIG.table()
+    (loss,) = losses_on(layout, table, [table.train[:9]])
+    found = eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6)
+    assert list(found) == ["total", "add", "mul"]
+    for part, heads in (("total", (0, 1)), ("mul", (1,))):
+        operator = Loss.on(layout, table, table.train[:9], heads).hessian(theta)
+        dense = torch.stack([operator @ row for row in torch.eye(layout.size).double()])
+        ends = torch.linalg.eigvalsh(dense)[[0, -1]].numpy()
+        assert found[part].values == pytest.approx(ends, rel=1e-6)
+        assert found[part].converged.all()
+    with pytest.raises(ValueError, match="a loss of 2 heads"):
+        eigenpairs_on(loss, theta, ("add",), seed=0)
+
+
+def test_a_path_of_two_directions_is_rebuilt_from_two(state):
+    layout, theta = read_weights(state, heads=2)
+    table = CONFIG.table()
+    (loss,) = losses_on(layout, table, [table.train])
+    first, second = torch.randn(2, layout.size, generator=torch.Generator().manual_seed(0))
+    path = [theta, theta + first, theta + first + second, theta + 0.5 * first + 2 * second]
+    found = reconstruction_on(path, loss, count=2)
+    assert [one.count for one in found] == [1, 2]
+    assert found[0].kept < 1 - 1e-3 and found[1].kept == pytest.approx(1, abs=1e-10)
+    assert found[1].change < 1e-6 < found[0].change
+    assert found[1].accuracy == tuple(loss.accuracy(path[-1]).tolist())
+    with pytest.raises(ValueError, match="three snapshots"):
+        reconstruction_on(path[:2], loss)
 
 
 def test_a_mapping_will_do_and_precision_is_kept(state):

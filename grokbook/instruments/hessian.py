@@ -1,0 +1,227 @@
+"""Curvature of the loss along a run: the ends of the Hessian's spectrum, per task and in all.
+
+Five steps of every run, fixed beforehand by τ = ηλt: 0.1, 1, 3, 5 and the end.  Grokking was
+published at τ from 7.6 to 23, so the first four compare runs that have not grokked; the published
+per-task table reads two of them, 3,000 and 5,000 steps at λ = 1.  Without decay τ stands still,
+and the steps are those of a run at λ = 1.
+
+- ``corrected``: every part on one batch, drawn once a run, until the residual is small.
+- ``published``: every part and step on a batch of its own, 25 Lanczos steps; also at the published
+  checkpoints, since the published tables are minima and means over those.
+- ``resampled``: the tasks' bottoms at τ = 5 on several batches of the published size, converged:
+  the sampling error of the published per-task table, which is of runs at λ = 1.
+
+A residual of a hundredth of |λ| puts λ itself within some thousandths, see
+`grokbook.geometry.eigenpairs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grokbook.checks import ConfigError, integer
+from grokbook.geometry.eigenpairs import Eigenpairs, extremes, lanczos
+from grokbook.geometry.hessian import curvature, weyl
+from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.subject import Subject
+
+TAUS = (0.1, 1.0, 3.0, 5.0)
+"""Where every run is measured, beside its end; fixed before any run was."""
+
+PER_TASK_TAU = 5.0
+"""Where the published per-task table was read."""
+
+PUBLISHED_EXAMPLES = 512
+PUBLISHED_STEPS = 25
+
+_PRODUCT = 1.75e-4
+"""Core-seconds of a product per example of a dual model, in float32."""
+_SOUGHT = 120
+"""Products for converged pairs at both ends, a restart now and then and the graph included."""
+
+
+def near(subject: Subject, tau: float) -> int | None:
+    """The snapshot nearest to τ = ηλt, the earlier of two; None if the run ends before τ.
+
+    For λ = 0, where τ stands still, as if λ were 1.
+    """
+    config = subject.config
+    step = tau / (config.learning_rate * (config.weight_decay or 1.0))
+    if step > subject.last:
+        return None
+    return int(subject.steps[np.argmin(np.abs(subject.steps - step))])
+
+
+def preset(subject: Subject) -> list[int]:
+    """The steps of the corrected protocol, ascending."""
+    steps = {near(subject, tau) for tau in TAUS} - {None}
+    return sorted(steps | {int(subject.steps[-1])})
+
+
+def _published(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    """The published checkpoints: evenly spaced to the published stop."""
+    count = integer("checkpoints", parameters["checkpoints"], low=0)
+    return [int(step) for step in subject.spaced(count, until=subject.grok)] if count else []
+
+
+def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    return sorted({*preset(subject), *_published(subject, parameters)})
+
+
+def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
+    if parameters["precision"] not in ("float32", "float64"):
+        raise ConfigError(f"precision is float32 or float64, not {parameters['precision']!r}")
+    theta = subject.theta(step).to(getattr(torch, parameters["precision"]))
+    rows: list[Row] = []
+    if step in preset(subject):
+        rows.extend(_corrected(subject, step, theta, parameters))
+    rows.extend(_as_published(subject, step, theta))
+    if subject.config.weight_decay == 1.0 and step == near(subject, PER_TASK_TAU):
+        rows.extend(_resampled(subject, step, theta, parameters))
+    return rows
+
+
+def _corrected(
+    subject: Subject, step: int, theta: Tensor, parameters: Mapping[str, Any]
+) -> Iterator[Row]:
+    batch = _batch(subject, subject.seed("hessian"), parameters["examples"])
+    found: dict[str, Eigenpairs] = {}
+    for part, heads in _parts(subject).items():
+        loss = subject.loss(batch, heads)
+        hessian = loss.hessian(theta)
+        pairs = extremes(
+            hessian,
+            seed=subject.seed("hessian/start", step),
+            pairs=parameters["pairs"],
+            tolerance=parameters["tolerance"],
+            space=parameters["space"],
+        )
+        along = curvature(hessian, loss.gradient(theta))
+        about = {"part": part, "variant": "corrected", "count": len(batch)}
+        yield from _spectrum(step, pairs, range(parameters["pairs"]), **about)
+        yield from _spectrum(step, pairs, range(-1, -parameters["pairs"] - 1, -1), **about)
+        yield Row(step, "curvature", along.value, error=along.floor, **about)
+        yield from _effort(step, pairs, **about)
+        found[part] = pairs
+    total = found.pop("total")
+    if found:
+        slack = weyl(total, list(found.values()))
+        about = {"part": "total", "variant": "corrected", "count": len(batch)}
+        yield Row(step, "slack", slack.slack, error=slack.allowance, **about)
+
+
+def _as_published(subject: Subject, step: int, theta: Tensor) -> Iterator[Row]:
+    for part, heads in _parts(subject).items():
+        seed = subject.seed(f"hessian/published/{part}", step)
+        batch = _batch(subject, seed, PUBLISHED_EXAMPLES)
+        pairs = lanczos(
+            subject.loss(batch, heads).hessian(theta.float()), seed=seed, steps=PUBLISHED_STEPS
+        )
+        about = {"part": part, "variant": "published", "count": len(batch)}
+        yield from _spectrum(step, pairs, range(len(pairs.values)), **about)
+        yield from _effort(step, pairs, **about)
+
+
+def _resampled(
+    subject: Subject, step: int, theta: Tensor, parameters: Mapping[str, Any]
+) -> Iterator[Row]:
+    tasks = {part: heads for part, heads in _parts(subject).items() if heads is not None}
+    for draw in range(parameters["subsets"]):
+        seed = subject.seed(f"hessian/resampled/{draw}", step)
+        batch = _batch(subject, seed, PUBLISHED_EXAMPLES)
+        for part, heads in tasks.items():
+            pairs = extremes(
+                subject.loss(batch, heads).hessian(theta),
+                seed=seed,
+                ends="low",
+                tolerance=parameters["tolerance"],
+                space=parameters["space"],
+            )
+            about = {"part": part, "variant": "resampled", "count": len(batch)}
+            value, residual = pairs.values[0], pairs.residuals[0]
+            yield Row(step, "lowest", float(value), at=float(draw), error=float(residual), **about)
+
+
+def _spectrum(step: int, pairs: Eigenpairs, places: Sequence[int], **about: Any) -> Iterator[Row]:
+    """Eigenvalues by rank, from the bottom at places 0, 1, …, from the top at −1, −2, …."""
+    for rank, place in enumerate(places, start=1):
+        name = "lowest" if place >= 0 else "highest"
+        value, residual = float(pairs.values[place]), float(pairs.residuals[place])
+        yield Row(step, name, value, at=float(rank), error=residual, **about)
+
+
+def _effort(step: int, pairs: Eigenpairs, **about: Any) -> Iterator[Row]:
+    yield Row(step, "converged", float(pairs.converged.mean()), **about)
+    yield Row(step, "products", float(pairs.products), **about)
+
+
+def _parts(subject: Subject) -> dict[str, list[int] | None]:
+    """The heads of each part; a single task is the total."""
+    tasks = subject.config.tasks
+    parts: dict[str, list[int] | None] = {"total": None}
+    if len(tasks) > 1:
+        parts |= {task: [head] for head, task in enumerate(tasks)}
+    return parts
+
+
+def _batch(subject: Subject, seed: int, size: int) -> Tensor:
+    """Training pairs without replacement, all of them if there are no more."""
+    train = torch.from_numpy(subject.table.train)
+    size = integer("a batch", size, low=1)
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+    return train[order[:size]]
+
+
+def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
+    """The mean over a run's points, which differ in what is measured there."""
+    points, parts = len(_points(subject, parameters)), len(_parts(subject))
+    corrected = len(preset(subject)) * parts * parameters["examples"] * _SOUGHT
+    published = points * parts * PUBLISHED_EXAMPLES * (PUBLISHED_STEPS + 3)
+    resampled = (parts - 1) * parameters["subsets"] * PUBLISHED_EXAMPLES * _SOUGHT
+    if subject.config.weight_decay != 1.0:
+        resampled = 0
+    if parameters["precision"] == "float64":
+        corrected, resampled = 2.4 * corrected, 2.4 * resampled
+    products = (corrected + published + resampled) * subject.layout.size / 302_914
+    return _PRODUCT * products / points
+
+
+HESSIAN = Instrument(
+    name="hessian",
+    title="Ends of the Hessian's spectrum",
+    formula="H v = λ v for H = ∇²L(θ), known by its products; along g = ∇L(θ): gᵀHg / gᵀg",
+    source="2602.18523 section 4.6, Tables 3 and 4",
+    error="the residual ‖Hv − λv‖ of an eigenvalue; the rounding floor of a curvature; the sum of "
+    "residuals of a slack",
+    quantities={
+        "lowest": Quantity(
+            "nats", "lowest eigenvalues by rank, in `at`; if resampled the first, by draw"
+        ),
+        "highest": Quantity("nats", "highest eigenvalues by rank, in `at`"),
+        "curvature": Quantity("nats", "second derivative along the part's own gradient"),
+        "slack": Quantity("nats", "λ_min(total) − Σ λ_min(task), which cannot be negative"),
+        "converged": Quantity("1", "share of the pairs with a residual within tolerance"),
+        "products": Quantity("1", "Hessian-vector products that this took"),
+    },
+    points=_points,
+    take=_take,
+    seconds=_seconds,
+    budget=6.5,
+    cost="about 16 core-minutes a run of add and mul: 8 for the five steps, 4 as published",
+    memory=3_000_000_000,
+    parameters={
+        "examples": 1536,
+        "pairs": 1,
+        "tolerance": 1e-2,
+        "space": 80,
+        "precision": "float32",
+        "checkpoints": 30,
+        "subsets": 10,
+    },
+    needs=("theta",),
+)

@@ -1,0 +1,122 @@
+"""The instrument on a run that was trained here, and its steps on one that was not."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from grokbook.config import RunConfig
+from grokbook.geometry.eigenpairs import extremes
+from grokbook.instruments.hessian import HESSIAN, near, preset
+from grokbook.instruments.subject import Subject
+from grokbook.plan import Plan
+from grokbook.store import Store
+from grokbook.training.run import run
+
+QUICK = {"examples": 60, "checkpoints": 3, "subsets": 2, "tolerance": 1e-2, "pairs": 2, "space": 40}
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory):
+    """A dual run of 600 steps; ten times the published rate takes it to τ = 6."""
+    config = RunConfig(
+        tasks=("add", "mul"),
+        modulus=13,
+        width=16,
+        heads=2,
+        hidden=32,
+        batch_size=32,
+        learning_rate=1e-2,
+    )
+    store = Store(tmp_path_factory.mktemp("hessian"))
+    outcome = run(config, Plan(steps=600, full_state=True), store)
+    return Subject(outcome.directory, store)
+
+
+def pick(rows, **about):
+    return [row for row in rows if all(getattr(row, key) == want for key, want in about.items())]
+
+
+def test_points_are_the_preset_steps_and_the_published_checkpoints(subject):
+    assert preset(subject) == [0, 100, 300, 500, 600]
+    assert HESSIAN.points(subject, HESSIAN.complete({"checkpoints": 0})) == preset(subject)
+    assert HESSIAN.points(subject, HESSIAN.complete({"checkpoints": 7})) == list(range(0, 700, 100))
+    assert HESSIAN.seconds(subject, HESSIAN.complete({})) > 0
+
+
+@pytest.mark.parametrize(
+    ("decay", "expected"), [(1.0, 5_000), (0.5, 10_000), (0.1, 20_000), (0.0, 5_000)]
+)
+def test_tau_five_is_published_step_five_thousand(decay, expected):
+    # at λ = 0.1 it is step 50,000, of which this run, with a snapshot every 4,000, keeps none
+    config = SimpleNamespace(learning_rate=1e-3, weight_decay=decay)
+    steps = np.array([0, 5_000, 10_000, 20_000])
+    run_seen = SimpleNamespace(config=config, steps=steps, last=50_000)
+    assert near(run_seen, 5.0) == expected
+    assert near(run_seen, 100.0) is None
+
+
+def test_a_point_with_all_three_variants(subject):
+    rows = HESSIAN.rows(subject, 500, HESSIAN.complete(QUICK))
+    assert {row.count for row in pick(rows, variant="corrected")} == {60}
+    for part, heads in {"total": None, "add": [0], "mul": [1]}.items():
+        corrected = pick(rows, variant="corrected", part=part)
+        low, second = pick(corrected, quantity="lowest")
+        high, _ = pick(corrected, quantity="highest")
+        (along,) = pick(corrected, quantity="curvature")
+        (share,) = pick(corrected, quantity="converged")
+        assert low.value <= second.value <= along.value <= high.value
+        assert (low.at, second.at, share.value) == (1.0, 2.0, 1.0)
+        assert 0 < low.error <= 1e-2 * abs(low.value)
+        published = pick(rows, variant="published", part=part)
+        assert len(pick(published, quantity="lowest")) == 5
+        assert pick(published, quantity="products")[0].value == 25
+        assert heads is None or len(pick(rows, variant="resampled", part=part)) == 2
+    (slack,) = pick(rows, quantity="slack")
+    bottoms = [
+        pick(rows, variant="corrected", part=part, quantity="lowest", at=1.0)[0].value
+        for part in ("total", "add", "mul")
+    ]
+    assert slack.value == pytest.approx(bottoms[0] - bottoms[1] - bottoms[2])
+    assert slack.value >= -slack.error
+
+
+def test_a_checkpoint_between_the_preset_steps_is_read_as_published_alone(subject):
+    rows = HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))
+    assert {row.variant for row in rows} == {"published"}
+    assert [repr(row) for row in HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))] == [
+        repr(row) for row in rows
+    ]
+    draws = {row.part: row.value for row in pick(rows, quantity="lowest", at=1.0)}
+    assert len(set(draws.values())) == 3  # a batch of its own for each mode
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"examples": 0}, "at least 1, not 0"),
+        ({"precision": "half"}, "'half'"),
+        ({"tolerance": -1.0}, "-1.0"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(subject, given, says):
+    with pytest.raises(ValueError, match=says):
+        HESSIAN.rows(subject, 100, HESSIAN.complete(QUICK | given))
+
+
+def test_a_single_task_is_the_total_and_all_pairs_are_a_batch_that_no_draw_changes(tmp_path):
+    config = RunConfig(tasks=("add",), modulus=13, width=16, heads=2, hidden=32, batch_size=32)
+    outcome = run(config, Plan(steps=100, full_state=True), Store(tmp_path))
+    alone = Subject(outcome.directory)
+    whole = HESSIAN.complete(QUICK | {"examples": 10_000, "precision": "float64"})
+    rows = HESSIAN.rows(alone, 100, whole)
+    assert {row.part for row in rows} == {"total"} and not pick(rows, quantity="slack")
+    assert {row.variant for row in rows} == {"corrected", "published"}
+    train = alone.table.train
+    assert {row.count for row in rows} == {len(train)}
+    hessian = alone.loss(train).hessian(alone.theta(100).double())
+    found = extremes(hessian, seed=1, space=30, tolerance=1e-3)
+    corrected = pick(rows, variant="corrected", at=1.0)
+    lowest, highest = (pick(corrected, quantity=name)[0] for name in ("lowest", "highest"))
+    assert lowest.value == pytest.approx(found.values[0], rel=1e-5)
+    assert highest.value == pytest.approx(found.values[-1], rel=1e-5)
