@@ -345,6 +345,13 @@ def test_a_row_is_read():
     )
 
 
+def test_runs_count_once_and_those_that_none_can_train_have_no_command():
+    row = ROW.replace("runs: [a]", "runs: [a], control: [b, a]")
+    needs = parse(HEAD + row, RUNS)["MT-99"].needs
+    assert needs.hours == 3.5 and len(needs.commands) == 2
+    assert needs.control[0].command == needs.control[0].measure(("events",)) == ""
+
+
 def test_targets_are_means_middles_and_numbers():
     row = ROW.replace(
         "{1.0: 2}",
