@@ -148,19 +148,38 @@ def describe(
     except ConfigError as error:
         fail(str(error))
     typer.echo(f"{tool.name}: {tool.title}\n")
-    typer.echo(textwrap.indent(textwrap.dedent(tool.formula).strip(), "  ") + "\n")
-    wide = max(map(len, tool.quantities))
-    units = max(len(quantity.unit) for quantity in tool.quantities.values())
-    typer.echo(f"{'quantity':{wide}}  {'unit':{units}}  meaning")
+    typer.echo(_paragraph(tool.formula, "  ") + "\n")
     for each, quantity in tool.quantities.items():
-        typer.echo(f"{each:{wide}}  {quantity.unit:{units}}  {quantity.meaning}")
+        unit = "" if quantity.unit == "1" else f" [{quantity.unit}]"
+        typer.echo(_paragraph(f"{each}{unit}: {quantity.meaning}", "    ", "  "))
     typer.echo()
     for title, text in (
         ("error", tool.error),
         ("source", tool.source),
-        ("needs", ", ".join(tool.needs) or "the metrics alone"),
-        ("cost", f"{tool.cost}; at most {tool.budget:g} core-hours a study"),
+        ("needs", " and ".join(_NEEDS[need] for need in tool.needs) or "the metrics alone"),
+        ("cost", f"{tool.cost}; a study may spend {tool.budget:g} core-hours on it"),
+        ("rows", "step, quantity, part, variant, at, value, error, count"),
     ):
-        typer.echo(f"{title + ':':8}{text}")
+        typer.echo(_paragraph(text, " " * 8, f"{title + ':':8}"))
     for each, default in tool.parameters.items():
-        typer.echo(f"{'with:':8}{tool.name}.{each}={default}")
+        value = "+".join(map(str, default)) if isinstance(default, tuple) else default
+        typer.echo(_paragraph(f"{tool.name}.{each}={value}", " " * 8, "with:   "))
+
+
+_NEEDS = {
+    "theta": "snapshots of all parameters (plan.full_state)",
+    "attention": "snapshots of the attention matrices",
+    "band": "the stream of inner products of updates",
+}
+
+
+def _paragraph(text: str, indent: str, first: str | None = None) -> str:
+    """Wrapped to what a terminal shows."""
+    return textwrap.fill(
+        " ".join(text.split()),
+        width=92,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -221,6 +221,7 @@ FOURIER = Instrument(
     take=_take,
     seconds=_seconds,
     budget=2.0,
+    cost="40 points of 3.5 core-seconds a run of add and mul, 4.8 with sq",
     parameters={"points": 40, "excess": 2.0, "draws": 5, "top": 5},
     needs=("theta",),
 )

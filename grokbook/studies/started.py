@@ -1,13 +1,17 @@
 """Which studies were started in a store.
 
-studies/<name>.json   sealed: every declaration under that name that was started, in full,
-                      with what it depends on; the newest last
+studies/<name>.json   sealed: every command that started a study of that name, the newest last;
+                      with it the declaration in full, and what it depends on
+
+A command stands there once, with the declaration that it had last: a file that was edited is still
+the same study to whoever asks how far it is.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,9 +40,15 @@ class Start:
         """The study itself."""
         return self.chain[-1]
 
+    def called(self, text: str) -> bool:
+        """Is this what a person calls it: by name, by file, or by the whole command?"""
+        return text in (self.study.name, shlex.split(self.command)[2], self.command)
+
 
 def note_start(store: Store, chain: Sequence[Study], command: str) -> None:
     """Write down that a study was started; again, it moves to the end.
+
+    What the same command started before, or what was declared the same, is replaced.
 
     Raises:
         StoreError: if it cannot be written, or the record there was edited.
@@ -47,10 +57,33 @@ def note_start(store: Store, chain: Sequence[Study], command: str) -> None:
     declared = [study.to_json() for study in chain]
     with _alone(_folder(store)):
         before = read_sealed(path)["starts"] if path.exists() else []
+        kept = [start for start in before if start["command"] != command]
         # Compared as JSON: lists and tuples are one thing there.
-        kept = [start for start in before if seal(start) != seal(_entry(declared, command))]
-        record = {"name": chain[-1].name, "starts": [*kept, _entry(declared, command)]}
-        store.disk.place(path, seal(record))
+        kept = [start for start in kept if seal({"": start["chain"]}) != seal({"": declared})]
+        now = {"chain": declared, "command": command}
+        store.disk.place(path, _record(chain[-1].name, [*kept, now]))
+
+
+def forget(store: Store, text: str) -> list[Start]:
+    """Remove the notes of what is called so; the runs stay.
+
+    Returns:
+        What was forgotten.
+
+    Raises:
+        StoreError: if a record was edited, or cannot be written.
+    """
+    gone = [start for start in started(store) if start.called(text)]
+    commands = {start.command for start in gone}
+    for name in sorted({start.study.name for start in gone}):
+        path = _folder(store) / f"{name}.json"
+        with _alone(_folder(store)):
+            kept = [s for s in read_sealed(path)["starts"] if s["command"] not in commands]
+            if kept:
+                store.disk.place(path, _record(name, kept))
+            else:
+                _remove(store, path)
+    return gone
 
 
 def started(store: Store, name: str | None = None) -> list[Start]:
@@ -71,8 +104,15 @@ def started(store: Store, name: str | None = None) -> list[Start]:
     ]
 
 
-def _entry(declared: list[dict[str, Any]], command: str) -> dict[str, Any]:
-    return {"chain": declared, "command": command}
+def _remove(store: Store, path: Path) -> None:
+    try:
+        store.disk.remove(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be removed: {error.strerror or error}") from None
+
+
+def _record(name: str, starts: list[dict[str, Any]]) -> bytes:
+    return seal({"name": name, "starts": starts})
 
 
 def _folder(store: Store) -> Path:

@@ -28,7 +28,7 @@ from typing import TypeVar
 
 from grokbook.checks import ConfigError, integer
 from grokbook.store import Store
-from grokbook.sweep.cluster import ClusterPool, SchedulerError
+from grokbook.sweep.cluster import ClusterPool, SchedulerError, require_scheduler
 from grokbook.sweep.job import Done, Result, Work, describe, ended
 from grokbook.sweep.local import LocalPool, staff
 from grokbook.sweep.order import Order
@@ -36,7 +36,17 @@ from grokbook.sweep.progress import Reading, read_progress
 from grokbook.sweep.worker import Job
 from grokbook.training.run import interrupts
 
-__all__ = ["Done", "Job", "Reading", "SchedulerError", "Work", "distinct", "read_progress", "sweep"]
+__all__ = [
+    "Done",
+    "Job",
+    "Reading",
+    "SchedulerError",
+    "Work",
+    "distinct",
+    "read_progress",
+    "require",
+    "sweep",
+]
 
 Kind = TypeVar("Kind", bound=Work)
 
@@ -106,6 +116,23 @@ def sweep(
         finally:
             pool.close(hard=hard)
     return [work.done[job.key] for job in jobs]
+
+
+def require(
+    jobs: Iterable[Work], *, workers: int | None = None, scheduler: str | None = None
+) -> None:
+    """Refuse what `sweep` would refuse, before anything is begun.
+
+    Raises:
+        ConfigError: if one key is asked for with two jobs, or memory has no room for so many
+            workers.
+        SchedulerError: if the scheduler does not answer, or Dask is not installed.
+    """
+    once = distinct(jobs)
+    if scheduler is not None:
+        require_scheduler(scheduler)
+    elif once:
+        staff(once, workers)
 
 
 def distinct(jobs: Iterable[Kind]) -> list[Kind]:

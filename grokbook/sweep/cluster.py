@@ -33,10 +33,13 @@ async def _greet(address: str) -> None:
     await comm.close()
 
 
-def _require(address: str) -> None:
+def require_scheduler(address: str) -> None:
     """Refuse an address at which no scheduler answers.
 
     Dask's own client waits for ever for a port that is open and silent.
+
+    Raises:
+        SchedulerError: if none does, or Dask is not installed.
     """
     try:
         with ThreadPoolExecutor(1) as aside:  # in a notebook this thread has a loop already
@@ -76,7 +79,7 @@ class ClusterPool:
         order: Order,
         warn: Callable[[str], None],
     ) -> None:
-        _require(address)
+        require_scheduler(address)
         import distributed
         from distributed.scheduler import KilledWorker
 

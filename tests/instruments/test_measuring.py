@@ -37,6 +37,7 @@ NORM = Instrument(
     take=norms,
     seconds=lambda subject, parameters: 0.5,
     budget=1.0,
+    cost="nothing",
     parameters={"order": 2, "points": 6, "halves": (0.5, 1.0)},
     needs=("theta",),
 )
@@ -68,8 +69,8 @@ def test_rows_say_what_was_measured(store, small_run):
     assert found.complete and found.points == found.measured == (0, 12, 24, 36, 48, 60)
     assert list(found.rows["step"]) == sorted(list(found.points) * 2)
     last = found.rows[(found.rows["step"] == 60) & (found.rows["part"] == "again")].iloc[0]
-    assert last["value"] == np.linalg.norm(small_run.theta(60).double().numpy())
-    assert last["error"] == 1e-7 and math.isnan(last["at"]) and last["count"] == 1
+    assert last["value"] == np.float32(np.linalg.norm(small_run.theta(60).double().numpy()))
+    assert last["error"] == np.float32(1e-7) and math.isnan(last["at"]) and last["count"] == 1
     again = Measurement.read(found.path(store))
     assert again.rows.equals(found.reread().rows)
     assert (again.instrument, again.config_id, again.run_step) == ("norm", small_run.config.id, 60)
