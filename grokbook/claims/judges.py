@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from grokbook.claims.criteria import Absence, Count, Criterion, Exact, Magnitude, Ordering
-from grokbook.statistics import Interval, chance_of_at_least, mean_interval
+from grokbook.statistics import Interval, chance_of_at_least, mean_interval, proportion
 
 Runs = Mapping[str, float | None]
 Series = Mapping[str, Runs]
@@ -174,11 +174,8 @@ def _share(criterion: Count | Ordering, name: str, yes: Mapping[str, list[bool]]
         outcome = HOLDS
     else:
         outcome = OPEN if absent and _enough(criterion, best, n + absent) else FAILS
-    # Clopper and Pearson 1934.
-    low = stats.beta.ppf(ALPHA / 2, successes, n - successes + 1) if successes else 0.0
-    high = stats.beta.isf(ALPHA / 2, successes + 1, n - successes) if successes < n else 1.0
-    fewest = min(map(len, yes.values()))
-    return Finding(name, successes / n, float(low), float(high), n, fewest, outcome, tuple(few))
+    found, fewest = proportion(successes, n), min(map(len, yes.values()))
+    return Finding(name, found.share, found.low, found.high, n, fewest, outcome, tuple(few))
 
 
 def _enough(criterion: Count | Ordering, successes: int, n: int) -> bool:

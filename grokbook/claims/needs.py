@@ -22,7 +22,7 @@ INSTRUMENTS = (
     "events",
     "fourier",
 )
-"""Names under which instruments are, or will be, in `grokbook.instruments.catalogue`."""
+"""Names of `grokbook.instruments.catalogue`, also of those that are still to be made."""
 
 STEPS_AN_HOUR = 25 * 3_600
 """Of one core."""

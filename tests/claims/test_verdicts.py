@@ -97,6 +97,11 @@ def test_a_control_that_kills_outweighs_one_that_is_missing():
     assert "holds too" in found.why and "'strict' has 0 runs" in found.why
 
 
+def test_a_thin_control_can_kill_too():
+    found = verdict({"x": Evidence(FULL.ours, {**FULL.controls, "walk": cells(10.0, 99.0, 2)})})
+    assert (found.verdict, found.control) == ("◐", "falls")
+
+
 def test_what_fails_is_not_reproduced_whatever_the_controls():
     for controls in ({}, FULL.controls):
         found = verdict({"x": Evidence(cells(10.0, 23.0), controls)})
@@ -130,6 +135,10 @@ def test_no_runs(evidence):
 
 def test_a_cell_that_was_not_run_is_a_caveat():
     found = verdict({"x": Evidence({"1.0": FULL.ours["1.0"]}, FULL.controls)})
+    assert (found.verdict, found.why, found.control) == ("◐", "0.5: not run", "stands")
+    # What a control does in a cell of which we have no run says nothing yet.
+    there = {**FULL.controls, "walk": cells(99.0, 20.0)}
+    found = verdict({"x": Evidence({"1.0": FULL.ours["1.0"]}, there)})
     assert (found.verdict, found.why, found.control) == ("◐", "0.5: not run", "stands")
 
 
