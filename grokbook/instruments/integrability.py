@@ -214,4 +214,5 @@ INTEGRABILITY = Instrument(
     cost="30 points of 8 core-seconds, and 10 more, a run of add and mul",
     parameters={"points": 30, "pairs": 3, "k": 20, "rank": 3, "draws": 200},
     needs=("theta", "attention"),
+    sibling=True,
 )
