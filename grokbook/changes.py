@@ -28,8 +28,18 @@ TRANSFORMS: dict[str, dict[str, Any]] = {
     "amplify": {"low": 0, "high": 1, "open_high": True},
     "penalty": {"low": 0, "high": 1},
     "noise": {"low": 0},
+    "noise_inside": {"low": 0},
+    "kick": {"low": 0},
+    "kick_published": {"low": 0},
+    "kick_sham": {"low": 0},
+    "kick_fixed": {"low": 0},
 }
 """Interventions by name, with the bounds of their strength."""
+
+ADDING = tuple(name for name in TRANSFORMS if name.startswith(("noise", "kick")))
+"""Those that add to the weights after an update; the others change the update itself."""
+
+_COMMUTING = ("kick", "kick_published", "kick_sham")
 
 LATEST = 10**9
 
@@ -89,13 +99,25 @@ class Intervention:
         penalty        ``delete``, every few updates only (2602.16746)
         noise          θ ← θ + f z / ‖z‖ after the update, z = (I − BBᵀ) n or n if there is no
                        basis, n standard normal from a generator of its own, seeded by batch_seed
+        noise_inside   the same with z = BBᵀn: the sham of ``noise``
+        kick           θ ← θ + f ‖ηg_A‖ z / ‖z‖ after the update, z = (I − BBᵀ) δ, δ the commutator
+                       of two fresh batches A and B (2602.16746 section 4.10)
+        kick_published the same along δ as published, a difference of float32 weights
+        kick_sham      the same norm in a random direction that has in every parameter the energy
+                       of z, so that it differs in nothing but the direction
+        kick_fixed     along (I − BBᵀ) n with norm 0.0015 f: the published sham
 
     Attributes:
         transform: its name.
-        strength: f; in [0, 1], for ``amplify`` below 1, for ``noise`` any norm.
+        strength: f; in [0, 1], for ``amplify`` below 1, for what adds to the weights any.
         start: updates made before the first that is touched.
-        every: updates from one that is touched to the next; of ``penalty`` and ``noise`` only.
-        basis: sha256 of the artefact that holds B as ``basis``; ``noise`` can do without.
+        every: updates from one that is touched to the next; of ``penalty`` and of what adds to
+            the weights only.
+        basis: sha256 of the artefact that holds B as ``basis``; what adds outside B can do
+            without, and then B is empty.
+        times: how many updates are touched at most; 0 for no limit.
+        pairs: batches from which δ comes, that with the median defect; odd, of kicks along δ and
+            of their sham.
 
     Raises:
         ConfigError: if no run can have it.
@@ -106,6 +128,8 @@ class Intervention:
     start: int = 0
     every: int = 1
     basis: str | None = None
+    times: int = 0
+    pairs: int = 1
 
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
@@ -120,9 +144,17 @@ class Intervention:
         object.__setattr__(self, "every", every)
         if name == "penalty" and every == 1:
             raise ConfigError("every of penalty must be at least 2, not 1; at every update: delete")
-        if name not in ("penalty", "noise") and every > 1:
+        if name not in ("penalty", *ADDING) and every > 1:
             raise ConfigError(f"{name} acts at every update, not at every {every}")
-        if self.basis is None and name != "noise":
+        times = integer(f"times of {name}", self.times, low=0, high=LATEST)
+        object.__setattr__(self, "times", times)
+        pairs = integer(f"pairs of {name}", self.pairs, low=1, high=99)
+        object.__setattr__(self, "pairs", pairs)
+        if pairs % 2 == 0:
+            raise ConfigError(f"pairs of {name} must be odd to have a median, not {pairs}")
+        if pairs > 1 and name not in _COMMUTING:
+            raise ConfigError(f"{name} takes no commutators: pairs must be 1, not {pairs}")
+        if self.basis is None and (name not in ADDING or name == "noise_inside"):
             raise ConfigError(f"{name} needs a basis: the sha256 of a stored artefact")
         if self.basis is not None and not is_sha256(self.basis):
             raise ConfigError(
@@ -135,7 +167,8 @@ class Intervention:
         >>> [s for s in range(9) if Intervention("noise", 0.1, start=2, every=3).acts(s)]
         [2, 5, 8]
         """
-        return step >= self.start and (step - self.start) % self.every == 0
+        past, rest = divmod(step - self.start, self.every)
+        return past >= 0 and rest == 0 and (self.times == 0 or past < self.times)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -164,6 +197,8 @@ class Intervention:
         """
         words = [self.transform, short(self.strength), f"from step {self.start}"]
         words += [f"every {self.every}"] if self.every > 1 else []
+        words += [f"at most {self.times} times"] if self.times else []
+        words += [f"median of {self.pairs}"] if self.pairs > 1 else []
         words += [f"on basis {self.basis[:12]}"] if self.basis else []
         return " ".join(words)
 

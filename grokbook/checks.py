@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -49,6 +51,27 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
         limit = f"at least {low}" if high is None else f"from {low} to {high}"
         raise ConfigError(f"{name} must be {limit}, not {value!r}")
     return int(value)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What might have been meant by a name that is not known; all that are, if nothing is near.
+
+    Near are names that have a word in common with it, prefixes such as ``plan.`` left out, and
+    names that are spelt nearly so.
+
+    >>> suggest("modulos", ("modulus", "width", "plan.steps"))
+    'did you mean modulus?'
+    >>> suggest("steps", ("modulus", "width", "plan.steps"))
+    'did you mean plan.steps?'
+    >>> suggest("colour", ("modulus", "width", "plan.steps"))
+    'known: modulus, width, plan.steps'
+    """
+    known, plain = list(known), name.rpartition(".")[2].lower()
+    inner = {full: full.rpartition(".")[2] for full in known}
+    spelt = difflib.get_close_matches(plain, inner.values(), n=3, cutoff=0.7)
+    near = [full for word in dict.fromkeys(spelt) for full in known if inner[full] == word]
+    near = near or [full for full in known if plain in inner[full].split("_")]
+    return f"did you mean {' or '.join(near[:3])}?" if near else f"known: {', '.join(known)}"
 
 
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}

@@ -1,7 +1,8 @@
 """What the bits of a run depend on besides its configuration.
 
 Two runs of one config under one numerics have equal bits; across numerics they are equal only
-statistically, and are tested as such.
+statistically, and are tested as such.  PyTorch is loaded only when they are determined: what merely
+reads stored runs is quicker without it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy
-import torch
-import torch.nn.functional as F
-
-from grokbook.models import linear
 
 ARITHMETIC = 1
 """Of the present code.  0: before numbers were kept, the recorded runs of chapter 1 among them;
@@ -57,6 +54,10 @@ class Numerics:
     @classmethod
     def here(cls, *, device: str = "cpu", models: int = 1) -> Numerics:
         """The numerics of this process on this machine; nothing is timed."""
+        import torch
+
+        from grokbook.models import linear
+
         route = linear.route_on(device).name
         return cls(
             route=route,
@@ -83,22 +84,29 @@ class Numerics:
 
 
 def _capability(device: str) -> str:
+    import torch
+
     if device == "cuda":
         return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
     return torch.backends.cpu.get_cpu_capability()
 
 
-@torch.no_grad()
 def _kernels(route: str, device: str) -> str:
     """Eight hexadecimal digits of what this process computes for fixed input, to the bit."""
-    x = torch.linspace(-2, 2, 256 * 128).view(256, 128).sin()
-    y = F.gelu(F.linear(x, x[:128].cos(), x[0]))
-    parts = [y, y.softmax(-1), F.layer_norm(y, (128,)), y.norm(dim=1)]
-    if device == "cuda":
-        z = x.to(device)
-        parts += [F.gelu(torch.bmm(z[None], z[None, :128].cos().transpose(1, 2))).cpu()]
-    elif route == "onednn":
-        parts += [linear.ROUTES[route].forward(x[None], x[None, :128].cos(), x[None, 0])]
+    import torch
+    import torch.nn.functional as F
+
+    from grokbook.models import linear
+
+    with torch.no_grad():
+        x = torch.linspace(-2, 2, 256 * 128).view(256, 128).sin()
+        y = F.gelu(F.linear(x, x[:128].cos(), x[0]))
+        parts = [y, y.softmax(-1), F.layer_norm(y, (128,)), y.norm(dim=1)]
+        if device == "cuda":
+            z = x.to(device)
+            parts += [F.gelu(torch.bmm(z[None], z[None, :128].cos().transpose(1, 2))).cpu()]
+        elif route == "onednn":
+            parts += [linear.ROUTES[route].forward(x[None], x[None, :128].cos(), x[None, 0])]
     return hashlib.sha256(b"".join(p.numpy().tobytes() for p in parts)).hexdigest()[:8]
 
 

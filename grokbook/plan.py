@@ -1,17 +1,20 @@
 """How a run is carried out: how far, how often measured, what is kept.
 
-None of this is part of a run's identity: a longer plan continues the same run.
+None of this is part of a run's identity: a longer plan continues the same run.  PyTorch is loaded
+only when sizes are asked for, so that a plan that no run can have is refused at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grokbook.checks import ConfigError, integer, number
 from grokbook.config import RunConfig
-from grokbook.models.layout import Layout
+
+if TYPE_CHECKING:
+    from grokbook.models.layout import Layout
 
 PUBLISHED_STEPS = 300_000
 """Budget of the published runs with weight decay (2602.18523, released code)."""
@@ -75,13 +78,13 @@ class Plan:
 
     def resume_bytes(self, config: RunConfig) -> int:
         """Upper bound on the size of a resume point, in bytes."""
-        layout = Layout.of(config)
+        layout = _layout(config)
         state = (7 * layout.size + (self.window + 3) * layout.attention_size) * 4
         return state + self._log_bytes(config)
 
     def snapshot_bytes(self, config: RunConfig) -> int:
         """Size of a snapshot, in bytes."""
-        layout = Layout.of(config)
+        layout = _layout(config)
         return (4 + 8) * layout.attention_size + 4 * layout.size * self.full_state
 
     def _log_bytes(self, config: RunConfig) -> int:
@@ -103,3 +106,9 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON types."""
         return asdict(self)
+
+
+def _layout(config: RunConfig) -> Layout:
+    from grokbook.models.layout import Layout
+
+    return Layout.of(config)

@@ -30,6 +30,8 @@ def test_the_value_in_force():
 
 
 def test_ids_with_changes_are_for_ever():
+    noise = Intervention("noise", 0.25, 500, 50, BASIS)
+    assert RunConfig(**ADD, intervention=noise).id == "759d72259165"
     assert RunConfig(**ADD, schedule=["2000:weight_decay=0"]).id == "1b5f153a261a"
     assert RunConfig(**ADD, intervention=Intervention("delete", 0.1, 500, basis=BASIS)).id == (
         "83d4a0529dd2"
@@ -39,6 +41,7 @@ def test_ids_with_changes_are_for_ever():
 def test_one_dynamics_is_one_run():
     plain = RunConfig(**ADD)
     for nothing in (
+        *({"intervention": Intervention(name, 0, basis=BASIS)} for name in ("kick", "amplify")),
         {"schedule": ["300:weight_decay=1", "700:clip_norm=1"]},
         {"intervention": Intervention("delete", 0.0, basis=BASIS)},
         {"intervention": "transform=noise,strength=0"},
@@ -61,6 +64,12 @@ def test_one_dynamics_is_one_run():
         {"strength": 0.2},
         {"start": 501},
         {"basis": "f" * 64},
+        {"times": 3},
+        {"transform": "kick"},
+        {"transform": "kick_published"},
+        {"transform": "kick_sham", "pairs": 5},
+        {"transform": "kick_fixed"},
+        {"transform": "noise_inside"},
     ],
 )
 def test_every_field_of_an_intervention_counts(change):
@@ -89,6 +98,10 @@ def test_when_it_acts():
     assert [step for step in range(6) if always.acts(step)] == [3, 4, 5]
     now_and_then = Intervention("penalty", 0.1, start=3, every=4, basis=BASIS)
     assert [step for step in range(12) if now_and_then.acts(step)] == [3, 7, 11]
+    twice = Intervention("kick", 5, start=3, every=4, times=2)
+    assert [step for step in range(20) if twice.acts(step)] == [3, 7]
+    for_a_while = Intervention("delete", 0.1, start=3, times=2, basis=BASIS)
+    assert [step for step in range(9) if for_a_while.acts(step)] == [3, 4]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +141,12 @@ def test_schedules_that_no_run_can_have(schedule, message):
         ({"transform": "penalty"}, "every of penalty must be at least 2, not 1"),
         ({"transform": "noise", "every": 0}, "every of noise must be from 1"),
         ({"basis": None}, "delete needs a basis"),
+        ({"transform": "noise_inside", "basis": None}, "noise_inside needs a basis"),
+        ({"times": -1}, "times of delete must be from 0"),
+        ({"transform": "kick", "pairs": 4}, "pairs of kick must be odd to have a median, not 4"),
+        ({"transform": "kick", "pairs": 0}, "pairs of kick must be from 1 to 99, not 0"),
+        ({"transform": "kick", "strength": -1}, "strength of kick must lie in"),
+        ({"transform": "kick_fixed", "pairs": 5}, "kick_fixed takes no commutators: pairs must"),
         ({"basis": "XYZ"}, "must be a sha256 .*, not 'XYZ'"),
         ({"basis": BASIS.upper()}, "must be a sha256"),
         ({"colour": "red"}, "intervention: no field 'colour'; known: transform"),

@@ -21,7 +21,6 @@ from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.sweep import Job, SchedulerError, cluster, local, read_progress, sweep
 from grokbook.sweep.order import Order
-from grokbook.sweep.worker import train
 from grokbook.training.memory import free_bytes
 from grokbook.training.run import run
 
@@ -77,7 +76,7 @@ def test_a_sweep_gives_the_bits_of_runs_trained_alone(swept, tmp_path):
     store, configs, done, *_ = swept
     for name in ("first", "second"):
         assert (done[name].status, done[name].step, done[name].note) == ("finished", 60, "")
-        assert done[name].config_id == configs[name].id and done[name].seconds > 0
+        assert done[name].key == configs[name].id and done[name].seconds > 0
         alone = run(configs[name], PLAN, Store(tmp_path)).directory
         same(bits(store.runs(configs[name])[0]), bits(alone))
 
@@ -94,9 +93,9 @@ def test_every_job_ends_alone(swept):
 
 def test_a_sweep_answers_in_order_and_reports_once(swept):
     _, configs, _, done, ended = swept
-    assert [one.config_id for one in done] == [c.id for c in configs.values()] + [done[0].config_id]
+    assert [one.key for one in done] == [c.id for c in configs.values()] + [done[0].key]
     assert done[-1] is done[0]
-    assert sorted(one.config_id for one in ended) == sorted(c.id for c in configs.values())
+    assert sorted(one.key for one in ended) == sorted(c.id for c in configs.values())
 
 
 def test_a_sweep_leaves_nothing_but_runs(swept):
@@ -236,7 +235,7 @@ def test_a_worker_is_single_threaded_for_good(tmp_path, order):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        train(Job(tiny(1), PLAN), Store(tmp_path), order)
+        Job(tiny(1), PLAN).carry_out(Store(tmp_path), order)
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
@@ -251,11 +250,11 @@ def test_a_run_held_by_this_very_sweep_is_waited_for(tmp_path, order):
     with directory:
         path = directory.path / "progress.json"
         path.write_text(json.dumps(reading | {"sweep": "another sweep"}))
-        assert train(job, store, order)[0].status == "busy"
+        assert job.carry_out(store, order)[0].status == "busy"
         assert path.exists()
         path.write_text(json.dumps(reading | {"sweep": order.name}))
         threading.Timer(0.5, directory.__exit__).start()
-        done, _ = train(job, store, order)
+        done, _ = job.carry_out(store, order)
     enough.cancel()
     assert (done.status, done.step) == ("finished", 60)
 
@@ -269,7 +268,7 @@ def test_what_is_waited_for_can_be_given_up(tmp_path, order):
     with directory:
         (directory.path / "progress.json").write_text(json.dumps(reading | {"sweep": order.name}))
         threading.Timer(0.3, order.stop).start()
-        done, _ = train(job, store, order)
+        done, _ = job.carry_out(store, order)
     enough.cancel()
     assert time.monotonic() - begun < 10
     assert (done.status, done.step, done.note) == ("interrupted", 20, "")
@@ -279,14 +278,14 @@ def test_a_store_that_is_not_shared_is_named(tmp_path):
     there, here = tmp_path / "there", Store(tmp_path / "here")
     with Order.given(there) as order:
         elsewhere = Order(here.root / order.name)
-        done, _ = train(Job(tiny(1), PLAN), here, elsewhere)
+        done, _ = Job(tiny(1), PLAN).carry_out(here, elsewhere)
     assert done.status == "failed" and not here.root.exists()
     assert done.note.startswith(f"{socket.gethostname()} does not see the store {here.root}")
 
 
 def test_a_worker_that_begins_after_the_stop_trains_nothing(tmp_path, order):
     order.stop()
-    done, _ = train(Job(tiny(1), PLAN), Store(tmp_path), order)
+    done, _ = Job(tiny(1), PLAN).carry_out(Store(tmp_path), order)
     assert (done.status, done.step) == ("interrupted", 0)
 
 
@@ -295,7 +294,7 @@ def test_damage_that_was_worked_around_is_passed_on(tmp_path, order):
     directory = run(tiny(1), PLAN, store).directory
     next(iter(directory.snapshots().values())).unlink()
     longer = dataclasses.replace(PLAN, steps=70)
-    done, lines = train(Job(tiny(1), longer), store, order)
+    done, lines = Job(tiny(1), longer).carry_out(store, order)
     assert done.status == "finished" and any("is missing" in line for line in lines)
 
 
@@ -338,9 +337,9 @@ def heavy(share):
         pytest.skip("this system does not say how much memory is free")
     config = tiny(1)
     plan = Plan(steps=100)
-    while local.memory(Job(config, plan)) < share * free:  # the band grows with its square
+    while Job(config, plan).memory() < share * free:  # the band grows with its square
         plan = Plan(window=int(1.02 * plan.window) + 1, steps=100)
-    assert abs(local.memory(Job(config, plan)) / free - share) < 0.15
+    assert abs(Job(config, plan).memory() / free - share) < 0.15
     return [Job(tiny(seed), plan) for seed in range(5)]
 
 
@@ -382,7 +381,7 @@ def test_workers_are_as_many_as_cores_or_jobs():
 )
 def test_the_bound_on_memory_is_near_what_was_measured(fields, plan, measured):
     job = Job(RunConfig(tasks=("add", "mul"), **fields), Plan(cadence=10, **plan))
-    assert measured < local.memory(job) < 1.2 * measured
+    assert measured < job.memory() < 1.2 * measured
 
 
 def test_a_store_that_cannot_be_written_is_named(tmp_path):

@@ -25,6 +25,9 @@ def published_list(claims: Mapping[str, Claim]) -> str:
 
 def _published(claim: Claim) -> str:
     at = claim.at(1.0)
+    if claim.kind == "count":
+        each = "; ".join(f"{what}: {share(k, claim.published['of'])}" for what, k in at.items())
+        return f"{each} at λ = 1"
     if claim.kind == "ordering":
         overall = claim.published["overall"]
         return (

@@ -1,7 +1,8 @@
 """The command line: ``grokbook …`` or ``python -m grokbook …``.
 
 Every command checks its input before any work starts; what is wrong is said in one line on
-standard error, and the exit status is 2 for bad input, 1 for damage, 130 for an interruption.
+standard error, and the exit status is 2 for bad input, 1 for damage or failure, 130 for an
+interruption, and 3 for a study of which only what another process trains is left.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import typer
 
 from grokbook import __version__
 from grokbook.checks import ConfigError
-from grokbook.cli import bench, packs, records, study, train
+from grokbook.cli import bench, measure, packs, records, status, study, train
 from grokbook.cli.common import app
 
-__all__ = ["app", "bench", "main", "packs", "records", "study", "train"]
+__all__ = ["app", "bench", "main", "measure", "packs", "records", "status", "study", "train"]
 
 
 def _version(wanted: bool) -> None:

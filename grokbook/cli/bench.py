@@ -39,19 +39,26 @@ def bench(
 
     One process, one thread, CPU seconds; under a minute. BENCHMARKS.md says how to read it.
     """
-    from tqdm.std import tqdm
-
-    from grokbook.benchmark import WorkerLost, measure, measure_gpu
     from grokbook.config import ConfigError, RunConfig
 
     try:
         config = RunConfig(tasks=tasks)
+        if device not in ("cpu", "cuda"):
+            fail(f"device must be cpu or cuda, not {device!r}")
+    except ConfigError as error:
+        fail(str(error))
+
+    from tqdm.std import tqdm
+
+    from grokbook.benchmark import WorkerLost, measure, measure_gpu
+
+    try:
         # What is not given is left to the measurement.
         given = {"blocks": blocks, "models": models}
         given = {name: value for name, value in given.items() if value is not None}
         if device == "cuda":
             found, lines = measure_gpu(config, **given), _gpu_lines
-        elif device == "cpu":
+        else:
             # A progress line for somebody who looks; none in a log.
             with tqdm(unit=" pairs", leave=False, disable=None) as line:
 
@@ -67,8 +74,6 @@ def bench(
                     **given,
                 )
             lines = _lines
-        else:
-            fail(f"device must be cpu or cuda, not {device!r}")
     except ConfigError as error:
         fail(str(error))
     except WorkerLost as error:

@@ -1,7 +1,12 @@
-"""How a sweep is doing: one line that is redrawn, and one for every run that ends."""
+"""How a sweep is doing: one line that is redrawn, and one for every run that ends.
+
+Steps left are the budget's: at most so many.  Times are what these steps take at a speed that was
+seen once: about so long.
+"""
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -10,69 +15,64 @@ from typing import Any, Self
 
 from tqdm.std import tqdm
 
+from grokbook.cli.words import duration, roughly, runs
 from grokbook.config import RunConfig
 from grokbook.store import Store
 from grokbook.studies.standing import Outlook, Standing
 from grokbook.sweep import Done, Job, read_progress
 
-
-def duration(seconds: float) -> str:
-    """A time as a person says it, to the two largest units.
-
-    >>> duration(45), duration(3_900), duration(100_000)
-    ('45 s', '1 h 5 min', '1 d 3 h')
-    """
-    left, parts = round(seconds), []
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
-        count, left = divmod(left, size)
-        if count or parts:
-            parts.append(f"{count} {unit}" if count else "")
-    return " ".join(part for part in parts[:2] if part) or "0 s"
-
-
-def size(count: float) -> str:
-    """Bytes as a person says them.
-
-    >>> size(3_400), size(2.5e8), size(3.2e10)
-    ('1 MB', '250 MB', '32.0 GB')
-    """
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+SETTLED = 30.0
+"""Seconds for which no time is told: the first steps of a run are slow."""
 
 
 def counts(ahead: Outlook) -> str:
     """How many runs are in which state, and what is left of them."""
-    runs = sum(ahead.counts.values())
     states = ", ".join(
         f"{count} {state}"
         for state, count in ahead.counts.items()
         if count or state in ("done", "running", "waiting")
     )
     left = f"; at most {ahead.steps:,} steps left" if ahead.steps else ""
-    return f"{runs} {'run' if runs == 1 else 'runs'}: {states}{left}"
+    return f"{runs(sum(ahead.counts.values()))}: {states}{left}"
 
 
 def rows(
     standings: Sequence[Standing],
     speeds: Callable[[RunConfig], float | None] = lambda config: None,
 ) -> list[str]:
-    """One line a run: id, state, step, what it is, test accuracies, speed, time left at most."""
-    width, lines = max(len(standing.member.title) for standing in standings), []
+    """One line a run: id, state, step, what it is, test accuracies, about how long it still takes.
+
+    Accuracies are rounded down: 100% is every pair.  A published run takes at most 100 columns.
+    """
+    cells = []
     for standing in standings:
-        name = standing.config.id if standing.config else "basis first"
-        step = f"{standing.step:,}/{standing.end:,}"
-        parts = [f"{name:12}  {standing.state:8}  {step:>17}  {standing.member.title:{width}}"]
-        parts += [f"{task} {share:.1%}" for task, share in standing.accuracy.items()]
-        if standing.rate is not None:
-            parts.append(f"{standing.rate:,.1f} steps/s")
         rate = standing.rate or speeds(standing.member.blank)
-        if standing.left and rate:
-            parts.append(f"at most {duration(standing.left / rate)} left")
-        lines.append("  ".join(parts).rstrip())
-    return lines
+        shares = standing.accuracy.items()
+        told = [f"{task} {math.floor(100 * share + 1e-9)}%" for task, share in shares]
+        left = f"~{roughly(standing.left / rate)} left" if standing.left and rate else ""
+        cells.append(
+            (
+                standing.config.id if standing.config else "basis first",
+                standing.state,
+                f"{standing.step:,}/{standing.end:,}",
+                standing.member.title,
+                " ".join(told),
+                left,
+            )
+        )
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:{side}{width}}"
+            for cell, side, width in zip(row, "<<><<<", wide, strict=True)
+            if width
+        ).rstrip()
+        for row in cells
+    ]
 
 
 class Display:
-    """On standard error: what runs, how fast, how long at most; and how every run ended.
+    """On standard error: what runs, how fast, about how long; and how every run ended.
 
     Running runs are followed by what they themselves write down, so one display serves every way
     of training.
@@ -80,15 +80,19 @@ class Display:
     Args:
         store: where they live.
         standings: of all runs, before this.
+        stop: that the user sets by Ctrl-C; it is answered at once, for saving takes a while.
     """
 
-    def __init__(self, store: Store, standings: Sequence[Standing]) -> None:
-        self._store, self._runs = store, len(standings)
+    def __init__(self, store: Store, standings: Sequence[Standing], stop: threading.Event) -> None:
+        self._store, self._runs, self._stop = store, len(standings), stop
         self._done = sum(each.state in ("done", "diverged") for each in standings)
         self._all = sum(each.left for each in standings)
-        self._left = {each.config.id: each.left for each in standings if each.config}
+        known = [each for each in standings if each.config]
+        self._left = {each.config.id: each.left for each in known}
+        self._step = {each.config.id: each.step for each in known}
         self._jobs: dict[str, Job] = {}
         self._shown: set[str] = set()
+        self._untouched = 0
         self._since = time.time()
         self._closed = threading.Event()
         # A terminal wants one line that moves, a log file a line now and then.
@@ -104,6 +108,8 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self._closed.set()
         self._ticker.join()
+        if self._untouched:
+            self.say(f"stopped before their turn: {runs(self._untouched)}")
         if self._bar is not None:
             self._bar.close()
 
@@ -113,13 +119,21 @@ class Display:
         self._redraw()
 
     def ended(self, event: Any) -> None:
-        """Say how a run ended, once; other events that a sweep may report are not for here."""
-        if not isinstance(event, Done) or event.config_id in self._shown:
+        """Say how a run ended, once; other events that a sweep may report are not for here.
+
+        Runs that were stopped where they stood before are only counted.
+        """
+        if not isinstance(event, Done) or event.key in self._shown:
             return
-        self._shown.add(event.config_id)
+        self._shown.add(event.key)
         self._done += event.status in ("finished", "diverged")
+        stood = event.step <= self._step.get(event.key, 0)
+        if event.status == "interrupted" and stood and not event.note:
+            self._untouched += 1
+            return
         what = f"{event.status} at step {event.step:,} after {duration(event.seconds)}"
-        self.say(f"{event.label}: {event.note or what}")
+        # Who is busy with a run names it.
+        self.say(event.note if event.status == "busy" else f"{event.label}: {event.note or what}")
         self._redraw()
 
     def say(self, line: str) -> None:
@@ -127,29 +141,43 @@ class Display:
         tqdm.write(line, file=sys.stderr)
 
     def _tick(self) -> None:
-        while not self._closed.wait(60.0 if self._bar is None else 1.0):
+        seconds, last, answered = 60.0 if self._bar is None else 1.0, time.monotonic(), False
+        while not self._closed.wait(0.1):
+            if self._stop.is_set() and not answered:
+                answered = True
+                self._wipe()
+                self.say("stopping: what is being trained is saved; Ctrl-C again ends it at once")
+            if time.monotonic() - last < seconds:
+                continue
+            last = time.monotonic()
             if self._bar is None:
                 self.say(self._summary())
             else:
                 self._redraw()
+
+    def _wipe(self) -> None:
+        """Take away the ^C that a terminal has put behind the line."""
+        if self._bar is not None:
+            sys.stderr.write("\r\033[K")
 
     def _redraw(self) -> None:
         if self._bar is not None:
             self._bar.set_description_str(self._summary())
 
     def _summary(self) -> str:
-        running, rate, left = 0, 0.0, self._all
+        rates, left = [], self._all
         for name, job in list(self._jobs.items()):
             before = self._left.get(name, job.plan.steps)
             if name in self._shown:
                 left -= before
             elif (now := self._reading(name)) is not None:
                 left -= before - (now.end - now.step)
-                running, rate = running + 1, rate + now.rate
-        parts = [f"{self._done} of {self._runs} runs done"]
-        if running:
-            parts.append(f"{running} running at {rate:,.1f} steps/s")
-            parts.append(f"at most {duration(left / max(rate, 1e-9))} left")
+                rates.append(now.rate)
+        parts = [f"{self._done} of {runs(self._runs)} done"]
+        if rates:
+            parts.append(f"{len(rates)} running at {sum(rates):,.1f} steps/s")
+        if rates and all(rates) and time.time() - self._since > SETTLED:
+            parts.append(f"about {roughly(left / sum(rates))} left")
         return ", ".join(parts)
 
     def _reading(self, name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from grokbook.cli.common import app, fail, size_option, warn
+from grokbook.cli.words import runs as so_many
 
 
 @app.command()
@@ -64,7 +65,9 @@ def write_pack(runs: list, folder: Path, limit: int | None) -> None:
         if run.left_out:
             typer.echo(f"{'':14}without {'; '.join(run.left_out)}")
     count = sum(run.status != "left out" for run in packed.runs)
-    typer.echo(f"{count} of {len(packed.runs)} runs, {packed.bytes / 1e6:.2f} MB: {packed.folder}")
+    typer.echo(
+        f"{count} of {so_many(len(packed.runs))}, {packed.bytes / 1e6:.2f} MB: {packed.folder}"
+    )
 
 
 @app.command()
@@ -76,7 +79,7 @@ def unpack(
     A run that the store has as far, or further, is left alone.
     """
     from grokbook.store import Store, StoreError
-    from grokbook.store.packing import unpack as read
+    from grokbook.store.unpacking import unpack as read
 
     store = Store()
     try:
@@ -88,6 +91,6 @@ def unpack(
     skipped = [run for run in runs if run.outcome == "skipped"]
     for run in skipped:
         warn(run.why)
-    typer.echo(f"{len(runs) - len(skipped)} of {len(runs)} runs are now in {store.root}")
+    typer.echo(f"{len(runs) - len(skipped)} of {so_many(len(runs))} now in {store.root}")
     if skipped:
         raise typer.Exit(1)

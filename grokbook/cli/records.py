@@ -37,30 +37,85 @@ def runs() -> None:
 def record(
     runs: Annotated[
         list[str],
-        typer.Argument(help="Config ids, or beginnings of them, of finished runs in the store."),
+        typer.Argument(
+            metavar="RUN_OR_STUDY...",
+            help="Config ids, or beginnings of them, of finished runs in the store; or studies, "
+            "for all their finished runs.",
+        ),
     ],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace a record that has other measurements.")
+        bool, typer.Option("--replace", help="Replace a record that was wrong.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Put another execution of a recorded run, under other numerics, beside it.",
+        ),
+    ] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="The last parameters, too: 1.2 MB a published run.")
     ] = False,
 ) -> None:
-    """Add finished runs to the recorded results that ship with the book."""
-    from grokbook.store import Store, StoreError
+    """Add finished runs, and what was measured on them, to the results that ship with the book."""
+    from grokbook.checks import ConfigError
+    from grokbook.store import StoreError
     from grokbook.store.recorded import Results
 
     try:
-        for name in runs:
-            fitting = [
-                run
-                for run in Store().runs(warn=warn)
-                if run.config.id.startswith(name) and run.ended
-            ]
-            if len(fitting) != 1:
-                fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
-            entry = Results().add(fitting[0], replace=replace)
+        for run in _finished(runs):
+            entry = Results().add(run, replace=replace, again=again, weights=weights)
             size = sum(facts["bytes"] for facts in entry["files"].values())
-            typer.echo(f"recorded {fitting[0].config.id}  {entry['label']}  {size / 1e3:,.0f} kB")
+            found = _measurements(run)
+            size += sum(facts["bytes"] for facts in found)
+            measured = f"  {len(found)} measurements" if found else ""
+            typer.echo(
+                f"recorded {run.config.id}  {entry['label']}  {size / 1e3:,.0f} kB{measured}"
+            )
+    except ConfigError as error:
+        fail(str(error))
     except StoreError as error:
         fail(str(error), 1)
+
+
+def _finished(names: list[str]) -> list:
+    """The runs that are meant, each once."""
+    from grokbook.store import Store
+    from grokbook.studies.declaring import find
+    from grokbook.studies.members import stages
+    from grokbook.studies.published import STUDIES
+    from grokbook.studies.standing import stand
+
+    store, found = Store(), {}
+    ended = [run for run in store.runs(warn=warn) if run.ended]
+    for name in names:
+        if name in STUDIES or name.endswith(".toml"):
+            members = stages(find(name))[-1].members
+            standings = [stand(store, member, warn) for member in members]
+            fitting = [each.directory for each in standings if each.state in ("done", "diverged")]
+            if not fitting:
+                fail(f"no run of study {name} is finished in {store.root}")
+        else:
+            fitting = [run for run in ended if run.config.id.startswith(name)]
+            if len(fitting) != 1:
+                fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
+        found |= {run.path: run for run in fitting}
+    return list(found.values())
+
+
+def _measurements(run) -> list[dict]:
+    """Record what was measured on a run, whole and with default parameters; the entries."""
+    from grokbook.instruments.catalogue import INSTRUMENTS
+    from grokbook.instruments.measuring import Measuring
+    from grokbook.instruments.recorded import Recorded
+    from grokbook.store import Store
+
+    store, entries = Store(), []
+    for name in INSTRUMENTS:
+        _, so_far = Measuring.of(name, run).begun(store)
+        if so_far.measured and so_far.complete:
+            entries.append(Recorded().add(so_far))
+    return entries
 
 
 @app.command()
@@ -68,17 +123,19 @@ def verify(
     store: Annotated[bool, typer.Option("--store", help="Check the local store too.")] = False,
 ) -> None:
     """Check recorded results; name what is damaged."""
+    from grokbook.instruments.recorded import Recorded
     from grokbook.store import Store
     from grokbook.store.recorded import Results
 
-    results = Results()
+    results, measured = Results(), Recorded()
     if not (results.folder / "manifest.json").exists():
         fail(f"there are no recorded results in {results.folder}", 1)
-    problems = results.verify()
+    problems = results.verify() + measured.verify()
     checked = {
         f"recorded files are as they were written ({results.folder})": 0
         if problems
         else sum(len(entry["files"]) for entry in results.manifest().values())
+        + len(measured.manifest())
     }
     if store:
         runs = Store().runs(warn=problems.append)

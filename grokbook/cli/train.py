@@ -59,8 +59,9 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME=VALUE,…",
-            help="Act on the updates: transform (delete, delete_update, amplify, penalty, noise), "
-            "strength, start, every, basis (sha256 of a stored artefact).",
+            help="Act on the updates: transform (delete, delete_update, amplify, penalty, noise, "
+            "noise_inside, kick, kick_published, kick_sham, kick_fixed), strength, start, every, "
+            "times, pairs, basis (sha256 of a stored artefact).",
         ),
     ] = None,
 ) -> None:
@@ -96,6 +97,7 @@ def train(
 def _fields(settings: list[str] | None) -> dict[str, object]:
     """Fields of a run from ``name=value`` words; the run itself checks the values."""
     from grokbook.changes import read_value
+    from grokbook.checks import suggest
     from grokbook.config import ConfigError, RunConfig
 
     options = ("tasks", "weight_decay", "seed", "modulus", "train_fraction", "learning_rate")
@@ -105,7 +107,7 @@ def _fields(settings: list[str] | None) -> dict[str, object]:
     for setting in settings or []:
         name, _, text = setting.partition("=")
         if name not in known:
-            raise ConfigError(f"--set {setting}: no field {name!r}; known: {', '.join(known)}")
+            raise ConfigError(f"--set {setting}: no field {name!r}; {suggest(name, known)}")
         if name in found:
             raise ConfigError(f"--set {setting}: {name} is given twice")
         found[name] = read_value(text)

@@ -10,7 +10,7 @@ twice; nothing here is clipped, decayed or preconditioned.  Source: 2602.18523 s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -65,6 +65,16 @@ class Loss:
             raise ValueError(f"heads must be some of 0 … {layout.tasks - 1}, not {heads!r}")
         pairs, labels = torch.from_numpy(table.pairs), torch.from_numpy(table.labels)
         return cls(layout, pairs[chosen], labels[chosen], heads)
+
+    def only(self, heads: tuple[int, ...]) -> Loss:
+        """The loss of some of its heads on the same examples.
+
+        Raises:
+            ValueError: for none, or one that does not count here.
+        """
+        if not heads or not set(heads) <= set(self.heads):
+            raise ValueError(f"heads must be some of {self.heads}, not {heads!r}")
+        return replace(self, heads=heads)
 
     @property
     def size(self) -> int:

@@ -74,8 +74,11 @@ class Instrument:
         take: measures one of them.
         seconds: estimate for one point in core-seconds.
         budget: core-hours that a study may spend on it.
+        cost: measured, of one published run on one core, in words.
         parameters: by name, with the defaults.
+        memory: bytes that one point needs at most, the libraries not counted.
         needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"band"``.
+        sibling: does it use the run of another seed, where there is one, as a control?
         version: raised when rows would come out otherwise than before.
     """
 
@@ -89,8 +92,11 @@ class Instrument:
     take: Callable[[Subject, int, Mapping[str, Any]], list[Row]]
     seconds: Callable[[Subject, Mapping[str, Any]], float]
     budget: float
+    cost: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    memory: int = 1_000_000_000
+    sibling: bool = False
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -6,20 +6,22 @@ import io
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
-from grokbook.geometry.loss import Loss
 from grokbook.geometry.trajectory import thin
 from grokbook.models.layout import Layout
-from grokbook.record import RunRecord
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.tasks.modular import Table
+
+if TYPE_CHECKING:  # declaring a study asks for names alone, and PyTorch takes seconds to load
+    from torch import Tensor
+
+    from grokbook.geometry.loss import Loss
+    from grokbook.record import RunRecord
 
 
 class Subject:
@@ -79,6 +81,8 @@ class Subject:
         Raises:
             StoreError: if the run did not keep them, or the file is damaged.
         """
+        import torch
+
         return torch.from_numpy(self.run.snapshot(int(step), "theta").copy())
 
     def thetas(self, steps: Sequence[int]) -> np.ndarray:
@@ -97,6 +101,8 @@ class Subject:
 
     def loss(self, indices: Sequence[int] | Tensor, heads: Sequence[int] | None = None) -> Loss:
         """The loss on pairs of the run's table."""
+        from grokbook.geometry.loss import Loss
+
         return Loss.on(self.layout, self.table, indices, heads)
 
     def seed(self, name: str, step: int = 0) -> int:

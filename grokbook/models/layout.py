@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from grokbook.config import RunConfig
+
+if TYPE_CHECKING:  # a study's outlook asks for sizes alone, and PyTorch takes seconds to load
+    from torch import Tensor
 
 SEQUENCE = 2
 """Tokens an example: a and b, nothing else."""
@@ -106,6 +107,8 @@ class Layout:
 
         Block by block W_Q, W_K, W_V, W_O, each d × d, row-major, rows being outputs.
         """
+        import torch
+
         parts = []
         for layer in range(self.layers):
             for name in ("in_proj_weight", "out_proj.weight"):

@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from safetensors import numpy as safetensors
 
 from grokbook.config import RunConfig
 from grokbook.geometry.trajectory import gram, thin
+from grokbook.models.exchange import to_state_dict
 from grokbook.models.layout import Layout
 from grokbook.store.files import StoreError
 from grokbook.store.run_directory import RunDirectory
@@ -104,6 +107,21 @@ def gram_file(run: RunDirectory) -> bytes:
         blocks=np.array(list(matrices)),
         products=np.stack(list(matrices.values())),
     )
+
+
+def weights_file(run: RunDirectory) -> bytes:
+    """``weights.safetensors``: all parameters at the run's last step, as plain PyTorch names them.
+
+    Raises:
+        StoreError: if the run has no resume point that is whole.
+    """
+    state = run.resume()
+    if state is None:
+        raise StoreError(f"run {run.config.id} ({run.config.label}) has no weights here")
+    theta = torch.from_numpy(state["trainer.theta"])[None]
+    named = to_state_dict(Layout.of(run.config), theta)
+    arrays = {name: value.numpy() for name, value in named.items()}
+    return safetensors.save(arrays, metadata={"step": str(int(state["trainer.step"][0]))})
 
 
 def _archive(**arrays: np.ndarray) -> bytes:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,17 +31,17 @@ from grokbook.store.files import StoreError, read_sealed
 from grokbook.store.parts import (
     ENTRY_BYTES,
     FRAME_BYTES,
+    LIMIT,
     MOST_BYTES,
     PART_BYTES,
     PartWriter,
+    require_limit,
     require_room,
 )
 from grokbook.store.run_directory import RunDirectory
 from grokbook.store.unpacking import Unpacked, unpack
 
 __all__ = ["LIMIT", "Packed", "PackedRun", "Unpacked", "pack", "unpack"]
-
-LIMIT = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,7 @@ class _Room:
     """Bytes that are left in a pack and in its index, which is one of its files."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = min(limit, MOST_BYTES)
-        self._left = self.limit - FRAME_BYTES
+        self._left = min(limit, MOST_BYTES) - FRAME_BYTES
         self._index = PART_BYTES - FRAME_BYTES
 
     def take(self, size: int, entry: int = ENTRY_BYTES) -> bool:
@@ -141,13 +139,9 @@ def _choose(sources: list[_Source], limit: int) -> None:
     room = _Room(limit)
     size = sum(len(data) for source in sources for data in source.files.values())
     entries = sum(source.entry_bytes() for source in sources)
+    require_limit(len(sources), limit, FRAME_BYTES + size + entries)
     if not room.take(size, entries):
-        need = math.ceil((FRAME_BYTES + size + entries) / 1000)
-        raise StoreError(
-            f"the records of {len(sources)} run{'s' * (len(sources) > 1)} need {need}kB, and "
-            f"{'a pack' if room.limit == MOST_BYTES else 'this one'} "
-            f"holds at most {room.limit / 1000:g}kB"
-        )
+        raise StoreError(f"the records of {len(sources)} runs are too many for one index")
     for source in sources:
         source.with_point = source.point is not None and room.take(source.point["bytes"])
     # The first round gives every run its last snapshot, each further round one more.

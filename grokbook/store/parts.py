@@ -16,6 +16,8 @@ Fields of pack.json, besides its ``seal``:
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -30,10 +32,14 @@ WHAT = "grokbook pack"
 INDEX = "pack.json"
 PART_BYTES = 16_000_000
 PARTS = 7
+LIMIT = 60_000_000
+"""Bytes of a pack where nothing else is said."""
 MOST_BYTES = PARTS * PART_BYTES
 """No pack is larger, whatever its limit."""
 ENTRY_BYTES = 256
 """Upper bound on what a packed file takes in the index."""
+RECORD_BYTES = 10_000
+"""What a run's record and its entries in the index take at the very least."""
 FRAME_BYTES = 2048
 """Upper bound on what the rest of the index takes: versions, parts, seal."""
 
@@ -51,6 +57,9 @@ def require_room(folder: Path) -> None:
         StoreError: naming what is in the way.
     """
     if not folder.exists():
+        above = next(path for path in folder.absolute().parents if path.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise StoreError(f"{folder} cannot be made: {above} cannot be written")
         return
     if not folder.is_dir():
         raise StoreError(f"{folder} is not a folder")
@@ -61,6 +70,29 @@ def require_room(folder: Path) -> None:
             )
     if (folder / INDEX).exists() and read_sealed(folder / INDEX).get("what") != WHAT:
         raise StoreError(f"{folder / INDEX} is no index of a pack; move it away")
+
+
+def require_limit(runs: int, limit: int, need: int | None = None) -> None:
+    """Refuse a limit that the records of so many runs pass.
+
+    Args:
+        runs: that are packed.
+        limit: bytes of the whole pack.
+        need: bytes that it takes; where that is not known yet, what it takes at the very least.
+
+    Raises:
+        StoreError: saying how much they need.
+    """
+    least = "" if need is not None else "at least "
+    need = FRAME_BYTES + runs * RECORD_BYTES if need is None else need
+    if need > min(limit, MOST_BYTES):
+        most = f"the limit is {limit / 1000:g} kB"
+        if limit >= MOST_BYTES:
+            most = f"a pack holds at most {MOST_BYTES / 1e6:g} MB"
+        raise StoreError(
+            f"the records of {runs} run{'s' * (runs != 1)} need {least}"
+            f"{math.ceil(need / 1000)} kB, and {most}"
+        )
 
 
 class PartWriter:

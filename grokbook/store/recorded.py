@@ -2,28 +2,27 @@
 
 results/manifest.json               sealed: every run with its config, numerics, hardware,
                                     seconds, grok steps and the sha256 of its files
-results/runs/<config id>/
+results/runs/<config id>/             of an execution after the first: <config id>-<numerics id>/
   metrics.parquet, answers.npz      as in the store
   band.npz                          packed 20 × 20 inner products of attention updates
   gram.npz                          Gram matrices of ≤ 64 global snapshots, float64
+  weights.safetensors               of some runs: all parameters at the last step
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import numpy as safetensors
 
 from grokbook.config import RunConfig
 from grokbook.numerics import hardware
 from grokbook.record import RunRecord
-from grokbook.store.derived import gram_file, measured
-from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+from grokbook.store.derived import gram_file, measured, weights_file
+from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.run_directory import FORMAT, RunDirectory
 
 
@@ -55,6 +54,34 @@ class Results:
         entry = self.manifest().get(config.id)
         return None if entry is None else self._read(config, entry)
 
+    def executions(self, config: RunConfig) -> list[RunRecord]:
+        """Every recorded execution of a config, the first one first; their files are checked.
+
+        Equal configs under other numerics differ by rounding alone, and rounding grows: how far
+        their grok steps lie apart is the noise below which no difference of two runs counts.
+        """
+        entries = {
+            name: entry
+            for name, entry in self.manifest().items()
+            if name.partition("-")[0] == config.id
+        }
+        return [self._read(config, entries[name], name) for name in sorted(entries)]
+
+    def weights(self, config: RunConfig) -> dict[str, np.ndarray]:
+        """Parameters by name at the last step of a config's newest execution that has them.
+
+        Raises:
+            StoreError: if none was recorded, or the file is damaged.
+        """
+        for name, entry in sorted(self.manifest().items(), reverse=True):
+            facts = entry["files"].get("weights.safetensors")
+            if name.partition("-")[0] == config.id and facts is not None:
+                path = self.folder / "runs" / name / "weights.safetensors"
+                if problem := check(path, facts):
+                    raise StoreError(f"recorded result {problem}")
+                return safetensors.load(path.read_bytes())
+        raise StoreError(f"no weights of run {config.id} ({config.label}) are recorded")
+
     def get(self, run: str) -> RunRecord:
         """A record by config id or an unambiguous beginning of one.
 
@@ -62,7 +89,7 @@ class Results:
             StoreError: if none or several fit.
         """
         manifest = self.manifest()
-        fitting = [name for name in manifest if name.startswith(run)]
+        fitting = [name for name in manifest if name.startswith(run) and "-" not in name]
         if len(fitting) != 1:
             known = ", ".join(f"{name} ({entry['label']})" for name, entry in manifest.items())
             count = len(fitting) or "no"
@@ -72,13 +99,13 @@ class Results:
         entry = manifest[fitting[0]]
         return self._read(RunConfig.from_json(entry["config"]), entry)
 
-    def _read(self, config: RunConfig, entry: dict[str, Any]) -> RunRecord:
+    def _read(self, config: RunConfig, entry: dict[str, Any], name: str | None = None) -> RunRecord:
         files = {}
-        for name in ("metrics.parquet", "answers.npz"):
-            path = self.folder / "runs" / config.id / name
-            if problem := check(path, entry["files"][name]):
+        for file in ("metrics.parquet", "answers.npz"):
+            path = self.folder / "runs" / (name or config.id) / file
+            if problem := check(path, entry["files"][file]):
                 raise StoreError(f"recorded result {problem}")
-            files[name] = path.read_bytes()
+            files[file] = path.read_bytes()
         return RunRecord.read(
             config,
             files,
@@ -90,20 +117,29 @@ class Results:
         )
 
     def add(
-        self, run: RunDirectory, *, replace: bool = False, allow_partial: bool = False
+        self,
+        run: RunDirectory,
+        *,
+        replace: bool = False,
+        again: bool = False,
+        weights: bool = False,
+        allow_partial: bool = False,
     ) -> dict[str, Any]:
         """Record a run of the store: measurements, Gram matrices, manifest entry.
 
         Args:
             run: in the store.
             replace: put it in the place of a record that differs.
+            again: where another execution of the config is recorded, put it beside that one.
+            weights: record its last parameters, too.
             allow_partial: record it also if it has not ended, with the status ``"partial"``, as
                 far as it has come.  A later record of the same run, begun with the same rows,
                 takes the place of a partial one.
 
         Raises:
             StoreError: if the run has not ended and may not be partial, a file of it is damaged,
-                or it was recorded before with other measurements and ``replace`` is not set.
+                or it was recorded before with other measurements and neither ``replace`` nor
+                ``again`` is set.
         """
         if not (run.ended or allow_partial):
             raise StoreError(
@@ -121,18 +157,27 @@ class Results:
             hardware=run.hardware,
         )
         data = found.files | {"gram.npz": gram_file(run)}
-        with self._alone():
+        with alone(self.folder):
             manifest, disk = self.manifest(), Disk()
-            before = manifest.get(run.config.id)
-            if before and not replace and not _goes_on(self._read(run.config, before), record):
+            name = run.config.id
+            if again and name in manifest and manifest[name]["numerics"] != run.numerics:
+                name = f"{run.config.id}-{run.path.name}"
+            before = manifest.get(name)
+            if (
+                before
+                and not replace
+                and not _goes_on(self._read(run.config, before, name), record)
+            ):
                 raise StoreError(
                     f"run {run.config.id} ({run.config.label}) is recorded already, with "
-                    "other measurements; a record is replaced only if it was wrong"
+                    "other measurements; record it --again, or replace one that was wrong"
                 )
+            if weights or (before and "weights.safetensors" in before["files"]):
+                data["weights.safetensors"] = weights_file(run)
             if before:  # until all its files are replaced, the record does not count
-                rest = {name: other for name, other in manifest.items() if name != run.config.id}
+                rest = {key: other for key, other in manifest.items() if key != name}
                 disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": rest}))
-            folder = self.folder / "runs" / run.config.id
+            folder = self.folder / "runs" / name
             entry = {
                 "label": run.config.label,
                 "config": run.config.to_json(),
@@ -144,23 +189,12 @@ class Results:
                 "hardware": run.hardware or hardware(),
                 "grok_steps": {task: record.grok_steps(task) for task in run.config.tasks},
                 "files": {
-                    name: disk.place(folder / name, content) for name, content in data.items()
+                    file: disk.place(folder / file, content) for file, content in data.items()
                 },
             }
-            runs = manifest | {run.config.id: entry}
+            runs = manifest | {name: entry}
             disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": runs}))
         return entry
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time changes the manifest."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
     def verify(self) -> list[str]:
         """Everything that is wrong with the folder, one line each; a damaged file is named."""
@@ -178,7 +212,7 @@ class Results:
             ]
             if not problems:
                 problems += self._disagreements(name, entry)
-            if RunConfig.from_json(entry["config"]).id != name:
+            if RunConfig.from_json(entry["config"]).id != name.partition("-")[0]:
                 problems.append(f"recorded run {name} ({entry['label']}) has another config's id")
         known = {
             self.folder / "runs" / name / file
@@ -194,7 +228,7 @@ class Results:
 
     def _disagreements(self, name: str, entry: dict[str, Any]) -> list[str]:
         """Do a record's answers give its accuracies, and these its grok steps?"""
-        record = self._read(RunConfig.from_json(entry["config"]), entry)
+        record = self._read(RunConfig.from_json(entry["config"]), entry, name)
         correct, found = record.correct(), []
         for k, task in enumerate(record.config.tasks):
             for part, pairs in (("train", record.table.trained), ("test", ~record.table.trained)):

@@ -25,15 +25,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import numpy as safetensors
 
 from grokbook.config import RunConfig
 from grokbook.numerics import Numerics, hardware
-from grokbook.record import RunRecord
 from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+
+if TYPE_CHECKING:
+    from grokbook.record import RunRecord
 
 FORMAT = 1
 PROGRESS = "progress.json"
@@ -331,6 +333,8 @@ class RunDirectory:
         Raises:
             StoreError: if the run has not ended, or a file is damaged.
         """
+        from grokbook.record import RunRecord  # pandas is slow to import
+
         files = {name: self.file(name).read_bytes() for name in ("metrics.parquet", "answers.npz")}
         return RunRecord.read(
             self.config,

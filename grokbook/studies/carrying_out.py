@@ -46,11 +46,7 @@ def carry_out(
     stop, ended = stop or threading.Event(), []
     for stage in stages:
         _measure(stage, store, stop, warn)
-        jobs = [
-            Job(standing.config, standing.plan)
-            for standing in (stand(store, member, warn) for member in stage.members)
-            if standing.config is not None and standing.state not in ("done", "diverged")
-        ]
+        jobs = [job for each in stage.members if (job := stand(store, each, warn).job)]
         if jobs and not stop.is_set():
             ended += train(jobs)
         if stop.is_set():

@@ -2,9 +2,10 @@
 
 A file is TOML:
 
-    [study]                       # name, title; source, seeds (a list, or how many) if wanted
+    [study]                       # name and title; a source if wanted
     name = "switched_off"
     title = "decay switched off"
+    seeds = [42, 137]             # or how many: 8; by default the published 42, 137, 2024
 
     [study.after]                 # if its runs use bases of another study's runs
     study = "dual"                # a name, or a file beside this one
@@ -31,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from grokbook.changes import read_value
-from grokbook.checks import ConfigError
+from grokbook.checks import ConfigError, suggest
 from grokbook.studies.published import STUDIES
 from grokbook.studies.study import (
     INTERVENTION_FIELDS,
@@ -104,7 +105,7 @@ def change(
             raise ConfigError(f"--set {setting}: {name} is given twice")
         given.add(name)
         if name not in _SETTABLE:
-            raise ConfigError(f"--set {setting}: no field {name!r}; known: {', '.join(_SETTABLE)}")
+            raise ConfigError(f"--set {setting}: no field {name!r}; {suggest(name, _SETTABLE)}")
         values = [_value(name, word) for word in text.split(",")]
         last = name.startswith(("plan.", "intervention."))
         found[-1 if last else 0 :] = [_set(s, name, values) for s in found[-1 if last else 0 :]]
@@ -159,7 +160,7 @@ def _one(name: str, folder: Path) -> tuple[Study, Path]:
     except UnicodeDecodeError:
         raise ConfigError(f"study {path} is not text in UTF-8") from None
     try:
-        return from_toml(text), path.parent
+        return dataclasses.replace(from_toml(text), file=str(path)), path.parent
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -177,14 +178,14 @@ def from_toml(text: str) -> Study:
     tables = {"study": ("name", "title", "source", "seeds", "after"), "run": (), "grid": ()}
     for name, table in read.items():
         if name not in (*tables, "plan"):
-            raise ConfigError(f"unknown table [{name}]; known: {', '.join((*tables, 'plan'))}")
+            raise ConfigError(f"unknown table [{name}]; {suggest(name, (*tables, 'plan'))}")
         if not isinstance(table, dict):
             raise ConfigError(f"[{name}] must be a table, not {table!r}")
     head = read.get("study", {})
     for name in head:
         if name not in tables["study"]:
             raise ConfigError(
-                f"unknown field {name!r} of [study]; known: {', '.join(tables['study'])}"
+                f"unknown field {name!r} of [study]; {suggest(name, tables['study'])}"
             )
     for name in ("name", "title"):
         if name not in head:
@@ -216,7 +217,7 @@ def _after(table: Any) -> Dependency | None:
         raise ConfigError(f"[study.after] must be a table, not {table!r}")
     for name in table:
         if name not in names:
-            raise ConfigError(f"unknown field {name!r} of [study.after]; known: {', '.join(names)}")
+            raise ConfigError(f"unknown field {name!r} of [study.after]; {suggest(name, names)}")
     for name, kind in (("study", str), ("measure", str)):
         if not isinstance(table.get(name), kind):
             raise ConfigError(f"[study.after] needs {name} as text, not {table.get(name)!r}")

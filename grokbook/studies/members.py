@@ -13,7 +13,6 @@ from typing import Any
 from grokbook.changes import short
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig, words
-from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.studies import bases
@@ -70,6 +69,8 @@ class Member:
         """What its basis takes on disk, float32; 0 if no other run gives one."""
         if self.source is None:
             return 0
+        from grokbook.models.layout import Layout  # with it PyTorch, which declaring does without
+
         layout, measure = Layout.of(self.source.blank), bases.MEASURES[self.after.measure]
         return 4 * layout.size * measure.columns(layout, self.after.parameters)
 
@@ -146,6 +147,7 @@ def _config(study: Study, values: dict[str, Any]) -> RunConfig:
 
 def _source(study: Study, config: RunConfig, before: Study, sources: Sequence[Member]) -> Member:
     """The one run of the study before that matches."""
+    from grokbook.models.layout import Layout
 
     def value(config: RunConfig, name: str) -> Any:
         head, _, rest = name.partition(".")

@@ -18,7 +18,7 @@ from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.studies.members import Member
-from grokbook.sweep import read_progress
+from grokbook.sweep import Job, read_progress
 
 STATES = ("done", "running", "waiting", "diverged")
 _SAME = ("cadence", "dense_until", "global_limit", "window")
@@ -54,6 +54,12 @@ class Standing:
     rate: float | None = None
     accuracy: dict[str, float] = field(default_factory=dict)
     directory: RunDirectory | None = None
+
+    @property
+    def job(self) -> Job | None:
+        """What is left to train; None if nothing is, or its basis is still to be measured."""
+        left = self.config is not None and self.state in ("running", "waiting")
+        return Job(self.config, self.plan) if left else None
 
     @property
     def left(self) -> int:

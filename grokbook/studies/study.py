@@ -15,7 +15,7 @@ from itertools import count, islice, product
 from typing import Any
 
 from grokbook.changes import Intervention
-from grokbook.checks import ConfigError, integer
+from grokbook.checks import ConfigError, integer, suggest
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.studies import bases
@@ -78,6 +78,7 @@ class Study:
             λ = 0, and ``after_grok_from``, the λ below which ``after_grok`` is 0.  Budgets not
             given are the published ones.
         after: the study whose runs give the bases, or None.
+        file: that declares it, for complaints; no part of the declaration.
 
     Raises:
         ConfigError: naming what is wrong in the declaration; what is wrong in a run is said by
@@ -92,6 +93,7 @@ class Study:
     plan: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     after: Dependency | None = None
+    file: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z0-9_-]+", self.name):
@@ -104,22 +106,26 @@ class Study:
         for name in ("base", "grid"):
             object.__setattr__(self, name, dict(_flat(getattr(self, name))))
         object.__setattr__(self, "plan", dict(self.plan))
-        for name in (*self.base, *self.grid):
-            if name == "seed":
-                raise self.error("the seed is not a field of the grid or of all runs; give seeds")
-            if name not in (*RUN_FIELDS, *INTERVENTION_FIELDS):
+        for name in (*self.base, *self.grid, *self.plan):
+            if name in ("seed", "seeds"):
                 raise self.error(
-                    f"unknown field {name!r}; known: "
-                    f"{', '.join((*RUN_FIELDS, *INTERVENTION_FIELDS))}"
+                    "seeds are neither in [run] nor in [grid] nor in [plan]; in [study], write "
+                    "seeds = [42, 137], or seeds = 8 for so many"
                 )
+        for name in (*self.base, *self.grid):
+            if name in PLAN_FIELDS:
+                raise self.error(f"{name} belongs in [plan], not in [run] or [grid]")
+            if name not in (*RUN_FIELDS, *INTERVENTION_FIELDS):
+                known = suggest(name, (*RUN_FIELDS, *INTERVENTION_FIELDS))
+                raise self.error(f"unknown field {name!r}; {known}")
         for name in self.grid:
             if name in self.base:
                 raise self.error(f"{name} is given for all runs and in the grid")
         for name in self.plan:
+            if name in RUN_FIELDS:
+                raise self.error(f"{name} belongs in [run] or [grid], not in [plan]")
             if name not in PLAN_FIELDS:
-                raise self.error(
-                    f"unknown field {name!r} of the plan; known: {', '.join(PLAN_FIELDS)}"
-                )
+                raise self.error(f"unknown field {name!r} of [plan]; {suggest(name, PLAN_FIELDS)}")
         for name, values in self.grid.items():
             if isinstance(values, str) or not isinstance(values, Sequence):
                 raise self.error(f"{name} needs a list of values in the grid, not {values!r}")
@@ -131,8 +137,9 @@ class Study:
         object.__setattr__(self, "seeds", tuple(self.seeds))
 
     def error(self, text: str) -> ConfigError:
-        """A complaint that names the study."""
-        return ConfigError(f"study {self.name}: {text}")
+        """A complaint that names the study, and its file if it has one."""
+        where = f"{self.file}: " if self.file else ""
+        return ConfigError(f"{where}study {self.name}: {text}")
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Fields of every run, in order: the base, the grid's values, the seed."""
@@ -156,7 +163,7 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON types."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "file"}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Study:

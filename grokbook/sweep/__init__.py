@@ -3,15 +3,15 @@
     done = sweep([Job(config, plan) for config in configs], Store())
 
 Workers are processes of joblib's loky; ``scheduler="tcp://host:8786"`` takes those of a Dask
-cluster instead, whose machines share the store's folder. Either way a job is one call of
-`grokbook.training.run.run`, and nothing about a run depends on who carries it out: its bits are
-those of a run trained alone.
+cluster instead, whose machines share the store's folder. A job trains a run, or measures one
+(`grokbook.instruments.measuring`); nothing about it depends on who carries it out, and the bits of
+a run are those of a run trained alone.
 
 A sweep can lose any worker at any moment. A run whose worker was killed is given to another one
 and goes on from its last resume point, so that a death costs at most a minute of training. Run
 directories are locked, so that nothing is trained twice. On Ctrl-C the workers save and return;
 the same sweep given again goes on. How far each run is can be read from another terminal
-(`read_progress`), and how much memory a worker needs is stated in `grokbook.sweep.local.memory`:
+(`read_progress`), and how much memory a worker needs is stated in `Job.memory`:
 0.7 GB for a published run.
 """
 
@@ -24,17 +24,31 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import nullcontext
+from typing import TypeVar
 
 from grokbook.checks import ConfigError, integer
 from grokbook.store import Store
-from grokbook.sweep.cluster import ClusterPool, SchedulerError
+from grokbook.sweep.cluster import ClusterPool, SchedulerError, require_scheduler
+from grokbook.sweep.job import Done, Result, Work, describe, ended
 from grokbook.sweep.local import LocalPool, staff
 from grokbook.sweep.order import Order
 from grokbook.sweep.progress import Reading, read_progress
-from grokbook.sweep.worker import Done, Job, Result, describe, ended
+from grokbook.sweep.worker import Job
 from grokbook.training.run import interrupts
 
-__all__ = ["Done", "Job", "Reading", "SchedulerError", "distinct", "read_progress", "sweep"]
+__all__ = [
+    "Done",
+    "Job",
+    "Reading",
+    "SchedulerError",
+    "Work",
+    "distinct",
+    "read_progress",
+    "require",
+    "sweep",
+]
+
+Kind = TypeVar("Kind", bound=Work)
 
 LIVES = 3
 """Workers that may die of a job without bringing it further."""
@@ -43,7 +57,7 @@ GRACE = 60.0
 
 
 def sweep(
-    jobs: Iterable[Job],
+    jobs: Iterable[Work],
     store: Store,
     *,
     workers: int | None = None,
@@ -55,7 +69,7 @@ def sweep(
     """Carry out jobs; what goes wrong with one does not touch the others.
 
     Args:
-        jobs: runs, each with how far; a run asked for twice is trained once.
+        jobs: what to carry out; a key that is asked for twice is carried out once.
         store: where they live; on a cluster a folder that all its machines see.
         workers: how many at a time; by default one a usable core, fewer if memory is short, or
             all threads of the cluster.
@@ -69,7 +83,7 @@ def sweep(
         How each job ended, in the order of the jobs.
 
     Raises:
-        ConfigError: if one run is asked for with two plans, or memory has no room for so many
+        ConfigError: if one key is asked for with two jobs, or memory has no room for so many
             workers.
         SchedulerError: if the scheduler does not answer, or Dask is not installed.
         StoreError: if the store cannot be written.
@@ -91,7 +105,7 @@ def sweep(
             pool = LocalPool(number, store, order)
         else:
             pool = ClusterPool(scheduler, number, store, order, warn)
-        work, hard = _Work(once, store, pool, watch, warn), True
+        work, hard = _Jobs(once, store, pool, watch, warn), True
         try:
             work.carry_out(order, stop)
             hard = bool(work.running)
@@ -101,40 +115,54 @@ def sweep(
             raise
         finally:
             pool.close(hard=hard)
-    return [work.done[job.config.id] for job in jobs]
+    return [work.done[job.key] for job in jobs]
 
 
-def distinct(jobs: Iterable[Job]) -> list[Job]:
-    """Every run once.
+def require(
+    jobs: Iterable[Work], *, workers: int | None = None, scheduler: str | None = None
+) -> None:
+    """Refuse what `sweep` would refuse, before anything is begun.
 
     Raises:
-        ConfigError: if one is asked for with two plans.
+        ConfigError: if one key is asked for with two jobs, or memory has no room for so many
+            workers.
+        SchedulerError: if the scheduler does not answer, or Dask is not installed.
     """
-    found: dict[str, Job] = {}
+    once = distinct(jobs)
+    if scheduler is not None:
+        require_scheduler(scheduler)
+    elif once:
+        staff(once, workers)
+
+
+def distinct(jobs: Iterable[Kind]) -> list[Kind]:
+    """Every key once.
+
+    Raises:
+        ConfigError: if one is asked for with two jobs, as a run is with two plans.
+    """
+    found: dict[str, Kind] = {}
     for job in jobs:
-        other = found.setdefault(job.config.id, job)
-        if other.plan != job.plan:
-            raise ConfigError(
-                f"run {job.config.id} ({job.config.label}) is asked for with two plans"
-            )
+        if found.setdefault(job.key, job) != job:
+            raise ConfigError(f"run {job.key} ({job.label}) is asked for with two plans")
     return list(found.values())
 
 
-class _Work:
+class _Jobs:
     """The jobs of a sweep: waiting, running, done."""
 
     def __init__(
         self,
-        jobs: list[Job],
+        jobs: list[Work],
         store: Store,
         pool: LocalPool | ClusterPool,
         watch: Callable[[Done], None],
         warn: Callable[[str], None],
     ) -> None:
         self.waiting = deque(jobs)
-        self.running: dict[Future[Result], Job] = {}
+        self.running: dict[Future[Result], Work] = {}
         self.done: dict[str, Done] = {}
-        self._deaths = dict.fromkeys((job.config.id for job in jobs), 0)
+        self._deaths = dict.fromkeys((job.key for job in jobs), 0)
         self._began: dict[str, int] = {}
         self._store, self._pool, self._watch, self._warn = store, pool, watch, warn
 
@@ -165,8 +193,8 @@ class _Work:
             for job in [*self.waiting, *self.running.values()]:
                 self._end(job, "failed", describe(error))
 
-    def _give(self, job: Job) -> None:
-        self._began[job.config.id] = self._committed(job)
+    def _give(self, job: Work) -> None:
+        self._began[job.key] = job.saved(self._store)
         self.running[self._pool.submit(job)] = job
 
     def _settle(self, future: Future[Result]) -> None:
@@ -182,25 +210,21 @@ class _Work:
                 self._warn(f"{done.label}: {line}")
             self._report(done)
 
-    def _mourn(self, job: Job, deaths: int) -> None:
+    def _mourn(self, job: Work, deaths: int) -> None:
         """Give a job to another worker, unless it is the death of every one."""
-        name, step = job.config.id, self._committed(job)
+        name, step = job.key, job.saved(self._store)
         further = step > self._began[name]
         self._deaths[name] = 1 if further else self._deaths[name] + deaths
         if self._deaths[name] >= LIVES:
             note = f"its worker died {self._deaths[name]} times at step {step:,}"
             self._end(job, "failed", f"{note}: killed, or out of memory")
             return
-        self._warn(f"{job.config.label}: its worker died; it goes on from step {step:,}")
+        self._warn(f"{job.label}: its worker died; it goes on from step {step:,}")
         self.waiting.appendleft(job)
 
-    def _committed(self, job: Job) -> int:
-        """Steps that are safe on disk, under whatever numerics."""
-        return sum(run.step for run in self._store.runs(job.config))
-
-    def _end(self, job: Job, status: str, note: str = "") -> None:
+    def _end(self, job: Work, status: str, note: str = "") -> None:
         self._report(ended(job, self._store, status, note))
 
     def _report(self, done: Done) -> None:
-        self.done[done.config_id] = done
+        self.done[done.key] = done
         self._watch(done)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from grokbook.store import Store, StoreError
+from grokbook.sweep.job import Result, Work, describe
 from grokbook.sweep.order import Order
-from grokbook.sweep.worker import Job, Result, describe, train
 
 PATIENCE = 10.0
 """Seconds that a scheduler has for its first answer."""
@@ -33,10 +33,13 @@ async def _greet(address: str) -> None:
     await comm.close()
 
 
-def _require(address: str) -> None:
+def require_scheduler(address: str) -> None:
     """Refuse an address at which no scheduler answers.
 
     Dask's own client waits for ever for a port that is open and silent.
+
+    Raises:
+        SchedulerError: if none does, or Dask is not installed.
     """
     try:
         with ThreadPoolExecutor(1) as aside:  # in a notebook this thread has a loop already
@@ -76,14 +79,14 @@ class ClusterPool:
         order: Order,
         warn: Callable[[str], None],
     ) -> None:
-        _require(address)
+        require_scheduler(address)
         import distributed
         from distributed.scheduler import KilledWorker
 
         self._address, self._given, self._warn = address, (store, order), warn
         self._limit, self._killed = workers, KilledWorker
         self._client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-        # Not pure: a job given again is trained again, whatever became of it before.
+        # Not pure: a job given again is carried out again, whatever became of it before.
         self._executor = self._client.get_executor(pure=False)
         self._taken: set[Future[Result]] = set()
         self._threads, self._counted, self._warned = 0, -1.0, False
@@ -110,14 +113,14 @@ class ClusterPool:
             self._warned = not self._threads
         return min(self._threads, self._limit or self._threads) - len(self._taken)
 
-    def submit(self, job: Job) -> Future[Result]:
+    def submit(self, job: Work) -> Future[Result]:
         """Have a job carried out.
 
         Raises:
             SchedulerError: if the scheduler is gone.
         """
         try:
-            future = self._executor.submit(train, job, *self._given)
+            future = self._executor.submit(job.carry_out, *self._given)
         except Exception:
             raise self._lost() from None
         self._taken.add(future)

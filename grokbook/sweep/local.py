@@ -17,13 +17,9 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from grokbook.checks import ConfigError
 from grokbook.store import Store
+from grokbook.sweep.job import Result, Work
 from grokbook.sweep.order import Order
-from grokbook.sweep.worker import Job, Result, train
 from grokbook.training.memory import free_bytes
-
-_BASE_BYTES = 400_000_000
-_RESUME_POINTS = 6
-_RATE = 100.0
 
 
 def cores() -> int:
@@ -31,29 +27,8 @@ def cores() -> int:
     return joblib.cpu_count()
 
 
-def memory(job: Job) -> int:
-    """Bytes that a worker needs for a job: a bound fitted to measured peaks.
-
-    The libraries take 400 MB; training and saving six times the bytes of a resume point; and the
-    snapshots that wait for the next save are no more than 100 steps a second make. Measured, as
-    the largest resident size (VmHWM) of a worker that trains add and mul modulo 97, on x86-64
-    with PyTorch 2.13 for CPU:
-
-        width 128, the published run, 50 steps            464 MB    bound 531 MB
-        the same, 600 steps, 60 snapshots of all weights  645 MB    bound 692 MB
-        width 256, hidden 512, 10 steps                   780 MB    bound 886 MB
-        width 512, hidden 1024, 10 steps                 2011 MB    bound 2315 MB
-
-    Over the published 300,000 steps the log grows, and the bound of the published run to 693 MB.
-    """
-    plan, config = job.plan, job.config
-    waiting = min(plan.steps, _RATE * plan.resume_seconds) / plan.cadence
-    saving = _RESUME_POINTS * plan.resume_bytes(config)
-    return _BASE_BYTES + saving + int(waiting * plan.snapshot_bytes(config))
-
-
 def staff(
-    jobs: Sequence[Job], wanted: int | None, warn: Callable[[str], None] = lambda line: None
+    jobs: Sequence[Work], wanted: int | None, warn: Callable[[str], None] = lambda line: None
 ) -> int:
     """How many workers these jobs get: one a usable core, no more than jobs or memory.
 
@@ -66,7 +41,7 @@ def staff(
         ConfigError: if memory does not allow what was asked for, or not even one.
     """
     workers = min(cores() if wanted is None else wanted, len(jobs))
-    free, each = free_bytes("cpu"), max(map(memory, jobs))
+    free, each = free_bytes("cpu"), max(job.memory() for job in jobs)
     if free is None or workers * each <= free:
         return workers
     room = free // each
@@ -81,9 +56,9 @@ _AT_WORK = threading.Lock()
 """Held by a worker while it has a job."""
 
 
-def _work(job: Job, store: Store, order: Order) -> Result:
+def _work(job: Work, store: Store, order: Order) -> Result:
     with _AT_WORK:
-        return train(job, store, order)
+        return job.carry_out(store, order)
 
 
 def _begin(parent: int) -> None:
@@ -141,7 +116,7 @@ class LocalPool:
         """Jobs that can be taken now."""
         return len(self._free)
 
-    def submit(self, job: Job) -> Future[Result]:
+    def submit(self, job: Work) -> Future[Result]:
         """Have a job carried out."""
         executor = self._free.pop()
         try:
@@ -152,7 +127,7 @@ class LocalPool:
         return future
 
     def _start(
-        self, executor: ProcessPoolExecutor | None, job: Job
+        self, executor: ProcessPoolExecutor | None, job: Work
     ) -> tuple[ProcessPoolExecutor, Future[Result]]:
         executor = executor or self._executor()
         with _sheltered():

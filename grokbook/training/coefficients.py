@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.changes import ADDING
 from grokbook.config import RunConfig
 
 FIELDS = ("keep", "root", "size", "clip", "outside", "inside", "update_outside", "update_inside")
@@ -34,11 +35,11 @@ class Coefficients:
         values: (S, 8, M) float64, by update, field of `FIELDS` and model.  ``outside`` and
             ``inside`` change the clipped gradient to ``outside · g + inside · B Bᵀ g``;
             ``update_outside`` and ``update_inside`` do the same to the Adam step.
-        noise: (S, M) norm of the random vector added after the update; zero for none.
+        added: (S, M) strength of what is added to the weights after the update; zero for nothing.
     """
 
     values: np.ndarray
-    noise: np.ndarray
+    added: np.ndarray
 
 
 def block(
@@ -58,7 +59,7 @@ def block(
     """
     values = np.zeros((count, len(FIELDS), len(configs)))
     values[:, [0, 1, 3, 4, 6]] = 1.0
-    noise = np.zeros((count, len(configs)))
+    added = np.zeros((count, len(configs)))
     for model, config in enumerate(configs):
         if not active[model]:
             continue
@@ -72,15 +73,15 @@ def block(
         values[:, 3, model] = _in_force(config, "clip_norm", before)
         if config.intervention is not None:
             change = config.intervention
-            now = (before >= change.start) & ((before - change.start) % change.every == 0)
-            if change.transform == "noise":
-                noise[:, model] = np.where(now, change.strength, 0.0)
+            now = np.array([change.acts(step) for step in before.tolist()])
+            if change.transform in ADDING:
+                added[:, model] = np.where(now, change.strength, 0.0)
                 continue
             outside, inside = _shares(change.transform, change.strength)
             first = 6 if change.transform == "delete_update" else 4
             values[:, first, model] = np.where(now, outside, 1.0)
             values[:, first + 1, model] = np.where(now, inside, 0.0)
-    return Coefficients(values, noise)
+    return Coefficients(values, added)
 
 
 def _in_force(config: RunConfig, field: str, before: np.ndarray) -> np.ndarray:

@@ -62,11 +62,11 @@ class Subspaces:
 
 
 def noise(config: RunConfig, size: int, step: int, basis: np.ndarray | None) -> np.ndarray:
-    """The random vector that the transform ``noise`` adds after an update.
+    """The random vector that the transforms ``noise`` and ``noise_inside`` add after an update.
 
-    Gaussian and isotropic, made orthogonal to the basis if there is one, then scaled to the
-    intervention's strength.  It depends on the run's batch seed and on the step alone, so a
-    resumed run draws the same.
+    Gaussian and isotropic, made orthogonal to the basis if there is one (``noise_inside``:
+    projected onto it), then scaled to the intervention's strength.  It depends on the run's batch
+    seed and on the step alone, so a resumed run draws the same.
 
     Args:
         config: of the run.
@@ -80,5 +80,6 @@ def noise(config: RunConfig, size: int, step: int, basis: np.ndarray | None) -> 
     draw = np.random.default_rng([config.batch_seed, _NOISE, step]).standard_normal(size)
     if basis is not None:
         wide = basis.astype(np.float64)
-        draw -= wide @ (wide.T @ draw)
+        inside = wide @ (wide.T @ draw)
+        draw = inside if config.intervention.transform == "noise_inside" else draw - inside
     return (draw * (config.intervention.strength / np.linalg.norm(draw))).astype(np.float32)

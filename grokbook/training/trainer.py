@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grokbook.changes import ADDING
 from grokbook.config import RunConfig
 from grokbook.models import linear
 from grokbook.models.initialise import initial_parameters
@@ -122,7 +123,7 @@ class Trainer:
         basis = _basis(config, self._find_basis)
         if self.adam.subspaces is not None:
             self.adam.subspaces.put(slot, basis)
-        elif basis is not None and config.intervention.transform != "noise":
+        elif basis is not None and config.intervention.transform not in ADDING:
             raise ValueError("a new model has a basis, and the ensemble was made without any")
         self._bases[slot] = basis
         self.configs[slot], self.steps[slot], self.active[slot] = config, 0, True
@@ -178,8 +179,8 @@ class Trainer:
             self._update()
             for slot in range(self.models):
                 self.steps[slot] += self.active[slot]
-            for slot in np.flatnonzero(ahead.noise[update]):
-                self._add_noise(int(slot))
+            for slot in np.flatnonzero(ahead.added[update]):
+                self._add(int(slot))
 
     def _draw(self, count: int) -> np.ndarray:
         """(S, M · B) rows of the training lists, laid end to end, for the next updates."""
@@ -197,9 +198,15 @@ class Trainer:
         norm = self.adam.step(self._coefficients)
         self.gradient_norm.copy_(norm)
 
-    def _add_noise(self, slot: int) -> None:
-        config, size = self.configs[slot], self.layout.size
-        added = noise(config, size, self.steps[slot], self._bases[slot])
+    def _add(self, slot: int) -> None:
+        config, step, basis = self.configs[slot], self.steps[slot], self._bases[slot]
+        if config.intervention.transform.startswith("kick"):
+            # Only kicks need geometry, and what it imports.
+            from grokbook.training.kicks import kick
+
+            added = kick(config, self.tables[slot], self.theta[slot], step, basis)
+        else:
+            added = noise(config, self.layout.size, step, basis)
         added = torch.from_numpy(added).to(self.theta)
         self.theta[slot] += added
         self.adam.learned[slot] += added

@@ -50,7 +50,7 @@ def test_there_and_back(grokbook, tmp_path):
     for word in ("added", "kept"):
         status, out, err = grokbook("unpack", tmp_path / "p", store=tmp_path / "home")
         assert (status, err) == (0, "") and out.count(f"  {word}  ") == 2
-        assert out.splitlines()[-1] == f"2 of 2 runs are now in {tmp_path / 'home'}"
+        assert out.splitlines()[-1] == f"2 of 2 runs now in {tmp_path / 'home'}"
     status, out, _ = grokbook("runs", store=tmp_path / "home")
     assert status == 0 and out.count("store     finished at 200") == 2
 
@@ -58,7 +58,7 @@ def test_there_and_back(grokbook, tmp_path):
 def test_chosen_runs_alone(grokbook, tmp_path):
     status, out, _ = grokbook("pack", tmp_path / "p", CONFIGS[1].id[:4])
     assert status == 0 and CONFIGS[1].id in out and CONFIGS[0].id not in out
-    assert out.splitlines()[-1].startswith("1 of 1 runs")
+    assert out.splitlines()[-1].startswith("1 of 1 run,")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_run_in_training_is_skipped(grokbook, away, tmp_path):
     with home.runs(CONFIGS[0])[0]:
         status, out, err = grokbook("unpack", tmp_path / "p", store=home.root)
     assert status == 1 and "is being trained by process" in err and err.count("\n") == 1
-    assert "skipped" in out and out.splitlines()[-1].startswith("1 of 2 runs are now in")
+    assert "skipped" in out and out.splitlines()[-1].startswith("1 of 2 runs now in")
     assert home.runs(CONFIGS[0])[0].step == 100 and home.runs(CONFIGS[1])[0].step == 200
 
 

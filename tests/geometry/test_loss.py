@@ -29,6 +29,15 @@ def test_the_heads_gradients_add_up(tiny):
     assert alone.value(tiny.theta) < tiny.loss.value(tiny.theta)
 
 
+def test_some_heads_on_the_same_examples(tiny):
+    alone = tiny.loss.only((1,))
+    assert torch.equal(alone.pairs, tiny.loss.pairs) and alone.heads == (1,)
+    assert torch.allclose(alone.gradient(tiny.theta), tiny.loss.gradients(tiny.theta)[1])
+    for heads in ((), (0,), (2,)):
+        with pytest.raises(ValueError, match=r"some of \(1,\)"):
+            alone.only(heads)
+
+
 def test_products_with_the_hessian_are_differences_of_gradients(tiny):
     hessian = tiny.loss.hessian(tiny.theta)
     step = 1e-5

@@ -45,6 +45,36 @@ def test_a_record_is_not_replaced_by_accident(places):
     assert places["results"].verify() == []
 
 
+def test_another_execution_stands_beside_the_first(places, tmp_path):
+    from grokbook.models.layout import Layout
+
+    ask(TINY, Plan(steps=100), **places)
+    places["results"].add(places["store"].runs(TINY)[0])
+    other = Store(tmp_path / "other")
+    ask(TINY, Plan(steps=200), store=other, results=Results(tmp_path / "none"))
+    second = other.runs(TINY)[0]
+    second.numerics = second.numerics | {"machine": "elsewhere"}
+    entry = places["results"].add(second, again=True, weights=True)
+    assert (entry["steps"], entry["numerics"]["machine"]) == (200, "elsewhere")
+    assert [r.last_step for r in places["results"].executions(TINY)] == [100, 200]
+    assert places["results"].find(TINY).last_step == places["results"].get(TINY.id).last_step == 100
+    assert places["results"].verify() == []
+    weights = places["results"].weights(TINY)
+    layout = Layout.of(TINY)
+    assert {name: value.shape for name, value in weights.items()} == layout.shapes
+    places["results"].add(second, again=True)  # the same once more keeps them
+    assert places["results"].verify() == [] and places["results"].weights(TINY)
+    state = second.resume()["trainer.theta"]
+    assert (weights["norm.weight"] == state[layout.offsets["norm.weight"] :][: layout.width]).all()
+
+
+def test_without_weights_recorded_there_are_none(places):
+    ask(TINY, Plan(steps=100), **places)
+    places["results"].add(places["store"].runs(TINY)[0])
+    with pytest.raises(StoreError, match="no weights of run"):
+        places["results"].weights(TINY)
+
+
 def test_one_damaged_run_does_not_hide_the_others(places):
     other = RunConfig(tasks=("add",), modulus=13, width=16, heads=2, hidden=16, batch_size=16)
     for config in (TINY, other):

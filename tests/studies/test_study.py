@@ -8,16 +8,17 @@ import pytest
 
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
+from grokbook.geometry import bases as geometry
 from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import Store, StoreError
 from grokbook.store.artefacts import Artefacts
-from grokbook.studies import bases, declaring
+from grokbook.studies import bases, declaring, measures
 from grokbook.studies.carrying_out import carry_out, conflicts
 from grokbook.studies.members import stages
 from grokbook.studies.published import DUAL, STUDIES
 from grokbook.studies.standing import outlook, speeds_seen, stand
-from grokbook.studies.started import note_start, started
+from grokbook.studies.started import forget, note_start, started
 from grokbook.studies.study import Dependency, Study, first_seeds
 from grokbook.sweep import Job, sweep
 
@@ -243,13 +244,26 @@ def test_a_file(tmp_path):
         ("[1, 0.5]", "[]", "the grid is empty: weight_decay has no values"),
         ("[1, 0.5]", "0.5", "weight_decay needs a list of values in the grid, not 0.5"),
         ("[1, 0.5]", "[1, -2]", "weight decay must lie in .*, not -2"),
-        ("weight_decay = [1", "decay = [1", "unknown field 'decay'; known: tasks"),
-        ("weight_decay = [1", "seed = [1", "the seed is not a field of the grid"),
+        ("weight_decay = [1", "decay = [1", "unknown field 'decay'; did you mean weight_decay"),
+        (
+            "weight_decay = [1",
+            "seed = [1",
+            r"in \[study\], write seeds = \[42, 137\], or seeds = 8 for so many",
+        ),
         ("weight_decay = [1", "tasks = [1", "tasks is given for all runs and in the grid"),
         ('tasks = ["add"]', 'tasks = ["div"]', "unknown task 'div'"),
-        ("steps = 1000", "step = 1000", "unknown field 'step' of the plan; known: steps"),
+        ("steps = 1000", "step = 1000", r"unknown field 'step' of \[plan\]; did you mean steps"),
+        ("weight_decay = [1", "steps = [1", r"steps belongs in \[plan\], not in \[run\] or"),
+        ("steps = 1000", "modulus = 97", r"modulus belongs in \[run\] or \[grid\], not in"),
+        ("steps = 1000", "seeds = 2", r"in \[study\], write seeds = "),
+        ('tasks = ["add"]', 'tasks = ["add"]\nmodulus = "13"', r"mine.toml: study mine: modulus "),
+        (
+            'tasks = ["add"]',
+            'tasks = ["add"]\nmodulos = 13',
+            r"^\S*mine.toml: study mine: .*modulus\?$",
+        ),
         ("steps = 1000", "steps = 150", "multiple of the evaluation cadence 100, not 150"),
-        ("[plan]", "[plans]", r"unknown table \[plans\]; known: study, run, grid, plan"),
+        ("[plan]", "[plans]", r"unknown table \[plans\]; did you mean plan\?"),
         ("[study]", "study", "this is not TOML"),
         ("[study]", '[study]\nafter = "dual"', r"\[study.after\] must be a table, not 'dual'"),
         ('"noise"', '"erase"', "unknown intervention 'erase'"),
@@ -344,7 +358,7 @@ def test_each_run_names_the_basis_of_its_own_source(carried_out):
 
 def test_again_trains_and_measures_nothing(carried_out, monkeypatch):
     store, _ = carried_out
-    monkeypatch.setattr(bases, "_directions", None)
+    monkeypatch.setattr("grokbook.studies.carrying_out.measure_basis", None)
     assert carry_out(stages([SOURCE, CUT]), store, None) == []
 
 
@@ -429,7 +443,7 @@ def test_the_trajectory_basis_is_that_of_an_svd(carried_out):
     store, log = carried_out
     (run,) = store.runs(log[0])
     steps = [0, 10, 20, 30, 40, 50, 60]
-    taken = bases.trajectory(_upto(run, 60), k=3)
+    taken = measures.trajectory(_upto(run, 60), k=3)
     assert taken["steps"].tolist() == steps
     theta = np.stack([run.snapshot(step, "theta") for step in steps]).astype(np.float64)
     _, sizes, right = np.linalg.svd(theta[1:] - theta[0], full_matrices=False)
@@ -440,7 +454,7 @@ def test_the_trajectory_basis_is_that_of_an_svd(carried_out):
     np.testing.assert_allclose(taken["singular_values"], sizes, rtol=1e-6)
     assert (basis[np.abs(basis).argmax(axis=0), range(3)] > 0).all()
     with pytest.raises(StoreError, match="spans 6 directions, fewer than 7"):
-        bases.trajectory(_upto(run, 60), k=7)
+        measures.trajectory(_upto(run, 60), k=7)
 
 
 def _upto(run, step):
@@ -456,18 +470,23 @@ def _upto(run, step):
 def test_only_up_to_the_grok_step_where_asked(carried_out, monkeypatch):
     store, log = carried_out
     (run,) = store.runs(log[0])
-    monkeypatch.setattr(bases, "_groks", lambda run: [30])
-    assert bases.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist() == [0, 10, 20, 30]
-    assert bases.trajectory(_upto(run, 60), k=2)["steps"].tolist()[-1] == 60
-    monkeypatch.setattr(bases, "_groks", lambda run: [30, None])
-    assert bases.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist()[-1] == 60
+    monkeypatch.setattr(measures, "groks", lambda run: [30])
+    assert measures.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist() == [
+        0,
+        10,
+        20,
+        30,
+    ]
+    assert measures.trajectory(_upto(run, 60), k=2)["steps"].tolist()[-1] == 60
+    monkeypatch.setattr(measures, "groks", lambda run: [30, None])
+    assert measures.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist()[-1] == 60
 
 
 def test_the_attention_basis_is_that_of_each_matrix(carried_out):
     store, log = carried_out
     (run,) = store.runs(log[0])
     layout = Layout.of(run.config)
-    taken = bases.trajectory_attention(_upto(run, 60))
+    taken = measures.trajectory_attention(_upto(run, 60))
     basis = taken["basis"].astype(np.float64)
     assert basis.shape == (layout.size, 16)
     np.testing.assert_allclose(basis.T @ basis, np.eye(16), atol=2e-6)
@@ -487,6 +506,157 @@ def test_the_attention_basis_is_that_of_each_matrix(carried_out):
             np.testing.assert_allclose(np.abs(np.diag(right[:2] @ found)), 1, atol=1e-5)
             elsewhere = np.delete(basis[:, column : column + 2], np.arange(start, part.stop), 0)
             assert not elsewhere.any()
+
+
+def _run(carried_out):
+    store, log = carried_out
+    (run,) = store.runs(log[0])
+    return _upto(run, 60)
+
+
+def _orthonormal(basis):
+    assert basis.dtype == np.float32
+    wide = basis.astype(np.float64)
+    np.testing.assert_allclose(wide.T @ wide, np.eye(basis.shape[1]), atol=2e-6)
+    return wide
+
+
+def test_a_trajectory_in_part(carried_out):
+    run = _run(carried_out)
+    whole = measures.trajectory(run, k=3)["basis"]
+    assert np.array_equal(measures.trajectory(run, k=3, skip=1)["basis"], whole[:, 1:])
+    half = measures.trajectory(run, k=2, until=50)
+    assert half["steps"].tolist() == [0, 10, 20, 30]
+    theta = np.stack([run.snapshot(s, "theta") for s in half["steps"]]).astype(np.float64)
+    right = np.linalg.svd(theta[1:] - theta[0], full_matrices=False)[2]
+    np.testing.assert_allclose(np.abs(np.diag(right[:2] @ half["basis"])), 1, atol=1e-6)
+    attention = measures.trajectory_attention(run, per_matrix=1, until=50)
+    assert attention["steps"].tolist() == [0, 10, 20, 30]
+
+
+def test_bases_at_random(carried_out):
+    run = _run(carried_out)
+    layout = Layout.of(run.config)
+    taken = {
+        "random": lambda **given: measures.random(run, k=3, **given),
+        "random_matched": lambda **given: measures.random_matched(run, k=3, **given),
+        "random_attention": lambda **given: measures.random_attention(run, per_matrix=2, **given),
+    }
+    for take in taken.values():
+        basis = _orthonormal(take()["basis"])
+        assert np.array_equal(basis, take()["basis"])
+        assert not np.array_equal(basis, take(seed=1)["basis"])
+    blocks = geometry.matrices(layout)
+    inside = measures.random_attention(run, per_matrix=2)["basis"]
+    for at, (place, _, _) in enumerate(blocks.values()):
+        np.testing.assert_allclose((inside[place, 2 * at : 2 * at + 2] ** 2).sum(0), 1, rtol=1e-6)
+    # The trajectory's energy in the token embedding, against that of any direction.
+    token = geometry.parts(layout)["token.weight"]
+    found, own, any_ = (
+        (basis["basis"][token] ** 2).sum(0).mean()
+        for basis in (taken["random_matched"](), measures.trajectory(run, k=3), taken["random"]())
+    )
+    assert found == pytest.approx(own, abs=0.005) and abs(any_ - own) > 0.03
+
+
+def test_singular_directions_of_the_last_snapshot(carried_out):
+    run = _run(carried_out)
+    layout, d = Layout.of(run.config), run.config.width
+    first, last = (run.snapshot(step).astype(np.float64) for step in (0, 60))
+    block = layout.attention_blocks()["1.W_K"]
+    place = geometry.parts(layout)["1.W_K"]
+    at = list(layout.attention_blocks()).index("1.W_K")
+    for take, weights in ((measures.weight_svd, last), (measures.displacement_svd, last - first)):
+        taken = take(run, rank=2)
+        assert taken["steps"].tolist() == [0, 60]
+        left, _, right = np.linalg.svd(weights[block].reshape(d, d))
+        expected = [np.outer(left[:, k], right[k]).ravel() for k in (0, 1)]
+        columns = _orthonormal(taken["basis"])[place, 2 * at : 2 * at + 2]
+        np.testing.assert_allclose(np.abs(np.diag(expected @ columns)), 1, atol=1e-6)
+
+
+def test_a_window_of_gradients(carried_out):
+    run = _run(carried_out)
+    taken = measures.gradient_window(run, k=2, window=3)
+    assert taken["steps"].tolist() == [40, 50, 60]
+    subject = measures.Subject(run)
+    loss = subject.loss(subject.table.train)
+    rows = np.stack([loss.gradient(subject.theta(s).double()).numpy() for s in (40, 50, 60)])
+    right = np.linalg.svd(rows, full_matrices=False)[2]
+    assert np.linalg.svd(right[:2] @ taken["basis"])[1].min() == pytest.approx(1, abs=1e-5)
+
+
+def test_another_seeds_basis_is_of_the_sibling(tmp_path):
+    store, log = Store(tmp_path), []
+    after = Dependency("source", "other_seed", {"k": 3})
+    source = dataclasses.replace(SOURCE, grid={"weight_decay": (0.5,)})
+    cut = dataclasses.replace(CUT, grid={"intervention.strength": (0.3,)}, after=after)
+    with pytest.raises(StoreError, match="needs an ended run of another seed"):
+        carry_out(stages([source, cut]), store, train(store))
+    both = dataclasses.replace(cut, seeds=(3, 4))
+    carry_out(stages([source, both]), store, train(store, log))
+    runs = {c.seed: store.runs(c)[0] for c in log if c.intervention is None} | {
+        run.config.seed: run for run in store.runs() if run.config.intervention is None
+    }
+    for config in (c for c in log if c.intervention is not None):
+        artefact = Artefacts(store).get(config.intervention.basis)
+        sibling = runs[7 - config.seed]
+        assert artefact.facts["sibling"] == sibling.config.label
+        assert artefact.facts["config_id"] == runs[config.seed].config.id
+        own = measures.trajectory(sibling, k=3)["basis"]
+        assert np.array_equal(artefact.arrays["basis"], own)
+
+
+def test_bases_measured_before_there_were_more_parameters_keep_their_name():
+    for name, old in (("trajectory", {"k": 20, "to_grok": True}), ("trajectory", {"k": 3})):
+        assert bases.complete(name, old | {"skip": 0, "until": 100}) == {"to_grok": False} | old
+    assert bases.complete("trajectory", {"skip": 1})["skip"] == 1
+    for given, message in (
+        ({"skip": 20}, "skip of trajectory must be below k = 20, not 20"),
+        ({"until": 0}, "until of trajectory must be from 1 to 100, not 0"),
+        ({"until": 101}, "until of trajectory must be from 1 to 100"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            bases.complete("trajectory", given)
+
+
+def test_every_measure_has_as_many_columns_as_it_says(carried_out):
+    run = _run(carried_out)
+    layout = Layout.of(run.config)
+    few = {"k": 2, "per_matrix": 1, "rank": 1}
+    for name, measure in bases.MEASURES.items():
+        known = bases.complete(name, {})
+        given = bases.complete(name, {k: v for k, v in few.items() if k in known})
+        taken = measure.take(run, **given)
+        assert taken["basis"].shape == (layout.size, measure.columns(layout, given)), name
+
+
+def test_the_arms_of_deletion():
+    """Doses, budget and start are the same in all; only the basis or the transform is another."""
+    arms = {name: s for name, s in STUDIES.items() if name.startswith("deletion-")}
+    assert {"random", "random-matched", "random-attention", "attention", "other-seed", "update",
+            "amplify", "first-half", "without-drift"} <= {n[9:] for n in arms}  # fmt: skip
+    seen = set()
+    for name in arms:
+        _, arm = stages(declaring.find(name))
+        changes = [member.blank.intervention for member in arm.members]
+        assert [c.strength for c in changes] == 3 * [0.07] + 3 * [0.25] + 3 * [0.5]
+        assert {c.start for c in changes} == {500}
+        assert {m.plan for m in arm.members} == {Plan(steps=60_000)}
+        after = arm.members[0].after
+        seen.add((changes[0].transform, after.measure, str(sorted(after.parameters.items()))))
+    assert len(seen) == len(arms)  # no arm twice
+
+
+def test_kicks_and_noise_have_shams_at_the_same_strengths():
+    def strengths(name):
+        return {m.blank.intervention.strength for m in stages(declaring.find(name))[-1].members}
+
+    assert strengths("kicks") == strengths("kicks-sham") == strengths("kicks-fixed")
+    assert strengths("kicks") == strengths("kicks-published") == {50, 100, 200, 500}
+    assert strengths("noise") == strengths("noise-inside") == {0.01, 0.05, 0.1, 0.5}
+    (once,) = {m.blank.intervention.times for m in stages(declaring.find("kick"))[-1].members}
+    assert once == 1
 
 
 # --- told -----------------------------------------------------------------------------------
@@ -543,6 +713,17 @@ def test_starts_are_written_down_in_full(tmp_path):
     for start, chain in zip(found, ([SOURCE, CUT], [other], [DUAL]), strict=True):
         assert [s.members for s in stages(start.chain)] == [s.members for s in stages(chain)]
     assert started(store, "cut") == found[:1]
+    # A file that was edited is the same study; one that is declared the same is no other.
+    longer = dataclasses.replace(CUT, plan=CUT.plan | {"steps": 40})
+    note_start(store, [SOURCE, longer], "grokbook study cut.toml")
+    note_start(store, [SOURCE, longer], "grokbook study ./cut.toml")
+    assert [s.command for s in started(store, "cut")] == ["grokbook study ./cut.toml"]
+    assert started(store, "cut")[0].study.plan == longer.plan
+    assert forget(store, "cut.toml") == []
+    assert [s.command for s in forget(store, "./cut.toml")] == ["grokbook study ./cut.toml"]
+    assert not (tmp_path / "studies" / "cut.json").exists()
+    assert len(forget(store, "grokbook study dual --set seed=5")) == 1
+    assert [s.command for s in started(store)] == ["grokbook study dual"]
     path = tmp_path / "studies" / "dual.json"
     path.write_text(path.read_text().replace('"dual"', '"dull"', 1))
     with pytest.raises(StoreError, match="dual.json was changed after it was written"):

@@ -100,6 +100,48 @@ def test_deleting_the_whole_update_outside_moves_only_inside():
     assert np.linalg.norm(outside) < 1e-12 * np.linalg.norm(moved) + 1e-15
 
 
+def test_deletion_of_strength_one_leaves_no_gradient_outside():
+    """What Adam is given lies in the basis; Adam itself, entry by entry, leaves it again."""
+    size = Trainer([TINY]).layout.size
+    basis = _basis(size, 3)
+    config = replace(TINY, intervention=f"transform=delete,strength=1,basis={'c' * 64}")
+    trainer = Trainer([config], dtype=torch.float64, bases=lambda name: basis)
+    trainer.advance(1)
+    given = trainer.adam.mean[0].numpy() / 0.1  # of the first step: (1 − β₁) g
+    assert np.linalg.norm(given) > 1e-4
+    outside = given - basis @ (basis.T @ given)
+    assert np.linalg.norm(outside) < 1e-13 * np.linalg.norm(given)
+    plain = Trainer([TINY], dtype=torch.float64)
+    plain.advance(1)
+    clean = plain.adam.mean[0].numpy() / 0.1
+    np.testing.assert_allclose(given, basis @ (basis.T @ clean), atol=1e-14)
+
+
+def test_deletion_for_a_while_ends():
+    config = replace(
+        TINY, intervention=f"transform=delete,strength=0.5,start=2,times=3,basis={'d' * 64}"
+    )
+    values = coefficients.block([config], [0], 8, [True]).values[:, :, 0]
+    assert values[:, coefficients.FIELDS.index("outside")].tolist() == [
+        1,
+        1,
+        0.5,
+        0.5,
+        0.5,
+        1,
+        1,
+        1,
+    ]
+
+
+def test_the_sham_of_noise_has_its_norm_inside():
+    config = replace(TINY, intervention=f"transform=noise_inside,strength=0.25,basis={'d' * 64}")
+    basis = _basis(100, 5)
+    inside = noise(config, 100, 2, basis).astype(np.float64)
+    assert np.linalg.norm(inside) == pytest.approx(0.25, rel=1e-6)
+    assert np.linalg.norm(inside - basis @ (basis.T @ inside)) < 1e-7
+
+
 def test_noise_has_its_norm_and_is_orthogonal_and_repeats():
     config = replace(TINY, intervention="transform=noise,strength=0.25,start=2,every=3")
     basis = _basis(100, 5)
@@ -157,7 +199,7 @@ def test_an_intervention_acts_from_its_start_and_at_its_intervals(transform, tou
 
 def test_noise_comes_at_its_intervals_and_is_counted_as_movement():
     config = replace(TINY, intervention="transform=noise,strength=0.25,start=2,every=3")
-    found = coefficients.block([config], [0], 9, [True]).noise[:, 0]
+    found = coefficients.block([config], [0], 9, [True]).added[:, 0]
     assert found.tolist() == [0, 0, 0.25, 0, 0, 0.25, 0, 0, 0.25]
     trainer = Trainer([config])
     trainer.advance(9)

@@ -1,4 +1,4 @@
-"""When things happen: grok steps.
+"""Grok steps: when a task is understood.
 
 A task *groks* when its test accuracy rises from chance to nearly one, long after its training
 accuracy has.  The papers use several definitions; every run records all four (2602.18523,

@@ -1,0 +1,249 @@
+"""One judge a kind of claim: from one number a run to what holds.
+
+A judge is a pure function of a criterion, the published numbers by cell, and a series, cell ↦ run ↦
+number.  It returns one `Finding` a cell and knows nothing of controls, for the same judge looks at
+them (`grokbook.claims.verdicts`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from grokbook.claims.criteria import Absence, Count, Criterion, Exact, Magnitude, Ordering
+from grokbook.statistics import Interval, chance_of_at_least, mean_interval, proportion
+
+Runs = Mapping[str, float | None]
+Series = Mapping[str, Runs]
+"""Cell ↦ run ↦ number; None: cut off by the budget, NaN: undefined."""
+
+HOLDS, FAILS, OPEN, NONE = "holds", "fails", "open", "not run"
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a judge finds in one cell.
+
+    Attributes:
+        cell: its name; of an order between groups also the pair, of a pooled share ``all``.
+        value: mean, geometric mean, share or difference; NaN without a number.
+        low, high: its 95 % interval, infinite for one run; of ``exact`` the range of the runs.
+        n: runs behind it.
+        fewest: runs in the smallest of the cells or groups behind it.
+        outcome: ``holds``, ``fails``, ``open`` (it fails with fewer seeds than agreed, and more
+            could turn it) or ``not run``.
+        caveats: why it is less than it seems.
+    """
+
+    cell: str
+    value: float
+    low: float
+    high: float
+    n: int
+    fewest: int
+    outcome: str
+    caveats: tuple[str, ...] = ()
+
+
+def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> list[Finding]:
+    """Every run of a cell gives the published number; one that does not is enough to fail."""
+    found = []
+    for cell in criterion.cells or published:
+        runs = ours.get(cell, {})
+        values, lost = _split(runs)
+        if not values and None not in runs.values():
+            found.append(_nothing(cell, lost))
+            continue
+        wrong = [value for value in values if value != published[cell]]
+        value = (wrong or values or [math.nan])[0]
+        low, high = (min(values), max(values)) if values else (math.nan, math.nan)
+        caveats = (*_few(len(runs), criterion.least_seeds), *lost)
+        outcome = FAILS if wrong or lost else HOLDS
+        found.append(Finding(cell, value, low, high, len(runs), len(runs), outcome, caveats))
+    return found
+
+
+def count(criterion: Count, published: Mapping[str, float], ours: Series) -> list[Finding]:
+    """The share of runs beyond a bound, with its Clopper–Pearson interval."""
+    low = -math.inf if criterion.above is None else criterion.above
+    high = math.inf if criterion.below is None else criterion.below
+    yes = {
+        cell: [value is not None and low < value < high for value in ours.get(cell, {}).values()]
+        for cell in criterion.cells or published
+    }
+    return _shares(criterion, yes)
+
+
+def magnitude(criterion: Magnitude, published: Mapping[str, float], ours: Series) -> list[Finding]:
+    """The mean over runs against its region; runs that were cut off are missing from it."""
+    return [
+        _mean(criterion, cell, criterion.region(published.get(cell)), ours.get(cell, {}))
+        for cell in criterion.cells or published
+    ]
+
+
+def absence(criterion: Absence, published: Mapping[str, float], ours: Series) -> list[Finding]:
+    """The whole interval of the mean within ± ``below``; with few seeds the mean itself."""
+    region = (-criterion.below, criterion.below)
+    return [
+        _mean(criterion, cell, region, ours.get(cell, {})) for cell in criterion.cells or published
+    ]
+
+
+def ordering(criterion: Ordering, published: Mapping[str, float], ours: Series) -> list[Finding]:
+    """The share of runs in which an order holds, or the differences between groups.
+
+    Nothing is taken from the published numbers: the order is the criterion's.
+    """
+    if criterion.compare == "groups":
+        return [
+            _difference(criterion, cell, lower, higher, ours)
+            for cell in criterion.cells
+            for lower, higher in criterion.pairs()
+        ]
+    yes = {}
+    for cell in criterion.cells:
+        items = [ours.get(f"{cell}/{item}", {}) for item in criterion.order]
+        rows = [[item[run] for item in items] for run in items[0] if all(run in i for i in items)]
+        yes[cell] = [_in_order(row, criterion) for row in rows if set(row) != {None}]
+    return _shares(criterion, yes)
+
+
+JUDGES: dict[type[Criterion], Callable[..., list[Finding]]] = {
+    Exact: exact,
+    Count: count,
+    Magnitude: magnitude,
+    Ordering: ordering,
+    Absence: absence,
+}
+"""The judge of each kind."""
+
+
+def _nothing(cell: str, caveats: Sequence[str] = ()) -> Finding:
+    return Finding(cell, math.nan, math.nan, math.nan, 0, 0, NONE, tuple(caveats))
+
+
+def _split(runs: Runs) -> tuple[list[float], list[str]]:
+    """The numbers, and what to say of runs that have none."""
+    cut = sum(value is None for value in runs.values())
+    values = [float(v) for v in runs.values() if v is not None and not math.isnan(v)]
+    undefined = len(runs) - cut - len(values)
+    said = (("cut off", cut), ("undefined", undefined))
+    return values, [f"{number} of {len(runs)} {what}" for what, number in said if number]
+
+
+def _few(n: int, least: int) -> list[str]:
+    return [f"{n} of {least} seeds"] if n < least else []
+
+
+def _in_order(row: Sequence[float | None], criterion: Ordering) -> bool:
+    """What was cut off comes after all that was not."""
+    numbers = [math.inf if value is None else value for value in row]
+    at = dict(zip(criterion.order, numbers, strict=True))
+    return all(
+        at[low] < at[high] or (criterion.ties and at[low] == at[high])
+        for low, high in criterion.pairs()
+    )
+
+
+def _shares(criterion: Count | Ordering, yes: Mapping[str, list[bool]]) -> list[Finding]:
+    if criterion.pool and len(yes) > 1:
+        return [_share(criterion, "all", yes)]
+    return [_share(criterion, cell, {cell: here}) for cell, here in yes.items()]
+
+
+def _share(criterion: Count | Ordering, name: str, yes: Mapping[str, list[bool]]) -> Finding:
+    """One share over the runs of some cells."""
+    successes, n = sum(map(sum, yes.values())), sum(map(len, yes.values()))
+    if not n:
+        return _nothing(name)
+    least = criterion.least_seeds
+    few = [
+        text if len(yes) == 1 else f"{cell}, {text}"
+        for cell, here in yes.items()
+        for text in _few(len(here), least)
+    ]
+    absent = sum(max(0, least - len(here)) for here in yes.values())
+    best = successes + absent * (criterion.at_most is None)
+    if _enough(criterion, successes, n):
+        outcome = HOLDS
+    else:
+        outcome = OPEN if absent and _enough(criterion, best, n + absent) else FAILS
+    found, fewest = proportion(successes, n), min(map(len, yes.values()))
+    return Finding(name, found.share, found.low, found.high, n, fewest, outcome, tuple(few))
+
+
+def _enough(criterion: Count | Ordering, successes: int, n: int) -> bool:
+    """Is the count what the criterion asks for?  Shares are compared up to rounding."""
+    if criterion.at_most is not None:
+        return successes / n <= criterion.at_most + 1e-12
+    chance = criterion.chance
+    lucky = chance is not None and chance_of_at_least(successes, n, chance) > ALPHA
+    return successes / n >= criterion.at_least - 1e-12 and not lucky
+
+
+def _mean(
+    criterion: Magnitude | Absence, cell: str, region: tuple[float, float], runs: Runs
+) -> Finding:
+    geometric = isinstance(criterion, Magnitude) and criterion.factor is not None
+    if geometric:  # what is not positive has no logarithm
+        runs = {r: v if v is None or v > 0 else math.nan for r, v in runs.items()}
+    values, lost = _split(runs)
+    if not values:
+        if None not in runs.values():
+            return _nothing(cell, lost)
+        nan = math.nan
+        return Finding(cell, nan, nan, nan, len(runs), len(runs), FAILS, tuple(lost))
+    mean = mean_interval(np.log(values) if geometric else values)
+    value, low, high = mean.mean, mean.low, mean.high
+    if geometric:
+        with np.errstate(over="ignore"):
+            value, low, high = map(float, np.exp([value, low, high]))
+    few = _few(mean.n, criterion.least_seeds)
+    whole = isinstance(criterion, Absence) or criterion.whole_interval
+    inner = (low, high) if whole and not few else (value, value)
+    if region[0] <= inner[0] and inner[1] <= region[1]:
+        outcome = HOLDS
+    else:
+        outcome = OPEN if few and low <= region[1] and region[0] <= high else FAILS
+    return Finding(cell, value, low, high, mean.n, mean.n, outcome, (*few, *lost))
+
+
+def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: Series) -> Finding:
+    """Mean of the higher item less that of the lower one."""
+    name = f"{cell}: {lower} < {higher}"
+    a, b = (ours.get(f"{cell}/{item}", {}) for item in (lower, higher))
+    (x, lost), (y, more) = _split(a), _split(b)
+    if not x or not y:
+        return _nothing(name, lost + more)
+    if set(a) == set(b) and not lost and not more:
+        gap = mean_interval([b[run] - a[run] for run in a])
+    else:
+        gap = _welch(x, y)
+    few = _few(gap.n, criterion.least_seeds)
+    if (gap.mean if few else gap.low) > 0:
+        outcome = HOLDS
+    else:
+        outcome = OPEN if few and gap.high > 0 else FAILS
+    caveats = (*few, *lost, *more)
+    return Finding(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome, caveats)
+
+
+def _welch(x: Sequence[float], y: Sequence[float]) -> Interval:
+    """Mean of y less that of x with Welch's interval; n is that of the smaller group."""
+    gap, n = float(np.mean(y) - np.mean(x)), min(len(x), len(y))
+    if n == 1:
+        return Interval(gap, -math.inf, math.inf, 1, 1 - ALPHA)
+    parts = [float(np.var(group, ddof=1)) / len(group) for group in (x, y)]
+    if not sum(parts):
+        return Interval(gap, gap, gap, n, 1 - ALPHA)
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (len(group) - 1) for part, group in zip(parts, (x, y), strict=True)
+    )
+    half = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * math.sqrt(sum(parts))
+    return Interval(gap, gap - half, gap + half, n, 1 - ALPHA)

@@ -1,0 +1,147 @@
+"""From findings and controls to one of five verdicts.
+
+–  not testable: the claim has no criterion
+…  not run yet, or undecided: it fails so far, with fewer seeds than agreed, and more could
+   turn it
+○  not reproduced: a cell fails
+◐  with caveat: every cell that was run holds, but one was not run, has fewer seeds than agreed,
+   or runs that were cut off or are undefined; or a control is missing, or kills the claim
+●  reproduced: every cell holds, and every control comes out as it must
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from grokbook.claims.criteria import LEAST
+from grokbook.claims.judges import FAILS, HOLDS, JUDGES, NONE, OPEN, Finding, Series
+from grokbook.claims.registry import Claim
+
+VERDICTS = {
+    "●": "reproduced",
+    "◐": "with caveat",
+    "○": "not reproduced",
+    "–": "not testable",
+    "…": "not run yet",
+}
+"""What each shape means."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured of one series.
+
+    Attributes:
+        ours: cell ↦ run ↦ number.
+        controls: name of the control ↦ the same.
+    """
+
+    ours: Series
+    controls: Mapping[str, Series] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict.
+
+    Attributes:
+        value, low, high, n: of the cell that decides: the first that fails, else the first.
+        verdict: one of `VERDICTS`.
+        why: one line.
+        control: ``stands``, ``falls`` or ``missing``.
+        findings: of the cells of every part of the criterion.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    verdict: str
+    why: str
+    control: str = "missing"
+    findings: tuple[Finding, ...] = ()
+
+
+def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
+    """The verdict on a claim.
+
+    Args:
+        claim: with its criterion and published numbers.
+        evidence: by the name of the series; what is not there was not run.
+
+    Raises:
+        ValueError: for a series, a control or a cell that the claim does not have.
+    """
+    _known(claim, evidence)
+    nan, published = math.nan, claim.targets()
+    findings, remarks, states = [], [], []
+    for part in claim.criterion:
+        given, look = evidence.get(part.series, Evidence({})), JUDGES[type(part)]
+        found = look(part, published, given.ours)
+        findings += found
+        for name, expected in part.control.items():
+            checked = look(part, published, given.controls.get(name, {}))
+            state, said = _control(name, expected, found, checked)
+            states.append(state)
+            remarks += said
+    if not claim.criterion:
+        return Judgement(nan, nan, nan, 0, "–", claim.test)
+    ran = [each for each in findings if each.outcome != NONE]
+    if not ran:
+        return Judgement(nan, nan, nan, 0, "…", "no run yet", findings=tuple(findings))
+    control = next((state for state in ("falls", "missing") if state in states), "stands")
+    if not claim.control:
+        control, remarks = "missing", ["there is no control"]
+    caveats = [f"{each.cell}: {text}" for each in findings for text in each.caveats]
+    caveats += [f"{each.cell}: not run" for each in findings if each.outcome == NONE]
+    failed = [each for each in ran if each.outcome == FAILS]
+    undecided = [each for each in ran if each.outcome == OPEN]
+    if failed:
+        verdict, why = "○", [f"{f.cell}: fails at {f.value:.4g}, n = {f.n}" for f in failed]
+    elif undecided:
+        verdict, why = "…", [f"{f.cell}: undecided, n = {f.n}" for f in undecided]
+    elif caveats or remarks:
+        verdict, why = "◐", caveats + remarks
+    else:
+        verdict, why = "●", ["every cell holds, and its controls come out as they must"]
+    one = (failed or undecided or ran)[0]
+    numbers = (one.value, one.low, one.high, one.n)
+    return Judgement(*numbers, verdict, "; ".join(why), control, tuple(findings))
+
+
+def _control(
+    name: str, expected: str, found: Sequence[Finding], checked: Sequence[Finding]
+) -> tuple[str, list[str]]:
+    """Does a control come out as it must, in every cell that was run?"""
+    states, remarks = {"stands"}, []
+    for ours, its in zip(found, checked, strict=True):
+        if ours.outcome == NONE:
+            continue
+        if its.outcome == NONE or its.fewest < LEAST:
+            states.add("missing")
+            remarks.append(f"{its.cell}: control {name!r} has {its.fewest} runs")
+        elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
+            states.add("missing")
+            remarks.append(f"{its.cell}: control {name!r} is undecided")
+        if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
+            states.add("falls")
+            said = "holds too" if its.outcome == HOLDS else "does not hold"
+            remarks.append(f"{its.cell}: with control {name!r} it {said}")
+    return next(state for state in ("falls", "missing", "stands") if state in states), remarks
+
+
+def _known(claim: Claim, evidence: Mapping[str, Evidence]) -> None:
+    """Refuse what would otherwise be passed over in silence."""
+    for series, given in evidence.items():
+        parts = [part for part in claim.criterion if part.series == series]
+        if not parts:
+            raise ValueError(f"claim {claim.id} has no series {series!r}")
+        cells = {cell for part in parts for cell in claim.places(part)}
+        for name, values in (("", given.ours), *given.controls.items()):
+            if name and not any(name in part.control for part in parts):
+                raise ValueError(f"claim {claim.id}: series {series!r} has no control {name!r}")
+            for cell in values:
+                if cell not in cells:
+                    raise ValueError(f"claim {claim.id}: series {series!r} has no cell {cell!r}")

@@ -1,0 +1,185 @@
+"""``grokbook measure`` and ``grokbook describe``: instruments on a study's runs."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Annotated
+
+import typer
+
+from grokbook.cli.common import app, fail, real_option, warn, whole_option
+
+
+@app.command()
+def measure(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME_OR_FILE", help="A study, as for `grokbook study`."),
+    ],
+    instruments: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…", help="Only these; `grokbook describe` lists all."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE,…", help="As for `grokbook study`; repeatable."),
+    ] = None,
+    seeds: Annotated[int | None, whole_option("As for `grokbook study`.")] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="INSTRUMENT.PARAMETER=VALUE",
+            help="Other than the default; repeatable.",
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None, real_option("Core-hours for each instrument, instead of its own.")
+    ] = None,
+    workers: Annotated[int | None, whole_option("Measured at once; by default one a core.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://…", help="Of a Dask cluster that measures.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+) -> None:
+    """Measure the ended runs of a study, or go on with it.
+
+    Example: grokbook measure dual --instruments trajectory,commutator --with commutator.pairs=9
+    """
+    from grokbook.checks import ConfigError, integer, number
+    from grokbook.instruments.agenda import agenda, chosen, parameters_from
+    from grokbook.store import Store, StoreError
+    from grokbook.studies.declaring import change, find
+    from grokbook.studies.members import stages
+    from grokbook.studies.standing import stand
+
+    try:
+        if workers is not None:
+            integer("workers", workers, low=1, high=10_000)
+        if budget is not None:
+            number("budget", budget, low=0)
+        if scheduler is not None and not scheduler.startswith(("tcp://", "tls://")):
+            raise ConfigError(
+                f"scheduler must be an address like tcp://host:8786, not {scheduler!r}"
+            )
+        names, given = chosen(instruments), parameters_from(parameters or ())
+        last = stages(change(find(name), settings or (), seeds))[-1]
+        store = Store()
+        standings = [stand(store, member, warn) for member in last.members]
+        runs = [each.directory for each in standings if each.state == "done"]
+        items = agenda(store, runs, names, given, of=len(standings), budget=budget)
+        typer.echo(f"{last.study.name}: {len(runs)} of {len(standings)} runs have ended")
+        _say_agenda(items)
+        if not dry_run:
+            _carry_out(items, store, workers, scheduler)
+    except ConfigError as error:
+        fail(str(error))
+    except StoreError as error:
+        fail(str(error), 1)
+
+
+def _say_agenda(items: list) -> None:
+    from grokbook.cli.display import duration
+
+    wide = max(len(item.name) for item in items)
+    for item in items:
+        parts = [f"{item.name:{wide}}  {item.measured:>6,} of {item.points:>6,} points"]
+        if item.measured < item.points:
+            parts.append(f"about {duration(item.seconds)} of a core left")
+        if item.seconds > 3_600 * item.budget:
+            parts.append(f"more than its budget of {item.budget:g} core-hours: it will stop there")
+        if item.lacking:
+            needs = "1 run lacks" if item.lacking == 1 else f"{item.lacking} runs lack"
+            parts.append(f"{needs} the snapshots for it")
+        typer.echo("  " + "; ".join(parts))
+
+
+def _carry_out(items: list, store, workers: int | None, scheduler: str | None) -> None:
+    from grokbook.cli.display import duration
+    from grokbook.sweep import sweep
+    from grokbook.training.run import interrupts
+
+    jobs = [job for item in items if item.measured < item.points for job in item.jobs]
+    if not jobs:
+        typer.echo("nothing is left to measure")
+        return
+
+    def said(done) -> None:
+        points = f"{done.step} points" if done.step != 1 else "1 point"
+        what = f"{done.status}, {points}, {duration(done.seconds)} of a core"
+        typer.echo(f"{done.label}: {done.note or what}", err=True)
+
+    with interrupts() as stop:
+        ended = sweep(
+            jobs, store, workers=workers, scheduler=scheduler, stop=stop, watch=said, warn=warn
+        )
+    if stop.is_set():
+        typer.echo("stopped; everything is saved, and the same command goes on from there")
+        raise typer.Exit(130)
+    left = [done for done in ended if done.status != "finished"]
+    if left:
+        fail(
+            f"{len(left)} of {len(ended)} measurements are not complete; the first: "
+            f"{left[0].label}: {left[0].note or left[0].status}",
+            1,
+        )
+    typer.echo(f"done: {len(ended)} measurements are in {store.root / 'measurements'}")
+
+
+@app.command()
+def describe(
+    name: Annotated[
+        str | None, typer.Argument(metavar="INSTRUMENT", help="By default, all in one line each.")
+    ] = None,
+) -> None:
+    """Say what an instrument measures: formula, units, source, cost."""
+    from grokbook.checks import ConfigError
+    from grokbook.instruments.catalogue import INSTRUMENTS, instrument
+
+    if name is None:
+        wide = max(map(len, INSTRUMENTS))
+        for each in INSTRUMENTS.values():
+            typer.echo(f"{each.name:{wide}}  {each.title}")
+        return
+    try:
+        tool = instrument(name)
+    except ConfigError as error:
+        fail(str(error))
+    typer.echo(f"{tool.name}: {tool.title}\n")
+    typer.echo(_paragraph(tool.formula, "  ") + "\n")
+    for each, quantity in tool.quantities.items():
+        unit = "" if quantity.unit == "1" else f" [{quantity.unit}]"
+        typer.echo(_paragraph(f"{each}{unit}: {quantity.meaning}", "    ", "  "))
+    typer.echo()
+    for title, text in (
+        ("error", tool.error),
+        ("source", tool.source),
+        ("needs", " and ".join(_NEEDS[need] for need in tool.needs) or "the metrics alone"),
+        ("cost", f"{tool.cost}; a study may spend {tool.budget:g} core-hours on it"),
+        ("rows", "step, quantity, part, variant, at, value, error, count"),
+    ):
+        typer.echo(_paragraph(text, " " * 8, f"{title + ':':8}"))
+    for each, default in tool.parameters.items():
+        value = "+".join(map(str, default)) if isinstance(default, tuple) else default
+        typer.echo(_paragraph(f"{tool.name}.{each}={value}", " " * 8, "with:   "))
+
+
+_NEEDS = {
+    "theta": "snapshots of all parameters (plan.full_state)",
+    "attention": "snapshots of the attention matrices",
+    "band": "the stream of inner products of updates",
+}
+
+
+def _paragraph(text: str, indent: str, first: str | None = None) -> str:
+    """Wrapped to what a terminal shows."""
+    return textwrap.fill(
+        " ".join(text.split()),
+        width=92,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,50 @@
+"""When things happen: grok steps, onsets, placebos, peaks and falls, and the leads between them.
+
+An event is found by a rule on a series of readings.  Every rule has the same interface, so that a
+detector of something deep and one that looks at the training loss can be compared.
+`grokbook.events.skill` compares them; it is imported by its own name, since it needs SciPy.
+"""
+
+from grokbook.events.grok import PUBLISHED_RULE, RULES, Rule, crossing, grok_step
+from grokbook.events.leads import Lead, lead
+from grokbook.events.onset import FACTORS, dual_onset, growth_onset, onset_grid, tri_onset
+from grokbook.events.placebo import (
+    MEMORISATION,
+    PLACEBOS,
+    above,
+    below,
+    below_share,
+    constant_step,
+)
+from grokbook.events.series import Detector, Event
+from grokbook.events.shape import Decline, Extreme, Portrait, decline, fall, portrait, rise
+
+__all__ = [
+    "FACTORS",
+    "MEMORISATION",
+    "PLACEBOS",
+    "PUBLISHED_RULE",
+    "RULES",
+    "Decline",
+    "Detector",
+    "Event",
+    "Extreme",
+    "Lead",
+    "Portrait",
+    "Rule",
+    "above",
+    "below",
+    "below_share",
+    "constant_step",
+    "crossing",
+    "decline",
+    "dual_onset",
+    "fall",
+    "grok_step",
+    "growth_onset",
+    "lead",
+    "onset_grid",
+    "portrait",
+    "rise",
+    "tri_onset",
+]

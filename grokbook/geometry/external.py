@@ -1,0 +1,263 @@
+r"""The instruments on weights that are not ours, on batches that the caller names.
+
+Weights are a ``state_dict`` under the names of `grokbook.models.reference.PlainTransformer`
+(PyTorch's own for `nn.TransformerEncoder`), in an npz or safetensors file or as a mapping:
+
+    layout, theta = read_weights("theirs.safetensors", heads=4)
+    table = Table.make(("add", "mul"), layout.modulus, "nonzero", 0.5, seed=42)
+    losses = losses_on(layout, table, [table.train[:512], table.train[512:1024]])
+    reading, = commutators_on(losses, theta, table.tasks)
+    reading.defects["add×mul"].corrected, reading.brackets["add×mul"].defect
+    eigenpairs_on(losses[0], theta, table.tasks, seed=0)["total"].values
+    reconstruction_on([theta_0, theta_1, theta], losses[0], count=2)[-1].accuracy
+
+Everything else in `grokbook.geometry` takes a `Loss` and θ as they come from here.  A file is read
+without unpickling anything; PyTorch's .pt and .bin are pickles and are refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from grokbook.checks import integer
+from grokbook.geometry.commutator import ETA, Bracket
+from grokbook.geometry.defect import PairReading, modes, read_pair, referee
+from grokbook.geometry.eigenpairs import Eigenpairs, extremes
+from grokbook.geometry.loss import Loss
+from grokbook.geometry.reconstruction import reconstructions
+from grokbook.models.exchange import from_state_dict
+from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.tasks.modular import Table
+
+Weights = Mapping[str, Tensor | np.ndarray]
+
+
+def read_weights(source: str | Path | Weights, *, heads: int) -> tuple[Layout, Tensor]:
+    """Weights from a file or a mapping, checked.
+
+    Args:
+        source: an ``.npz`` or ``.safetensors`` file, or arrays by name.
+        heads: attention heads of the model, which no shape tells.
+
+    Returns:
+        The layout, inferred from the shapes, and θ (P,): float64 if any parameter is, else
+        float32.
+
+    Raises:
+        ValueError: in one line, for a file that is neither of the two, cannot be read or is
+            damaged; for a parameter that is missing, unknown, of another shape, no real floating
+            point or not finite; for heads that do not divide the width.
+    """
+    state = source if isinstance(source, Mapping) else _read(Path(source))
+    tensors = {name: _tensor(name, value) for name, value in state.items()}
+    layout = infer_layout({name: tuple(t.shape) for name, t in tensors.items()}, heads=heads)
+    exact = any(t.dtype == torch.float64 for t in tensors.values())
+    kind = torch.float64 if exact else torch.float32
+    return layout, from_state_dict(layout, {name: t.to(kind) for name, t in tensors.items()})[0]
+
+
+def infer_layout(shapes: Mapping[str, tuple[int, ...]], *, heads: int) -> Layout:
+    """The layout that parameters of these shapes have.
+
+    Raises:
+        ValueError: naming the first parameter that is missing or of an impossible shape, or a
+            number of heads that does not divide the width; whether all the others fit is for
+            `grokbook.models.exchange.from_state_dict` to say.
+    """
+
+    def shape(name: str) -> tuple[int, int]:
+        if name not in shapes:
+            raise ValueError(f"the state_dict has no parameter {name!r}")
+        if len(shapes[name]) != 2 or 0 in shapes[name]:
+            raise ValueError(f"{name!r} must be a matrix, not of shape {shapes[name]}")
+        return shapes[name]
+
+    modulus, width = shape("token.weight")
+    hidden, _ = shape("encoder.layers.0.linear1.weight")
+    if shape("position")[0] != SEQUENCE:
+        raise ValueError(
+            f"'position' has {shapes['position'][0]} rows; the model reads {SEQUENCE} tokens"
+        )
+    if width % integer("heads", heads, low=1):
+        raise ValueError(f"width {width} is not a multiple of heads {heads}")
+    layers, tasks = (
+        len({found[1] for name in shapes if (found := re.match(pattern, name))})
+        for pattern in (r"encoder\.layers\.(\d+)\.", r"heads\.(\d+)\.")
+    )
+    if not tasks:
+        raise ValueError("the state_dict has no parameter 'heads.0.weight'")
+    return Layout(modulus, tasks, layers, width, heads, hidden)
+
+
+def losses_on(
+    layout: Layout, table: Table, batches: Sequence[Sequence[int] | np.ndarray | Tensor]
+) -> list[Loss]:
+    """The total loss on each batch.
+
+    Args:
+        layout: of the model.
+        table: whose pairs are indexed and whose labels count.
+        batches: of indices of pairs in the table, each (B,); ``table.train`` holds those of the
+            training set.
+
+    Raises:
+        ValueError: if the table has another modulus or number of tasks than the model, or for an
+            empty batch or an index outside the table.
+    """
+    if (table.modulus, len(table.tasks)) != (layout.modulus, layout.tasks):
+        raise ValueError(
+            f"the model has modulus {layout.modulus} and {layout.tasks} heads, the table modulus "
+            f"{table.modulus} and {len(table.tasks)} tasks"
+        )
+    return [Loss.on(layout, table, torch.as_tensor(batch)) for batch in batches]
+
+
+@dataclass(frozen=True, eq=False)
+class ExternalReading(PairReading):
+    """A pair's defects and cosines, with the referee.
+
+    Attributes:
+        brackets: the exact bracket in float64, by mode.
+    """
+
+    brackets: dict[str, Bracket]
+
+
+def commutators_on(
+    losses: Sequence[Loss], theta: Tensor, tasks: Sequence[str], *, eta: float = ETA
+) -> list[ExternalReading]:
+    """Defects in all variants, cosines and brackets; losses 0 and 1 are a pair, 2 and 3 the next.
+
+    Args:
+        losses: total losses, an even number.
+        theta: (P,).
+        tasks: names of the heads, as the table lists them.
+        eta: η.
+
+    Raises:
+        ValueError: for an odd number of losses or none; and where
+            `grokbook.geometry.defect.read_pair` raises it.
+    """
+    if not losses or len(losses) % 2:
+        raise ValueError(f"commutators need pairs of batches, not {len(losses)}")
+    readings = []
+    for first, second in zip(losses[::2], losses[1::2], strict=True):
+        pair = read_pair(first, second, theta, tasks, eta=eta)
+        brackets = {
+            name: referee(first.only(heads_a), second.only(heads_b), theta)
+            for name, (heads_a, heads_b) in modes(tasks).items()
+        }
+        readings.append(ExternalReading(pair.defects, pair.cosines, pair.norms, brackets))
+    return readings
+
+
+def eigenpairs_on(
+    loss: Loss, theta: Tensor, tasks: Sequence[str], *, seed: int, **options: Any
+) -> dict[str, Eigenpairs]:
+    """Extreme eigenpairs of the Hessian, of the total loss and of each task's on the same examples.
+
+    Args:
+        loss: the total loss.
+        theta: (P,), in whose precision the products are computed.
+        tasks: names of the heads.
+        seed: of the normal start.
+        options: of `grokbook.geometry.eigenpairs.extremes`.
+
+    Returns:
+        ``"total"`` and, if there are several, each task.
+
+    Raises:
+        ValueError: as `extremes` does, and if the loss has other heads than tasks are named.
+    """
+    if len(tasks) != len(loss.heads):
+        raise ValueError(f"a loss of {len(loss.heads)} heads, and tasks {', '.join(tasks)}")
+    parts = {"total": loss}
+    if len(tasks) > 1:
+        parts |= {task: loss.only((head,)) for task, head in zip(tasks, loss.heads, strict=True)}
+    return {
+        part: extremes(each.hessian(theta), seed=seed, **options) for part, each in parts.items()
+    }
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """A θ_k and what it can do.
+
+    Attributes:
+        count: k.
+        change: ‖θ_k − θ‖ / ‖θ‖.
+        kept: captured variance, ‖V_kV_kᵀΔ‖² / ‖Δ‖².
+        accuracy: (T,) share of the loss's examples that each head answers rightly.
+    """
+
+    count: int
+    change: float
+    kept: float
+    accuracy: tuple[float, ...]
+
+
+def reconstruction_on(
+    trajectory: Sequence[Tensor], loss: Loss, *, count: int = 20
+) -> list[Reconstructed]:
+    """The last of several θ from the first k directions of the path to it, k = 1 … count.
+
+    As published (2602.18523 section 4.7): uncentred, the target among the snapshots; see
+    `grokbook.geometry.reconstruction.reconstructions` for what could contradict it.
+
+    Args:
+        trajectory: (P,) each, the first at step 0, the last the target.
+        loss: names the examples on which θ_k is asked.
+        count: the largest k.
+
+    Raises:
+        ValueError: for fewer than three θ.
+    """
+    snapshots = np.stack([theta.detach().float().numpy() for theta in trajectory])
+    _, found = next(reconstructions(snapshots, count=count))
+    return [
+        Reconstructed(k, one.change, one.kept, tuple(loss.accuracy(one.theta).tolist()))
+        for k, one in enumerate(found.path(), start=1)
+    ]
+
+
+def _read(path: Path) -> Weights:
+    if path.suffix not in (".npz", ".safetensors"):
+        hint = ""
+        if path.suffix in (".pt", ".pth", ".bin", ".pkl"):
+            hint = "; a pickle can run code: convert it with safetensors.torch.save_file"
+        raise ValueError(f"weights come as .npz or .safetensors, not as {path.name}{hint}")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (SafetensorError, BadZipFile, ValueError, TypeError, EOFError, zlib.error) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path} is no {path.suffix[1:]} file of arrays: {reason}") from None
+
+
+def _tensor(name: str, value: Tensor | np.ndarray) -> Tensor:
+    try:
+        tensor = value.detach() if isinstance(value, Tensor) else torch.from_numpy(value)
+    except (TypeError, ValueError):  # objects, texts, foreign byte orders
+        raise ValueError(f"{name!r} must hold floating-point numbers") from None
+    if not tensor.is_floating_point():
+        raise ValueError(f"{name!r} must hold floating-point numbers, not {tensor.dtype}")
+    if not math.isfinite(tensor.double().abs().sum()):
+        raise ValueError(f"{name!r} is not finite")
+    return tensor.cpu()

@@ -1,0 +1,254 @@
+"""Reconstruction of a trained network from few directions of a trajectory.
+
+    θ_k = s + V_kV_kᵀ(θ − s)
+
+V_k are the leading k right singular vectors of a matrix X of displacements, s is where one starts:
+θ(0) as published (2602.18523 section 4.7).  X has some 100 rows of 300,000 entries, so V is never
+formed: with XXᵀ = UΛUᵀ in float64, V = XᵀUΛ^{−1/2}, and all that is asked for is a product with X.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grokbook.geometry.perturbation import Perturbed
+
+_NOTHING = 1e-10
+"""Eigenvalues of XXᵀ below this share of the largest are left out: Gram matrices square, so their
+directions would be orthogonal to no better than 1e-4."""
+_TOGETHER = 10
+"""Vectors composed at once: X is read once for all of them, and they are held in memory."""
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
+class Basis:
+    """Orthonormal directions v_1 … v_r in ℝᴾ, strongest first.
+
+    Attributes:
+        where: (D,) int64, the entries of θ on which the directions live; they are 0 elsewhere.
+        rows: (n, D) float64, X, centred if that was asked for.
+        modes: (n, r), V = rowsᵀ modes.
+        shares: (r,) λ_j / Σλ, the variance along each.
+        mean: (P,) what was subtracted as the mean of X, 0 if nothing was.
+        error: largest entry of |VᵀV − 1|.
+    """
+
+    where: np.ndarray
+    rows: np.ndarray
+    modes: np.ndarray
+    shares: np.ndarray
+    mean: np.ndarray
+    error: float
+
+    @classmethod
+    def of(
+        cls,
+        snapshots: np.ndarray,
+        origin: np.ndarray,
+        *,
+        centred: bool = False,
+        where: np.ndarray | None = None,
+        count: int | None = None,
+    ) -> Basis:
+        """The right singular vectors of the displacements of some snapshots.
+
+        Cost: 2n²D operations and n·D float64 in memory.
+
+        Args:
+            snapshots: (n, P) float32 or float64 parameters.
+            origin: (P,) subtracted from each of them, in float64.
+            centred: then subtract their mean.
+            where: (D,) entries to look at, by default all.
+            count: r at most; by default all that are above rounding.
+
+        Raises:
+            ValueError: for no snapshots, or displacements without any variation.
+        """
+        if snapshots.ndim != 2 or not snapshots.size:
+            raise ValueError(f"a basis needs (n, P) snapshots, not {snapshots.shape}")
+        size = snapshots.shape[1]
+        where = np.arange(size) if where is None else np.asarray(where)
+        x = snapshots[:, where].astype(np.float64)
+        x -= origin[where]
+        mean = np.zeros(size)
+        if centred:
+            mean[where] = x.mean(axis=0)
+            x -= mean[where]
+        gram = x @ x.T
+        values, vectors = np.linalg.eigh(gram)
+        values, vectors = values[::-1], vectors[:, ::-1]
+        if not values[0] > 0:
+            raise ValueError("displacements that do not vary have no directions")
+        kept = slice(0, int((values > _NOTHING * values[0]).sum()))
+        kept = kept if count is None else slice(0, min(kept.stop, count))
+        modes = vectors[:, kept] / np.sqrt(values[kept])
+        error = np.abs(modes.T @ gram @ modes - np.eye(modes.shape[1])).max()
+        return cls(where, x, modes, values[kept] / np.trace(gram), mean, float(error))
+
+    @property
+    def rank(self) -> int:
+        """The number r of directions."""
+        return self.modes.shape[1]
+
+    def coordinates(self, vector: np.ndarray) -> np.ndarray:
+        """Vᵀx, (r,), for x (P,)."""
+        return self.modes.T @ (self.rows @ vector[self.where])
+
+    def compose(self, coordinates: np.ndarray) -> np.ndarray:
+        """Vc for each row c of (m, r), in the entries ``where``: (m, D)."""
+        return (coordinates @ self.modes.T) @ self.rows
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """θ_1, θ_2, … from ever more directions.
+
+    Attributes:
+        theta: (P,) θ, what is to be reconstructed.
+        start: (P,) s; where it equals θ and no basis lives, θ_k = θ.
+        bases: on different entries of θ.
+        count: the largest k, or less where the bases have fewer directions.
+        apart: θ_k has k directions of each basis; by default k of all of them laid end to end.
+        removed: the directions are taken out, θ_k = θ − V_kV_kᵀ(θ − s).
+    """
+
+    theta: Tensor
+    start: Tensor
+    bases: tuple[Basis, ...]
+    count: int
+    apart: bool = False
+    removed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or not self.bases:
+            raise ValueError(f"k must be at least 1 with a basis, not {self.count}")
+        if self.theta.shape != self.start.shape:
+            raise ValueError(f"θ and s must have one shape, not {tuple(self.start.shape)}")
+
+    @property
+    def displacement(self) -> Tensor:
+        """θ − s, (P,) float64."""
+        return self.theta.double() - self.start.double()
+
+    def coordinates(self, *, seed: int | None = None) -> np.ndarray:
+        """V_kᵀ(θ − s) for k = 1 … K as rows of (K, Σr), 0 where a direction is not used.
+
+        Args:
+            seed: if given, V_k is replaced by k directions drawn isotropically from the span of
+                all of V, of each basis's own where they are ``apart``; those of k are among those
+                of k + 1.
+        """
+        displacement = self.displacement.numpy()
+        each = [basis.coordinates(displacement) for basis in self.bases]
+        if not self.apart:
+            each = [np.concatenate(each)]
+        count = min(self.count, *(len(part) for part in each))
+        generator = None if seed is None else np.random.default_rng(seed)
+        return np.hstack([_projections(part, count, generator) for part in each])
+
+    def path(self, *, seed: int | None = None) -> Iterator[Perturbed]:
+        """θ_1 … θ_K.
+
+        ``kept`` is the captured variance ‖V_kV_kᵀΔ‖² / ‖Δ‖², Δ = θ − s (what remains of it where
+        directions are removed); ``change`` is ‖θ_k − θ‖ / ‖θ‖.  Cost: 2nPK operations.
+
+        Args:
+            seed: as for `coordinates`.
+        """
+        wanted = self.coordinates(seed=seed)
+        ends = np.cumsum([basis.rank for basis in self.bases])[:-1]
+        for first in range(0, len(wanted), _TOGETHER):
+            vectors = np.zeros((len(wanted[first : first + _TOGETHER]), len(self.theta)))
+            parts = np.split(wanted[first : first + _TOGETHER], ends, axis=1)
+            for basis, part in zip(self.bases, parts, strict=True):
+                vectors[:, basis.where] += basis.compose(part)
+            for vector in torch.from_numpy(vectors):
+                base = self.theta if self.removed else self.start
+                new = base.double() + (-vector if self.removed else vector)
+                yield Perturbed.of(self.theta, new, self.displacement)
+
+
+def reconstructions(
+    snapshots: np.ndarray,
+    *,
+    count: int,
+    other: np.ndarray | None = None,
+    apart_from: np.ndarray | None = None,
+    held_out: float = 0.1,
+) -> Iterator[tuple[str, Reconstruction]]:
+    """The published reconstruction of the last snapshot and those that could contradict it.
+
+    ``"published"``: X are the uncentred displacements θ(t) − θ(0), t > 0, the target among them.
+    ``"held-out"``: X without the last tenth of the snapshots, so without the target.
+    ``"other seed"``: X of another run; what is left of k* is not about this run's own path.
+    ``"no embedding"``: X and θ_k without some entries (the embedding), which stay at θ.
+    ``"centred"``: PCA about the mean of θ(t), t ≥ 0, to which the mean is added back.
+    Source: 2602.18523 sections 4.7 and 4.8 (the last); the others are controls of ours.
+
+    Args:
+        snapshots: (n, P) θ(t), the first at step 0, the last the target.
+        count: the largest k.
+        other: (m, P) the same of another run.
+        apart_from: (P,) bool, the entries that ``"no embedding"`` leaves at θ.
+        held_out: share of the snapshots that ``"held-out"`` leaves out, at least one.
+
+    Yields:
+        One at a time, as each holds its X.
+
+    Raises:
+        ValueError: for fewer than three snapshots or a share outside 0 … 1.
+    """
+    if len(snapshots) < 3:
+        raise ValueError(f"a reconstruction needs three snapshots, not {len(snapshots)}")
+    if not 0 < held_out < 1:
+        raise ValueError(f"the share to hold out must lie between 0 and 1, not {held_out}")
+    origin, theta, start = snapshots[0], *map(torch.from_numpy, snapshots[[-1, 0]])
+
+    # Bases are not given names: a name would keep their X alive.
+    yield "published", Reconstruction(theta, start, (Basis.of(snapshots[1:], origin),), count)
+    seen = min(len(snapshots) - 1, max(2, int((1 - held_out) * len(snapshots))))
+    yield "held-out", Reconstruction(theta, start, (Basis.of(snapshots[1:seen], origin),), count)
+    if other is not None:
+        yield "other seed", Reconstruction(theta, start, (Basis.of(other[1:], other[0]),), count)
+    if apart_from is not None:
+        begin = torch.where(torch.from_numpy(apart_from), theta, start)
+        rest = np.flatnonzero(~apart_from)
+        yield (
+            "no embedding",
+            Reconstruction(theta, begin, (Basis.of(snapshots[1:], origin, where=rest),), count),
+        )
+    centred = Basis.of(snapshots, origin, centred=True)
+    middle = start.double() + torch.from_numpy(centred.mean)
+    yield "centred", Reconstruction(theta, middle, (centred,), count)
+
+
+def threshold(curve: np.ndarray, level: float = 0.9) -> int | None:
+    """k*: the smallest k at which every task's accuracy is at least ``level``.
+
+    Args:
+        curve: (K, T) accuracies at k = 1 … K.
+        level: in [0, 1]; published 0.9.
+
+    Returns:
+        k*, or None if no k ≤ K does it.
+
+    >>> threshold(np.array([[.95, .1], [.95, .92], [.99, .5]]))
+    2
+    """
+    enough = (np.asarray(curve) >= level).all(axis=1)
+    return int(enough.argmax()) + 1 if enough.any() else None
+
+
+def _projections(
+    coordinates: np.ndarray, count: int, generator: np.random.Generator | None
+) -> np.ndarray:
+    """Q_kQ_kᵀc for k = 1 … K: the first k coordinates, or those along k random directions."""
+    if generator is None:
+        return np.tril(np.ones((count, len(coordinates)))) * coordinates
+    frame = np.linalg.qr(generator.standard_normal((len(coordinates), count))).Q
+    return np.cumsum(frame * (coordinates @ frame), axis=1).T

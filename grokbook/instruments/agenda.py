@@ -1,0 +1,138 @@
+"""What is to be measured on a study's runs, what that takes, and within which budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grokbook.checks import ConfigError
+from grokbook.instruments.catalogue import INSTRUMENTS, instrument
+from grokbook.instruments.measuring import Measuring
+from grokbook.instruments.subject import Subject
+from grokbook.store import RunDirectory, Store
+
+
+@dataclass(frozen=True)
+class Item:
+    """One instrument of an agenda.
+
+    Attributes:
+        name: of the instrument.
+        jobs: one a run that has ended and kept what the instrument needs.
+        lacking: runs that did not.
+        points: to be measured in all.
+        measured: points measured before.
+        seconds: core-seconds that the others take, by the instrument's estimate.
+        budget: core-hours that the study may spend on it.
+    """
+
+    name: str
+    jobs: tuple[Measuring, ...]
+    lacking: int
+    points: int
+    measured: int
+    seconds: float
+    budget: float
+
+
+def agenda(
+    store: Store,
+    runs: Sequence[RunDirectory],
+    names: Sequence[str],
+    given: Mapping[str, Mapping[str, Any]],
+    *,
+    of: int,
+    budget: float | None = None,
+) -> list[Item]:
+    """What instruments have to do on runs.
+
+    Every run gets an equal share of an instrument's budget, also those that have not ended yet.
+
+    Args:
+        store: of the runs.
+        runs: that have ended.
+        names: of instruments.
+        given: parameters by instrument, those left out at their default.
+        of: runs of the whole study.
+        budget: core-hours for every instrument, instead of its own.
+
+    Raises:
+        ConfigError: naming an instrument or a parameter that there is not.
+        StoreError: if a run or a measurement is damaged.
+    """
+    for name in given:
+        if name not in names:
+            raise ConfigError(f"parameters of {name} are given, and it is not asked for")
+    return [_item(store, runs, name, given.get(name, {}), of, budget) for name in names]
+
+
+def _item(
+    store: Store,
+    runs: Sequence[RunDirectory],
+    name: str,
+    given: Mapping[str, Any],
+    of: int,
+    budget: float | None,
+) -> Item:
+    tool = instrument(name)
+    hours, parameters = tool.budget if budget is None else budget, tool.complete(given)
+    jobs, points, measured, seconds = [], 0, 0, 0.0
+    for run in runs:
+        subject = Subject(run, store)
+        if not all(subject.has(kind) for kind in tool.needs):
+            continue
+        job = Measuring.of(name, run, parameters, allowance=hours * 3_600 / max(of, 1))
+        jobs.append(job)
+        _, so_far = job.begun(store)
+        points, measured = points + len(so_far.points), measured + len(so_far.points)
+        measured -= len(so_far.left)
+        seconds += len(so_far.left) * tool.seconds(subject, parameters)
+    return Item(name, tuple(jobs), len(runs) - len(jobs), points, measured, seconds, hours)
+
+
+def chosen(text: str | None) -> list[str]:
+    """Instruments named in a list with commas; all of them by default.
+
+    Raises:
+        ConfigError: naming one that there is not.
+    """
+    if text is None:
+        return list(INSTRUMENTS)
+    return list(dict.fromkeys(instrument(name.strip()).name for name in text.split(",")))
+
+
+def parameters_from(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Parameters by instrument from ``instrument.parameter=value``.
+
+    Raises:
+        ConfigError: naming a setting that is none.
+
+    >>> parameters_from([])
+    {}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        where, sign, text = setting.partition("=")
+        name, dot, parameter = where.partition(".")
+        if not (name and dot and parameter and sign and text):
+            raise ConfigError(f"--with {setting} is not of the form INSTRUMENT.PARAMETER=VALUE")
+        if parameter in found.get(name, {}):
+            raise ConfigError(f"--with {setting}: {where} is given twice")
+        default = instrument(name).complete({}).get(parameter)
+        found.setdefault(name, {})[parameter] = _like(default, text, setting)
+        instrument(name).complete(found[name])
+    return found
+
+
+def _like(default: Any, text: str, setting: str) -> Any:
+    """A value of the default's type."""
+    words = {"true": True, "false": False}
+    try:
+        if isinstance(default, bool):
+            return words[text]
+        if isinstance(default, tuple):
+            return tuple(type(default[0])(word) for word in text.split("+"))
+        return text if default is None else type(default)(text)
+    except (KeyError, ValueError):
+        raise ConfigError(f"--with {setting}: {text!r} is not like {default!r}") from None

@@ -1,0 +1,46 @@
+"""Every instrument by its name."""
+
+from __future__ import annotations
+
+from grokbook.checks import ConfigError
+from grokbook.instruments.ablations import ABLATIONS
+from grokbook.instruments.commutator import COMMUTATOR
+from grokbook.instruments.compression import COMPRESSION
+from grokbook.instruments.events import EVENTS
+from grokbook.instruments.fourier import FOURIER
+from grokbook.instruments.hessian import HESSIAN
+from grokbook.instruments.instrument import Instrument
+from grokbook.instruments.integrability import INTEGRABILITY
+from grokbook.instruments.reconstruction import RECONSTRUCTION
+from grokbook.instruments.spectral_edge import SPECTRAL_EDGE
+from grokbook.instruments.trajectory import TRAJECTORY
+from grokbook.instruments.weight_spectra import WEIGHT_SPECTRA
+
+INSTRUMENTS: dict[str, Instrument] = {
+    each.name: each
+    for each in (
+        EVENTS,
+        TRAJECTORY,
+        SPECTRAL_EDGE,
+        WEIGHT_SPECTRA,
+        RECONSTRUCTION,
+        COMPRESSION,
+        ABLATIONS,
+        FOURIER,
+        INTEGRABILITY,
+        COMMUTATOR,
+        HESSIAN,
+    )
+}
+"""In the order in which a study is measured: the cheap ones first."""
+
+
+def instrument(name: str) -> Instrument:
+    """An instrument.
+
+    Raises:
+        ConfigError: naming those that there are.
+    """
+    if name not in INSTRUMENTS:
+        raise ConfigError(f"unknown instrument {name!r}; known: {', '.join(INSTRUMENTS)}")
+    return INSTRUMENTS[name]

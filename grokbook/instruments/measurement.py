@@ -1,0 +1,215 @@
+"""What an instrument measured on a run: tidy rows in a Parquet file that says what they are.
+
+    <store>/measurements/<config id>/<instrument>-<8 hex digits>.parquet
+
+The digits hash what the rows depend on besides the run's config: the instrument's version and
+parameters, the numerics under which the run was trained, its last step, and the run of another
+seed that serves as a control, where the instrument uses one.  The file's metadata
+holds the facts; pages carry checksums.  Columns:
+
+    step      int32    updates made at the snapshot; of a whole trajectory its last
+    quantity  text     what is measured; `grokbook describe INSTRUMENT` has unit and meaning
+    part      text     of the model or the loss; empty for all
+    variant   text     protocol or null: published, corrected, random walk, …
+    at        float32  the free coordinate where there is one, else NaN
+    value     float32
+    error     float32  of the value, in its unit; NaN where it is exact up to rounding
+    count     int32    samples behind the value
+
+Instruments compute in float64; seven digits are kept, a third of the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from grokbook.instruments.instrument import Instrument, Row
+from grokbook.instruments.subject import Subject
+from grokbook.store import Store, StoreError
+
+FORMAT = 1
+SCHEMA = pa.schema(
+    [
+        ("step", pa.int32()),
+        ("quantity", pa.dictionary(pa.int32(), pa.string())),
+        ("part", pa.dictionary(pa.int32(), pa.string())),
+        ("variant", pa.dictionary(pa.int32(), pa.string())),
+        ("at", pa.float32()),
+        ("value", pa.float32()),
+        ("error", pa.float32()),
+        ("count", pa.int32()),
+    ]
+)
+
+
+_NUMBERS = ("value", "error")
+
+
+@dataclass(frozen=True, eq=False)  # frames have no truth value to compare by
+class Measurement:
+    """Rows of one instrument on one run, complete or as far as they have come.
+
+    Attributes:
+        instrument, version: that measured.
+        parameters: with which, all of them, as JSON types.
+        config_id, numerics_id, run_step: of the run.
+        sibling: config and numerics id of the run of another seed that served as a control; empty
+            if none did.
+        points: every step that is to be measured.
+        measured: those that have been.
+        seconds: core-seconds spent.
+        rows: one `Row` a line.
+    """
+
+    instrument: str
+    version: int
+    parameters: dict[str, Any]
+    config_id: str
+    numerics_id: str
+    run_step: int
+    sibling: str
+    points: tuple[int, ...]
+    measured: tuple[int, ...]
+    seconds: float
+    rows: pd.DataFrame
+
+    @classmethod
+    def begin(
+        cls, instrument: Instrument, subject: Subject, parameters: Mapping[str, Any]
+    ) -> Measurement:
+        """A measurement without a row, with the points that are to be measured."""
+        points = tuple(int(step) for step in instrument.points(subject, parameters))
+        sibling = subject.sibling() if instrument.sibling else None
+        return cls(
+            instrument.name,
+            instrument.version,
+            as_json(parameters),
+            subject.config.id,
+            subject.run.path.name,
+            subject.last,
+            "" if sibling is None else "/".join(sibling.run.path.parts[-2:]),
+            points,
+            (),
+            0.0,
+            as_frame(()),
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Has every point been measured?"""
+        return set(self.points) <= set(self.measured)
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """Points still to be measured, in order."""
+        return tuple(point for point in self.points if point not in self.measured)
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        facts = [self.version, self.parameters, self.numerics_id, self.run_step, self.sibling]
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        return f"{self.instrument}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.parquet"
+
+    def path(self, store: Store) -> Path:
+        """Where it lies, or will."""
+        return store.root / "measurements" / self.config_id / self.name
+
+    def with_rows(self, found: Mapping[int, Iterable[Row]], seconds: float) -> Measurement:
+        """With more points measured, in order of their steps."""
+        new = as_frame([row for rows in found.values() for row in rows])
+        rows = pd.concat([self.rows, new], ignore_index=True) if len(self.rows) else new
+        return replace(
+            self,
+            measured=tuple(sorted({*self.measured, *found})),
+            seconds=self.seconds + seconds,
+            rows=rows,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The file: equal measurements are equal bytes."""
+        facts = {k: v for k, v in vars(self).items() if k != "rows"} | {"format": FORMAT}
+        ordered = self.rows.sort_values("step", kind="stable", ignore_index=True)
+        table = pa.Table.from_pandas(ordered, schema=SCHEMA, preserve_index=False)
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        file = io.BytesIO()
+        pq.write_table(
+            table.replace_schema_metadata({"grokbook": text}),
+            file,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=[name for name in SCHEMA.names if name not in _NUMBERS],
+            column_encoding=dict.fromkeys(_NUMBERS, "BYTE_STREAM_SPLIT"),
+            write_statistics=False,
+            write_page_checksum=True,
+        )
+        return file.getvalue()
+
+    def reread(self) -> Measurement:
+        """As it comes back from its file: rows in order."""
+        return self._from(io.BytesIO(self.to_bytes()), self.name)
+
+    @classmethod
+    def read(cls, path: Path) -> Measurement:
+        """A measurement from its file.
+
+        Raises:
+            StoreError: naming the file if it is damaged or of another format.
+        """
+        return cls._from(path, str(path))
+
+    @classmethod
+    def _from(cls, source: Path | io.BytesIO, path: str) -> Measurement:
+        try:
+            table = pq.read_table(source, page_checksum_verification=True)
+            facts = json.loads(table.schema.metadata[b"grokbook"])
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+            raise StoreError(f"{path} is damaged: it is no measurement") from None
+        if facts.pop("format", None) != FORMAT:
+            raise StoreError(f"{path} is of another version; measure again")
+        rows = table.cast(_plain(table.schema)).to_pandas()
+        facts["points"], facts["measured"] = tuple(facts["points"]), tuple(facts["measured"])
+        return cls(rows=rows, **facts)
+
+
+def find(store: Store, begun: Measurement) -> Measurement:
+    """What was measured before of this measurement, or itself.
+
+    Points that a run has now and had not then are still to be measured.
+
+    Raises:
+        StoreError: if the file is damaged.
+    """
+    path = begun.path(store)
+    if not path.exists():
+        return begun
+    return replace(Measurement.read(path), points=begun.points)
+
+
+def as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a file has them: tuples are lists there."""
+    return json.loads(json.dumps(dict(parameters)))
+
+
+def as_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows as a table, a column a field."""
+    frame = pd.DataFrame([asdict(row) for row in rows], columns=SCHEMA.names)
+    numbers = dict.fromkeys(("step", "count"), "int32")
+    numbers |= dict.fromkeys(("at", "value", "error"), "float32")
+    return frame.astype(numbers | dict.fromkeys(("quantity", "part", "variant"), object))
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in schema]
+    )

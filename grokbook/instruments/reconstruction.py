@@ -1,0 +1,130 @@
+"""How few directions of its path give a trained network back: k*, with controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from grokbook.geometry.compression import tensors
+from grokbook.geometry.perturbation import Perturbed
+from grokbook.geometry.reconstruction import Reconstruction, reconstructions, threshold
+from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.scoring import SHARED, Scoring, curve, target
+from grokbook.instruments.subject import Subject
+
+_LAST_SEEN = "last seen"
+
+
+def measure(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
+    """Every variant's curve in k, the nulls of the published one, and k* of each."""
+    scoring = Scoring(subject, point, parameters["draws"])
+    count, sibling = parameters["snapshots"], subject.sibling()
+    snapshots = subject.thetas(subject.spaced(count, until=point))
+    embedding = np.zeros(subject.layout.size, dtype=bool)
+    embedding[tensors(subject.layout)["token.weight"]] = True
+    other = None
+    if sibling is not None and sibling.has("theta"):
+        other = sibling.thetas(sibling.spaced(count, until=target(sibling)))
+    rows = _norms(point, snapshots)
+    for variant, reconstruction in reconstructions(
+        snapshots,
+        count=parameters["ranks"],
+        other=other,
+        apart_from=embedding,
+        held_out=parameters["held_out"],
+    ):
+        rows += _spectrum(point, reconstruction, variant)
+        rows += scoring.path(reconstruction, variant)
+        if variant == "published":
+            rows += scoring.path_noise(reconstruction, variant)
+            rows += scoring.path_random(reconstruction, variant)
+            rows.append(_drift(point, reconstruction, variant))
+        if variant == "held-out":
+            seen = torch.from_numpy(snapshots[len(reconstruction.bases[0].rows)])
+            near = Perturbed.of(reconstruction.theta, seen, reconstruction.displacement)
+            rows += scoring.perturbed(near, _LAST_SEEN)
+    return rows + _thresholds(point, rows, parameters["level"])
+
+
+def _norms(step: int, snapshots: np.ndarray) -> list[Row]:
+    ends = {"start": snapshots[0], "end": snapshots[-1]}
+    return [
+        Row(step, "norm", float(np.linalg.norm(theta.astype(np.float64))), part)
+        for part, theta in ends.items()
+    ]
+
+
+def _spectrum(step: int, reconstruction: Reconstruction, variant: str) -> list[Row]:
+    (basis,) = reconstruction.bases
+    shares = basis.shares[: reconstruction.count].tolist()
+    return [
+        Row(step, "spectrum", share, "", variant, k, basis.error)
+        for k, share in enumerate(shares, start=1)
+    ]
+
+
+def _drift(step: int, reconstruction: Reconstruction, variant: str) -> Row:
+    """The sign of a direction is arbitrary; this one points along the displacement."""
+    (basis,) = reconstruction.bases
+    start = reconstruction.start.double().numpy()
+    along = basis.coordinates(reconstruction.displacement.numpy())[0]
+    cosine = -np.sign(along) * basis.coordinates(start)[0] / np.linalg.norm(start)
+    return Row(step, "drift", float(cosine), "", variant, 1, basis.error)
+
+
+def _thresholds(step: int, rows: list[Row], level: float) -> list[Row]:
+    found = []
+    for quantity, accuracy in (
+        ("threshold", "test accuracy"),
+        ("train threshold", "train accuracy"),
+    ):
+        variants = dict.fromkeys(row.variant for row in rows if row.quantity == accuracy)
+        for variant in variants:
+            if variant != _LAST_SEEN:
+                values = curve(rows, accuracy, variant)
+                k = threshold(values, level)
+                value = math.nan if k is None else float(k)
+                found.append(Row(step, quantity, value, "", variant, len(values)))
+    return found
+
+
+def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
+    """Accuracies on the published table take 0.15 s a half of the data, a basis 1.5 s."""
+    evaluations = parameters["ranks"] * (5 * 2 + 3 * parameters["draws"])
+    return 8 + 0.15 * evaluations * len(subject.table.pairs) / 9_216
+
+
+RECONSTRUCTION = Instrument(
+    name="reconstruction",
+    title="Reconstruction from few directions of the path",
+    formula=(
+        "θ_k = θ(0) + V_kV_kᵀ(θ_T − θ(0)), V_k the leading right singular vectors of the "
+        "displacements θ(t) − θ(0), t > 0; k* = the smallest k at which every task's accuracy is "
+        "at least the level; θ_T the last snapshot at or before the published stop"
+    ),
+    source="2602.18523 sections 4.7, 4.8 and 10.5, Tables 8, 9, 14, 15",
+    error=(
+        "of the spectrum, the drift and a projection's captured share: the largest entry of "
+        "|VᵀV − 1|; of nulls: the standard deviation over draws"
+    ),
+    quantities=SHARED
+    | {
+        "spectrum": Quantity("1", "share of the variance along the k-th direction"),
+        "drift": Quantity("1", "cosine of the first direction, along Δ, with −θ(0)"),
+        "norm": Quantity("norm", "‖θ‖ at the start and the end of the path"),
+        "threshold": Quantity("1", "k* on test accuracy; NaN if above the largest k, in `at`"),
+        "train threshold": Quantity("1", "the same on training accuracy"),
+    },
+    points=lambda subject, parameters: [target(subject)],
+    take=measure,
+    seconds=_seconds,
+    budget=1.5,
+    cost="about 85 core-seconds a run",
+    parameters={"ranks": 20, "snapshots": 100, "level": 0.9, "held_out": 0.1, "draws": 5},
+    needs=("theta",),
+    sibling=True,
+)

@@ -1,0 +1,111 @@
+"""Recorded measurements: what instruments found, small enough for git.
+
+    results/measurements.json                 sealed: every file with its facts and its sha256
+    results/measurements/<config id>/<instrument>-<digits>.parquet
+
+A config may have been carried out more than once, under other numerics; each execution has its
+own measurements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grokbook.config import RunConfig
+from grokbook.instruments.catalogue import instrument
+from grokbook.instruments.measurement import FORMAT, Measurement, as_json
+from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
+from grokbook.store.recorded import Results
+
+
+class Recorded:
+    """The measurements in a results folder."""
+
+    def __init__(self, results: Results | None = None) -> None:
+        self.folder = (results or Results()).folder
+
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """Entries by path in the folder; empty if nothing was recorded.
+
+        Raises:
+            StoreError: if the manifest was edited by hand or is damaged.
+        """
+        path = self.folder / "measurements.json"
+        return read_sealed(path)["measurements"] if path.exists() else {}
+
+    def find(
+        self, name: str, config: RunConfig, parameters: Mapping[str, Any] | None = None
+    ) -> list[Measurement]:
+        """An instrument's measurements of a config, one an execution.
+
+        Args:
+            name: of the instrument.
+            config: of the runs.
+            parameters: those not given are at their default.
+
+        Raises:
+            StoreError: if a file is damaged.
+        """
+        wanted = as_json(instrument(name).complete(parameters or {}))
+        found = []
+        for place, entry in self.manifest().items():
+            if (entry["instrument"], entry["config_id"]) != (name, config.id):
+                continue
+            if problem := check(self.folder / place, entry):
+                raise StoreError(f"recorded measurement {problem}")
+            measurement = Measurement.read(self.folder / place)
+            if measurement.parameters == wanted:
+                found.append(measurement)
+        return found
+
+    def add(self, measurement: Measurement) -> dict[str, Any]:
+        """Record a complete measurement; the same again changes nothing.
+
+        Raises:
+            StoreError: if points are left, or it was recorded before with other rows.
+        """
+        if not measurement.complete:
+            raise StoreError(
+                f"{measurement.instrument} of run {measurement.config_id} has "
+                f"{len(measurement.left)} of {len(measurement.points)} points left; "
+                "only complete measurements are recorded"
+            )
+        place = f"measurements/{measurement.config_id}/{measurement.name}"
+        with alone(self.folder):
+            manifest = self.manifest()
+            if place in manifest:
+                before = Measurement.read(self.folder / place)
+                if not before.rows.equals(measurement.reread().rows):
+                    raise StoreError(f"{place} is recorded already, with other rows")
+                return manifest[place]
+            entry = {
+                "instrument": measurement.instrument,
+                "version": measurement.version,
+                "config_id": measurement.config_id,
+                "numerics_id": measurement.numerics_id,
+                "seconds": measurement.seconds,
+                "rows": len(measurement.rows),
+                **Disk().place(self.folder / place, measurement.to_bytes()),
+            }
+            record = {"format": FORMAT, "measurements": manifest | {place: entry}}
+            Disk().place(self.folder / "measurements.json", seal(record))
+        return entry
+
+    def verify(self) -> list[str]:
+        """Everything that is wrong with the measurements, one line each."""
+        try:
+            manifest = self.manifest()
+        except StoreError as error:
+            return [str(error)]
+        problems = [
+            f"recorded measurement {problem}"
+            for place, entry in manifest.items()
+            if (problem := check(self.folder / place, entry))
+        ]
+        known = {self.folder / place for place in manifest}
+        return problems + [
+            f"{path} is not in measurements.json"
+            for path in sorted((self.folder / "measurements").rglob("*"))
+            if path.is_file() and path not in known
+        ]

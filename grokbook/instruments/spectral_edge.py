@@ -1,0 +1,232 @@
+"""The instrument ``spectral-edge``: rolling windows of updates and how g23 falls in them.
+
+A spacing of 500 steps, the published one of the runs without weight decay, asks for more updates
+than the band has: those runs have rows at equal spacings alone, where they can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from grokbook.config import RunConfig
+from grokbook.events import crossing
+from grokbook.geometry.spectral_edge import Decline, Edge, decline, rotation
+from grokbook.geometry.trajectory import Displacements, displacements, thin
+from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.rolling import Rolling, recent_products
+from grokbook.instruments.subject import Subject
+
+DIRECTIONS = 3
+"""Leading directions whose rotation is measured, and singular values that are given."""
+
+
+def grok_step(subject: Subject) -> int | None:
+    """First evaluation with all tasks at 0.95 (2602.18523 section 4.12)."""
+    record = subject.record
+    least = np.min([record.accuracy(task) for task in subject.config.tasks], axis=0)
+    return crossing(record.steps, least, 0.95)
+
+
+def published_spacing(config: RunConfig) -> int:
+    """Steps between the published snapshots of such a run (2602.18523 section 4.12)."""
+    if config.weight_decay == 0 and len(config.tasks) < 3:
+        return 500
+    return 100 if len(config.tasks) == 1 else 200
+
+
+def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
+    cadence = subject.run.marker["plan"]["cadence"]
+    fine = recent_products(subject)
+    grok, moves = grok_step(subject), _moves(subject)
+    rows: list[Row] = []
+    for stride in parameters["strides"]:
+        rolling = Rolling.of(fine, cadence, stride, parameters["window"])
+        if not rolling.products:  # too short a run for this spacing
+            continue
+        for centred in (False, True):
+            edges = rolling.edges(centred)
+            common = {"variant": f"{rolling.spacing} steps" + centred * ", centred"}
+            chosen = thin(np.arange(len(edges)), parameters["snapshots"])
+            for row in (
+                *_edges(rolling.ends, edges, chosen),
+                *_running(rolling.ends, edges, chosen),
+                *_turning(rolling, chosen, parameters["rotation_window"], centred),
+                *_leading(rolling, edges, chosen, moves),
+            ):
+                rows.append(Row(**common | row))
+            as_published = rolling.spacing == published_spacing(subject.config) and not centred
+            names = [common["variant"], *as_published * ["published"]]
+            rows += [
+                Row(variant=name, **row)
+                for name in names
+                for row in _summary(rolling.ends, edges, grok, subject.grok)
+            ]
+    return rows
+
+
+def _edges(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterator[dict[str, Any]]:
+    for i in chosen:
+        step, found = {"step": int(ends[i])}, edges[i]
+        for k in range(1, DIRECTIONS + 1):
+            value = found.size(k)
+            yield {"quantity": "sigma", "value": value, "at": k, "error": found.floor} | step
+        share_error = found.g23_error / found.total
+        for quantity, value, error in (
+            ("g23", found.g23, found.g23_error),
+            ("g23_share", found.g23_share, share_error),
+            ("ratio", found.ratio, np.nan),
+            ("k_star", found.k_star, np.nan),
+            ("k_star_unweighted", found.k_star_unweighted, np.nan),
+        ):
+            yield {"quantity": quantity, "value": value, "error": error} | step
+
+
+def _series(edges: list[Edge]) -> dict[str, np.ndarray]:
+    return {
+        "": np.array([each.g23 for each in edges]),
+        "_share": np.array([each.g23_share for each in edges]),
+    }
+
+
+def _running(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterator[dict[str, Any]]:
+    """The decline as of every window, that of any grok or pseudo-grok step among them."""
+    ratios = np.array([each.ratio for each in edges])
+    for suffix, series in _series(edges).items():
+        for i in chosen:
+            found = decline(ends[: i + 1], series[: i + 1], ratios[: i + 1], int(ends[i]))
+            common = {"step": int(ends[i]), "count": found.windows}
+            yield {"quantity": f"running_decline{suffix}", "value": found.decline} | common
+            if not suffix:
+                yield {"quantity": "running_ratio", "value": found.ratio_early} | common
+
+
+def _turning(
+    rolling: Rolling, chosen: np.ndarray, size: int, centred: bool
+) -> Iterator[dict[str, Any]]:
+    directions = min(DIRECTIONS, size - centred)  # centring takes one away
+    for i in chosen:
+        products = rolling.products[i]
+        count = len(products)
+        later = slice(count - size, count)
+        for quantity, shift in (("rotation", 1), ("rotation_disjoint", size)):
+            if count < size + shift:
+                continue
+            earlier = slice(count - size - shift, count - shift)
+            try:
+                found = rotation(products, earlier, later, k=directions, centred=centred)
+            except ValueError:  # a window that moves in fewer directions has none to turn
+                continue
+            step = {"step": int(rolling.ends[i])}
+            for k in range(1, directions + 1):
+                row = {"value": found.angles[k - 1], "at": k, "error": found.error[k - 1]}
+                yield {"quantity": quantity, **row, **step}
+                if k > 1:
+                    span = {"quantity": f"{quantity}_of_span", "value": found.spans[k - 1]}
+                    yield {**span, "at": k, **step}
+
+
+def _moves(subject: Subject) -> tuple[dict[int, int], Displacements]:
+    """All snapshots: their places by step, and their inner products."""
+    weights = subject.attention(subject.steps)
+    found = displacements(weights, {"all": slice(0, weights.shape[1])})["all"]
+    return {int(step): place for place, step in enumerate(subject.steps)}, found
+
+
+def _leading(
+    rolling: Rolling,
+    edges: list[Edge],
+    chosen: np.ndarray,
+    snapshots: tuple[dict[int, int], Displacements],
+) -> Iterator[dict[str, Any]]:
+    """cos(v_1, θ_0) and cos(v_1, θ_t) where the window's own snapshots were kept."""
+    places, moves = snapshots
+    with_weights = moves.products + moves.start[:, None]  # ⟨x_s, v_t⟩
+    for i in chosen:
+        end = int(rolling.ends[i])
+        span = rolling.spacing * rolling.window
+        wanted = range(end - span, end + 1, rolling.spacing)
+        if not all(step in places for step in wanted):
+            continue
+        at = [places[step] for step in wanted]
+        error = np.sin(np.radians(edges[i].turn(1)))
+        for quantity, products, norm in (
+            ("cos_start", moves.start[at], moves.norms[0]),
+            ("cos_weights", with_weights[at, at[-1]], moves.norms[at[-1]]),
+        ):
+            value = abs(edges[i].along(1, np.diff(products))) / norm
+            yield {"quantity": quantity, "value": value, "error": error, "step": end}
+
+
+def _summary(
+    ends: np.ndarray, edges: list[Edge], grok: int | None, stop: int | None
+) -> Iterator[dict[str, Any]]:
+    """The published statistics of a run; those of a grok step only where there is one."""
+    ratios = np.array([each.ratio for each in edges])
+    # Published runs end at the stop, where ours go on.
+    last = len(ends) - 1 if stop is None else int(np.searchsorted(ends, stop, "right")) - 1
+    if last >= 0:
+        yield {"quantity": "k_terminal", "value": edges[last].k_star, "step": int(ends[last])}
+    step = int(ends[-1] if grok is None else grok)
+    if step < ends[0]:
+        return
+    for suffix, series in _series(edges).items():
+        found: Decline = decline(ends, series, ratios, grok)
+        common = {"step": step, "count": found.windows}
+        yield {"quantity": f"early{suffix}", "value": found.early} | common
+        if grok is not None:
+            yield {"quantity": f"at_grok{suffix}", "value": found.at_grok} | common
+            yield {"quantity": f"decline{suffix}", "value": found.decline} | common
+            yield {"quantity": f"increases{suffix}", "value": found.increases} | common
+        if not suffix:
+            yield {"quantity": "ratio_early", "value": found.ratio_early} | common
+
+
+_SHARE = {"": ("squared norm", "g23"), "_share": ("1", "g23 / Σσ²")}
+
+SPECTRAL_EDGE = Instrument(
+    name="spectral-edge",
+    title="Gram spectral edge",
+    formula="σ of the last w updates of all attention matrices; g23 = σ2² − σ3²; "
+    "score_j = (σ_j/Σσ)(σ_j/σ_{j+1}); k* = argmax score, R = σ_k*/σ_{k*+1}; decline = largest "
+    "g23 up to the grok step over the last one up to it",
+    source="2602.18523 section 4.12; 2604.07380 sections 4.1, 4.7 and 4.16",
+    error="bound on the effect of rounding to float32; of angles and cosines to first order",
+    quantities={
+        "sigma": Quantity("norm", "singular value number `at` of the window"),
+        "g23": Quantity("squared norm", "σ2² − σ3²"),
+        "g23_share": Quantity("1", "(σ2² − σ3²) / Σσ²"),
+        "ratio": Quantity("1", "R = σ_k* / σ_{k*+1}"),
+        "k_star": Quantity("1", "j of the largest score_j, as published"),
+        "k_star_unweighted": Quantity("1", "j of the largest σ_j / σ_{j+1}"),
+        "k_terminal": Quantity("1", "k* of the last window up to the published stop"),
+        "rotation": Quantity("degrees", "of v_`at` from one window to the next, one update on"),
+        "rotation_disjoint": Quantity("degrees", "of v_`at` between windows that share nothing"),
+        "rotation_of_span": Quantity("degrees", "the same of span(v_1 … v_`at`), largest angle"),
+        "rotation_disjoint_of_span": Quantity("degrees", "the same between disjoint windows"),
+        "cos_start": Quantity("1", "|cos| of v_1 and the initial attention weights"),
+        "cos_weights": Quantity("1", "|cos| of v_1 and the attention weights at the window's end"),
+        "running_ratio": Quantity("1", "mean R of the windows so far"),
+        "ratio_early": Quantity("1", "mean R up to the grok step, or of all windows"),
+        **{
+            name + suffix: Quantity(unit if unit_of else "1", meaning.format(of))
+            for suffix, (unit, of) in _SHARE.items()
+            for name, unit_of, meaning in (
+                ("early", True, "largest {} up to the grok step, or of all windows"),
+                ("at_grok", True, "{} of the last window up to the grok step"),
+                ("decline", False, "of {}: early / at_grok; declined as published if > 1.5"),
+                ("increases", False, "times that {} rose from its maximum to the grok step"),
+                ("running_decline", False, "decline of {} if the run grokked at this window"),
+            )
+        },
+    },
+    points=lambda subject, parameters: [subject.last],
+    take=_take,
+    seconds=lambda subject, parameters: 8.0,
+    budget=0.1,
+    cost="2 to 5 core-seconds a run",
+    parameters={"window": 10, "strides": (1, 2), "rotation_window": 5, "snapshots": 256},
+    needs=("band", "attention"),
+)

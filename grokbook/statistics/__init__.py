@@ -1,0 +1,59 @@
+"""How sure: intervals, exact and permutation tests, fits, orders and survival over runs.
+
+The run is the unit.  Every function takes one value a run, by the run's name where it has one, and
+refuses a run that is there twice: evaluations, tasks and layers of one run are no further samples.
+One run has no interval.
+"""
+
+from grokbook.statistics.bootstrap import Bootstrap, bootstrap_interval
+from grokbook.statistics.counts import (
+    BinomialTest,
+    FisherTest,
+    Proportion,
+    binomial_test,
+    chance_of_at_least,
+    fisher_test,
+    proportion,
+)
+from grokbook.statistics.fits import Fit, exponential, power_law, reciprocal
+from grokbook.statistics.intervals import Interval, mean_interval
+from grokbook.statistics.nulls import LeadNulls, lead_nulls
+from grokbook.statistics.orders import OrderTest, order_test
+from grokbook.statistics.permutation import Test, holm, shuffle, sign_flip, two_sample
+from grokbook.statistics.survival import LogRank, RestrictedMean, Survival, log_rank, survival
+from grokbook.statistics.units import caution, distinct, one_a_run
+
+__all__ = [
+    "BinomialTest",
+    "Bootstrap",
+    "FisherTest",
+    "Fit",
+    "Interval",
+    "LeadNulls",
+    "LogRank",
+    "OrderTest",
+    "Proportion",
+    "RestrictedMean",
+    "Survival",
+    "Test",
+    "binomial_test",
+    "bootstrap_interval",
+    "caution",
+    "chance_of_at_least",
+    "distinct",
+    "exponential",
+    "fisher_test",
+    "holm",
+    "lead_nulls",
+    "log_rank",
+    "mean_interval",
+    "one_a_run",
+    "order_test",
+    "power_law",
+    "proportion",
+    "reciprocal",
+    "shuffle",
+    "sign_flip",
+    "survival",
+    "two_sample",
+]

@@ -1,0 +1,240 @@
+"""What a verdict may be: never more than seeds and controls allow."""
+
+import math
+
+import pytest
+
+from grokbook.claims.needs import run_sets
+from grokbook.claims.registry import claims, parse
+from grokbook.claims.verdicts import VERDICTS, Evidence, judge
+
+RUNS = run_sets("runs: {a: {study: dual, hours: 1.0}}")
+TEXT = """
+paper: "1"
+chapter: shared
+claims:
+  - {id: X-1, section: "1", where: t, kind: magnitude, statement: s, n: 3, test: t,
+     published: {values: {1.0: 10, 0.5: 20}}, protocol: {x: p}, control: {walk: k, strict: k},
+     criterion: [{series: x, by: [decay], relative: 0.1, control: {walk: fails, strict: holds}}],
+     needs: {runs: [a]}}
+  - {id: X-2, section: "1", where: t, kind: count, statement: s, n: 3, test: t, published: {},
+     protocol: {x: p, y: p}, control: {walk: k},
+     criterion: [
+       {series: x, by: [decay], cells: [1.0, 0.5], above: 0, at_least: 1.0, control: {walk: fails}},
+       {kind: absence, series: y, by: [decay], cells: [1.0], below: 1}],
+     needs: {runs: [a]}}
+  - {id: X-3, section: "1", where: t, kind: absence, statement: s, n: 3, test: t, published: {},
+     protocol: {y: p}, control: {}, needs: {runs: [a]},
+     criterion: [{series: y, by: [decay], cells: [1.0], below: 1}]}
+  - {id: X-4, section: "1", where: t, kind: exact, statement: s, n: 3, test: a whim, published: {},
+     protocol: {}, control: {}, criterion: [], needs: {}}
+"""
+ONE, TWO, THREE, WHIM = parse(TEXT, RUNS).values()
+
+
+def cells(first, second, n=8):
+    return {
+        "1.0": {f"a{k}": first for k in range(n)},
+        "0.5": {f"b{k}": second for k in range(n)},
+    }
+
+
+WALK, STRICT = cells(99.0, 99.0), cells(10.0, 20.0)
+FULL = Evidence(cells(10.0, 20.0), {"walk": WALK, "strict": STRICT})
+
+
+def verdict(evidence, claim=ONE):
+    found = judge(claim, evidence)
+    assert found.verdict in VERDICTS
+    return found
+
+
+def test_all_there_and_all_as_it_must():
+    found = verdict({"x": FULL})
+    assert (found.verdict, found.control) == ("●", "stands")
+    assert (found.value, found.low, found.high, found.n) == (10, 10, 10, 8)
+    assert len(found.findings) == 2
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 7])
+def test_few_seeds_never_reproduce(n):
+    found = verdict({"x": Evidence(cells(10.0, 20.0, n), FULL.controls)})
+    assert (found.verdict, found.n) == ("◐", n)
+    assert f"1.0: {n} of 8 seeds" in found.why
+
+
+@pytest.mark.parametrize("name", ["walk", "strict"])
+def test_a_control_that_is_missing_or_thin_is_a_caveat(name):
+    rest = {key: value for key, value in FULL.controls.items() if key != name}
+    found = verdict({"x": Evidence(FULL.ours, rest)})
+    assert (found.verdict, found.control) == ("◐", "missing")
+    assert f"control '{name}' has 0 runs" in found.why
+    thin = {cell: dict(list(runs.items())[:3]) for cell, runs in FULL.controls[name].items()}
+    found = verdict({"x": Evidence(FULL.ours, {**rest, name: thin})})
+    assert (found.verdict, found.control) == ("◐", "missing")
+    four = {cell: dict(list(runs.items())[:4]) for cell, runs in FULL.controls[name].items()}
+    assert verdict({"x": Evidence(FULL.ours, {**rest, name: four})}).verdict == "●"
+    half = {"1.0": FULL.controls[name]["1.0"]}
+    assert verdict({"x": Evidence(FULL.ours, {**rest, name: half})}).control == "missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("walk", (10.0, 99.0), "1.0: with control 'walk' it holds too"),
+        ("walk", (99.0, 21.0), "0.5: with control 'walk' it holds too"),
+        ("strict", (10.0, 99.0), "0.5: with control 'strict' it does not hold"),
+    ],
+)
+def test_a_control_kills_in_a_single_cell(name, values, said):
+    found = verdict({"x": Evidence(FULL.ours, {**FULL.controls, name: cells(*values)})})
+    assert (found.verdict, found.control, found.why) == ("◐", "falls", said)
+
+
+def test_a_control_that_kills_outweighs_one_that_is_missing():
+    found = verdict({"x": Evidence(FULL.ours, {"walk": FULL.ours})})
+    assert (found.verdict, found.control) == ("◐", "falls")
+    assert "holds too" in found.why and "'strict' has 0 runs" in found.why
+
+
+def test_a_thin_control_can_kill_too():
+    found = verdict({"x": Evidence(FULL.ours, {**FULL.controls, "walk": cells(10.0, 99.0, 2)})})
+    assert (found.verdict, found.control) == ("◐", "falls")
+
+
+def test_what_fails_is_not_reproduced_whatever_the_controls():
+    for controls in ({}, FULL.controls):
+        found = verdict({"x": Evidence(cells(10.0, 23.0), controls)})
+        assert (found.verdict, found.value, found.n) == ("○", 23, 8)
+        assert found.why == "0.5: fails at 23, n = 8"
+
+
+def test_few_seeds_that_could_still_turn_decide_nothing():
+    found = verdict({"x": Evidence(cells(10.0, 23.0, 1), FULL.controls)})
+    assert (found.verdict, found.value) == ("…", 23)
+    assert found.why == "0.5: undecided, n = 1"
+    found = verdict({"x": Evidence({"1.0": {"a": 12.0}, "0.5": cells(0, 99.0)["0.5"]})})
+    assert (found.verdict, found.value) == ("○", 99)  # one cell is decided
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"x": Evidence({})},
+        {"x": Evidence({"1.0": {}})},
+        {"x": Evidence({"1.0": {"a": math.nan}})},
+        {"x": Evidence({}, FULL.controls)},
+    ],
+)
+def test_no_runs(evidence):
+    found = verdict(evidence)
+    assert (found.verdict, found.n, found.control) == ("…", 0, "missing")
+    assert math.isnan(found.value)
+
+
+def test_a_cell_that_was_not_run_is_a_caveat():
+    found = verdict({"x": Evidence({"1.0": FULL.ours["1.0"]}, FULL.controls)})
+    assert (found.verdict, found.why, found.control) == ("◐", "0.5: not run", "stands")
+    # What a control does in a cell of which we have no run says nothing yet.
+    there = {**FULL.controls, "walk": cells(99.0, 20.0)}
+    found = verdict({"x": Evidence({"1.0": FULL.ours["1.0"]}, there)})
+    assert (found.verdict, found.why, found.control) == ("◐", "0.5: not run", "stands")
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "cut off"), (math.nan, "undefined")])
+def test_runs_without_a_number_are_a_caveat(value, said):
+    ours = {**FULL.ours, "1.0": {**FULL.ours["1.0"], "more": value}}
+    found = verdict({"x": Evidence(ours, FULL.controls)})
+    assert (found.verdict, found.why, found.n) == ("◐", f"1.0: 1 of 9 {said}", 8)
+
+
+def test_all_parts_must_hold():
+    none = Evidence({"1.0": {f"a{k}": 0.0 for k in range(8)}})
+    some = Evidence({"1.0": {f"a{k}": 2.0 for k in range(8)}})
+    counts = Evidence(cells(1, 1), {"walk": cells(1, 0)})
+    assert verdict({"x": counts, "y": none}, TWO).verdict == "●"
+    assert verdict({"x": counts, "y": some}, TWO).verdict == "○"
+    assert verdict({"x": counts}, TWO).verdict == "◐"  # the second part was not run
+    assert verdict({"y": none}, TWO).verdict == "◐"
+    killed = Evidence(cells(1, 1), {"walk": cells(1, 1)})
+    assert verdict({"x": killed, "y": none}, TWO).control == "falls"
+
+
+def test_a_pooled_control_needs_runs_in_every_cell():
+    none = Evidence({"1.0": {f"a{k}": 0.0 for k in range(8)}})
+    lop_sided = {"1.0": {f"a{k}": 0 for k in range(8)}}
+    found = verdict({"x": Evidence(cells(1, 1), {"walk": lop_sided}), "y": none}, TWO)
+    assert (found.verdict, found.control) == ("◐", "missing")
+
+
+def test_without_any_control_at_best_with_caveat():
+    found = verdict({"y": Evidence({"1.0": {f"a{k}": 0.0 for k in range(99)}})}, THREE)
+    assert (found.verdict, found.control, found.why) == ("◐", "missing", "there is no control")
+
+
+def test_what_cannot_be_tested_says_why():
+    found = verdict({}, WHIM)
+    assert (found.verdict, found.why, found.n) == ("–", "a whim", 0)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({"z": FULL}, "claim X-1 has no series 'z'"),
+        ({"x": Evidence({"0.9": {}})}, "series 'x' has no cell '0.9'"),
+        ({"x": Evidence({}, {"mood": {}})}, "series 'x' has no control 'mood'"),
+        ({"x": Evidence({}, {"walk": {"2.0": {}}})}, "series 'x' has no cell '2.0'"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(evidence, said):
+    with pytest.raises(ValueError, match=said):
+        judge(ONE, evidence)
+
+
+# --- the registered claims -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", claims())
+def test_every_registered_claim_can_be_judged(name):
+    """Without runs none has a verdict; with three a cell none is reproduced, whatever they give."""
+    claim = claims()[name]
+    empty = judge(claim, {})
+    assert empty.verdict == ("…" if claim.criterion else "–")
+    for value in (0.0, 1.0, 1e5, -50.0):
+        evidence = {}
+        for part in claim.criterion:
+            runs = {cell: {f"{cell}{k}": value for k in range(3)} for cell in claim.places(part)}
+            old = evidence.get(part.series, Evidence({}))
+            controls = {**old.controls, **dict.fromkeys(part.control, runs)}
+            evidence[part.series] = Evidence({**old.ours, **runs}, controls)
+        assert judge(claim, evidence).verdict in ("◐", "○", "…", "–")
+
+
+def test_the_published_runs_themselves_would_not_be_a_reproduction():
+    """Their grok steps meet MT-06 and MT-07, with three seeds and no control; MT-08 fails."""
+    steps = claims()["MT-06"].published["values"]
+    by_cell = {}
+    for decay, at in steps.items():
+        for seed, tasks in at["seeds"].items():
+            for task, step in tasks.items():
+                by_cell.setdefault(f"{decay}/{task}", {})[f"{decay} {seed}"] = step
+    found = judge(claims()["MT-06"], {"steps": Evidence(by_cell)})
+    assert (found.verdict, found.control) == ("◐", "missing")
+    assert found.value == pytest.approx((30_500 + 19_000 + 13_900) / 3)
+    one = {cell: runs for cell, runs in by_cell.items() if cell.startswith("1.0")}
+    assert judge(claims()["MT-07"], {"steps": Evidence(one)}).verdict == "◐"
+    order = judge(claims()["MT-08"], {"steps": Evidence(by_cell)})
+    assert order.findings[0].value == 14 / 15 and order.findings[1].value == 1
+    assert order.verdict == "◐"
+
+
+def test_an_undecided_control_neither_stands_nor_falls():
+    spread = {
+        cell: {f"{cell}{k}": published * (1 + 0.2 * (k - 1.2)) for k in range(5)}
+        for cell, published in (("1.0", 10.0), ("0.5", 20.0))
+    }
+    for name, rest in (("walk", {"strict": STRICT}), ("strict", {"walk": WALK})):
+        found = verdict({"x": Evidence(cells(10.0, 20.0), {name: spread, **rest})})
+        assert (found.verdict, found.control) == ("◐", "missing")
+        assert f"control {name!r} is undecided" in found.why

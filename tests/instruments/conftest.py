@@ -1,0 +1,35 @@
+"""Two small runs that differ in their seed, trained once."""
+
+import pytest
+
+from grokbook.config import RunConfig
+from grokbook.plan import Plan
+from grokbook.store import Store
+from grokbook.training.run import run
+
+CONFIG = {
+    "tasks": ("add", "mul"),
+    "modulus": 11,
+    "width": 16,
+    "heads": 2,
+    "hidden": 16,
+    "batch_size": 16,
+}
+PLAN = Plan(steps=60, cadence=2, dense_until=20, full_state=True, after_grok=None)
+
+
+@pytest.fixture(scope="session")
+def small_runs(tmp_path_factory):
+    """A store with runs of seeds 1 and 2: 60 steps, 31 full snapshots, windows of 20 updates."""
+    store = Store(tmp_path_factory.mktemp("small") / "store")
+    for seed in (1, 2):
+        run(RunConfig(**CONFIG, seed=seed), PLAN, store)
+    return store
+
+
+@pytest.fixture
+def small_run(small_runs):
+    """The run of seed 1 as an instrument sees it."""
+    from grokbook.instruments.subject import Subject
+
+    return Subject(small_runs.runs(RunConfig(**CONFIG, seed=1))[0], small_runs)

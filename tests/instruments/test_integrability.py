@@ -1,0 +1,194 @@
+"""The instrument on real runs: its rows are what brute force on the snapshots gives."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from grokbook.config import RunConfig
+from grokbook.geometry.defect import read_pair
+from grokbook.geometry.loss import batches
+from grokbook.instruments.integrability import INTEGRABILITY
+from grokbook.instruments.subject import Subject
+from grokbook.plan import Plan
+from grokbook.store import Store
+from grokbook.training.run import run
+
+CONFIG = {
+    "tasks": ("add", "mul"),
+    "modulus": 13,
+    "width": 16,
+    "heads": 2,
+    "hidden": 32,
+    "batch_size": 32,
+}
+PLAN = Plan(steps=300, cadence=20, full_state=True, after_grok=None)
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("store"))
+    first, _ = (run(RunConfig(**CONFIG, seed=seed), PLAN, store).directory for seed in (3, 4))
+    return Subject(first, store)
+
+
+@pytest.fixture(scope="module")
+def parameters():
+    return INTEGRABILITY.complete({"points": 4, "pairs": 3, "k": 5, "rank": 2, "draws": 100})
+
+
+@pytest.fixture(scope="module")
+def rows(subject, parameters):
+    return INTEGRABILITY.rows(subject, 100, parameters)
+
+
+@pytest.fixture(scope="module")
+def found(rows):
+    """Rows at the default dimension by (part, variant, quantity)."""
+    return {(r.part, r.variant, r.quantity): r for r in rows if math.isnan(r.at)}
+
+
+@pytest.fixture(scope="module")
+def deltas(subject):
+    """Three pairs of batches at step 100, by hand."""
+    theta = subject.theta(100)
+    drawn = batches(subject.table, subject.seed("integrability", 100), 512, 6)
+    losses = [subject.loss(indices) for indices in drawn]
+    pairs = (losses[:2], losses[2:4], losses[4:])
+    return [read_pair(*pair, theta, CONFIG["tasks"]).defects for pair in pairs]
+
+
+def _share(vector, columns):
+    inner = np.linalg.qr(columns)[0].T @ vector
+    return np.linalg.norm(inner) / np.linalg.norm(vector)
+
+
+def _attention_pcs(subject, steps):
+    """(P, 16) by an SVD of every matrix's centred trajectory, straight from full snapshots."""
+    layout, columns = subject.layout, []
+    views = layout.views(torch.from_numpy(subject.thetas(steps)).double())
+    places = layout.views(torch.arange(layout.size)[None])
+    d = layout.width
+    for layer in (0, 1):
+        at = f"encoder.layers.{layer}.self_attn."
+        blocks = [(at + "in_proj_weight", slice(k * d, k * d + d)) for k in range(3)]
+        for name, rows in [*blocks, (at + "out_proj.weight", slice(0, d))]:
+            walk = views[name][:, rows].flatten(1).numpy()
+            right = np.linalg.svd(walk - walk.mean(0), full_matrices=False)[2]
+            for direction in right[:2]:
+                columns.append(np.zeros(layout.size))
+                columns[-1][places[name][0, rows].flatten().numpy()] = direction
+    return np.stack(columns, axis=1)
+
+
+def test_points_are_spread(subject, parameters):
+    assert INTEGRABILITY.points(subject, parameters) == [0, 100, 200, 300]
+
+
+def test_the_share_is_that_of_brute_force(subject, found, deltas):
+    columns = _attention_pcs(subject, np.arange(0, 301, 20))
+    for variant, name in (("corrected", "delta"), ("published", "published_delta")):
+        for mode in ("", "add×mul"):
+            vectors = [getattr(each[mode], name).double().numpy() for each in deltas]
+            shares = sorted(_share(vector, columns) for vector in vectors)
+            part = f"δ {mode}".strip() + " in trajectory"
+            row, rho = (found[part, variant, quantity] for quantity in ("share", "rho"))
+            assert row.value == pytest.approx(shares[1], rel=1e-6)
+            assert row.error == pytest.approx(np.std(shares, ddof=1), rel=1e-5)
+            assert row.count == 3
+            assert rho.value == pytest.approx(math.sqrt(1 - shares[1] ** 2), abs=1e-9)
+
+
+def test_the_other_bases_by_brute_force(subject, found):
+    theta = subject.thetas([0, 80, 100]).astype(np.float64)
+    step = theta[2] - theta[1]
+    halves = _attention_pcs(subject, np.arange(0, 141, 20))
+    other = _attention_pcs(subject.sibling(), np.arange(0, 301, 20))
+    walk = subject.thetas(np.arange(0, 301, 20)).astype(np.float64)
+    full = np.linalg.svd(walk[1:] - walk[0], full_matrices=False)[2][:5].T
+    expected = {"first half's trajectory": halves, "other seed's trajectory": other}
+    for name, columns in (expected | {"trajectory (all)": full}).items():
+        row = found[f"step in {name}", "corrected", "share"]
+        assert row.value == pytest.approx(_share(step, columns), rel=1e-6)
+    # Projected onto the top singular directions of a matrix is truncated there.
+    layout = subject.layout
+    for name, values in (("weights", theta[2]), ("displacements", theta[2] - theta[0])):
+        held, d = 0.0, layout.width
+        attention = layout.attention(torch.from_numpy(np.stack([values, step])))
+        for block in layout.attention_blocks().values():
+            matrix, moved = attention[:, block].view(2, d, d).numpy()
+            left, _, right = np.linalg.svd(matrix)
+            held += sum((left[:, k] @ moved @ right[k]) ** 2 for k in (0, 1))
+        row = found[f"step in {name}", "corrected", "share"]
+        assert row.value == pytest.approx(math.sqrt(held) / np.linalg.norm(step), rel=1e-9)
+
+
+def test_rho_never_comes_alone(rows):
+    wanted = {"rho", "share"} | {
+        f"{kind}_{name}"
+        for kind in ("null", "low", "high", "ratio")
+        for name in ("whole", "matched")
+    }
+    by = {}
+    for row in rows:
+        by.setdefault((row.part, row.variant, str(row.at)), {})[row.quantity] = row
+    assert sum("rho" in group for group in by.values()) > 50
+    for group in by.values():
+        if "rho" not in group:
+            continue
+        assert wanted <= set(group)
+        for name in ("whole", "matched"):
+            null, ratio = group[f"null_{name}"], group[f"ratio_{name}"]
+            assert ratio.value == pytest.approx(group["share"].value / null.value)
+            assert group[f"low_{name}"].value <= null.value <= group[f"high_{name}"].value
+
+
+def test_the_matched_null_knows_where_the_vector_is(subject, found):
+    """Its mean square is Σ ‖v_b‖² k_b / d_b over ‖v‖², the attention share times K/D."""
+    theta = torch.from_numpy(subject.thetas([80, 100])).double()
+    step = theta[1] - theta[0]
+    inside = subject.layout.attention(step[None]).norm() ** 2 / step.norm() ** 2
+    row = found["step in trajectory", "corrected", "null_matched"]
+    square = row.value**2 + row.error**2
+    assert square == pytest.approx(inside.item() * 2 / 16**2, rel=0.1)
+    assert row.count == 100
+
+
+def test_what_the_weights_have_moved_lies_in_their_trajectory_and_no_others(found):
+    own, other = (
+        found[f"step in {name}trajectory (all)", "corrected", "ratio_matched"].value
+        for name in ("", "other seed's ")
+    )
+    assert own > 3 * other
+    ratio = found["step in trajectory (all)", "corrected", "ratio_other"].value
+    shares = [
+        found[f"step in {name}trajectory (all)", "corrected", "share"].value
+        for name in ("", "other seed's ")
+    ]
+    assert ratio == pytest.approx(shares[0] / shares[1])
+
+
+def test_dimensions_are_swept_and_the_start_has_no_displacement(subject, parameters, rows):
+    shares = {r.at: r.value for r in rows if (r.part, r.variant, r.quantity) == (
+        "δ in weights", "corrected", "share") and not math.isnan(r.at)}  # fmt: skip
+    assert list(shares) == [1, 2, 3, 4, 8, 16]  # a matrix of 16 × 16 has no more
+    assert list(shares.values()) == sorted(shares.values())
+    at_start = INTEGRABILITY.rows(subject, 0, parameters)
+    parts = {row.part for row in at_start}
+    assert "δ in weights" in parts
+    assert not any("displacements" in part or part.startswith("step") for part in parts)
+
+
+def test_a_second_time_gives_the_same(subject, parameters, rows):
+    assert str(INTEGRABILITY.rows(subject, 100, parameters)) == str(rows)
+
+
+def test_without_another_seed_there_is_no_such_control(subject, parameters):
+    alone = INTEGRABILITY.rows(Subject(subject.run), 100, parameters)
+    assert not any("other" in row.part + row.quantity for row in alone)
+
+
+def test_what_it_costs_is_declared(subject, parameters):
+    assert INTEGRABILITY.seconds(subject, parameters) > 0
+    assert INTEGRABILITY.needs == ("theta", "attention")

@@ -1,0 +1,230 @@
+"""Measuring: stopped, killed, over budget, damaged; whatever happens, the same file in the end."""
+
+import math
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grokbook.checks import ConfigError
+from grokbook.instruments import catalogue
+from grokbook.instruments.agenda import agenda, parameters_from
+from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.measurement import Measurement
+from grokbook.instruments.measuring import Measuring, _alone
+from grokbook.instruments.recorded import Recorded
+from grokbook.store import Busy, Store, StoreError
+from grokbook.store.recorded import Results
+from grokbook.sweep.order import Order
+
+
+def norms(subject, point, parameters):
+    """‖θ‖ in two norms."""
+    theta = subject.theta(point).double().numpy()
+    size = float(np.linalg.norm(theta, parameters["order"]))
+    return [Row(point, "norm", size, part=part, error=1e-7) for part in ("", "again")]
+
+
+NORM = Instrument(
+    name="norm",
+    title="length of all parameters",
+    formula="‖θ‖ of order p",
+    source="none",
+    error="rounding",
+    quantities={"norm": Quantity("L2 norm", "length")},
+    points=lambda subject, parameters: subject.spaced(parameters["points"]),
+    take=norms,
+    seconds=lambda subject, parameters: 0.5,
+    budget=1.0,
+    cost="nothing",
+    parameters={"order": 2, "points": 6, "halves": (0.5, 1.0)},
+    needs=("theta",),
+)
+
+
+@pytest.fixture
+def store(small_runs, tmp_path, monkeypatch):
+    """The small runs, with a place of one's own for measurements."""
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", NORM)
+    own = Store(tmp_path / "store")
+    own.root.mkdir()
+    (own.root / "runs").symlink_to(small_runs.root / "runs")
+    return own
+
+
+def job(store, **options):
+    """The instrument on the run of seed 1."""
+    run = next(run for run in store.runs() if run.config.seed == 1)
+    return Measuring.of("norm", run, **options)
+
+
+def measured(store, job):
+    """The finished measurement."""
+    return job.measure(store, threading.Event())
+
+
+def test_rows_say_what_was_measured(store, small_run):
+    found = measured(store, job(store))
+    assert found.complete and found.points == found.measured == (0, 12, 24, 36, 48, 60)
+    assert list(found.rows["step"]) == sorted(list(found.points) * 2)
+    last = found.rows[(found.rows["step"] == 60) & (found.rows["part"] == "again")].iloc[0]
+    assert last["value"] == np.float32(np.linalg.norm(small_run.theta(60).double().numpy()))
+    assert last["error"] == np.float32(1e-7) and math.isnan(last["at"]) and last["count"] == 1
+    again = Measurement.read(found.path(store))
+    assert again.rows.equals(found.reread().rows)
+    assert (again.instrument, again.config_id, again.run_step) == ("norm", small_run.config.id, 60)
+    assert again.sibling == ""
+
+
+def test_a_measurement_that_was_stopped_goes_on_to_the_same_rows(store, tmp_path, monkeypatch):
+    whole = measured(store, job(store))
+    whole.path(store).unlink()
+    stop, taken = threading.Event(), []
+
+    def stopping(subject, point, parameters):
+        taken.append(point)
+        if len(taken) == 2:
+            stop.set()
+        return norms(subject, point, parameters)
+
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", replace(NORM, take=stopping))
+    part = job(store).measure(store, stop)
+    assert not part.complete and part.measured == (0, 12) and part.left == (24, 36, 48, 60)
+    full = measured(store, job(store))
+    assert taken == [0, 12, 24, 36, 48, 60]  # nothing twice
+    assert full.reread().rows.equals(whole.reread().rows)
+    assert full.seconds > part.seconds > 0
+    assert replace(full, seconds=0.0).to_bytes() == replace(whole, seconds=0.0).to_bytes()
+
+
+def test_what_it_has_is_saved_as_it_goes(store, monkeypatch):
+    monkeypatch.setattr("grokbook.instruments.measuring.SAVE_SECONDS", -1.0)
+
+    def failing(subject, point, parameters):
+        if point == 36:
+            raise FloatingPointError("no number")
+        return norms(subject, point, parameters)
+
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", replace(NORM, take=failing))
+    with Order.given(store.root) as order:
+        done, _ = job(store).carry_out(store, order)
+    assert done.status == "failed" and "no number" in done.note and done.step == 3
+    assert job(store).reached(store)[0] == 3
+
+
+def test_the_budget_ends_it(store):
+    with Order.given(store.root) as order:
+        done, _ = job(store, allowance=0.0).carry_out(store, order)
+        assert done.status == "interrupted" and "6 of 6 points left" in done.note
+        done, _ = job(store).carry_out(store, order)
+        assert (done.status, done.step, done.note) == ("finished", 6, "")
+
+
+def test_a_withdrawn_order_begins_nothing(store):
+    with Order.given(store.root) as order:
+        order.stop()
+        done, _ = job(store).carry_out(store, order)
+    assert (done.status, done.step) == ("interrupted", 0)
+
+
+def test_two_do_not_measure_the_same(store):
+    path = measured(store, job(store)).path(store)
+    path.unlink()
+    with _alone(path), pytest.raises(Busy, match="another process"):
+        measured(store, job(store))
+    assert measured(store, job(store)).complete
+
+
+def test_other_parameters_are_another_measurement(store):
+    first, second = (measured(store, job(store, parameters=p)) for p in ({}, {"order": 1}))
+    assert first.path(store) != second.path(store)
+    assert (second.rows["value"] > first.rows["value"]).all()
+
+
+def test_another_control_is_another_measurement(store, small_run, monkeypatch):
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", replace(NORM, sibling=True))
+    alone = Store(store.root.parent / "alone")
+    (alone.root / "runs").mkdir(parents=True)
+    (alone.root / "runs" / small_run.config.id).symlink_to(small_run.run.path.parent)
+    first, second = (measured(place, job(place)) for place in (alone, store))
+    other = small_run.sibling()
+    assert (first.sibling, second.sibling) == ("", f"{other.config.id}/{other.run.path.name}")
+    assert first.name != second.name and first.rows.equals(second.rows)
+
+
+def test_damage_is_named(store):
+    path = measured(store, job(store)).path(store)
+    data = bytearray(path.read_bytes())
+    data[60] ^= 1  # in the first column's page
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match=r"norm-.*damaged"):
+        measured(store, job(store))
+
+
+def test_an_undeclared_quantity_is_refused(store, monkeypatch):
+    odd = replace(NORM, take=lambda s, p, q: [Row(p, "length", 1.0)])
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", odd)
+    with pytest.raises(ValueError, match="does not declare the quantity 'length'"):
+        measured(store, job(store))
+
+
+def test_bad_input_is_named(store):
+    run = store.runs()[0]
+    with pytest.raises(ConfigError, match="unknown instrument 'nrom'"):
+        Measuring.of("nrom", run)
+    with pytest.raises(ConfigError, match="no parameter 'odrer'; known: order, points, halves"):
+        Measuring.of("norm", run, {"odrer": 1})
+    with pytest.raises(ConfigError, match="order of norm must be like 2, not 'x'"):
+        Measuring.of("norm", run, {"order": "x"})
+    for setting in ("norm", "norm=2", "norm.order", ".order=2", "norm.order="):
+        with pytest.raises(ConfigError, match="not of the form"):
+            parameters_from([setting])
+    with pytest.raises(ConfigError, match="given twice"):
+        parameters_from(["norm.order=1", "norm.order=2"])
+    with pytest.raises(ConfigError, match="'x' is not like 2"):
+        parameters_from(["norm.order=x"])
+    assert parameters_from(["norm.order=1"]) == {"norm": {"order": 1}}
+    assert parameters_from(["norm.halves=1+2.5"]) == {"norm": {"halves": (1.0, 2.5)}}
+
+
+def test_the_agenda_counts_points_and_cost(store):
+    runs = store.runs()
+    measured(store, job(store))
+    (item,) = agenda(store, runs, ["norm"], {}, of=4)
+    assert (item.points, item.measured, item.seconds, item.lacking) == (12, 6, 3.0, 0)
+    assert {each.allowance for each in item.jobs} == {900.0}
+    (item,) = agenda(store, runs, ["norm"], {"norm": {"points": 3}}, of=2, budget=0.5)
+    assert (item.points, item.measured) == (6, 0) and item.jobs[0].allowance == 900.0
+    with pytest.raises(ConfigError, match="is not asked for"):
+        agenda(store, runs, ["norm"], {"hessian": {}}, of=1)
+
+
+def test_complete_measurements_are_recorded_once(store, tmp_path):
+    recorded = Recorded(Results(tmp_path / "results"))
+    found = measured(store, job(store))
+    entry = recorded.add(found)
+    assert recorded.add(found) == entry and entry["rows"] == 12
+    config = next(run.config for run in store.runs() if run.config.seed == 1)
+    (again,) = recorded.find("norm", config)
+    assert again.rows.equals(found.reread().rows)
+    assert recorded.find("norm", config, {"order": 1}) == []
+    assert recorded.verify() == []
+    with pytest.raises(StoreError, match="with other rows"):
+        recorded.add(replace(found, rows=found.rows.assign(value=0.0)))
+    with pytest.raises(StoreError, match="1 of 6 points left"):
+        recorded.add(replace(found, measured=found.measured[:-1]))
+
+
+def test_recorded_damage_is_named(store, tmp_path):
+    recorded = Recorded(Results(tmp_path / "results"))
+    found = measured(store, job(store))
+    recorded.add(found)
+    path = tmp_path / "results" / "measurements" / found.config_id / found.name
+    path.with_name("stray").write_text("")
+    path.write_bytes(path.read_bytes()[:-1])
+    problems = recorded.verify()
+    assert len(problems) == 2 and "damaged" in problems[0] and "not in" in problems[1]
+    config = next(run.config for run in store.runs() if run.config.seed == 1)
+    with pytest.raises(StoreError, match="damaged"):
+        recorded.find("norm", config)

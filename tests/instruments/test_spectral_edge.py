@@ -1,0 +1,162 @@
+"""The instrument ``spectral-edge`` on a run: its rows against the SVD of the snapshots' updates."""
+
+import dataclasses
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grokbook.config import RunConfig
+from grokbook.instruments.spectral_edge import SPECTRAL_EDGE, grok_step, published_spacing
+from grokbook.instruments.subject import Subject
+from grokbook.plan import Plan
+from grokbook.store import Store
+from grokbook.training.run import run
+
+TINY = {"modulus": 13, "width": 16, "heads": 2, "hidden": 32, "batch_size": 32}
+PARAMETERS = SPECTRAL_EDGE.complete({"window": 4, "strides": (1, 2, 5), "rotation_window": 2})
+"""Every 20 steps a snapshot: spacings of 20, 40 and 100, which is the published one."""
+
+
+class Grokked(Subject):
+    """The same run, had its test accuracy been 1 from step 440 on; this small a model has not."""
+
+    @cached_property
+    def record(self):
+        record = super().record
+        metrics = record.metrics.copy()
+        metrics["test_accuracy_add"] = np.where(metrics["step"] >= 440, 1.0, 0.2)
+        return dataclasses.replace(record, metrics=metrics)
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory):
+    config = RunConfig(tasks=("add",), learning_rate=3e-3, **TINY)
+    plan = Plan(steps=500, cadence=20)
+    return Grokked(run(config, plan, Store(tmp_path_factory.mktemp("store"))).directory)
+
+
+@pytest.fixture(scope="module")
+def rows(subject):
+    return pd.DataFrame(SPECTRAL_EDGE.rows(subject, 500, PARAMETERS))
+
+
+def one(rows, **chosen):
+    for name, value in chosen.items():
+        rows = rows[rows[name] == value]
+    assert len(rows) == 1, rows
+    return rows.iloc[0]
+
+
+def svd(subject, end, spacing, window=4, centred=False):
+    """Singular values and directions of a window, from snapshots alone."""
+    weights = subject.attention(range(end - window * spacing, end + 1, spacing)).astype(np.float64)
+    updates = np.diff(weights, axis=0)
+    if centred:
+        updates = updates - updates.mean(axis=0)
+    return np.linalg.svd(updates, full_matrices=False)[1:]
+
+
+@pytest.mark.parametrize("spacing", [20, 40, 100])
+@pytest.mark.parametrize("centred", [False, True])
+def test_windows_before_and_in_the_band(subject, rows, spacing, centred):
+    """The band begins at step 400; both sides, where there are full windows."""
+    variant = f"{spacing} steps" + ", centred" * centred
+    found = rows[rows.variant == variant]
+    ends = found[found.quantity == "g23"].step.tolist()
+    assert ends == list(range(4 * spacing, 501, spacing))
+    for end in {ends[0], ends[-1]}:
+        sigma, _ = svd(subject, end, spacing, centred=centred)
+        at = found[found.step == end]
+        values = at[at.quantity == "sigma"].value
+        np.testing.assert_allclose(values, sigma[:3], rtol=1e-6)
+        g23 = sigma[1] ** 2 - sigma[2] ** 2
+        row = one(at, quantity="g23")
+        assert abs(row.value - g23) <= row.error < 1e-3 * sigma[0] ** 2
+        share = one(at, quantity="g23_share").value
+        assert share == pytest.approx(g23 / (sigma**2).sum(), rel=1e-4)
+        kept = sigma[:3] if centred else sigma
+        k = np.argmax(kept[:-1] ** 2 / kept[1:])
+        assert one(at, quantity="k_star").value == k + 1
+        assert one(at, quantity="ratio").value == pytest.approx(kept[k] / kept[k + 1], rel=1e-5)
+        unweighted = np.argmax(kept[:-1] / kept[1:]) + 1
+        assert one(at, quantity="k_star_unweighted").value == unweighted
+
+
+def test_rotations(subject, rows):
+    for quantity, shift in (("rotation", 1), ("rotation_disjoint", 2)):
+        v = svd(subject, 500, 20, window=2)[1][0]
+        w = svd(subject, 500 - 20 * shift, 20, window=2)[1][0]
+        angle = np.degrees(np.arccos(abs(v @ w)))
+        chosen = rows[(rows.quantity == quantity) & (rows.variant == "20 steps")]
+        assert one(chosen, step=500, at=1).value == pytest.approx(angle, abs=1e-3)
+
+
+def test_cosines_with_the_weights(subject, rows):
+    v = svd(subject, 480, 40)[1][0]
+    for quantity, step in (("cos_start", 0), ("cos_weights", 480)):
+        weights = subject.attention([step])[0].astype(np.float64)
+        expected = abs(v @ weights) / np.linalg.norm(weights)
+        row = one(rows, quantity=quantity, variant="40 steps", step=480)
+        assert row.value == pytest.approx(expected, abs=row.error + 1e-9)
+        assert row.error < 1e-4
+
+
+def test_the_published_statistics(subject, rows):
+    assert grok_step(subject) == 440
+    g23 = rows[(rows.quantity == "g23") & (rows.variant == "20 steps")].set_index("step").value
+    summary = rows[rows.variant == "20 steps"]
+    early = g23.loc[:440].max()
+    assert one(summary, quantity="early").value == early
+    assert one(summary, quantity="at_grok").value == g23[440]
+    assert one(summary, quantity="decline").value == early / g23[440]
+    ratios = rows[(rows.quantity == "ratio") & (rows.variant == "20 steps")].set_index("step").value
+    mean = ratios.loc[:440].mean()
+    assert one(summary, quantity="ratio_early").value == pytest.approx(mean, rel=1e-12)
+    # As of its own step the running decline is the decline at that grok step.
+    assert one(summary, quantity="running_decline", step=440).value == early / g23[440]
+    assert one(summary, quantity="running_ratio", step=440).value == pytest.approx(mean, rel=1e-12)
+    shares = rows[(rows.quantity == "g23_share") & (rows.variant == "20 steps")].set_index("step")
+    expected = shares.value.loc[:440].max() / shares.value[440]
+    assert one(summary, quantity="decline_share").value == pytest.approx(expected, rel=1e-12)
+    # The published run ends at the third evaluation of 1, step 480.
+    last = one(summary, quantity="k_terminal")
+    assert last.step == subject.grok == 480
+    assert last.value == one(summary, quantity="k_star", step=480).value
+
+
+def test_published_is_a_spacing(rows):
+    published = rows[rows.variant == "published"]
+    same = rows[(rows.variant == "100 steps") & rows.quantity.isin(set(published.quantity))]
+    assert published.quantity.tolist() == same.quantity.tolist()
+    assert published.value.tolist() == same.value.tolist()
+    assert one(published, quantity="decline").step == 440
+
+
+@pytest.mark.parametrize(
+    ("tasks", "decay", "spacing"),
+    [(1, 1.0, 100), (1, 0.0, 500), (2, 0.5, 200), (2, 0.0, 500), (3, 1.0, 200), (3, 0.0, 200)],
+)
+def test_published_spacings(tasks, decay, spacing):
+    config = RunConfig(tasks=("add", "mul", "sq")[:tasks], weight_decay=decay)
+    assert published_spacing(config) == spacing
+
+
+def test_a_run_that_never_groks(subject):
+    plain = Subject(subject.run)
+    assert grok_step(plain) is None
+    rows = pd.DataFrame(SPECTRAL_EDGE.rows(plain, 500, PARAMETERS))
+    rows = rows[rows.variant == "20 steps"]
+    assert not {"at_grok", "decline"} & set(rows.quantity)
+    assert one(rows, quantity="early").value == rows[rows.quantity == "g23"].value.max()
+    assert one(rows, quantity="k_terminal").step == 500
+    # A matched pseudo-grok step reads the running decline there.
+    assert one(rows, quantity="running_decline", step=300).value >= 1
+
+
+def test_one_point_a_run(subject):
+    assert SPECTRAL_EDGE.points(subject, PARAMETERS) == [500]
+    assert SPECTRAL_EDGE.seconds(subject, PARAMETERS) > 0
+    unfit = SPECTRAL_EDGE.complete({"strides": (3,)})  # 10 updates of 60 steps are not in the band
+    assert SPECTRAL_EDGE.rows(subject, 500, unfit) == []

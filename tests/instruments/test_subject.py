@@ -1,0 +1,60 @@
+"""A run as an instrument sees it."""
+
+import numpy as np
+import torch
+
+from grokbook.config import RunConfig
+from grokbook.instruments.subject import Subject
+from grokbook.store import Store
+from grokbook.training.run import run
+
+from .conftest import CONFIG, PLAN
+
+
+def test_snapshots_come_as_they_were_trained(small_run):
+    assert small_run.last == 60 and small_run.steps.tolist() == list(range(0, 61, 2))
+    theta, layout = small_run.theta(60), small_run.layout
+    assert theta.shape == (layout.size,)
+    inside = layout.attention(theta[None])[0].numpy()
+    assert np.array_equal(small_run.attention([60])[0], inside)
+    assert np.array_equal(small_run.thetas([0, 60])[1], theta.numpy())
+
+
+def test_spaced_steps_keep_the_first_and_the_last(small_run):
+    assert small_run.spaced(4).tolist() == [0, 20, 40, 60]
+    assert small_run.spaced(3, until=31).tolist() == [0, 16, 30]
+    assert len(small_run.spaced(100)) == 31
+
+
+def test_the_loss_is_that_of_training(small_run):
+    table = small_run.table
+    train = small_run.loss(table.train)
+    row = small_run.record.metrics.iloc[-1]
+    recorded = sum(row[f"train_loss_{task}"] for task in ("add", "mul"))
+    assert abs(train.value(small_run.theta(60)) - recorded) < 1e-5
+    right = train.accuracy(small_run.theta(60))
+    assert torch.allclose(
+        right, torch.tensor([row["train_accuracy_add"], row["train_accuracy_mul"]]).double()
+    )
+
+
+def test_what_a_run_kept_is_known(small_run, small_runs, tmp_path):
+    assert all(small_run.has(kind) for kind in ("theta", "attention", "band"))
+    store = Store(tmp_path)
+    from dataclasses import replace
+
+    run(RunConfig(**CONFIG, seed=1), replace(PLAN, full_state=False, steps=10), store)
+    poor = Subject(store.runs()[0], store)
+    assert poor.has("attention") and not poor.has("theta")
+
+
+def test_siblings_differ_in_their_seeds_alone(small_run, small_runs):
+    other = small_run.sibling()
+    assert other.config.seed == 2 and other.sibling().config.seed == 1
+    assert Subject(small_run.run).sibling() is None
+    assert small_run.config.weight_decay == other.config.weight_decay
+
+
+def test_seeds_of_measurements_are_their_own(small_run):
+    seeds = {small_run.seed(name, step) for name in ("a", "b") for step in (0, 1)}
+    assert len(seeds) == 4 and small_run.seed("a") == small_run.seed("a")

@@ -1,0 +1,134 @@
+"""The instrument ``trajectory`` on a run: its rows against the plain computation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+from grokbook.config import RunConfig
+from grokbook.instruments.subject import Subject
+from grokbook.instruments.trajectory import TRAJECTORY
+from grokbook.plan import Plan
+from grokbook.store import Store
+from grokbook.training.run import run
+
+TINY = {"tasks": ("add",), "modulus": 13, "width": 16, "heads": 2, "hidden": 32, "batch_size": 32}
+
+
+def trained(store, plan, **changes):
+    return Subject(run(RunConfig(**TINY | changes), plan, store).directory)
+
+
+def measured(subject, **given):
+    parameters = TRAJECTORY.complete({"draws": 3} | given)
+    points = TRAJECTORY.points(subject, parameters)
+    rows = [row for point in points for row in TRAJECTORY.rows(subject, point, parameters)]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory):
+    plan = Plan(steps=400, cadence=10)
+    return trained(Store(tmp_path_factory.mktemp("store")), plan, learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def rows(subject):
+    return measured(subject, taus=(1.0, 3.0, 50.0), times=(3.0,))
+
+
+def one(rows, **chosen):
+    for name, value in chosen.items():
+        rows = rows[rows[name] == value]
+    assert len(rows) == 1, rows
+    return rows.iloc[0]
+
+
+def test_shares_are_those_of_the_matrix(subject, rows):
+    weights = subject.attention(subject.spaced(256))
+    for part, block in {"0.W_Q": slice(0, 256), "1.W_O": slice(7 * 256, 8 * 256)}.items():
+        other = PCA(svd_solver="full").fit(weights[:, block].astype(np.float64))
+        shares = other.explained_variance_ratio_
+        for k in (1, 2, 10):
+            found = one(rows, quantity="share", part=part, variant="published", at=k)
+            assert found.value == pytest.approx(shares[k - 1], rel=1e-8)
+            assert 0 < found.error < 1e-4
+            ten = one(rows, quantity="share_of_ten", part=part, at=k)
+            assert ten.value == pytest.approx(shares[k - 1] / shares[:10].sum(), rel=1e-8)
+    assert set(rows.part) == {*subject.layout.attention_blocks(), "all"}
+
+
+def test_windows_end_with_the_whole(rows):
+    for variant in ("published", "random walk", "relaxation"):
+        windows = rows[(rows.quantity == "expanding") & (rows.variant == variant)]
+        windows = windows[windows.part == "all"]
+        assert windows["count"].tolist() == np.linspace(5, 41, 20).astype(int).tolist()
+        whole = one(rows, quantity="share", part="all", variant=variant, at=1)
+        # of a null the window is the limit, the share a mean of draws
+        assert windows.value.iloc[-1] == pytest.approx(whole.value, abs=0.03)
+        assert windows["at"].iloc[-1] == 100
+
+
+def test_cosines_with_the_weights(subject, rows):
+    weights = subject.attention(subject.spaced(256)).astype(np.float64)
+    v = PCA(svd_solver="full").fit(weights).components_[0]
+    v *= np.sign(v @ weights[0])
+    cosines = weights @ v / np.linalg.norm(weights, axis=1)
+    assert one(rows, quantity="cos_start", part="all", variant="").value == pytest.approx(
+        cosines[0], abs=1e-8
+    )
+    path = rows[(rows.quantity == "cos_weights") & (rows.part == "all")]
+    np.testing.assert_allclose(path.value, cosines[(path["at"] / 10).astype(int)], atol=1e-8)
+    assert path["at"].iloc[-1] == 400
+
+
+def test_equal_times_have_equal_counts(subject, rows):
+    """ηλt = 3 is step 300: 30 of 31 snapshots; 1 has too few, 50 was never reached."""
+    assert rows[rows.quantity == "share_at_tau"]["at"].unique().tolist() == [3.0]
+    found = one(rows, quantity="share_at_tau", part="0.W_V", variant="corrected")
+    picked = np.unique(np.round(np.linspace(0, 300, 30) / 10).astype(int)) * 10
+    block = subject.layout.attention_blocks()["0.W_V"]
+    weights = subject.attention(picked)[:, block].astype(np.float64)
+    expected = PCA(svd_solver="full").fit(weights).explained_variance_ratio_[0]
+    assert found["count"] == len(picked) == 30
+    assert found.value == pytest.approx(expected, rel=1e-8)
+    same = one(rows, quantity="share_at_time", part="0.W_V", variant="corrected")
+    assert same.value == found.value  # λ = 1
+    whole = one(rows, quantity="share_of_count", part="0.W_V")
+    assert (whole["at"], whole["count"]) == (30, 30)
+
+
+def test_z_is_of_its_null(rows):
+    for variant in ("random walk", "relaxation", "relaxation, innovations"):
+        chosen = {"part": "1.W_K", "variant": variant}
+        share = one(rows, quantity="share", part="1.W_K", variant="published", at=1).value
+        null = one(rows, quantity="share", at=1, **chosen)
+        expected = (share - null.value) / (null.error + 1e-8)
+        assert one(rows, quantity="z", **chosen).value == pytest.approx(expected, rel=1e-12)
+        assert null["count"] == 3
+    assert 0 < one(rows, quantity="cos_start", part="1.W_K", variant="relaxation").value < 1
+
+
+def test_without_decay_there_is_no_relaxation(tmp_path):
+    subject = trained(Store(tmp_path), Plan(steps=32, cadence=1), weight_decay=0.0)
+    rows = measured(subject, draws=1, taus=(0.03,), times=(0.03,))
+    assert set(rows.variant) == {"published", "random walk", "corrected", ""}
+    assert "share_at_tau" not in set(rows.quantity)
+    assert "share_at_time" in set(rows.quantity)
+
+
+class Stopped(Subject):
+    """The same run, had it grokked at 305; this small a model does not."""
+
+    grok = 305
+
+
+def test_a_run_that_groks_is_also_measured_at_the_published_stop(subject):
+    parameters = TRAJECTORY.complete({"draws": 1})
+    assert TRAJECTORY.points(subject, parameters) == [400]
+    stopped = Stopped(subject.run)
+    assert TRAJECTORY.points(stopped, parameters) == [300, 400]
+    rows = pd.DataFrame(TRAJECTORY.rows(stopped, 300, parameters))
+    assert set(rows.step) == {300}
+    assert one(rows, quantity="share", part="all", variant="published", at=1)["count"] == 31
+    assert TRAJECTORY.seconds(subject, parameters) > 0
