@@ -110,7 +110,7 @@ def test_runs_through_slots_end_as_alone(tmp_path):
     configs = [*MIXED, TINY, replace(TINY, modulus=7)]
     store = Store(tmp_path / "together")
     ended = train_ensembles([Job(config, PLAN) for config in configs], store, models=2)
-    assert sorted(done.config_id for done in ended) == sorted(config.id for config in configs)
+    assert sorted(done.key for done in ended) == sorted(config.id for config in configs)
     assert {done.status for done in ended} == {"finished"}
     for config in configs:
         directory, state = state_of(store, config)
@@ -152,7 +152,7 @@ def test_stopped_and_given_again_it_ends_with_the_same_bits(tmp_path):
 def test_a_run_that_diverges_stops_alone(tmp_path):
     bad = replace(TINY, weight_decay=1e300)
     ended = train_ensembles([Job(c, PLAN) for c in (bad, *MIXED)], Store(tmp_path), models=2)
-    found = {done.config_id: done.status for done in ended}
+    found = {done.key: done.status for done in ended}
     assert found.pop(bad.id) == "diverged"
     assert set(found.values()) == {"finished"}
 
@@ -163,7 +163,7 @@ def test_a_busy_run_is_left_to_its_trainer(tmp_path):
     (directory,) = store.runs(MIXED[0])
     with directory:
         ended = train_ensembles([Job(c, PLAN) for c in MIXED[:2]], store, models=2)
-    assert {done.config_id: done.status for done in ended} == {
+    assert {done.key: done.status for done in ended} == {
         MIXED[0].id: "busy",
         MIXED[1].id: "finished",
     }
@@ -244,7 +244,7 @@ def test_a_run_that_cannot_be_saved_leaves_its_slot_to_the_next(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunDirectory, "commit", failing)
         ended = train_ensembles(jobs, Store(tmp_path), models=1)
-    found = {done.config_id: done.status for done in ended}
+    found = {done.key: done.status for done in ended}
     assert found == {c.id: "failed" if c.id in failed else "finished" for c in configs}
     assert len(failed) == 1
 
@@ -304,7 +304,7 @@ def test_a_missing_basis_fails_its_run_alone_and_a_run_twice_is_one(tmp_path):
     wrong = Artefacts(store).put({"basis": _basis(50, 3, 1)}, {})
     other = replace(TINY, intervention=f"transform=delete,strength=0.5,basis={wrong}")
     jobs = [Job(c, replace(PLAN, steps=20)) for c in (lost, other, TINY, TINY)]
-    found = {done.config_id: done for done in train_ensembles(jobs, store, models=1)}
+    found = {done.key: done for done in train_ensembles(jobs, store, models=1)}
     assert {k: done.status for k, done in found.items()} == {
         lost.id: "failed",
         other.id: "failed",
@@ -324,6 +324,6 @@ def test_a_movement_that_does_not_add_up_ends_its_run_alone(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "advance", pushed)
         ended = train_ensembles([Job(c, PLAN) for c in MIXED[:2]], Store(tmp_path), models=2)
-    found = {done.config_id: done for done in ended}
+    found = {done.key: done for done in ended}
     assert found[MIXED[0].id].status == "failed" and "do not add up" in found[MIXED[0].id].note
     assert found[MIXED[1].id].status == "finished"
