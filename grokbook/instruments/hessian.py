@@ -89,7 +89,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
 def _corrected(
     subject: Subject, step: int, theta: Tensor, parameters: Mapping[str, Any]
 ) -> Iterator[Row]:
-    batch = _batch(subject, subject.seed("hessian"), parameters["examples"])
+    batch = batch_of(subject, subject.seed("hessian"), parameters["examples"])
     found: dict[str, Eigenpairs] = {}
     for part, heads in _parts(subject).items():
         loss = subject.loss(batch, heads)
@@ -118,7 +118,7 @@ def _corrected(
 def _as_published(subject: Subject, step: int, theta: Tensor) -> Iterator[Row]:
     for part, heads in _parts(subject).items():
         seed = subject.seed(f"hessian/published/{part}", step)
-        batch = _batch(subject, seed, PUBLISHED_EXAMPLES)
+        batch = batch_of(subject, seed, PUBLISHED_EXAMPLES)
         pairs = lanczos(
             subject.loss(batch, heads).hessian(theta.float()), seed=seed, steps=PUBLISHED_STEPS
         )
@@ -133,7 +133,7 @@ def _resampled(
     tasks = {part: heads for part, heads in _parts(subject).items() if heads is not None}
     for draw in range(parameters["subsets"]):
         seed = subject.seed(f"hessian/resampled/{draw}", step)
-        batch = _batch(subject, seed, PUBLISHED_EXAMPLES)
+        batch = batch_of(subject, seed, PUBLISHED_EXAMPLES)
         for part, heads in tasks.items():
             pairs = extremes(
                 subject.loss(batch, heads).hessian(theta),
@@ -169,7 +169,7 @@ def _parts(subject: Subject) -> dict[str, list[int] | None]:
     return parts
 
 
-def _batch(subject: Subject, seed: int, size: int) -> Tensor:
+def batch_of(subject: Subject, seed: int, size: int) -> Tensor:
     """Training pairs without replacement, all of them if there are no more."""
     train = torch.from_numpy(subject.table.train)
     size = integer("a batch", size, low=1)

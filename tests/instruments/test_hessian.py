@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from grokbook.config import RunConfig
-from grokbook.geometry.eigenpairs import extremes
-from grokbook.instruments.hessian import HESSIAN, near, preset
+from grokbook.geometry.eigenpairs import extremes, lanczos
+from grokbook.geometry.hessian import curvature
+from grokbook.instruments.hessian import HESSIAN, batch_of, near, preset
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -71,7 +72,18 @@ def test_a_point_with_all_three_variants(subject):
         published = pick(rows, variant="published", part=part)
         assert len(pick(published, quantity="lowest")) == 5
         assert pick(published, quantity="products")[0].value == 25
-        assert heads is None or len(pick(rows, variant="resampled", part=part)) == 2
+        resampled = pick(rows, variant="resampled", part=part)
+        assert len(resampled) == (0 if heads is None else 2)
+        assert heads is None or len({row.value for row in resampled}) == 2
+    # mul's head alone, along its own gradient, on the batch of the run
+    loss = subject.loss(batch_of(subject, subject.seed("hessian"), 60), [1])
+    hessian, gradient = loss.hessian(subject.theta(500)), loss.gradient(subject.theta(500))
+    along, low = (
+        pick(rows, variant="corrected", part="mul", quantity=name)[0].value
+        for name in ("curvature", "lowest")
+    )
+    assert along == pytest.approx(curvature(hessian, gradient).value, rel=1e-5)
+    assert low == pytest.approx(extremes(hessian, seed=1, ends="low").values[0], rel=1e-3)
     (slack,) = pick(rows, quantity="slack")
     bottoms = [
         pick(rows, variant="corrected", part=part, quantity="lowest", at=1.0)[0].value
@@ -87,8 +99,26 @@ def test_a_checkpoint_between_the_preset_steps_is_read_as_published_alone(subjec
     assert [repr(row) for row in HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))] == [
         repr(row) for row in rows
     ]
+    for part, heads in {"total": None, "mul": [1]}.items():  # a batch and a start of their own
+        seed = subject.seed(f"hessian/published/{part}", 200)
+        loss = subject.loss(batch_of(subject, seed, 512), heads)
+        expected = lanczos(loss.hessian(subject.theta(200)), seed=seed)
+        found = pick(rows, quantity="lowest", part=part)
+        assert [row.value for row in found] == expected.values.tolist()
+        assert [row.error for row in found] == expected.residuals.tolist()
+    assert [repr(row) for row in HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))] == [
+        repr(row) for row in rows
+    ]
     draws = {row.part: row.value for row in pick(rows, quantity="lowest", at=1.0)}
     assert len(set(draws.values())) == 3  # a batch of its own for each mode
+
+
+def test_batches_are_training_pairs_without_replacement(subject):
+    train = set(subject.table.train.tolist())
+    first, again, other = (batch_of(subject, seed, 40).tolist() for seed in (1, 1, 2))
+    assert first == again and set(first) != set(other)
+    assert len(set(first)) == 40 and set(first) < train
+    assert set(batch_of(subject, 1, 10_000).tolist()) == train
 
 
 @pytest.mark.parametrize(
