@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from grokbook.claims.criteria import KINDS, Criterion, Exact, Magnitude, Ordering, criterion
+from grokbook.claims.criteria import KINDS, Count, Criterion, Exact, Magnitude, Ordering, criterion
 from grokbook.claims.needs import Needs, RunSet, needs, run_sets
 from grokbook.events import RULES
 
@@ -158,11 +158,19 @@ def _claim(entry: Mapping[str, Any], sets: Mapping[str, RunSet]) -> Claim:
     return claim
 
 
+_WITHIN_A_RUN = ("layer", "matrix", "mode", "module", "pair", "quantity", "task")
+"""What one run has several of; the run is the unit, so they are never counted together."""
+
+
 def _check_cells(claim: Claim) -> None:
     """Each part has cells, of the right form, and a published number where it needs one."""
     targets = claim.targets()
     for part in claim.criterion:
         cells = claim.cells(part)
+        within = [name for name in part.by if name in _WITHIN_A_RUN]
+        counted = isinstance(part, Count) or getattr(part, "compare", "") == "runs"
+        if within and counted and part.pool and len(cells) > 1:
+            raise ValueError(f"{' and '.join(within)} of one run are not runs: pool: false")
         if not cells:
             raise ValueError(f"series {part.series} has no cells")
         compared = isinstance(part, Exact) or (isinstance(part, Magnitude) and not part.between)

@@ -122,7 +122,10 @@ def _control(
         if its.outcome == NONE or its.fewest < LEAST:
             states.add("missing")
             remarks.append(f"{its.cell}: control {name!r} has {its.fewest} runs")
-        if its.outcome != NONE and (its.outcome == HOLDS) != (expected == HOLDS):
+        elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
+            states.add("missing")
+            remarks.append(f"{its.cell}: control {name!r} is undecided")
+        if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
             states.add("falls")
             said = "holds too" if its.outcome == HOLDS else "does not hold"
             remarks.append(f"{its.cell}: with control {name!r} it {said}")

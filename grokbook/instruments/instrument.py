@@ -83,6 +83,7 @@ class Instrument:
         parameters: by name, with the defaults.
         memory: bytes that one point needs at most, the libraries not counted.
         needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"band"``.
+        sibling: does it use the run of another seed, where there is one, as a control?
         version: raised when rows would come out otherwise than before.
     """
 
@@ -102,6 +103,7 @@ class Instrument:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     memory: int = 1_000_000_000
+    sibling: bool = False
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -263,4 +263,5 @@ INTEGRABILITY = Instrument(
     cost="100 points of 8 core-seconds, and 10 more, a run of add and mul",
     parameters={"snapshots": 100, "batch_pairs": 3, "k": 20, "rank": 3, "draws": 200},
     needs=("theta", "attention"),
+    sibling=True,
 )

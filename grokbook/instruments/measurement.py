@@ -3,7 +3,8 @@
     <store>/measurements/<config id>/<instrument>-<8 hex digits>.parquet
 
 The digits hash what the rows depend on besides the run's config: the instrument's version and
-parameters, the numerics under which the run was trained, and its last step.  The file's metadata
+parameters, the numerics under which the run was trained, its last step, and the run of another
+seed that serves as a control, where the instrument uses one.  The file's metadata
 holds the facts; pages carry checksums.  Columns:
 
     step      int32    updates made at the snapshot; of a whole trajectory its last
@@ -62,7 +63,8 @@ class Measurement:
         instrument, version: that measured.
         parameters: with which, all of them, as JSON types.
         config_id, numerics_id, run_step: of the run.
-        sibling: config id of the run that served as a control; empty if none did.
+        sibling: config and numerics id of the run of another seed that served as a control; empty
+            if none did.
         points: every step that is to be measured.
         measured: those that have been.
         seconds: core-seconds spent.
@@ -87,7 +89,7 @@ class Measurement:
     ) -> Measurement:
         """A measurement without a row, with the points that are to be measured."""
         points = tuple(int(step) for step in instrument.points(subject, parameters))
-        sibling = subject.sibling()
+        sibling = subject.sibling() if instrument.sibling else None
         return cls(
             instrument.name,
             instrument.version,
@@ -95,7 +97,7 @@ class Measurement:
             subject.config.id,
             subject.run.path.name,
             subject.last,
-            "" if sibling is None else sibling.config.id,
+            "" if sibling is None else "/".join(sibling.run.path.parts[-2:]),
             points,
             (),
             0.0,
@@ -115,7 +117,7 @@ class Measurement:
     @property
     def name(self) -> str:
         """Of its file."""
-        facts = [self.version, self.parameters, self.numerics_id, self.run_step]
+        facts = [self.version, self.parameters, self.numerics_id, self.run_step, self.sibling]
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return f"{self.instrument}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.parquet"
 

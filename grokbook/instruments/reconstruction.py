@@ -135,4 +135,5 @@ RECONSTRUCTION = Instrument(
     cost="about 85 core-seconds a run",
     parameters={"k": 20, "snapshots": 100, "level": 0.9, "held_out": 0.1, "draws": 5},
     needs=("theta",),
+    sibling=True,
 )

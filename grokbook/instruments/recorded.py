@@ -9,16 +9,13 @@ own measurements.
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from grokbook.config import RunConfig
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import FORMAT, Measurement, as_json
-from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.recorded import Results
 
 
@@ -75,7 +72,7 @@ class Recorded:
                 "only complete measurements are recorded"
             )
         place = f"measurements/{measurement.config_id}/{measurement.name}"
-        with self._alone():
+        with alone(self.folder):
             manifest = self.manifest()
             if place in manifest:
                 before = Measurement.read(self.folder / place)
@@ -112,14 +109,3 @@ class Recorded:
             for path in sorted((self.folder / "measurements").rglob("*"))
             if path.is_file() and path not in known
         ]
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time changes the manifest."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)

@@ -11,10 +11,7 @@ results/runs/<config id>/             of an execution after the first: <config i
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +22,7 @@ from grokbook.config import RunConfig
 from grokbook.numerics import hardware
 from grokbook.record import RunRecord
 from grokbook.store.derived import gram_file, measured, weights_file
-from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.run_directory import FORMAT, RunDirectory
 
 
@@ -160,7 +157,7 @@ class Results:
             hardware=run.hardware,
         )
         data = found.files | {"gram.npz": gram_file(run)}
-        with self._alone():
+        with alone(self.folder):
             manifest, disk = self.manifest(), Disk()
             name = run.config.id
             if again and name in manifest and manifest[name]["numerics"] != run.numerics:
@@ -198,17 +195,6 @@ class Results:
             runs = manifest | {name: entry}
             disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": runs}))
         return entry
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time changes the manifest."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
     def verify(self) -> list[str]:
         """Everything that is wrong with the folder, one line each; a damaged file is named."""

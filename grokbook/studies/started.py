@@ -9,17 +9,14 @@ the same study to whoever asks how far it is.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grokbook.store import Store, StoreError
-from grokbook.store.files import read_sealed, seal
+from grokbook.store.files import alone, read_sealed, seal
 from grokbook.studies.study import Study
 
 
@@ -55,7 +52,7 @@ def note_start(store: Store, chain: Sequence[Study], command: str) -> None:
     """
     path = _folder(store) / f"{chain[-1].name}.json"
     declared = [study.to_json() for study in chain]
-    with _alone(_folder(store)):
+    with alone(_folder(store)):
         before = read_sealed(path)["starts"] if path.exists() else []
         kept = [start for start in before if start["command"] != command]
         # Compared as JSON: lists and tuples are one thing there.
@@ -77,7 +74,7 @@ def forget(store: Store, text: str) -> list[Start]:
     commands = {start.command for start in gone}
     for name in sorted({start.study.name for start in gone}):
         path = _folder(store) / f"{name}.json"
-        with _alone(_folder(store)):
+        with alone(_folder(store)):
             kept = [s for s in read_sealed(path)["starts"] if s["command"] not in commands]
             if kept:
                 store.disk.place(path, _record(name, kept))
@@ -117,18 +114,3 @@ def _record(name: str, starts: list[dict[str, Any]]) -> bytes:
 
 def _folder(store: Store) -> Path:
     return store.root / "studies"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time changes the records."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be written: {error.strerror or error}") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -227,3 +227,14 @@ def test_the_published_runs_themselves_would_not_be_a_reproduction():
     order = judge(claims()["MT-08"], {"steps": Evidence(by_cell)})
     assert order.findings[0].value == 14 / 15 and order.findings[1].value == 1
     assert order.verdict == "◐"
+
+
+def test_an_undecided_control_neither_stands_nor_falls():
+    spread = {
+        cell: {f"{cell}{k}": published * (1 + 0.2 * (k - 1.2)) for k in range(5)}
+        for cell, published in (("1.0", 10.0), ("0.5", 20.0))
+    }
+    for name, rest in (("walk", {"strict": STRICT}), ("strict", {"walk": WALK})):
+        found = verdict({"x": Evidence(cells(10.0, 20.0), {name: spread, **rest})})
+        assert (found.verdict, found.control) == ("◐", "missing")
+        assert f"control {name!r} is undecided" in found.why

@@ -15,7 +15,7 @@ def test_curvature_by_hand():
     # v = (3, 4)/5: vᵀHv = (18 − 64)/25, ‖Hv‖² = (36 + 256)/25
     assert found.value == pytest.approx(-1.84, rel=1e-14)
     assert found.residual == pytest.approx(np.sqrt(11.68 - 1.84**2), rel=1e-12)
-    assert found.floor == pytest.approx(np.finfo(float).eps * np.sqrt(11.68), rel=1e-12)
+    assert found.floor == pytest.approx(16 * np.finfo(float).eps * np.sqrt(11.68), rel=1e-12)
 
 
 def test_along_an_eigenvector_it_is_the_eigenvalue():
@@ -35,7 +35,7 @@ def test_along_the_gradient_it_is_the_loss_s_second_difference(tiny):
     ends = extremes(hessian, seed=1, space=30, tolerance=1e-3).values
     assert ends[0] < found.value < ends[-1]
     single = curvature(tiny.loss.hessian(tiny.theta.float()), gradient)
-    assert abs(single.value - found.value) < 32 * single.floor
+    assert abs(single.value - found.value) < single.floor
 
 
 def test_weyl_on_a_common_batch(tiny):

@@ -100,7 +100,10 @@ def test_the_published_null_is_the_root_mean_square():
 def test_the_matched_null_is_that_of_drawn_bases(kind, request):
     """The law without a basis against 1,500 bases drawn for real; within 4 standard errors."""
     basis = request.getfixturevalue(kind)
-    drawn = [within(VECTOR, bases.random_matched(basis, PARTS, seed=s), seed=0).inside for s in range(1500)]
+    drawn = [
+        within(VECTOR, bases.random_matched(basis, PARTS, seed=s), seed=0).inside
+        for s in range(1500)
+    ]
     footprint = Footprint.of(basis, PARTS)
     null = matched(VECTOR, footprint, draws=1500, seed=1)
     assert null.mean == pytest.approx(np.mean(drawn), abs=4 * null.sd * (2 / 1500) ** 0.5)
@@ -135,7 +138,10 @@ def test_more_columns_than_a_part_has_entries():
     """Five columns with some energy in a part of three entries: its Wishart law is singular."""
     raw = np.random.default_rng(8).standard_normal((63, 5))
     basis = Basis.of(np.linalg.qr(raw)[0])
-    drawn = [within(VECTOR, bases.random_matched(basis, PARTS, seed=s), seed=0).inside for s in range(1500)]
+    drawn = [
+        within(VECTOR, bases.random_matched(basis, PARTS, seed=s), seed=0).inside
+        for s in range(1500)
+    ]
     null = matched(VECTOR, Footprint.of(basis, PARTS), draws=1500, seed=2)
     assert null.mean == pytest.approx(np.mean(drawn), abs=4 * null.sd * (2 / 1500) ** 0.5)
 
@@ -144,7 +150,9 @@ def test_columns_that_crowd_each_other():
     """Four random columns in six dimensions are far from orthogonal: their Gram matrix counts."""
     cut, vector = {"a": slice(0, 3), "b": slice(3, 6)}, np.array([3.0, 1, 0, 0, 1, 1])
     basis = bases.random(6, 4, seed=5)
-    drawn = [within(vector, bases.random_matched(basis, cut, seed=s), seed=0).inside for s in range(1000)]
+    drawn = [
+        within(vector, bases.random_matched(basis, cut, seed=s), seed=0).inside for s in range(1000)
+    ]
     null = matched(vector, Footprint.of(basis, cut), draws=1000, seed=3)
     assert null.mean == pytest.approx(np.mean(drawn), abs=4 * null.sd * (2 / 1000) ** 0.5)
     assert null.sd == pytest.approx(np.std(drawn), rel=0.12)

@@ -31,9 +31,7 @@ def subject(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def parameters():
-    return COMMUTATOR.complete(
-        {"batch_pairs": 3, "snapshots": 5, "checkpoints": 0, "referee": 2}
-    )
+    return COMMUTATOR.complete({"batch_pairs": 3, "snapshots": 5, "checkpoints": 0, "referee": 2})
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,14 @@ from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.training.run import run
 
-QUICK = {"examples": 60, "checkpoints": 3, "subsets": 2, "tolerance": 1e-2, "eigenpairs": 2, "space": 40}
+QUICK = {
+    "examples": 60,
+    "checkpoints": 3,
+    "subsets": 2,
+    "tolerance": 1e-2,
+    "eigenpairs": 2,
+    "space": 40,
+}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +86,8 @@ def test_a_point_with_all_three_variants(subject):
         assert heads is None or len({row.value for row in resampled}) == 2
     # mul's head alone, along its own gradient, on the batch of the run
     loss = subject.loss(batch_of(subject, subject.seed("hessian/batch"), 60), [1])
-    hessian, gradient = loss.hessian(subject.theta(500)), loss.gradient(subject.theta(500))
+    theta = subject.theta(500)
+    hessian, gradient = loss.hessian(theta), loss.gradient(theta.double())
     along, low = (
         pick(rows, variant="corrected", part="mul", quantity=name)[0].value
         for name in ("curvature", "lowest")

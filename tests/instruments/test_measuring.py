@@ -76,7 +76,7 @@ def test_rows_say_what_was_measured(store, small_run):
     again = Measurement.read(found.path(store))
     assert again.rows.equals(found.reread().rows)
     assert (again.instrument, again.config_id, again.run_step) == ("norm", small_run.config.id, 60)
-    assert again.sibling == small_run.sibling().config.id
+    assert again.sibling == ""
 
 
 def test_a_measurement_that_was_stopped_goes_on_to_the_same_rows(store, tmp_path, monkeypatch):
@@ -142,6 +142,17 @@ def test_other_parameters_are_another_measurement(store):
     first, second = (measured(store, job(store, parameters=p)) for p in ({}, {"order": 1}))
     assert first.path(store) != second.path(store)
     assert (second.rows["value"] > first.rows["value"]).all()
+
+
+def test_another_control_is_another_measurement(store, small_run, monkeypatch):
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", replace(NORM, sibling=True))
+    alone = Store(store.root.parent / "alone")
+    (alone.root / "runs").mkdir(parents=True)
+    (alone.root / "runs" / small_run.config.id).symlink_to(small_run.run.path.parent)
+    first, second = (measured(place, job(place)) for place in (alone, store))
+    other = small_run.sibling()
+    assert (first.sibling, second.sibling) == ("", f"{other.config.id}/{other.run.path.name}")
+    assert first.name != second.name and first.rows.equals(second.rows)
 
 
 def test_damage_is_named(store):
