@@ -6,6 +6,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from grokbook.config import RunConfig
+from grokbook.geometry.trajectory import displacements
+from grokbook.geometry.trajectory_nulls import decay_factors, innovations, null, relaxation
 from grokbook.instruments.subject import Subject
 from grokbook.instruments.trajectory import TRAJECTORY
 from grokbook.plan import Plan
@@ -102,13 +104,21 @@ def test_z_is_of_its_null(rows):
     for name in ("random walk", "relaxation"):
         chosen = {"part": "1.W_K", "variant": f"published, {name}"}
         share = one(rows, quantity="share", part="1.W_K", variant="published", at=1).value
-        null = one(rows, quantity="share", at=1, **chosen)
-        population = null.error * np.sqrt(2 / 3)  # of three draws
-        expected = (share - null.value) / (population + 1e-8)
+        drawn = one(rows, quantity="share", at=1, **chosen)
+        population = drawn.error * np.sqrt(2 / 3)  # of three draws
+        expected = (share - drawn.value) / (population + 1e-8)
         assert one(rows, quantity="z", **chosen).value == pytest.approx(expected, rel=1e-12)
-        assert null["count"] == 3
+        assert drawn["count"] == 3
     start = one(rows, quantity="cos_start", part="1.W_K", variant="published, relaxation")
-    assert 0 < start.value < 1 and 0 < start.error < 0.1
+    assert 0 < start.value < 1
+    steps, block = subject.spaced(256), subject.layout.attention_blocks()["1.W_K"]
+    moves = displacements(subject.attention(steps), {"1.W_K": block})["1.W_K"]
+    decay = decay_factors(steps, 1e-2)
+    process = relaxation(float(moves.norms[0]), decay, innovations(moves, decay), 256)
+    seed = subject.seed("trajectory/null/1.W_K/relaxation", 400)
+    starts = null(process, draws=3, seed=seed, components=10).starts
+    assert start.value == pytest.approx(starts.mean(), rel=1e-9)
+    assert start.error == pytest.approx(starts.std(ddof=1), rel=1e-9)
 
 
 def test_the_relaxation_is_driven_by_what_the_decay_leaves(subject, rows):
