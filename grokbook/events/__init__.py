@@ -1,4 +1,4 @@
-"""When things happen: grok steps, onsets, placebos, peaks and falls, and the leads between them.
+"""When things happen: grok steps, onsets, placebos, falls, and the leads between them.
 
 An event is found by a rule on a series of readings.  Every rule has the same interface, so that a
 detector of something deep and one that looks at the training loss can be compared.
@@ -17,7 +17,7 @@ from grokbook.events.placebo import (
     constant_step,
 )
 from grokbook.events.series import Detector, Event
-from grokbook.events.shape import Decline, Extreme, Portrait, decline, fall, portrait, rise
+from grokbook.events.shape import fall, rise
 
 __all__ = [
     "FACTORS",
@@ -25,26 +25,21 @@ __all__ = [
     "PLACEBOS",
     "PUBLISHED_RULE",
     "RULES",
-    "Decline",
     "Detector",
     "Event",
-    "Extreme",
     "Lead",
-    "Portrait",
     "Rule",
     "above",
     "below",
     "below_share",
     "constant_step",
     "crossing",
-    "decline",
     "dual_onset",
     "fall",
     "grok_step",
     "growth_onset",
     "lead",
     "onset_grid",
-    "portrait",
     "rise",
     "tri_onset",
 ]

@@ -1,7 +1,7 @@
 """The converse of integrability: does the weights' movement point along commutators?
 
-Source: 2602.16746 section 4.7, which compares the projection with K/P; that is the expectation of
-its square.
+Source: 2602.16746 section 4.7, with K = 12.  It compares the projection with √(K/P), which is the
+root of the mean square that chance gives, and not its mean: for K = 5 chance reads 0.952 then.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from grokbook.geometry.commutator import cosine, norm, ratio
+from grokbook.geometry.nulls import whole
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class Converse:
         cosine_null: √(2/(πP)), its expectation for a random direction.
         cosine_sd: √((1 − 2/π)/(KP)), its standard deviation there, for orthogonal δ_k.
         projection: ‖QQᵀΔθ‖ / ‖Δθ‖, Q an orthonormal basis of the span of the δ_k.
-        projection_null: √(K/P), its expectation for a random direction up to 1/(4K) of itself.
+        projection_null: its exact mean for a random direction, see `grokbook.geometry.nulls.whole`.
+        projection_sd: its exact standard deviation there.
+        projection_rms: √(K/P), its root mean square there, the published null.
         count: K, of vectors that do not vanish.
     """
 
@@ -34,6 +37,8 @@ class Converse:
     cosine_sd: float
     projection: float
     projection_null: float
+    projection_sd: float
+    projection_rms: float
     count: int
 
     @property
@@ -71,15 +76,19 @@ def converse(displacement: Tensor, vectors: Sequence[Tensor]) -> Converse:
         raise ValueError("Δθ is 0 or not a number: nothing has moved")
     alive = [vector.double() / norm(vector) for vector in vectors if norm(vector) > 0]
     count = len(alive)
-    projection = math.nan
+    projection, chance, sd = math.nan, math.nan, math.nan
     if alive:
         basis = torch.linalg.qr(torch.stack(alive, dim=1)).Q
         projection = norm(basis.T @ displacement.double()) / norm(displacement)
+        null = whole(size, min(count, size))
+        chance, sd = null.mean, null.sd
     return Converse(
         cosine=ratio(sum(abs(cosine(displacement, vector)) for vector in alive), count),
         cosine_null=math.sqrt(2 / (math.pi * size)),
         cosine_sd=math.sqrt((1 - 2 / math.pi) / (count * size)) if alive else math.nan,
         projection=projection,
-        projection_null=math.sqrt(count / size),
+        projection_null=chance,
+        projection_sd=sd,
+        projection_rms=math.sqrt(count / size),
         count=count,
     )

@@ -8,7 +8,7 @@ Weights are a ``state_dict`` under the names of `grokbook.models.reference.Plain
     losses = losses_on(layout, table, [table.train[:512], table.train[512:1024]])
     reading, = commutators_on(losses, theta, table.tasks)
     reading.defects["add×mul"].corrected, reading.brackets["add×mul"].defect
-    eigenpairs_on(losses[0], theta, table.tasks, seed=0)["total"].values
+    eigenpairs_on(losses[0], theta, table.tasks, seed=0)[""].values
     reconstruction_on([theta_0, theta_1, theta], losses[0], count=2)[-1].accuracy
 
 Everything else in `grokbook.geometry` takes a `Loss` and θ as they come from here.  A file is read
@@ -177,14 +177,14 @@ def eigenpairs_on(
         options: of `grokbook.geometry.eigenpairs.extremes`.
 
     Returns:
-        ``"total"`` and, if there are several, each task.
+        ``""``, the whole, and, if there are several, each task.
 
     Raises:
         ValueError: as `extremes` does, and if the loss has other heads than tasks are named.
     """
     if len(tasks) != len(loss.heads):
         raise ValueError(f"a loss of {len(loss.heads)} heads, and tasks {', '.join(tasks)}")
-    parts = {"total": loss}
+    parts = {"": loss}
     if len(tasks) > 1:
         parts |= {task: loss.only((head,)) for task, head in zip(tasks, loss.heads, strict=True)}
     return {
@@ -199,13 +199,13 @@ class Reconstructed:
     Attributes:
         count: k.
         change: ‖θ_k − θ‖ / ‖θ‖.
-        kept: captured variance, ‖V_kV_kᵀΔ‖² / ‖Δ‖².
+        captured: variance, ‖V_kV_kᵀΔ‖² / ‖Δ‖².
         accuracy: (T,) share of the loss's examples that each head answers rightly.
     """
 
     count: int
     change: float
-    kept: float
+    captured: float
     accuracy: tuple[float, ...]
 
 

@@ -135,7 +135,7 @@ def chance(
     *,
     present: np.ndarray | None = None,
     draws: int = 200,
-    seed: int = 0,
+    seed: int,
 ) -> Chance:
     """The null of `spectrum`: i.i.d. N(0, 1) entries, with the same rows missing.
 

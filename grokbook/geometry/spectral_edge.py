@@ -109,14 +109,14 @@ class Decline:
     """How far g23 has fallen from its early maximum, by the published statistics.
 
     Attributes:
-        early: largest g23 of the windows up to ``grok``, or of all.
-        at_grok: g23 of the last window up to ``grok``; None without one.
-        decline: early / at_grok, 1 at least by construction; None without a grok step, so that a
-            control cannot decline: give it a matched pseudo-grok step.
+        early: largest g23 of the windows that end before ``grok``, or of all.
+        at_grok: g23 of the last window that ends at ``grok`` or before; None without one.
+        decline: early / at_grok; infinite if g23 has come down to 0.  None without a grok step,
+            so that a control cannot decline: give it a matched pseudo-grok step.
         declined: decline > 1.5.
         increases: how often g23 rose from one window to the next between the maximum and
             ``grok``; 2604.07380 calls one or none monotone.
-        ratio_early: mean R of the windows up to ``grok``, or of all.
+        ratio_early: mean R of the windows that end before ``grok``, or of all.
         windows: how many these are.
     """
 
@@ -218,21 +218,24 @@ def decline(steps: np.ndarray, g23: np.ndarray, ratios: np.ndarray, grok: int | 
             a run that never did.
 
     Raises:
-        ValueError: for lists of unequal lengths, or no window up to ``grok``.
+        ValueError: for lists of unequal lengths, or no window before ``grok``.
+
+    >>> decline(np.array([100, 200, 300]), np.array([9.0, 3, 12]), np.ones(3), 250).decline
+    3.0
     """
     steps, g23, ratios = (np.asarray(each) for each in (steps, g23, ratios))
     if not len(steps) == len(g23) == len(ratios):
         raise ValueError(f"lists must be as long as one another, not {len(steps)}, {len(g23)}, …")
-    count = len(steps) if grok is None else int((steps <= grok).sum())
+    count = len(steps) if grok is None else int((steps < grok).sum())
     if not count:
-        raise ValueError(f"no window ends up to step {grok}")
-    g23, ratios = g23[:count], ratios[:count]
-    peak = int(np.argmax(g23))
-    rises = int((np.diff(g23[peak:]) > 0).sum())
-    early, mean = float(g23[peak]), float(ratios.mean())
+        raise ValueError(f"no window ends before step {grok}")
+    peak = int(np.argmax(g23[:count]))
+    until = g23 if grok is None else g23[steps <= grok]
+    rises = int((np.diff(until[peak:]) > 0).sum())
+    early, mean = float(g23[peak]), float(ratios[:count].mean())
     if grok is None:
         return Decline(early, None, None, False, rises, mean, count)
-    last = float(g23[-1])
+    last = float(until[-1])
     fall = early / last if last > 0 else np.inf
     return Decline(early, last, fall, fall > DECLINED, rises, mean, count)
 

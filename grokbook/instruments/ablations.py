@@ -7,23 +7,37 @@ from typing import Any
 
 from grokbook.geometry.ablations import ablations
 from grokbook.instruments.instrument import Instrument, Quantity, Row
-from grokbook.instruments.scoring import SHARED, Scoring, target
+from grokbook.instruments.scoring import Scoring, scored
 from grokbook.instruments.subject import Subject
 
+FAMILIES = {
+    "v1": "directions of each matrix kept, all else at θ_T",
+    "v1_removed": "directions of each matrix taken out, all else at θ_T",
+    "v2": "directions of all matrices kept, all else at θ(0)",
+    "v3": "directions of all matrices kept, all else at θ_T",
+    "v4": "directions of θ kept",
+}
+"""The published protocols, first word of the quantities' names."""
 
-def measure(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
+
+def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    return [subject.stop]
+
+
+def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
     """Every protocol's curve in k, beside random directions of the same span and noise."""
-    scoring = Scoring(subject, point, parameters["draws"])
+    scoring = Scoring("ablations", subject, point, parameters["draws"])
     snapshots = subject.thetas(subject.spaced(parameters["snapshots"], until=point))
     rows = []
-    for variant, ablation in ablations(subject.layout, snapshots):
-        rows += scoring.path(ablation, variant)
-        rows += scoring.path_noise(ablation, variant)
-        rows += scoring.path_random(ablation, variant)
-        if variant == "v4":
+    for name, ablation in ablations(subject.layout, snapshots):
+        variant = "corrected" if "uncentred" in name else "published"
+        family = name.replace(" uncentred", "").replace(" ", "_")
+        for curve in (scoring.path, scoring.path_noise, scoring.path_random):
+            rows += curve(ablation, variant, family=family)
+        if family == "v4":
             (basis,) = ablation.bases
             rows += [
-                Row(point, "spectrum", share, "", variant, k, basis.error)
+                Row(point, "v4_spectrum", share, "", variant, k, basis.error)
                 for k, share in enumerate(basis.shares[: ablation.count].tolist(), start=1)
             ]
     return rows
@@ -47,9 +61,18 @@ ABLATIONS = Instrument(
         "of a captured share and the spectrum: the largest entry of |VᵀV − 1|; of nulls: the "
         "standard deviation over draws"
     ),
-    quantities=SHARED | {"spectrum": Quantity("1", "share of variance along v4's k-th direction")},
-    points=lambda subject, parameters: [target(subject)],
-    take=measure,
+    parts="of accuracies the task",
+    variants="published: centred directions; corrected: uncentred, as the displacement is; after "
+    "them the nulls: random directions of the same span, noise as large as θ′ − θ_T, noise by "
+    "tensor: as large in each",
+    quantities={
+        name: quantity
+        for family, text in FAMILIES.items()
+        for name, quantity in scored("k", family, text).items()
+    }
+    | {"v4_spectrum": Quantity("1", "share of variance along v4's k-th direction", "k")},
+    points=_points,
+    take=_take,
     seconds=_seconds,
     budget=3.0,
     cost="about 215 core-seconds a run",

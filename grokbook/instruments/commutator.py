@@ -1,4 +1,9 @@
-"""The commutator defect along a run, with what explains it: gradients, cosines, rounding."""
+"""The commutator defect along a run, with what explains it: gradients, cosines, rounding.
+
+Two detectors of an onset read it, on snapshots of their own: ours a grid that is the same for
+every run, the published one of the dual-task runs at most 120 checkpoints up to the stop, whose
+ranks count.  Both are measured, and ``reading`` says to which of them a snapshot belongs.
+"""
 
 from __future__ import annotations
 
@@ -33,26 +38,38 @@ class Sample(NamedTuple):
     errors: Sequence[float] = ()
 
 
-def spread(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    """The grid that our own onset detector was declared for, and the first three snapshots.
+def readings(subject: Subject, parameters: Mapping[str, Any]) -> dict[str, list[int]]:
+    """The snapshots that each detector of an onset reads, by protocol."""
+    grid = thin(onset_grid(subject.steps), parameters["snapshots"])
+    count = parameters["checkpoints"]
+    published = subject.spaced(count, until=subject.grok).tolist() if count else []
+    return {"published": published, "corrected": grid.tolist()}
 
-    Those three are the baseline of the published onset (2602.18523 section 4.5).
+
+def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    """Both detectors' readings, the published stop, and the first three snapshots.
+
+    Those three are the baseline of the published onset of the tri-task runs.
     """
-    grid = thin(onset_grid(subject.steps), parameters["points"])
-    return sorted({*grid.tolist(), *subject.steps[:3].tolist()})
+    read = (step for steps in readings(subject, parameters).values() for step in steps)
+    return sorted({*read, subject.stop, *subject.steps[:3].tolist()})
 
 
-def measure(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    """All rows of one snapshot."""
+def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     theta = subject.theta(step)
-    seed = subject.seed("commutator", step)
-    drawn = batches(subject.table, seed, _BATCH, 2 * parameters["pairs"])
+    seed = subject.seed("commutator/batches", step)
+    drawn = batches(subject.table, seed, _BATCH, 2 * parameters["batch_pairs"])
     losses = [subject.loss(indices) for indices in drawn]
     pairs = list(zip(losses[::2], losses[1::2], strict=True))
     samples, defects = _read(subject, theta, pairs)
-    if spread(subject, parameters).index(step) % parameters["referee"] == 0:
+    read = readings(subject, parameters)
+    if step in read["corrected"][:: parameters["referee"]]:
         samples += _refereed(theta, pairs, defects)
-    rows = [row for sample in samples for row in _rows(step, sample)]
+    rows = [
+        Row(step, "reading", float(step in steps), variant=variant)
+        for variant, steps in read.items()
+    ]
+    rows += [row for sample in samples for row in _rows(step, sample)]
     return rows + list(_converse(subject, step, theta, defects))
 
 
@@ -84,7 +101,7 @@ def _of_mode(subject: Subject, mode: str, found: list[Defect]) -> Iterator[Sampl
     yield Sample("cosine", [one.cosine for one in found], mode)
     yield Sample("gradient", [norm for one in found for norm in one.norms], mode)
     for variant, name in _DELTAS.items():
-        for quantity, biases in (("attention", True), ("attention-weights", False)):
+        for quantity, biases in (("attention", True), ("attention_weights", False)):
             deltas = [getattr(one, name) for one in found]
             shares = [attention_share(subject.layout, delta, biases=biases) for delta in deltas]
             yield Sample(quantity, shares, mode, variant)
@@ -113,7 +130,10 @@ def _converse(subject: Subject, step: int, theta: Tensor, defects: list[Defect])
         shared = {"variant": variant, "at": float(later[0] - step), "count": found.count}
         sd = found.cosine_sd / found.cosine_null
         yield Row(step, "converse", found.cosine_ratio, error=sd, **shared)
-        yield Row(step, "converse-projection", found.projection_ratio, **shared)
+        inside = found.projection
+        chance = found.projection_null if variant == "corrected" else found.projection_rms
+        sd = found.projection_sd / chance
+        yield Row(step, "converse_projection", inside / chance, error=sd, **shared)
 
 
 def _rows(step: int, sample: Sample) -> Iterator[Row]:
@@ -137,10 +157,13 @@ def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
     """
     tasks = len(subject.config.tasks)
     passes = 2 + 2 * tasks + 2 + tasks * (tasks - 1)
-    products = 2 / parameters["referee"]
+    grid = parameters["snapshots"] / (parameters["snapshots"] + parameters["checkpoints"])
+    products = 2 * grid / parameters["referee"]
     size = subject.layout.size / 302_914
-    return parameters["pairs"] * (0.15 * passes + 0.45 * products) * size
+    return parameters["batch_pairs"] * (0.15 * passes + 0.45 * products) * size
 
+
+_QUARTILE = "quantile over the pairs: 0.25, 0.5, 0.75"
 
 COMMUTATOR = Instrument(
     name="commutator",
@@ -149,42 +172,52 @@ COMMUTATOR = Instrument(
         "D = ‖δ‖ / (‖ηg_A‖ ‖ηg_B‖), δ = θ_AB − θ_BA, "
         "θ_AB = θ − ηg_A(θ) − ηg_B(θ − ηg_A(θ)), η = 0.001, A and B independent batches of 512"
     ),
-    source="2602.18523 sections 4.3 and 4.4; 2602.16746 sections 4.4 and 4.7",
+    source="2602.18523 sections 4.3 to 4.5; 2602.16746 sections 4.4 and 4.7",
     error=(
         "of a defect: published, the median rounding ‖published δ − δ‖ in its unit; corrected, "
         "its own rounding, from above, while what the finite step adds is seen beside exact. "
         "Of a cosine the standard error over the pairs; of the "
         "converse the standard deviation of a random direction. Else none."
     ),
+    parts="the loss: all tasks' on both batches (empty), add×mul: one task's on A, another's on "
+    "B; of cosine and gradient also a task: its own on both",
+    variants="published: float32 difference of parameters; corrected: float64 differences of "
+    "gradients; exact: η → 0, by Hessian products; of defect also rounding: of the published δ, "
+    "and floor: published arithmetic on frozen gradients; none for what has no protocol",
     quantities={
-        "defect": Quantity(
-            "1/|θ|",
-            "D; variants: published (float32 difference of parameters), "
-            "corrected (float64 differences of gradients), rounding (of the published δ), floor "
-            "(published arithmetic, frozen gradients), exact (η → 0, by Hessian products)",
-        ),
-        "relative": Quantity("1", "‖H_B g_A − H_A g_B‖ / (‖H_B g_A‖ + ‖H_A g_B‖)"),
-        "bracket": Quantity("nats²/|θ|³", "‖δ‖/η² → ‖H_B g_A − H_A g_B‖"),
-        "agreement": Quantity("1", "cosine between corrected and exact δ"),
-        "zeros": Quantity("1", "share of the entries of the published δ that are exactly 0"),
+        "defect": Quantity("1/|θ|", "D", _QUARTILE),
+        "relative": Quantity("1", "‖H_B g_A − H_A g_B‖ / (‖H_B g_A‖ + ‖H_A g_B‖)", _QUARTILE),
+        "bracket": Quantity("nats²/|θ|³", "‖δ‖/η² → ‖H_B g_A − H_A g_B‖", _QUARTILE),
+        "agreement": Quantity("1", "cosine between corrected and exact δ", _QUARTILE),
+        "zeros": Quantity("1", "share of the entries of the δ that are exactly 0", _QUARTILE),
         "cosine": Quantity("1", "mean cosine between the gradients on A and on B"),
-        "gradient": Quantity("nats/|θ|", "norm of the gradient on a batch"),
-        "attention": Quantity("1", "‖δ on attention, with its biases‖ / ‖δ‖"),
-        "attention-weights": Quantity("1", "‖δ on the attention matrices‖ / ‖δ‖"),
+        "gradient": Quantity("nats/|θ|", "norm of the gradient on a batch", _QUARTILE),
+        "attention": Quantity("1", "‖δ on attention, with its biases‖ / ‖δ‖", _QUARTILE),
+        "attention_weights": Quantity("1", "‖δ on the attention matrices‖ / ‖δ‖", _QUARTILE),
         "converse": Quantity(
             "1",
-            "mean |cos(Δθ, δ)| in units of a random direction's, Δθ the "
-            "movement over the next `at` steps",
+            "mean |cos(Δθ, δ)| over the K = `batch_pairs` δ (published: 12) in units of a random "
+            "direction's, Δθ the movement to the next snapshot",
+            "steps to the next snapshot",
         ),
-        "converse-projection": Quantity(
-            "1", "norm share of Δθ in the span of the δ, in units of a random direction's"
+        "converse_projection": Quantity(
+            "1",
+            "norm share of Δθ in the span of the same δ, in units of a random direction's: "
+            "published, its root mean square √(K/P); corrected, its mean",
+            "steps to the next snapshot",
+        ),
+        "reading": Quantity(
+            "1",
+            "1 where an onset detector reads D, else 0; published: at most `checkpoints` evenly "
+            "spaced up to the stop; corrected: the grid of the growth detector",
         ),
     },
-    points=spread,
-    take=measure,
+    points=_points,
+    take=_take,
     seconds=_seconds,
-    budget=16.0,
-    cost="80 to 140 points of 6.5 core-seconds a run of add and mul, 12 where it is refereed",
-    parameters={"pairs": 5, "points": 140, "referee": 10},
+    budget=56.0,
+    cost="100 to 260 points of 14 core-seconds a run of add and mul, 25 with sq; half of the "
+    "points are the published checkpoints, which `checkpoints=0` leaves out",
+    parameters={"batch_pairs": 9, "snapshots": 140, "checkpoints": 120, "referee": 10},
     needs=("theta",),
 )

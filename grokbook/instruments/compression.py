@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from grokbook.geometry.compression import (
 )
 from grokbook.geometry.perturbation import Perturbed
 from grokbook.instruments.instrument import Instrument, Row
-from grokbook.instruments.scoring import SHARED, Scoring, target
+from grokbook.instruments.scoring import Scoring, scored
 from grokbook.instruments.subject import Subject
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
@@ -29,38 +28,55 @@ from grokbook.models.layout import Layout
 FINE_RANKS = (72, 80, 88, 96, 104, 112, 120)
 """Ours, between the published 64 and 128."""
 
+_MODULE = "module: 0 embedding, positions and final LayerNorm, then the blocks, last the heads"
+
+FAMILIES = {
+    "truncation": ("every matrix cut to a rank", "rank"),
+    "attention_truncation": ("every attention matrix cut to a rank", "rank"),
+    "pruning": ("all but the largest entries pruned", "share that is kept"),
+    "scaling": ("scaled", "factor"),
+    "remove": ("one module swapped for o", _MODULE),
+    "keep": ("all modules but one swapped for o", _MODULE),
+}
+"""Operations, first word of the quantities' names: what each does, and its free coordinate."""
+
 
 def compressions(
     layout: Layout, theta: Tensor, origin: Tensor
 ) -> Iterator[tuple[str, float, Perturbed]]:
-    """Every operation from one origin: its family, its coordinate, and θ′."""
+    """Every operation from one origin: its family, its free coordinate, and θ′."""
     ranks = sorted(RANKS + FINE_RANKS)
-    for family, attention in (("truncation", False), ("attention truncation", True)):
+    for family, attention in (("truncation", False), ("attention_truncation", True)):
         cut = truncated(layout, theta, origin, ranks, attention=attention)
         yield from ((family, rank, new) for rank, new in cut.items())
     yield from (("pruning", share, pruned(theta, origin, share)) for share in SHARES)
     yield from (("scaling", factor, scaled(theta, origin, factor)) for factor in FACTORS)
-    for name, where in modules(layout).items():
-        yield f"remove {name}", math.nan, swapped(theta, origin, where)
-        yield f"keep {name}", math.nan, swapped(theta, origin, ~where)
+    for place, where in enumerate(modules(layout).values()):
+        yield "remove", place, swapped(theta, origin, where)
+        yield "keep", place, swapped(theta, origin, ~where)
 
 
-def measure(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
+def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    return [subject.stop]
+
+
+def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
     """Every operation from θ(0), from zero, and from other seeds' θ(0), and noise of its size."""
     layout, draws = subject.layout, parameters["draws"]
-    scoring = Scoring(subject, point, draws)
+    scoring = Scoring("compression", subject, point, draws)
     theta = scoring.theta
     rows = []
     origins = {"published": subject.theta(0), "corrected": torch.zeros_like(theta)}
     for protocol, origin in origins.items():
         for family, at, new in compressions(layout, theta, origin):
-            rows += scoring.perturbed(new, f"{family}/{protocol}", at)
-            rows += scoring.noise(new, f"{family}/{protocol}", at)
+            rows += scoring.perturbed(new, protocol, at, family=family)
+            rows += scoring.noise(new, protocol, at, family=family)
     others = initial_parameters(layout, _other_seeds(subject, draws))
     everywhere = [compressions(layout, theta, other) for other in others]
     for same in zip(*everywhere, strict=True):
         family, at, _ = same[0]
-        rows += scoring.drawn([new for _, _, new in same], f"{family}/other init", at)
+        news = [new for _, _, new in same]
+        rows += scoring.drawn(news, "published, other init", at, family=family)
     return rows
 
 
@@ -87,9 +103,16 @@ COMPRESSION = Instrument(
     ),
     source="2602.18523 sections 4.8 and 8.2, figure SNAP",
     error="of nulls: the standard deviation over draws; all else is exact up to rounding",
-    quantities=SHARED,
-    points=lambda subject, parameters: [target(subject)],
-    take=measure,
+    parts="of accuracies the task",
+    variants="published: o = θ(0); corrected: o = 0; after them the nulls: other init: o = θ(0) of "
+    "other seeds, noise as large as θ′ − θ_T, noise by tensor: as large in each",
+    quantities={
+        name: quantity
+        for family, (text, at) in FAMILIES.items()
+        for name, quantity in scored(at, family, text).items()
+    },
+    points=_points,
+    take=_take,
     seconds=_seconds,
     budget=3.5,
     cost="about 275 core-seconds a run",

@@ -31,7 +31,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
     for task in subject.config.tasks:
         for rule in RULES:
             add("grok", record.grok_step(task, rule), task, rule)
-            add("grok-twinless", record.grok_step(task, rule, control=True), task, rule)
+            add("grok_twinless", record.grok_step(task, rule, control=True), task, rule)
         memorised = MEMORISATION(record.steps, record.accuracy(task, "train"))
         add("memorisation", memorised.step, task)
         placebo("loss", f"train_loss_{task}", task)
@@ -55,13 +55,16 @@ EVENTS = Instrument(
     ),
     source="2602.18523 sections 3 and 4.5; 2602.16746 section 3 and ST-04; placebos: ours",
     error="steps since the evaluation before: the event may be up to so many steps earlier",
+    parts="the task",
+    variants=f"of grok steps the rule: {', '.join(RULES)}; of placebos: loss, norm, constant; "
+    "none for what has no protocol",
     quantities={
-        "grok": Quantity("steps", "grok step by task (part) and rule (variant); NaN if never"),
-        "grok-twinless": Quantity(
+        "grok": Quantity("steps", "grok step; NaN if never"),
+        "grok_twinless": Quantity(
             "steps", "the same on test pairs none of whose twins was trained on"
         ),
-        "memorisation": Quantity("steps", "training accuracy first at 0.99, by task"),
-        "placebo": Quantity("steps", "an event that knows nothing of geometry (variant: which)"),
+        "memorisation": Quantity("steps", "training accuracy first at 0.99"),
+        "placebo": Quantity("steps", "an event that knows nothing of geometry"),
     },
     points=_points,
     take=_take,

@@ -22,11 +22,11 @@ from grokbook.models import trunk
 
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> Sequence[int]:
-    return subject.spaced(parameters["points"]).tolist()
+    return sorted({*subject.spaced(parameters["snapshots"]).tolist(), subject.stop})
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    run = Frequencies(subject, parameters)
+    run = Frequencies.of(subject, parameters)
     logits = run.logits(subject.theta(step), subject.table.pairs)
     answers = [
         Answers.of(logits[:, number], subject.table.labels[:, number], basis_of(task, run.modulus))
@@ -45,7 +45,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
 def _spectra(run: Frequencies, step: int, answers: Sequence[Answers]) -> Iterator[Row]:
     """Concentration of every part in every basis; all shares where the basis is the part's own."""
     weights = run.weights(step)
-    yield Row(step, "position difference", difference_share(weights["position"]), "position")
+    yield Row(step, "position_difference", difference_share(weights["position"]), "position")
     parts = [("token", weights["token.weight"], run.tokens, None)]
     for number, task in enumerate(run.tasks):
         own = basis_of(task, run.modulus).name
@@ -58,9 +58,9 @@ def _spectra(run: Frequencies, step: int, answers: Sequence[Answers]) -> Iterato
             named = {"part": part, "variant": basis.name, "error": found.residual}
             yield Row(step, "participation", found.participation, **named)
             yield Row(step, "gini", found.gini, **named)
-            yield Row(step, "top share", found.top_share(top), at=float(top), **named)
+            yield Row(step, "top_share", found.top_share(top), at=float(top), **named)
             if part == "token" and basis.name == "discrete log":
-                yield Row(step, "even share", found.even_share, **named)
+                yield Row(step, "even_share", found.even_share, **named)
             if own in (None, basis.name):
                 for k, share in zip(basis.frequencies, found.shares, strict=True):
                     yield Row(step, "share", float(share), at=float(k), **named)
@@ -75,7 +75,7 @@ def _progress(
     sets = {
         "": [key],
         ", initial": [run.head(int(run.subject.steps[0]), number).top(len(key))],
-        ", random": run.random(whole.basis, len(key)),
+        ", random": run.random(f"head {task}", whole.basis, len(key)),
     }
     protocols = [
         (split, variant, on)
@@ -90,18 +90,18 @@ def _progress(
         fitted = whole if published else Answers.of(logits, labels, whole.basis, fitted=on)
         if split == "test":
             count = int(fitted.counts.sum())
-            yield Row(step, "answer share", fitted.share, task, variant, count=count)
+            yield Row(step, "answer_share", fitted.share, task, variant, count=count)
         for null, chosen in sets.items():
             found = [fitted.progress(frequencies, on=on) for frequencies in chosen]
             one = {"part": task, "error": found[0].error, "count": found[0].pairs}
             if not null and variant != "corrected":  # its plain losses are the published ones
-                yield Row(step, f"{split} loss", found[0].loss, variant=variant, **one)
+                yield Row(step, f"{split}_loss", found[0].loss, variant=variant, **one)
             for kind in ("restricted", "excluded"):
                 values = [getattr(each, kind) for each in found]
                 spread = _spread(values) if null == ", random" else one
                 yield Row(
                     step,
-                    f"{kind} {split} loss",
+                    f"{kind}_{split}_loss",
                     float(np.mean(values)),
                     variant=variant + null,
                     **{**one, **spread},
@@ -113,7 +113,7 @@ def _ablated(run: Frequencies, step: int) -> Iterator[Row]:
     table, tested = run.subject.table, run.subject.table.test
     labels = torch.from_numpy(table.labels[tested])
     for basis, key in zip(run.bases, run.key_of_token, strict=True):
-        for null, chosen in (("", [key]), (", random", run.random(basis, len(key)))):
+        for null, chosen in (("", [key]), (", random", run.random("token", basis, len(key)))):
             losses, right = [], []
             for frequencies in chosen:
                 theta = run.subject.theta(step)
@@ -123,7 +123,7 @@ def _ablated(run: Frequencies, step: int) -> Iterator[Row]:
                 out = torch.from_numpy(run.logits(theta, table.pairs[tested]))
                 losses.append(trunk.losses(out[None].double(), labels[None])[0].numpy())
                 right.append((out.argmax(-1) == labels).double().mean(0).numpy())
-            for quantity, values in (("ablated loss", losses), ("ablated accuracy", right)):
+            for quantity, values in (("ablated_loss", losses), ("ablated_accuracy", right)):
                 for task, drawn in zip(run.tasks, np.transpose(values), strict=True):
                     yield Row(
                         step,
@@ -146,15 +146,15 @@ def _chance(run: Frequencies, step: int) -> Iterator[Row]:
     """What random matrices of the shapes of embedding and heads show; said once, at the start."""
     parts = [("token", run.tokens)]
     parts += [(f"head {t}", present) for t, present in zip(run.tasks, run.answers, strict=True)]
-    seed = run.subject.seed("fourier")
     for part, present in parts:
         for basis in run.bases:
             top = run.top(basis)
+            seed = run.subject.seed(f"fourier/chance/{part}/{basis.name}")
             null = chance(basis, run.subject.layout.width, top, present=present, seed=seed)
             for quantity, (mean, deviation), at in (
                 ("participation", null.participation, math.nan),
                 ("gini", null.gini, math.nan),
-                ("top share", null.top_share, float(top)),
+                ("top_share", null.top_share, float(top)),
             ):
                 variant = f"{basis.name}, random"
                 yield Row(step, quantity, mean, part, variant, at, deviation, null.draws)
@@ -166,9 +166,9 @@ def _key(run: Frequencies, step: int) -> Iterator[Row]:
     for task, key in zip(run.tasks, run.key_of_heads, strict=True):
         chosen.append((f"head {task}", basis_of(task, run.modulus).name, key))
     for part, basis, key in chosen:
-        yield Row(step, "key frequencies", float(len(key)), part, basis)
+        yield Row(step, "key_frequencies", float(len(key)), part, basis)
         for rank, k in enumerate(key, start=1):
-            yield Row(step, "key frequency", float(k), part, basis, at=float(rank))
+            yield Row(step, "key_frequency", float(k), part, basis, at=float(rank))
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
@@ -179,12 +179,12 @@ def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
 
 
 _LOSSES = {
-    f"{kind} {split} loss".strip(): Quantity("nats", f"{text} on the {split} pairs")
+    "_".join([*kind, split, "loss"]): Quantity("nats", f"{text} on the {split} pairs")
     for split in ("train", "test")
     for kind, text in (
-        ("", "the head's cross-entropy"),
-        ("restricted", "with the key frequencies' logits alone"),
-        ("excluded", "with the key frequencies taken out of the logits"),
+        ([], "the head's cross-entropy"),
+        (["restricted"], "with the key frequencies' logits alone"),
+        (["excluded"], "with the key frequencies taken out of the logits"),
     )
 }
 
@@ -203,32 +203,35 @@ FOURIER = Instrument(
         "spectra: Parseval's residual; losses: rounding of float32 logits; variants with "
         "'random': standard deviation over draws"
     ),
+    parts="of spectra: token, the embedding, position, head add: a readout, logits add: mean "
+    "logits of a residue; of losses and accuracies the task",
+    variants="of spectra and ablations the group: additive or discrete log, and after it random: "
+    "of random matrices, or frequencies drawn at random; of losses published: projections over "
+    "the whole table, corrected: over the pairs whose loss is taken, twinless: over test pairs "
+    "of which no twin was trained on, and after it the null: initial, as many frequencies chosen "
+    "from the head at the start, or random, drawn at random",
     quantities={
-        "share": Quantity("1", "of the power about the mean row, at frequency `at`"),
+        "share": Quantity("1", "of the power about the mean row", "frequency"),
         "participation": Quantity("frequencies", "effective number of frequencies, 1/Σ share²"),
         "gini": Quantity("1", "Gini's coefficient of the shares"),
-        "top share": Quantity("1", "what the `at` largest shares add up to"),
-        "even share": Quantity("1", "of the power, that of functions of the token's square"),
-        "position difference": Quantity("1", "of the positions' squared norm, their difference's"),
-        "answer share": Quantity("1", "R² of the logits on the answer, in any basis"),
+        "top_share": Quantity("1", "what the largest shares add up to", "how many"),
+        "even_share": Quantity("1", "of the power, that of functions of the token's square"),
+        "position_difference": Quantity("1", "of the positions' squared norm, their difference's"),
+        "answer_share": Quantity("1", "R² of the logits on the answer, in any basis"),
         **_LOSSES,
-        "ablated loss": Quantity("nats", "test loss, `at` frequencies taken out of the embedding"),
-        "ablated accuracy": Quantity("1", "test accuracy, likewise"),
-        "key frequencies": Quantity("frequencies", "how many are key"),
-        "key frequency": Quantity("1", "the key frequency of rank `at`"),
+        "ablated_loss": Quantity(
+            "nats", "test loss with frequencies taken out of the embedding", "how many"
+        ),
+        "ablated_accuracy": Quantity("1", "test accuracy, likewise", "how many"),
+        "key_frequencies": Quantity("frequencies", "how many are key"),
+        "key_frequency": Quantity("1", "a key frequency", "its rank, by power"),
     },
     points=_points,
     take=_take,
     seconds=_seconds,
     budget=2.0,
-    cost="40 points of 3.5 core-seconds a run of add and mul, 4.8 with sq",
-    parameters={"points": 40, "excess": 2.0, "draws": 5, "top": 5},
+    cost="41 points of 3.5 core-seconds a run of add and mul, 4.8 with sq",
+    parameters={"snapshots": 40, "excess": 2.0, "draws": 5, "top": 5},
     needs=("theta",),
 )
-"""Spectra in both groups, progress measures with their nulls, ablations of the embedding.
-
-Variants of losses: ``"published"`` projects over the whole table, ``"corrected"`` over the pairs
-whose loss is taken, ``"twinless"`` likewise over the test pairs of which no twin was trained on;
-``", initial"`` uses as many frequencies chosen from the head at the start, ``", random"`` as many
-drawn at random.
-"""
+"""Spectra in both groups, progress measures with their nulls, ablations of the embedding."""

@@ -36,6 +36,14 @@ class Frequencies:
         self.tokens = np.isin(residues, subject.table.pairs)
         self.answers = [np.isin(residues, column) for column in subject.table.labels.T]
 
+    @classmethod
+    def of(cls, subject: Subject, parameters: Mapping[str, Any]) -> Frequencies:
+        """Made once a subject and parameters."""
+        key = ("fourier", *sorted(parameters.items()))
+        if key not in subject.cache:
+            subject.cache[key] = cls(subject, parameters)
+        return subject.cache[key]
+
     def weights(self, step: int) -> dict[str, np.ndarray]:
         """The parameters at a snapshot, by name."""
         views = self.subject.layout.views(self.subject.theta(step)[None])
@@ -70,7 +78,7 @@ class Frequencies:
         """How many frequencies count as the largest; small groups have fewer."""
         return min(self.most, len(basis.frequencies))
 
-    def random(self, basis: Basis, count: int) -> list[tuple[int, ...]]:
+    def random(self, part: str, basis: Basis, count: int) -> list[tuple[int, ...]]:
         """As many other frequencies; the same draws at every step, so that they make curves."""
-        seed = self.subject.seed("fourier")
+        seed = self.subject.seed(f"fourier/random/{part}/{basis.name}")
         return random_frequencies(basis, count, draws=self.draws, seed=seed)

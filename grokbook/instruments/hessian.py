@@ -89,40 +89,42 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
 def _corrected(
     subject: Subject, step: int, theta: Tensor, parameters: Mapping[str, Any]
 ) -> Iterator[Row]:
-    batch = batch_of(subject, subject.seed("hessian"), parameters["examples"])
-    found: dict[str, Eigenpairs] = {}
+    batch = batch_of(subject, subject.seed("hessian/batch"), parameters["examples"])
+    found, count = dict[str, Eigenpairs](), parameters["eigenpairs"]
     for part, heads in _parts(subject).items():
         loss = subject.loss(batch, heads)
         hessian = loss.hessian(theta)
         pairs = extremes(
             hessian,
-            seed=subject.seed("hessian/start", step),
-            pairs=parameters["pairs"],
+            seed=subject.seed(f"hessian/start/{part}", step),
+            pairs=parameters["eigenpairs"],
             tolerance=parameters["tolerance"],
             space=parameters["space"],
         )
         # In float64: what rounding does to a small gradient turns its direction.
         along = curvature(hessian, loss.gradient(theta.double()))
         about = {"part": part, "variant": "corrected", "count": len(batch)}
-        yield from _spectrum(step, pairs, range(parameters["pairs"]), **about)
-        yield from _spectrum(step, pairs, range(-1, -parameters["pairs"] - 1, -1), **about)
+        yield from _spectrum(step, pairs, range(count), **about)
+        yield from _spectrum(step, pairs, range(-1, -count - 1, -1), **about)
         yield Row(step, "curvature", along.value, error=along.floor, **about)
         yield from _effort(step, pairs, **about)
         found[part] = pairs
-    total = found.pop("total")
+    total = found.pop("")
     if found:
         slack = weyl(total, list(found.values()))
-        about = {"part": "total", "variant": "corrected", "count": len(batch)}
+        about = {"variant": "corrected", "count": len(batch)}
         yield Row(step, "slack", slack.slack, error=slack.allowance, **about)
 
 
 def _as_published(subject: Subject, step: int, theta: Tensor) -> Iterator[Row]:
     for part, heads in _parts(subject).items():
-        seed = subject.seed(f"hessian/published/{part}", step)
-        batch = batch_of(subject, seed, PUBLISHED_EXAMPLES)
-        pairs = lanczos(
-            subject.loss(batch, heads).hessian(theta.float()), seed=seed, steps=PUBLISHED_STEPS
+        drawn, start = (
+            subject.seed(f"hessian/published/{purpose}/{part}", step)
+            for purpose in ("batch", "start")
         )
+        batch = batch_of(subject, drawn, PUBLISHED_EXAMPLES)
+        hessian = subject.loss(batch, heads).hessian(theta.float())
+        pairs = lanczos(hessian, seed=start, steps=PUBLISHED_STEPS)
         about = {"part": part, "variant": "published", "count": len(batch)}
         yield from _spectrum(step, pairs, range(len(pairs.values)), **about)
         yield from _effort(step, pairs, **about)
@@ -133,19 +135,20 @@ def _resampled(
 ) -> Iterator[Row]:
     tasks = {part: heads for part, heads in _parts(subject).items() if heads is not None}
     for draw in range(parameters["subsets"]):
-        seed = subject.seed(f"hessian/resampled/{draw}", step)
+        seed = subject.seed(f"hessian/resampled/batch/{draw}", step)
         batch = batch_of(subject, seed, PUBLISHED_EXAMPLES)
         for part, heads in tasks.items():
             pairs = extremes(
                 subject.loss(batch, heads).hessian(theta),
-                seed=seed,
+                seed=subject.seed(f"hessian/resampled/start/{draw}/{part}", step),
                 ends="low",
                 tolerance=parameters["tolerance"],
                 space=parameters["space"],
             )
             about = {"part": part, "variant": "resampled", "count": len(batch)}
             value, residual = pairs.values[0], pairs.residuals[0]
-            yield Row(step, "lowest", float(value), at=float(draw), error=float(residual), **about)
+            about |= {"at": float(draw), "error": float(residual)}
+            yield Row(step, "lowest_by_batch", float(value), **about)
 
 
 def _spectrum(step: int, pairs: Eigenpairs, places: Sequence[int], **about: Any) -> Iterator[Row]:
@@ -162,9 +165,9 @@ def _effort(step: int, pairs: Eigenpairs, **about: Any) -> Iterator[Row]:
 
 
 def _parts(subject: Subject) -> dict[str, list[int] | None]:
-    """The heads of each part; a single task is the total."""
+    """The heads of each part; a single task is the whole."""
     tasks = subject.config.tasks
-    parts: dict[str, list[int] | None] = {"total": None}
+    parts: dict[str, list[int] | None] = {"": None}
     if len(tasks) > 1:
         parts |= {task: [head] for head, task in enumerate(tasks)}
     return parts
@@ -199,13 +202,17 @@ HESSIAN = Instrument(
     source="2602.18523 section 4.6, Tables 3 and 4",
     error="the residual ‖Hv − λv‖ of an eigenvalue; the rounding floor of a curvature; the sum of "
     "residuals of a slack",
+    parts="the loss: all tasks' (empty), or a task's own: add",
+    variants="published: 25 Lanczos steps on a batch of its own; corrected: converged, every part "
+    "on one batch; resampled: converged, on several batches of the published size",
     quantities={
-        "lowest": Quantity(
-            "nats", "lowest eigenvalues by rank, in `at`; if resampled the first, by draw"
-        ),
-        "highest": Quantity("nats", "highest eigenvalues by rank, in `at`"),
+        "lowest": Quantity("nats", "a lowest eigenvalue", "its rank"),
+        "lowest_by_batch": Quantity("nats", "the lowest eigenvalue", "number of the batch"),
+        "highest": Quantity("nats", "a highest eigenvalue", "its rank"),
         "curvature": Quantity("nats", "second derivative along the part's own gradient"),
-        "slack": Quantity("nats", "λ_min(total) − Σ λ_min(task), which cannot be negative"),
+        "slack": Quantity(
+            "nats", "λ_min of the whole − Σ λ_min of the tasks, which cannot be negative"
+        ),
         "converged": Quantity("1", "share of the pairs with a residual within tolerance"),
         "products": Quantity("1", "Hessian-vector products that this took"),
     },
@@ -218,7 +225,7 @@ HESSIAN = Instrument(
     memory=3_000_000_000,
     parameters={
         "examples": 1536,
-        "pairs": 1,
+        "eigenpairs": 1,
         "tolerance": 1e-2,
         "space": 128,
         "precision": "float32",

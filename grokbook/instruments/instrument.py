@@ -25,8 +25,9 @@ class Row:
         step: updates made at the snapshot; of a whole trajectory its last.
         quantity: one of the instrument's.
         value: in the quantity's unit.
-        part: of the model or the loss: ``"0.W_Q"``, ``"add"``, ``"add×mul"``; empty for all.
-        variant: the protocol or the null: ``"published"``, ``"corrected"``, ``"random walk"``, …
+        part: of the model or the loss: ``"0.W_Q"``, ``"add"``, ``"add×mul"``; empty for the whole.
+        variant: the protocol, ``"published"``, ``"corrected"``, ``"exact"``, …; of a null, or where
+            a basis is chosen, that after a comma: ``"published, random walk"``.
         at: the free coordinate where there is one (a rank, a factor, a share), else NaN.
         error: of ``value``, in its unit: a residual, a floor or a standard deviation, as the
             instrument says; NaN where ``value`` is exact up to rounding.
@@ -50,10 +51,12 @@ class Quantity:
     Attributes:
         unit: ``"1"`` for a ratio or a share.
         meaning: one line.
+        at: what the free coordinate is; empty where there is none.
     """
 
     unit: str
     meaning: str
+    at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,9 @@ class Instrument:
         formula: in plain text, with the symbols explained.
         source: papers and sections.
         error: what the rows' error is.
-        quantities: by name.
+        parts: what the rows' parts are, in one line; empty if everything is of the whole.
+        variants: what their variants are, in one line; every word of a variant is in it.
+        quantities: by name, words joined by ``_``.
         points: the steps to measure a run at.
         take: measures one of them.
         seconds: estimate for one point in core-seconds.
@@ -93,6 +98,8 @@ class Instrument:
     seconds: Callable[[Subject, Mapping[str, Any]], float]
     budget: float
     cost: str
+    parts: str
+    variants: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     memory: int = 1_000_000_000
@@ -102,6 +109,9 @@ class Instrument:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z-]*", self.name):
             raise ConfigError(f"an instrument's name has small letters and -, not {self.name!r}")
+        for name in (*self.quantities, *self.parameters):
+            if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
+                raise ConfigError(f"{self.name}: names are words joined by _, not {name!r}")
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, those not given at their default.
@@ -119,13 +129,27 @@ class Instrument:
         return {**self.parameters, **given}
 
     def rows(self, subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
-        """One point's rows, each of a quantity that the instrument declares.
+        """One point's rows, each as the instrument declares it.
 
         Raises:
-            ValueError: for a quantity that it does not.
+            ValueError: naming a quantity, part or variant that it does not, or a free coordinate
+                of a quantity that has none.
         """
         rows = self.take(subject, point, parameters)
-        unknown = {row.quantity for row in rows} - set(self.quantities)
-        if unknown:
-            raise ValueError(f"{self.name} does not declare the quantity {min(unknown)!r}")
+        for quantity, located in {(row.quantity, not math.isnan(row.at)) for row in rows}:
+            if quantity not in self.quantities:
+                raise ValueError(f"{self.name} does not declare the quantity {quantity!r}")
+            if located and not self.quantities[quantity].at:
+                raise ValueError(f"{self.name} does not declare what `at` of {quantity!r} is")
+        for variant in {row.variant for row in rows} - {""}:
+            words = variant.split(", ")
+            if len(words) > 2 or not set(" ".join(words).split()) <= self._words:
+                raise ValueError(f"{self.name} does not declare the variant {variant!r}")
+        for part in {row.part for row in rows} - {""}:
+            if part in ("all", "total", "whole") or not self.parts:
+                raise ValueError(f"{self.name} does not declare the part {part!r}")
         return rows
+
+    @property
+    def _words(self) -> set[str]:
+        return set(re.findall(r"[^\s,;:()]+", self.variants))

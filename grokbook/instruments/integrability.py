@@ -1,11 +1,14 @@
-"""Integrability: do commutators, steps and gradients lie in the subspace of the trajectory?"""
+"""Integrability: do commutators, steps and gradients lie in the subspace of the trajectory?
+
+Published is one fresh δ a checkpoint, rounded to float32; corrected is the δ whose share is the
+median of several.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from statistics import stdev
 from typing import Any, NamedTuple
 
@@ -15,16 +18,17 @@ from grokbook.geometry import bases
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.loss import batches
 from grokbook.geometry.shares import Share, within
-from grokbook.geometry.subspaces import Basis, Footprint
+from grokbook.geometry.subspaces import Basis, Footprint, project
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.subject import Subject
 
-SNAPSHOTS = 100
-"""Most snapshots that a trajectory's basis is measured on (2602.18523 section 4.7)."""
+PATH = 100
+"""Most snapshots that a trajectory's basis is made from (2602.18523 section 4.7)."""
 SWEEP = (1, 2, 3, 4, 8, 16, 32)
 """Singular directions a matrix, for the sweep of dimensions (2602.16746 section 4.6)."""
 _BATCH = 512
 """Published, whatever batches a run was trained on."""
+_OTHER = " of another seed"
 
 
 class Space(NamedTuple):
@@ -32,6 +36,15 @@ class Space(NamedTuple):
 
     basis: Basis
     footprint: Footprint
+
+
+class Vectors(NamedTuple):
+    """Samples of one vector: which, of which loss, and by which protocol."""
+
+    name: str
+    part: str
+    protocol: str
+    samples: list[np.ndarray]
 
 
 class Reading(NamedTuple):
@@ -42,85 +55,92 @@ class Reading(NamedTuple):
     count: int
 
 
-def points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    """Evenly spaced snapshots, first and last included."""
-    return subject.spaced(parameters["points"]).tolist()
+def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    """The published checkpoints, evenly spaced up to the stop, and the run's own end."""
+    published = subject.spaced(parameters["snapshots"], until=subject.grok)
+    return sorted({*published.tolist(), int(subject.steps[-1])})
 
 
-def measure(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    """All rows of one snapshot."""
-    spaces = _lasting(subject, parameters["k"]) | _present(subject, step, parameters["rank"])
-    steps = points(subject, parameters)
+def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
+    rank, draws = parameters["rank"], parameters["draws"]
+    spaces = _lasting(subject, parameters["k"]) | _present(subject, step, rank)
+    steps = _points(subject, parameters)
     swept = steps.index(step) in np.linspace(0, len(steps) - 1, 4).round()
-    null = {"draws": parameters["draws"], "seed": subject.seed("integrability null", step)}
     rows = []
-    for (vector, variant), samples in _vectors(subject, step, parameters["pairs"]).items():
-        there = [sample for sample in samples if sample.any()]
-        gone = 1 - len(there) / len(samples)
-        rows.append(Row(step, "vanished", gone, vector, variant, count=len(samples)))
-        if not there:
+    for vectors in _vectors(subject, step, parameters["batch_pairs"]):
+        name, part, protocol, samples = vectors
+        there = vectors._replace(samples=[sample for sample in samples if sample.any()])
+        gone = 1 - len(there.samples) / len(samples)
+        rows.append(Row(step, f"{name}_vanished", gone, part, protocol, count=len(samples)))
+        if not there.samples:
             continue
-
-        readings = {name: _read(there, space, **null) for name, space in spaces.items()}
-        for name, reading in readings.items():
-            rows += _rows(step, f"{vector} in {name}", variant, reading)
-        for name in ("trajectory", "trajectory (all)"):
-            if (other := readings.get(f"other seed's {name}")) is not None:
-                ratio = readings[name].share.inside / other.share.inside
-                part = f"{vector} in {name}"
-                rows.append(Row(step, "ratio_other", ratio, part, variant, count=len(there)))
-        for rank in SWEEP if swept and vector == "δ" else ():
-            for name, space in _singular(subject, step, rank).items():
-                reading = _read(there, space, **null)
-                rows += _rows(step, f"{vector} in {name}", variant, reading, at=rank)
+        shares = {}
+        for basis, space in spaces.items():
+            reading = _read(subject, step, there, basis, space, draws)
+            shares[basis] = reading.share.inside
+            rows += _rows(step, vectors, basis, reading)
+        for basis in shares:
+            if (other := shares.get(basis + _OTHER)) is not None:
+                ratio, variant = shares[basis] / other, f"{protocol}, {basis}"
+                count = len(there.samples)
+                rows.append(Row(step, f"{name}_ratio_other", ratio, part, variant, count=count))
+        for directions in SWEEP if swept and (name, part) == ("commutator", "") else ():
+            for basis, space in _singular(subject, step, directions).items():
+                reading = _read(subject, step, there, f"{basis}/{directions}", space, draws)
+                rows += _rows(step, vectors, basis, reading, at=directions)
     return rows
 
 
-def _vectors(subject: Subject, step: int, pairs: int) -> dict[tuple[str, str], list[np.ndarray]]:
-    """Samples of every vector by its name and protocol."""
+def _vectors(subject: Subject, step: int, pairs: int) -> Iterator[Vectors]:
+    """Samples of every vector, under every protocol."""
     theta = subject.theta(step)
-    drawn = batches(subject.table, subject.seed("integrability", step), _BATCH, 2 * pairs)
+    drawn = batches(subject.table, subject.seed("integrability/batches", step), _BATCH, 2 * pairs)
     losses = [subject.loss(indices) for indices in drawn]
-    found: dict[tuple[str, str], list[np.ndarray]] = {}
-    for first, second in zip(losses[::2], losses[1::2], strict=True):
-        for mode, defect in read_pair(first, second, theta, subject.config.tasks).defects.items():
-            name = f"δ {mode}".strip()
-            found.setdefault((name, "published"), []).append(defect.published_delta.numpy())
-            found.setdefault((name, "corrected"), []).append(defect.delta.numpy())
-        gradient = first.gradient(theta.double()).numpy()
-        found.setdefault(("gradient", "corrected"), []).append(gradient)
+    found = [
+        read_pair(first, second, theta, subject.config.tasks).defects
+        for first, second in zip(losses[::2], losses[1::2], strict=True)
+    ]
+    for mode, first in found[0].items():
+        yield Vectors("commutator", mode, "published", [first.published_delta.numpy()])
+        deltas = [each[mode].delta.numpy() for each in found]
+        yield Vectors("commutator", mode, "corrected", deltas)
+    gradients = [loss.gradient(theta.double()).numpy() for loss in losses[::2]]
+    yield Vectors("gradient", "", "corrected", gradients)
     before = subject.steps[subject.steps < step]
     if len(before):
         moved = theta.double() - subject.theta(int(before[-1])).double()
-        found["step", "corrected"] = [moved.numpy()]
-    return found
+        yield Vectors("step", "", "corrected", [moved.numpy()])
 
 
-@lru_cache(maxsize=1)
 def _lasting(subject: Subject, k: int) -> dict[str, Space]:
     """Bases that are the same at every snapshot: future included, as published."""
-    found = {
-        f"{start}{name}": basis
-        for start, half, of in (
-            ("", False, subject),
-            ("first half's ", True, subject),
-            ("other seed's ", False, subject.sibling()),
-        )
-        if of is not None and of.has("theta")
-        for name, basis in _trajectories(of, k, half=half).items()
-    }
-    return {name: _space(subject, basis) for name, basis in found.items()}
+    key = ("integrability", k)
+    if key not in subject.cache:
+        found = {
+            name + suffix: _space(subject, basis)
+            for suffix, half, of in (
+                ("", False, subject),
+                (" of the first half", True, subject),
+                (_OTHER, False, subject.sibling()),
+            )
+            if of is not None and of.has("theta")
+            for name, basis in _trajectories(of, k, half=half).items()
+        }
+        subject.cache[key] = found
+    return subject.cache[key]
 
 
 def _trajectories(subject: Subject, k: int, *, half: bool) -> dict[str, Basis]:
     """Up to the published stop: the principal directions of each matrix, and of all parameters."""
     end = subject.last if subject.grok is None else subject.grok
-    steps = subject.spaced(SNAPSHOTS, until=end // 2 if half else end)
+    steps = subject.spaced(PATH, until=end // 2 if half else end)
     layout, three = subject.layout, len(subject.config.tasks) == 3
     attention, theta = subject.attention(steps), subject.thetas(steps)
     return {
-        "trajectory": bases.trajectory_attention(layout, attention, per_matrix=3 if three else 2),
-        "trajectory (all)": bases.trajectory(layout, theta, k=min(k, len(steps) - 1)).basis,
+        "attention path": bases.trajectory_attention(
+            layout, attention, per_matrix=3 if three else 2
+        ),
+        "full path": bases.trajectory(layout, theta, k=min(k, len(steps) - 1)).basis,
     }
 
 
@@ -145,74 +165,103 @@ def _space(subject: Subject, basis: Basis) -> Space:
     return Space(basis, Footprint.of(basis, bases.parts(subject.layout)))
 
 
-def _read(samples: Sequence[np.ndarray], space: Space, *, draws: int, seed: int) -> Reading:
+def _read(
+    subject: Subject, step: int, vectors: Vectors, basis: str, space: Space, draws: int
+) -> Reading:
     """The share of the median sample with its nulls; those of the others for their spread."""
-    found = sorted((within(s, space.basis).inside, at) for at, s in enumerate(samples))
+    name, part, protocol, samples = vectors
+    seed = subject.seed(f"integrability/null/{name}/{part}/{protocol}/{basis}", step)
+    found = sorted((_inside(sample, space.basis), at) for at, sample in enumerate(samples))
     middle = samples[found[len(found) // 2][1]]
     share = within(middle, *space, draws=draws, seed=seed)
     spread = stdev(inside for inside, _ in found) if len(found) > 1 else share.error
     return Reading(share, spread, len(found))
 
 
-def _rows(step: int, part: str, variant: str, reading: Reading, at: float = math.nan) -> list[Row]:
+def _inside(vector: np.ndarray, basis: Basis) -> float:
+    return float(np.linalg.norm(project(vector, basis)) / np.linalg.norm(vector))
+
+
+def _rows(
+    step: int, vectors: Vectors, basis: str, reading: Reading, at: float = math.nan
+) -> list[Row]:
     """ρ, and with it always the share, both nulls and both ratios."""
     share, spread, count = reading
     slope = share.inside / share.outside if share.outside else 0.0
-    quantities = [
+    found = [
         ("rho", share.outside, spread * slope, count),
         ("share", share.inside, spread, count),
     ]
     for name, null in (("whole", share.whole), ("matched", share.matched)):
-        quantities += [
+        found += [
             (f"null_{name}", null.mean, null.sd, null.draws),
             (f"low_{name}", null.low, math.nan, null.draws),
             (f"high_{name}", null.high, math.nan, null.draws),
             (f"ratio_{name}", share.inside / null.mean, spread / null.mean, count),
         ]
+    variant = f"{vectors.protocol}, {basis}"
     return [
-        Row(step, quantity, value, part, variant, at, error, samples)
-        for quantity, value, error, samples in quantities
+        Row(step, f"{vectors.name}_{what}", value, vectors.part, variant, at, error, samples)
+        for what, value, error, samples in found
     ]
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
     modes = 1 + len(subject.config.tasks) * (len(subject.config.tasks) - 1) // 2
-    return 2.0 + parameters["pairs"] * modes
+    return 2.0 + parameters["batch_pairs"] * modes
 
 
-_RANDOM = {"whole": "of ℝᴾ", "matched": "within the parameters where the basis lives"}
+_NAMES = {"commutator": "δ", "gradient": "the gradient", "step": "the step since the last snapshot"}
+_RANDOM = {"whole": "in ℝᴾ", "matched": "with the basis's footprint"}
+_MEANINGS = {
+    "rho": "what of the norm of {} is orthogonal to the basis",
+    "share": "what of the norm of {} the basis holds",
+} | {
+    f"{kind}_{name}": f"of {{}}: {text} {where}"
+    for name, where in _RANDOM.items()
+    for kind, text in (
+        ("null", "mean share of random bases"),
+        ("low", "2.5 % quantile of the share of random bases"),
+        ("high", "97.5 % quantile of the share of random bases"),
+        ("ratio", "share over the mean share of random bases"),
+    )
+}
 
 INTEGRABILITY = Instrument(
     name="integrability",
     title="Integrability against chance",
     formula="share = ‖BBᵀv‖ / ‖v‖, ρ = ‖v − BBᵀv‖ / ‖v‖, ratio = share / mean share of random "
-    "bases; v: a commutator δ, the step since the snapshot before, a gradient; B: principal "
+    "bases; v: a commutator δ, the step since the last snapshot, a gradient; B: principal "
     "directions of the trajectory, or singular directions u vᵀ of the weights",
     source="2602.18523 sections 4.3, 4.7 and 7 (D9, D10); 2602.16746 sections 4.5, 4.6, 4.13, S2",
-    error="standard deviation over pairs of batches; of a null its own; of a step the basis's "
-    "residual",
+    error="standard deviation over pairs of batches; of a null its own; of a single vector the "
+    "basis's residual",
+    parts="the loss: all tasks' on both batches (empty), add×mul: one task's on A, another's on B",
+    variants="published: one δ, rounded to float32; corrected: the median of `batch_pairs` δ; "
+    "then the basis: attention path (two, with three tasks three directions a matrix), full path "
+    "(`k` directions), both also of the first half and of another seed; weights and displacements "
+    "(`rank` directions a matrix), both also with feed-forward",
     quantities={
-        "rho": Quantity("1", "what of the vector's norm is orthogonal to the basis"),
-        "share": Quantity("1", "what of the vector's norm the basis holds"),
-        "ratio_other": Quantity("1", "share over that in the basis of another seed's run"),
-        "vanished": Quantity("1", "samples that are exactly 0 and have no share"),
+        f"{name}_{what}": Quantity(
+            "1", meaning.format(vector), "directions a matrix in a sweep, else none"
+        )
+        for name, vector in _NAMES.items()
+        for what, meaning in _MEANINGS.items()
     }
     | {
-        f"{kind}_{name}": Quantity("1", f"{text} {where}")
-        for name, where in _RANDOM.items()
-        for kind, text in (
-            ("null", "mean share in random bases"),
-            ("low", "2.5 % quantile of the share in random bases"),
-            ("high", "97.5 % quantile of the share in random bases"),
-            ("ratio", "share over the mean share in random bases"),
-        )
+        f"{name}_ratio_other": Quantity("1", f"share of {vector} over that in another seed's basis")
+        for name, vector in _NAMES.items()
+    }
+    | {
+        f"{name}_vanished": Quantity("1", f"samples of {vector} that are exactly 0, without share")
+        for name, vector in _NAMES.items()
     },
-    points=points,
-    take=measure,
+    points=_points,
+    take=_take,
     seconds=_seconds,
-    budget=2.5,
-    cost="30 points of 8 core-seconds, and 10 more, a run of add and mul",
-    parameters={"points": 30, "pairs": 3, "k": 20, "rank": 3, "draws": 200},
+    budget=12.0,
+    cost="101 points of 6 core-seconds, and 10 more, a run of add and mul; of 12 with sq",
+    parameters={"snapshots": 100, "batch_pairs": 3, "k": 20, "rank": 3, "draws": 200},
     needs=("theta", "attention"),
     sibling=True,
 )

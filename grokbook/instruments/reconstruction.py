@@ -13,26 +13,30 @@ from grokbook.geometry.compression import tensors
 from grokbook.geometry.perturbation import Perturbed
 from grokbook.geometry.reconstruction import Reconstruction, reconstructions, threshold
 from grokbook.instruments.instrument import Instrument, Quantity, Row
-from grokbook.instruments.scoring import SHARED, Scoring, curve, target
+from grokbook.instruments.scoring import Scoring, curve, scored
 from grokbook.instruments.subject import Subject
 
 _LAST_SEEN = "last seen"
 
 
-def measure(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
+def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    return [subject.stop]
+
+
+def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
     """Every variant's curve in k, the nulls of the published one, and k* of each."""
-    scoring = Scoring(subject, point, parameters["draws"])
+    scoring = Scoring("reconstruction", subject, point, parameters["draws"])
     count, sibling = parameters["snapshots"], subject.sibling()
     snapshots = subject.thetas(subject.spaced(count, until=point))
     embedding = np.zeros(subject.layout.size, dtype=bool)
     embedding[tensors(subject.layout)["token.weight"]] = True
     other = None
     if sibling is not None and sibling.has("theta"):
-        other = sibling.thetas(sibling.spaced(count, until=target(sibling)))
+        other = sibling.thetas(sibling.spaced(count, until=sibling.stop))
     rows = _norms(point, snapshots)
     for variant, reconstruction in reconstructions(
         snapshots,
-        count=parameters["ranks"],
+        count=parameters["k"],
         other=other,
         apart_from=embedding,
         held_out=parameters["held_out"],
@@ -73,14 +77,14 @@ def _drift(step: int, reconstruction: Reconstruction, variant: str) -> Row:
     start = reconstruction.start.double().numpy()
     along = basis.coordinates(reconstruction.displacement.numpy())[0]
     cosine = -np.sign(along) * basis.coordinates(start)[0] / np.linalg.norm(start)
-    return Row(step, "drift", float(cosine), "", variant, 1, basis.error)
+    return Row(step, "drift", float(cosine), "", variant, error=basis.error)
 
 
 def _thresholds(step: int, rows: list[Row], level: float) -> list[Row]:
     found = []
     for quantity, accuracy in (
-        ("threshold", "test accuracy"),
-        ("train threshold", "train accuracy"),
+        ("threshold", "test_accuracy"),
+        ("train_threshold", "train_accuracy"),
     ):
         variants = dict.fromkeys(row.variant for row in rows if row.quantity == accuracy)
         for variant in variants:
@@ -94,7 +98,7 @@ def _thresholds(step: int, rows: list[Row], level: float) -> list[Row]:
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
     """Accuracies on the published table take 0.15 s a half of the data, a basis 1.5 s."""
-    evaluations = parameters["ranks"] * (5 * 2 + 3 * parameters["draws"])
+    evaluations = parameters["k"] * (5 * 2 + 3 * parameters["draws"])
     return 8 + 0.15 * evaluations * len(subject.table.pairs) / 9_216
 
 
@@ -111,20 +115,25 @@ RECONSTRUCTION = Instrument(
         "of the spectrum, the drift and a projection's captured share: the largest entry of "
         "|VᵀV − 1|; of nulls: the standard deviation over draws"
     ),
-    quantities=SHARED
+    parts="of accuracies the task; of a norm start or end of the path",
+    variants="published: uncentred directions, the target among the snapshots; held-out: without "
+    "the last snapshots; last seen: the last of the others itself; centred; other seed: of its "
+    "path; no embedding: which stays at θ_T; after the published one its nulls: random directions "
+    "of the same span, noise as large as θ_k − θ_T, noise by tensor: as large in each",
+    quantities=scored("k")
     | {
-        "spectrum": Quantity("1", "share of the variance along the k-th direction"),
+        "spectrum": Quantity("1", "share of the variance along the k-th direction", "k"),
         "drift": Quantity("1", "cosine of the first direction, along Δ, with −θ(0)"),
         "norm": Quantity("norm", "‖θ‖ at the start and the end of the path"),
-        "threshold": Quantity("1", "k* on test accuracy; NaN if above the largest k, in `at`"),
-        "train threshold": Quantity("1", "the same on training accuracy"),
+        "threshold": Quantity("1", "k* on test accuracy; NaN if above the largest k", "largest k"),
+        "train_threshold": Quantity("1", "the same on training accuracy", "largest k"),
     },
-    points=lambda subject, parameters: [target(subject)],
-    take=measure,
+    points=_points,
+    take=_take,
     seconds=_seconds,
     budget=1.5,
     cost="about 85 core-seconds a run",
-    parameters={"ranks": 20, "snapshots": 100, "level": 0.9, "held_out": 0.1, "draws": 5},
+    parameters={"k": 20, "snapshots": 100, "level": 0.9, "held_out": 0.1, "draws": 5},
     needs=("theta",),
     sibling=True,
 )

@@ -37,6 +37,14 @@ def published_spacing(config: RunConfig) -> int:
     return 100 if len(config.tasks) == 1 else 200
 
 
+def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
+    return [subject.last]
+
+
+def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
+    return 8.0
+
+
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
     cadence = subject.run.marker["plan"]["cadence"]
     fine = recent_products(subject)
@@ -48,7 +56,10 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
             continue
         for centred in (False, True):
             edges = rolling.edges(centred)
-            common = {"variant": f"{rolling.spacing} steps" + centred * ", centred"}
+            common = {
+                "part": f"{rolling.spacing} steps",
+                "variant": "centred" if centred else "uncentred",
+            }
             chosen = thin(np.arange(len(edges)), parameters["snapshots"])
             for row in (
                 *_edges(rolling.ends, edges, chosen),
@@ -60,7 +71,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
             as_published = rolling.spacing == published_spacing(subject.config) and not centred
             names = [common["variant"], *as_published * ["published"]]
             rows += [
-                Row(variant=name, **row)
+                Row(**common | {"variant": name} | row)
                 for name in names
                 for row in _summary(rolling.ends, edges, grok, subject.grok)
             ]
@@ -95,8 +106,8 @@ def _running(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterato
     """The decline as of every window, that of any grok or pseudo-grok step among them."""
     ratios = np.array([each.ratio for each in edges])
     for suffix, series in _series(edges).items():
-        for i in chosen:
-            found = decline(ends[: i + 1], series[: i + 1], ratios[: i + 1], int(ends[i]))
+        for i in chosen[chosen > 0]:  # the first window has none before it
+            found = decline(ends, series, ratios, int(ends[i]))
             common = {"step": int(ends[i]), "count": found.windows}
             yield {"quantity": f"running_decline{suffix}", "value": found.decline} | common
             if not suffix:
@@ -170,7 +181,7 @@ def _summary(
     if last >= 0:
         yield {"quantity": "k_terminal", "value": edges[last].k_star, "step": int(ends[last])}
     step = int(ends[-1] if grok is None else grok)
-    if step < ends[0]:
+    if grok is not None and step <= ends[0]:
         return
     for suffix, series in _series(edges).items():
         found: Decline = decline(ends, series, ratios, grok)
@@ -191,30 +202,37 @@ SPECTRAL_EDGE = Instrument(
     title="Gram spectral edge",
     formula="σ of the last w updates of all attention matrices; g23 = σ2² − σ3²; "
     "score_j = (σ_j/Σσ)(σ_j/σ_{j+1}); k* = argmax score, R = σ_k*/σ_{k*+1}; decline = largest "
-    "g23 up to the grok step over the last one up to it",
+    "g23 before the grok step over the last one up to it",
     source="2602.18523 section 4.12; 2604.07380 sections 4.1, 4.7 and 4.16",
     error="bound on the effect of rounding to float32; of angles and cosines to first order",
+    parts="the spacing of the snapshots: 100 steps",
+    variants="uncentred: updates as they are; centred: less the window's mean update; published: "
+    "uncentred at the published spacing, which differs between runs",
     quantities={
-        "sigma": Quantity("norm", "singular value number `at` of the window"),
+        "sigma": Quantity("norm", "singular value of the window", "its number"),
         "g23": Quantity("squared norm", "σ2² − σ3²"),
         "g23_share": Quantity("1", "(σ2² − σ3²) / Σσ²"),
         "ratio": Quantity("1", "R = σ_k* / σ_{k*+1}"),
         "k_star": Quantity("1", "j of the largest score_j, as published"),
         "k_star_unweighted": Quantity("1", "j of the largest σ_j / σ_{j+1}"),
         "k_terminal": Quantity("1", "k* of the last window up to the published stop"),
-        "rotation": Quantity("degrees", "of v_`at` from one window to the next, one update on"),
-        "rotation_disjoint": Quantity("degrees", "of v_`at` between windows that share nothing"),
-        "rotation_of_span": Quantity("degrees", "the same of span(v_1 … v_`at`), largest angle"),
-        "rotation_disjoint_of_span": Quantity("degrees", "the same between disjoint windows"),
+        "rotation": Quantity("degrees", "of v_j from one window to the next, one update on", "j"),
+        "rotation_disjoint": Quantity("degrees", "of v_j between windows that share nothing", "j"),
+        "rotation_of_span": Quantity(
+            "degrees", "largest angle of span(v_1 … v_j) from one window to the next", "j"
+        ),
+        "rotation_disjoint_of_span": Quantity(
+            "degrees", "the same between windows that share nothing", "j"
+        ),
         "cos_start": Quantity("1", "|cos| of v_1 and the initial attention weights"),
         "cos_weights": Quantity("1", "|cos| of v_1 and the attention weights at the window's end"),
-        "running_ratio": Quantity("1", "mean R of the windows so far"),
-        "ratio_early": Quantity("1", "mean R up to the grok step, or of all windows"),
+        "running_ratio": Quantity("1", "mean R of the windows before this one"),
+        "ratio_early": Quantity("1", "mean R before the grok step, or of all windows"),
         **{
             name + suffix: Quantity(unit if unit_of else "1", meaning.format(of))
             for suffix, (unit, of) in _SHARE.items()
             for name, unit_of, meaning in (
-                ("early", True, "largest {} up to the grok step, or of all windows"),
+                ("early", True, "largest {} before the grok step, or of all windows"),
                 ("at_grok", True, "{} of the last window up to the grok step"),
                 ("decline", False, "of {}: early / at_grok; declined as published if > 1.5"),
                 ("increases", False, "times that {} rose from its maximum to the grok step"),
@@ -222,9 +240,9 @@ SPECTRAL_EDGE = Instrument(
             )
         },
     },
-    points=lambda subject, parameters: [subject.last],
+    points=_points,
     take=_take,
-    seconds=lambda subject, parameters: 8.0,
+    seconds=_seconds,
     budget=0.1,
     cost="2 to 5 core-seconds a run",
     parameters={"window": 10, "strides": (1, 2), "rotation_window": 5, "snapshots": 256},

@@ -31,11 +31,13 @@ class Subject:
         run: its directory.
         config: of the run.
         layout: of its parameters.
+        cache: what an instrument's points share, by its name and whatever else that hangs on.
     """
 
     def __init__(self, run: RunDirectory, store: Store | None = None) -> None:
         self.run, self.config, self._store = run, run.config, store
         self.layout = Layout.of(run.config)
+        self.cache: dict[tuple[Any, ...], Any] = {}
 
     @cached_property
     def table(self) -> Table:
@@ -62,6 +64,12 @@ class Subject:
         """The step at which the published run stops: every task at 98 % three times running."""
         groks = [self.record.grok_step(task, PUBLISHED_RULE) for task in self.config.tasks]
         return None if None in groks else max(groks)
+
+    @cached_property
+    def stop(self) -> int:
+        """The last snapshot at or before the published stop; of all, if the run never grokked."""
+        kept = self.steps if self.grok is None else self.steps[self.steps <= self.grok]
+        return int(kept[-1])
 
     def spaced(self, count: int, *, until: int | None = None) -> np.ndarray:
         """At most ``count`` steps of the evenly spaced stream, first and last included.
@@ -106,7 +114,7 @@ class Subject:
         return Loss.on(self.layout, self.table, indices, heads)
 
     def seed(self, name: str, step: int = 0) -> int:
-        """A seed of a measurement's own: of the run's seed, an instrument's name and the step."""
+        """A seed of one purpose's own: of its name, ``"instrument/purpose"``, run and step."""
         return zlib.crc32(f"{name}/{self.config.seed}/{step}".encode())
 
     def sibling(self) -> Subject | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,8 +31,7 @@ from grokbook.instruments.subject import Subject
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
     """The end of the published trajectory, where the run has one, and the run's own end."""
-    ends = {subject.last} if subject.grok is None else {subject.grok, subject.last}
-    return sorted({int(subject.spaced(2, until=end)[-1]) for end in ends})
+    return sorted({subject.stop, int(subject.steps[-1])})
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
@@ -44,9 +44,10 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
     sizes = {name: part.stop - part.start for name, part in blocks.items()}
     sizes["all"] = subject.layout.attention_size
     rows: list[Row] = []
-    for part, moves in displacements(subject.attention(steps), blocks).items():
+    for block, moves in displacements(subject.attention(steps), blocks).items():
+        part = "" if block == "all" else block
         found = spectrum(moves.products, rounding=moves.rounding)
-        processes = _processes(subject, steps, moves, sizes[part])
+        processes = _processes(subject, steps, moves, sizes[block])
         for row in (
             *_shares(found, parameters["components"], len(steps)),
             *_nulls(subject, point, part, found, processes, parameters),
@@ -73,18 +74,15 @@ def _processes(
     rates = _rates(subject)
     if rates and rates[0] > 0:
         decay, start = decay_factors(steps, rates[0]), float(moves.norms[0])
-        noises = {
-            "relaxation": moves.steps,
-            "relaxation, innovations": innovations(moves, decay),
-        }
-        for name, noise in noises.items():
-            found[name] = relaxation(start, decay, noise, dimension)
+        # The steps' whole norms as noise would count the decay twice.
+        noise = innovations(moves, decay)
+        found["relaxation"] = relaxation(start, decay, noise, dimension)
     return found
 
 
 def _shares(found: Spectrum, components: int, count: int) -> Iterator[dict[str, Any]]:
     common = {"variant": "published", "count": count}
-    yield {"quantity": "variance", "value": found.total / count, "count": count}
+    yield {"quantity": "variance", "value": found.total / count, **common}
     for k, share in enumerate(found.shares[:components], start=1):
         yield {"quantity": "share", "value": share, "at": k, "error": found.error, **common}
     for k, share in enumerate(found.among(min(10, len(found.shares))), start=1):
@@ -100,19 +98,21 @@ def _nulls(
     parameters: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
     for name, process in processes.items():
-        seed = subject.seed(f"trajectory/{part}/{name}", point)
+        seed = subject.seed(f"trajectory/null/{part}/{name}", point)
         drawn = null(
             process, draws=parameters["draws"], seed=seed, components=parameters["components"]
         )
-        common = {"variant": name, "count": parameters["draws"]}
+        common = {"variant": f"published, {name}", "count": parameters["draws"]}
         yield {"quantity": "z", "value": drawn.z(found.shares[0]), **common}
-        for k, (mean, sd) in enumerate(zip(drawn.mean, drawn.sd, strict=True), start=1):
-            yield {"quantity": "share", "value": mean, "at": k, "error": sd, **common}
+        one = len(drawn.shares) == 1
+        sd = np.full_like(drawn.mean, np.nan) if one else drawn.shares.std(axis=0, ddof=1)
+        for k, (mean, error) in enumerate(zip(drawn.mean, sd, strict=True), start=1):
+            yield {"quantity": "share", "value": mean, "at": k, "error": error, **common}
         if process.start > 0:
             yield {
                 "quantity": "cos_start",
                 "value": drawn.starts.mean(),
-                "error": drawn.starts.std(),
+                "error": drawn.starts.std(ddof=1) if len(drawn.starts) > 1 else math.nan,
                 **common,
             }
 
@@ -129,18 +129,19 @@ def _windows(
         yield {"variant": "published", "value": found.shares[0], "error": found.error, **common}
         for name, products in limits.items():
             share = spectrum(products[:size, :size]).shares[0]
-            yield {"variant": name, "value": share, **common}
+            yield {"variant": f"published, {name}", "value": share, **common}
 
 
 def _leading(steps: np.ndarray, moves: Displacements) -> Iterator[dict[str, Any]]:
     found = direction(moves)
-    yield {"quantity": "cos_start", "value": found.start, "error": found.error}
+    common = {"variant": "published", "error": found.error}
+    yield {"quantity": "cos_start", "value": found.start, **common}
     for at in window_sizes(len(steps)) - 1:
         yield {
             "quantity": "cos_weights",
             "value": found.cosines[at],
             "at": float(steps[at]),
-            "error": found.error,
+            **common,
         }
 
 
@@ -170,7 +171,7 @@ def _comparable(
         }
 
 
-_SHARE = "share of the variance that principal component `at` has"
+_SHARE = "share of the variance that a principal component has"
 
 TRAJECTORY = Instrument(
     name="trajectory",
@@ -179,19 +180,27 @@ TRAJECTORY = Instrument(
     "mean; |cos(v_1, θ_0)| for the leading direction v_1",
     source="2602.18523 section 4.1; nulls: 2602.16746 section 4.2, and relaxation at rate ηλ",
     error="of measured values a bound on the effect of float32 weights (of cosines to first "
-    "order); of nulls the population sd over `count` draws; none where a null is its limit for "
-    "many dimensions",
+    "order); of nulls the sd over `count` draws; none where a null is its limit for many "
+    "dimensions",
+    parts="an attention matrix: 0.W_Q; all of them together (empty)",
+    variants="published: all snapshots up to the point; after it the null: random walk with the "
+    "run's own step norms, relaxation from the run's own start with its own innovations; "
+    "corrected: as many snapshots in every run",
     quantities={
-        "share": Quantity("1", f"{_SHARE}, of all components; nulls by their name as variant"),
-        "share_of_ten": Quantity("1", f"{_SHARE}, of the first ten alone (2602.18523 Fig. 4)"),
+        "share": Quantity("1", f"{_SHARE}, of all components", "component"),
+        "share_of_ten": Quantity(
+            "1", f"{_SHARE}, of the first ten alone (2602.18523 Fig. 4)", "component"
+        ),
         "variance": Quantity("squared norm", "mean square distance from the mean snapshot"),
-        "z": Quantity("1", "(first share − null's mean) / null's sd; published for the walk"),
-        "expanding": Quantity("1", "first share over the first `at` % of the snapshots"),
+        "z": Quantity(
+            "1", "(first share − null's mean) / null's population sd; published for the walk"
+        ),
+        "expanding": Quantity("1", "first share over the first snapshots", "% of the snapshots"),
         "cos_start": Quantity("1", "|cos| of the leading direction and the initial weights"),
-        "cos_weights": Quantity("1", "cos of the leading direction and the weights of step `at`"),
-        "share_of_count": Quantity("1", "first share over `at` evenly spaced snapshots"),
-        "share_at_tau": Quantity("1", "first share over `count` snapshots up to τ = ηλt = `at`"),
-        "share_at_time": Quantity("1", "first share over `count` snapshots up to ηt = `at`"),
+        "cos_weights": Quantity("1", "cos of the leading direction and the weights", "step"),
+        "share_of_count": Quantity("1", "first share over evenly spaced snapshots", "snapshots"),
+        "share_at_tau": Quantity("1", "first share over `count` snapshots", "end, τ = ηλt"),
+        "share_at_time": Quantity("1", "first share over `count` snapshots", "end, ηt"),
     },
     points=_points,
     take=_take,

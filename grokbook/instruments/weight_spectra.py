@@ -22,7 +22,11 @@ TOP = 5
 
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    return subject.spaced(parameters["snapshots"]).tolist()
+    return sorted({*subject.spaced(parameters["snapshots"]).tolist(), subject.stop})
+
+
+def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
+    return 0.08
 
 
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
@@ -53,10 +57,10 @@ def _spectra(
         yield {"quantity": "ratio", "value": found.ratio, "part": part}
         yield {"quantity": "effective_rank", "value": found.effective_rank, "part": part}
         moved = spectrum(now.astype(np.float64) - first)
-        error = np.hypot(found.error, spectrum(first).error)
+        error = found.error + spectrum(first).error  # bounds add up
         for name, values, wrong in (
             ("sigma", found.values, found.error),
-            ("moved_sigma", moved.values, float(error)),
+            ("moved_sigma", moved.values, error),
         ):
             for k, value in enumerate(values[:TOP], start=1):
                 yield {"quantity": name, "value": value, "part": part, "at": k, "error": wrong}
@@ -69,7 +73,8 @@ def _pairs(layer: int, q: np.ndarray, k: np.ndarray, heads: int) -> Iterator[dic
     ):
         raw = {"quantity": "commutator", "part": part, "error": found.error}
         yield {"value": found.norm, "variant": "published", **raw}
-        yield {"quantity": "commutator_share", "value": found.share, "part": part}
+        share = {"quantity": "commutator_share", "value": found.share, "part": part}
+        yield share | {"variant": "corrected"}
     for h, found in enumerate(head_operators(q, k, heads)):
         part = {"part": f"{layer}.{h}", "variant": "corrected"}
         yield {"quantity": "operator_norm", "value": found.norm, "error": found.error, **part}
@@ -98,9 +103,12 @@ WEIGHT_SPECTRA = Instrument(
     "cos of the readouts' weights, flattened, sd 1/√(p·d)",
     source="2602.18523 sections 4.1, 4.2 and 4.11",
     error="bound on the effect of float32 weights; none for ratios and ranks",
+    parts="an attention matrix: 0.W_Q; a layer: 0; a head of it: 0.1; two readouts: add×mul",
+    variants="published: of the raw matrices; corrected: against their norms, or of what does not "
+    "depend on a choice of coordinates; none for what has no protocol",
     quantities={
-        "sigma": Quantity("1", "singular value number `at` of the matrix"),
-        "moved_sigma": Quantity("1", "the same of M_t − M_0"),
+        "sigma": Quantity("1", "singular value of the matrix", "its number"),
+        "moved_sigma": Quantity("1", "the same of M_t − M_0", "its number"),
         "g12": Quantity("1", "σ1 − σ2"),
         "g23": Quantity("1", "σ2 − σ3"),
         "ratio": Quantity("1", "σ1 / σ2"),
@@ -108,7 +116,7 @@ WEIGHT_SPECTRA = Instrument(
         "commutator": Quantity("1", "C of a layer, or of a head's diagonal blocks"),
         "commutator_share": Quantity("1", "C / (‖W_Q‖ ‖W_K‖), √(2/n) for unrelated matrices"),
         "operator_norm": Quantity("1", "‖W_Q^hᵀ W_K^h‖_F of a head"),
-        "operator_sigma": Quantity("1", "its singular value number `at`"),
+        "operator_sigma": Quantity("1", "a singular value of it", "its number"),
         "operator_asymmetry": Quantity("1", "‖A − Aᵀ‖ / ‖A‖ of it, √2 if unrelated"),
         "operator_effective_rank": Quantity("1", "exp of the entropy of its σ / Σσ"),
         "head_cosine": Quantity("1", "cos between the weights of two readouts"),
@@ -116,9 +124,9 @@ WEIGHT_SPECTRA = Instrument(
     },
     points=_points,
     take=_take,
-    seconds=lambda subject, parameters: 0.08,
+    seconds=_seconds,
     budget=0.2,
-    cost="up to 128 points of 0.07 core-seconds a run",
+    cost="up to 129 points of 0.07 core-seconds a run",
     parameters={"snapshots": 128},
     needs=("attention",),
 )

@@ -45,15 +45,27 @@ def test_random_directions_give_the_null():
     assert abs(ratios.mean() - 1) < 4 * sd / math.sqrt(draws) + 5e-4
     assert ratios.std() == pytest.approx(sd, rel=0.15)
     projections = np.array([one.projection_ratio for one in found])
-    # A chi of 12 degrees over √12 has mean 1 − 1/(4K) and sd 0.2.
-    assert projections.mean() == pytest.approx(1 - 1 / (4 * count), abs=4 * 0.2 / math.sqrt(draws))
+    sd = found[0].projection_sd / found[0].projection_null  # 0.2, a chi of 12 degrees
+    assert projections.mean() == pytest.approx(1, abs=4 * sd / math.sqrt(draws))
+    assert projections.std() == pytest.approx(sd, rel=0.15)
+
+
+def test_the_root_mean_square_is_not_the_mean():
+    """E share² = K/P exactly, so that chance reads less than 1 against its root: 0.952 at K = 5."""
+    size = 100_000
+    found = converse(normal(size, seed=0), list(normal(5, size, seed=1)))
+    assert found.projection_rms == pytest.approx(math.sqrt(5 / size), rel=1e-15)
+    assert found.projection_null / found.projection_rms == pytest.approx(0.952, abs=5e-4)
+    square = found.projection_null**2 + found.projection_sd**2
+    assert square == pytest.approx(5 / size, rel=1e-9)
+    assert found.projection_ratio == pytest.approx(found.projection / found.projection_null)
 
 
 def test_the_published_null():
     """2602.16746 section 4.7, for the single-task model."""
     ones = torch.ones(290_401)
     assert converse(ones, [ones]).cosine_null == pytest.approx(1.4806e-3, rel=1e-4)
-    assert converse(ones, [ones] * 12).projection_null == pytest.approx(6.4e-3, rel=0.01)
+    assert converse(ones, [ones] * 12).projection_rms == pytest.approx(6.4e-3, rel=0.01)
 
 
 def test_vanished_vectors_are_left_out():
@@ -61,7 +73,7 @@ def test_vanished_vectors_are_left_out():
     found = converse(moved, [torch.zeros(2), torch.tensor([1.0, 0.0])])
     assert found.count == 1 and found.projection == pytest.approx(0.6)
     none = converse(moved, [torch.zeros(2)])
-    assert none.count == 0 and math.isnan(none.projection) and math.isnan(none.cosine_ratio)
+    assert none.count == 0 and math.isnan(none.projection_ratio) and math.isnan(none.cosine_ratio)
 
 
 @pytest.mark.parametrize(

@@ -130,11 +130,17 @@ def test_the_published_decline():
     assert (found.early, found.at_grok, found.decline) == (6, 1, 6)
     assert found.declined and found.increases == 1 and found.windows == 6
     assert found.ratio_early == 4
-    at = decline(STEPS, G23, RATIOS, grok=600)
-    assert at == found
-    risen = decline(STEPS, G23, RATIOS, grok=200)
-    assert (risen.decline, risen.declined) == (1, False)
     assert not decline(STEPS, [3, 2, 1, 1, 1, 1, 1, 1], RATIOS, grok=200).declined  # 1.5 is not >
+    assert decline(STEPS, G23 * (STEPS < 600), RATIOS, grok=600).decline == np.inf
+
+
+def test_early_is_strictly_before_the_grok_step_and_its_own_window_counts_there():
+    at = decline(STEPS, G23, RATIOS, grok=600)
+    assert (at.early, at.at_grok, at.windows, at.ratio_early) == (6, 1, 5, 3)
+    assert at.increases == 1
+    risen = decline(STEPS, G23, RATIOS, grok=200)
+    assert (risen.early, risen.at_grok, risen.decline) == (2, 6, 2 / 6)
+    assert (risen.increases, risen.declined) == (1, False)
 
 
 def test_a_control_declines_only_at_a_pseudo_grok_step():
@@ -155,7 +161,7 @@ def test_a_control_declines_only_at_a_pseudo_grok_step():
         (lambda: coarsen(np.eye(4), 0), "not 0"),
         (lambda: rotation(np.eye(6), slice(0, 3), slice(3, 6), k=4), "1 … 3"),
         (lambda: rotation(np.eye(6), slice(0, 3), slice(3, 6), k=0), "not 0"),
-        (lambda: decline(STEPS, G23, RATIOS, grok=50), "up to step 50"),
+        (lambda: decline(STEPS, G23, RATIOS, grok=100), "before step 100"),
         (lambda: decline(STEPS, G23[1:], RATIOS, grok=500), "not 8, 7"),
     ],
 )

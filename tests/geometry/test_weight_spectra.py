@@ -155,8 +155,19 @@ def test_events_on_a_path():
     gap = np.array([0.0, 1, 2, 3, 1, 2, 3, 4, 5, 6])
     found = portrait(steps, gap, c)
     assert (found.peak, found.minimum, found.collapse) == (500, 400, 700)
+    assert (found.peak_edge, found.minimum_edge) == ("", "")
+    assert (found.gap_line, found.commutator_line) == (0.25 * 6, 1 + 0.5 * 8)
     rising = portrait(steps, gap, np.arange(10.0))
     assert (rising.peak, rising.collapse) == (900, None)
+
+
+def test_extremes_at_an_edge_are_no_turns():
+    steps, rising, falling = np.arange(10) * 100, np.arange(1.0, 11.0), np.arange(10.0, 0.0, -1.0)
+    up, down = portrait(steps, rising, rising), portrait(steps, falling, falling)
+    assert (up.peak_edge, up.minimum_edge, up.minimum) == ("last", "first", 300)
+    assert (down.peak_edge, down.minimum_edge, down.minimum) == ("first", "last", 900)
+    flat = portrait(steps, np.ones(10), np.ones(10))  # the earliest of equals
+    assert flat.peak == flat.minimum == 300
 
 
 @pytest.mark.parametrize(

@@ -31,25 +31,49 @@ def subject(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def parameters():
-    return COMMUTATOR.complete({"pairs": 3, "points": 5, "referee": 2})
+    return COMMUTATOR.complete({"batch_pairs": 3, "snapshots": 5, "checkpoints": 0, "referee": 2})
 
 
 @pytest.fixture(scope="module")
 def direct(subject):
-    """Step 20 by hand: readings, brackets and the movement to step 40."""
+    """Step 20 by hand: readings and the movement to step 40."""
     theta = subject.theta(20)
-    drawn = batches(subject.table, subject.seed("commutator", 20), 512, 6)
+    drawn = batches(subject.table, subject.seed("commutator/batches", 20), 512, 6)
     losses = [Loss.on(subject.layout, subject.table, indices) for indices in drawn]
     pairs = [losses[:2], losses[2:4], losses[4:]]
     readings = [read_pair(*pair, theta, CONFIG.tasks) for pair in pairs]
-    exact = [referee(*pair, theta) for pair in pairs]
-    return readings, exact, subject.theta(40) - theta
+    return readings, subject.theta(40) - theta
 
 
-def test_points_are_the_onset_grid_and_the_first_three(subject, parameters):
-    many = parameters | {"points": 140}
+class Stopped(Subject):
+    """The same run, had it grokked at 250; this small a model does not."""
+
+    grok = 250
+
+
+def test_points_are_the_onset_grid_the_stop_and_the_first_three(subject, parameters):
+    many = parameters | {"snapshots": 140}
     assert COMMUTATOR.points(subject, many) == [0, 20, 40, 100, 200, 300]
-    assert COMMUTATOR.points(subject, parameters | {"points": 2}) == [0, 20, 40, 300]
+    assert COMMUTATOR.points(subject, parameters | {"snapshots": 2}) == [0, 20, 40, 300]
+    assert COMMUTATOR.points(Stopped(subject.run), many) == [0, 20, 40, 100, 200, 240, 300]
+
+
+def test_the_published_checkpoints_are_those_of_a_run_that_stops(subject, parameters):
+    many = parameters | {"snapshots": 140, "checkpoints": 120}
+    assert COMMUTATOR.points(subject, many) == list(range(0, 301, 20))
+    stopped = Stopped(subject.run)
+    assert COMMUTATOR.points(stopped, many) == [*range(0, 241, 20), 300]
+    few = many | {"checkpoints": 5}
+    assert COMMUTATOR.points(stopped, few) == [0, 20, 40, 60, 100, 120, 180, 200, 240, 300]
+    for step, published, corrected in ((60, 1, 0), (100, 0, 1), (0, 1, 1), (20, 0, 0)):
+        found = {
+            row.variant: row.value
+            for row in COMMUTATOR.rows(stopped, step, few | {"batch_pairs": 1, "referee": 100})
+            if row.quantity == "reading"
+        }
+        assert found == {"published": published, "corrected": corrected}
+    assert COMMUTATOR.parameters["checkpoints"] == 120  # 2602.18523 section 4.5
+    assert COMMUTATOR.parameters["batch_pairs"] == 9  # section 4.4
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +87,7 @@ def rows(subject, parameters):
 
 
 def test_rows_are_quartiles_of_direct_measurements(rows, direct):
-    readings, _, _ = direct
+    readings, _ = direct
     for mode in ("", "add×mul"):
         defects = [reading.defects[mode] for reading in readings]
         for variant in ("published", "corrected", "rounding", "floor"):
@@ -110,19 +134,32 @@ def test_attention_with_and_without_biases(subject, rows, direct):
         deltas = [getattr(reading.defects[""], name) for reading in direct[0]]
         found = rows["attention", "", variant, 0.5].value
         assert found == pytest.approx(np.median([share(d, ("self_attn",)) for d in deltas]))
-        found = rows["attention-weights", "", variant, 0.5].value
+        found = rows["attention_weights", "", variant, 0.5].value
         assert found == pytest.approx(np.median([share(d, weights) for d in deltas]))
 
 
-def test_the_referee_sits_on_every_other_point(subject, parameters, rows, direct):
-    steps = COMMUTATOR.points(subject, parameters)
-    at_start = {row.variant for row in COMMUTATOR.rows(subject, steps[0], parameters)}
-    assert "exact" in at_start and ("defect", "", "exact", 0.5) not in rows
-    readings, exact, _ = direct
-    every = parameters | {"referee": 1}
+def test_the_referee_sits_on_every_other_point_of_the_grid(subject, rows):
+    given = {"batch_pairs": 1, "referee": 2, "checkpoints": 16}
+    refereed = [
+        step
+        for step in (0, 20, 40, 100, 200, 300)  # 20 and 40 are not of the grid
+        if any(row.variant == "exact" for row in measured(subject, step, given))
+    ]
+    assert refereed == [0, 200] and ("defect", "", "exact", 0.5) not in rows
+
+
+def measured(subject, step, given):
+    return COMMUTATOR.rows(subject, step, COMMUTATOR.complete(given))
+
+
+def test_the_referee_agrees(subject, parameters):
+    theta = subject.theta(100)
+    drawn = batches(subject.table, subject.seed("commutator/batches", 100), 512, 6)
+    losses = [Loss.on(subject.layout, subject.table, indices) for indices in drawn]
+    exact = [referee(*losses[k : k + 2], theta) for k in (0, 2, 4)]
     found = {
         (row.quantity, row.variant): row.value
-        for row in COMMUTATOR.rows(subject, 20, every)
+        for row in COMMUTATOR.rows(subject, 100, parameters | {"referee": 1})
         if row.at == 0.5 and not row.part
     }
     assert found["defect", "exact"] == np.median([one.defect for one in exact])
@@ -133,15 +170,17 @@ def test_the_referee_sits_on_every_other_point(subject, parameters, rows, direct
 
 
 def test_the_converse_is_against_the_next_movement(subject, parameters, rows, direct):
-    readings, _, moved = direct
+    readings, moved = direct
     for variant, name in (("published", "published_delta"), ("corrected", "delta")):
         expected = converse(moved, [getattr(r.defects[""], name) for r in readings])
         row = rows["converse", "", variant, None]
         assert row.value == pytest.approx(expected.cosine_ratio, rel=1e-12) and row.at == 20
         assert row.error == pytest.approx(expected.cosine_sd / expected.cosine_null)
-        assert rows["converse-projection", "", variant, None].value == pytest.approx(
-            expected.projection_ratio, rel=1e-12
-        )
+        null = expected.projection_rms if variant == "published" else expected.projection_null
+        row = rows["converse_projection", "", variant, None]
+        assert row.value == pytest.approx(expected.projection / null, rel=1e-12)
+        assert row.error == pytest.approx(expected.projection_sd / null, rel=1e-12)
+        assert row.count == 3
     last = {row.quantity for row in COMMUTATOR.rows(subject, 300, parameters)}
     assert "converse" not in last and "defect" in last
 
@@ -155,7 +194,7 @@ def test_one_task_has_no_parts(tmp_path):
     config = RunConfig(tasks=("add",), modulus=7, width=8, heads=2, hidden=8, batch_size=16)
     plan = Plan(steps=20, cadence=20, full_state=True, after_grok=None)
     subject = Subject(run(config, plan, Store(tmp_path)).directory)
-    found = COMMUTATOR.rows(subject, 0, COMMUTATOR.complete({"pairs": 1}))
+    found = COMMUTATOR.rows(subject, 0, COMMUTATOR.complete({"batch_pairs": 1}))
     assert {row.part for row in found} == {""}
     (cosine,) = (row for row in found if row.quantity == "cosine")
     assert math.isnan(cosine.error)  # of one pair
@@ -166,7 +205,8 @@ def test_thirty_runs_stay_within_the_budget():
         config = RunConfig(tasks=tasks)
         sized = SimpleNamespace(config=config, layout=Layout.of(config))  # all that costs hang on
         parameters = COMMUTATOR.complete({})
-        seconds = 30 * parameters["points"] * COMMUTATOR.seconds(sized, parameters)
+        points = parameters["snapshots"] + parameters["checkpoints"]
+        seconds = 30 * points * COMMUTATOR.seconds(sized, parameters)
         assert seconds < 3600 * COMMUTATOR.budget
-    half = COMMUTATOR.seconds(sized, parameters | {"pairs": 1})
-    assert half == pytest.approx(COMMUTATOR.seconds(sized, parameters) / 5)
+    half = COMMUTATOR.seconds(sized, parameters | {"batch_pairs": 1})
+    assert half == pytest.approx(COMMUTATOR.seconds(sized, parameters) / 9)

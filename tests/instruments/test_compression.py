@@ -13,7 +13,7 @@ from grokbook.geometry.reconstruction import reconstructions, threshold
 from grokbook.instruments.ablations import ABLATIONS
 from grokbook.instruments.compression import COMPRESSION
 from grokbook.instruments.reconstruction import RECONSTRUCTION
-from grokbook.instruments.scoring import target
+from grokbook.instruments.scoring import Scoring
 from grokbook.instruments.subject import Subject
 from grokbook.models.initialise import initial_parameters
 from grokbook.plan import Plan
@@ -45,7 +45,7 @@ def tables(subjects):
     """Rows of each instrument by (quantity, part, variant, at)."""
     found = {}
     for instrument, given in (
-        (RECONSTRUCTION, {"ranks": 12, "draws": 2, "level": 0.3}),
+        (RECONSTRUCTION, {"k": 12, "draws": 2, "level": 0.3}),
         (ABLATIONS, {"draws": 2}),
         (COMPRESSION, {"draws": 2}),
     ):
@@ -74,11 +74,11 @@ def of(table, quantity, variant, at=None):
 
 def test_the_target_is_the_last_snapshot_before_the_published_stop(subjects):
     subject = subjects[0]
-    assert subject.grok is None and target(subject) == subject.last == 200
-    for stop, last in ((100, 100), (109, 100)):
+    for instrument in (RECONSTRUCTION, ABLATIONS, COMPRESSION):
+        assert subject.grok is None and instrument.points(subject, {}) == [200]
         stopped = Subject(subject.run)
-        stopped.grok = stop
-        assert target(stopped) == last
+        stopped.grok = 109
+        assert instrument.points(stopped, {}) == [100]
 
 
 @pytest.mark.parametrize("k", [1, 5, 12])
@@ -93,7 +93,7 @@ def test_reconstruction_rows_are_the_geometrys(subjects, tables, k):
         new = list(reconstruction.path())[k - 1]
         for split in ("test", "train"):
             expected = accuracies(subject, new.theta, split)
-            assert of(table, f"{split} accuracy", variant, k) == expected
+            assert of(table, f"{split}_accuracy", variant, k) == expected
         assert table["captured", "", variant, k].value == new.kept
         assert table["change", "", variant, k].value == new.change
         assert 0 <= table["captured", "", variant, k].error < 1e-4
@@ -106,20 +106,20 @@ def test_thresholds_are_those_of_the_rows(tables):
     variants = {variant for quantity, _, variant, _ in table if quantity == "threshold"}
     assert variants == {
         "published",
-        "published noise",
-        "published noise by tensor",
-        "published random",
+        "published, noise",
+        "published, noise by tensor",
+        "published, random",
         "held-out",
         "centred",
         "other seed",
         "no embedding",
     }
     found = 0
-    for quantity, split in (("threshold", "test"), ("train threshold", "train")):
+    for quantity, split in (("threshold", "test"), ("train_threshold", "train")):
         for (name, _, variant, at), row in table.items():
             if name == quantity:
                 assert at == 12
-                accuracy = [of(table, f"{split} accuracy", variant, k) for k in range(1, 13)]
+                accuracy = [of(table, f"{split}_accuracy", variant, k) for k in range(1, 13)]
                 expected = threshold(np.array(accuracy), 0.3)
                 assert row.value == expected or (math.isnan(row.value) and expected is None)
                 found += expected is not None
@@ -135,10 +135,10 @@ def test_norms_drift_and_the_last_seen_snapshot(subjects, tables):
     v = np.linalg.svd(moved, full_matrices=False)[2][0]
     v *= np.sign(v @ moved[-1])
     cosine = -(v @ first.numpy()) / first.norm().item()
-    assert table["drift", "", "published", 1].value == pytest.approx(cosine, rel=1e-10)
+    assert table["drift", "", "published", None].value == pytest.approx(cosine, rel=1e-10)
     # 21 snapshots, of which ⌊0.9 · 21⌋ = 18 are seen, the last of them at step 170.
     seen = subject.theta(170)
-    assert of(table, "test accuracy", "last seen") == accuracies(subject, seen, "test")
+    assert of(table, "test_accuracy", "last seen") == accuracies(subject, seen, "test")
     change = ((seen - last).norm() / last.norm()).item()
     assert table["change", "", "last seen", None].value == pytest.approx(change, rel=1e-6)
 
@@ -148,18 +148,19 @@ def test_nulls_are_means_over_draws_with_their_spread(subjects, tables):
         nulls = [row for row in table.values() if row.count == 2]
         assert nulls and all(row.error >= 0 for row in nulls)
         variants = {row.variant for row in nulls}
-        for kind in (" noise", " noise by tensor"):
+        for kind in (", noise", ", noise by tensor"):
             assert any(variant.endswith(kind) for variant in variants)
-        assert not any(row.quantity == "train accuracy" for row in nulls)
+        assert not any(row.quantity.endswith("train_accuracy") for row in nulls)
     table, subject = tables["compression"], subjects[0]
     others = initial_parameters(subject.layout, [4, 5])
     drawn = [scaled(subject.theta(200), other, 0.5) for other in others]
     each = np.array([accuracies(subject, new.theta, "test") for new in drawn])
     for place, task in enumerate(TASKS):
-        row = table["test accuracy", task, "scaling/other init", 0.5]
+        row = table["scaling_test_accuracy", task, "published, other init", 0.5]
         assert row.value == pytest.approx(each[:, place].mean(), rel=1e-12)
         assert row.error == pytest.approx(each[:, place].std(ddof=1), rel=1e-12)
-    change, changes = table["change", "", "scaling/other init", 0.5], [new.change for new in drawn]
+    change = table["scaling_change", "", "published, other init", 0.5]
+    changes = [new.change for new in drawn]
     assert change.value == pytest.approx(np.mean(changes), rel=1e-12)
     assert change.error == pytest.approx(np.std(changes, ddof=1), rel=1e-9)
 
@@ -167,22 +168,32 @@ def test_nulls_are_means_over_draws_with_their_spread(subjects, tables):
 def test_random_directions_are_of_the_same_span(tables):
     """All of them together are the span, so the last captures what the last direction does."""
     table = tables["ablations"]
-    shares = [table["captured", "", "v1 uncentred random", k].value for k in range(1, 9)]
+    shares = [table["v1_captured", "", "corrected, random", k].value for k in range(1, 9)]
     assert shares == sorted(shares)
-    assert shares[-1] == pytest.approx(table["captured", "", "v1 uncentred", 8].value, abs=1e-6)
+    assert shares[-1] == pytest.approx(table["v1_captured", "", "corrected", 8].value, abs=1e-6)
 
 
-@pytest.mark.parametrize("variant", ["v1", "v2", "v4"])
-def test_ablation_rows_are_the_geometrys(subjects, tables, variant):
+@pytest.mark.parametrize(
+    ("name", "family", "variant"),
+    [
+        ("v1", "v1", "published"),
+        ("v1 removed", "v1_removed", "published"),
+        ("v1 uncentred", "v1", "corrected"),
+        ("v1 uncentred removed", "v1_removed", "corrected"),
+        ("v2", "v2", "published"),
+        ("v4", "v4", "published"),
+    ],
+)
+def test_ablation_rows_are_the_geometrys(subjects, tables, name, family, variant):
     subject, table = subjects[0], tables["ablations"]
-    found = dict(ablations(subject.layout, subject.thetas(subject.spaced(100))))[variant]
+    found = dict(ablations(subject.layout, subject.thetas(subject.spaced(100))))[name]
     for k, new in enumerate(found.path(), start=1):
         for split in ("test", "train"):
             expected = accuracies(subject, new.theta, split)
-            assert of(table, f"{split} accuracy", variant, k) == expected
-        assert table["captured", "", variant, k].value == new.kept
-    if variant == "v4":
-        shares = [table["spectrum", "", "v4", k].value for k in range(1, 4)]
+            assert of(table, f"{family}_{split}_accuracy", variant, k) == expected
+        assert table[f"{family}_captured", "", variant, k].value == new.kept
+    if family == "v4":
+        shares = [table["v4_spectrum", "", variant, k].value for k in range(1, 4)]
         assert shares == found.bases[0].shares[:3].tolist()
 
 
@@ -191,31 +202,52 @@ def test_compression_is_from_both_origins(subjects, tables):
     theta = subject.theta(200)
     origins = {"published": subject.theta(0), "corrected": torch.zeros_like(theta)}
     for protocol, origin in origins.items():
-        for family, attention in (("truncation", False), ("attention truncation", True)):
+        for family, attention in (("truncation", False), ("attention_truncation", True)):
             new = truncated(subject.layout, theta, origin, [5], attention=attention)[5]
-            name = f"{family}/{protocol}"
-            assert of(table, "test accuracy", name, 5) == accuracies(subject, new.theta, "test")
-            assert of(table, "train accuracy", name, 5) == accuracies(subject, new.theta, "train")
-            assert table["change", "", name, 5].value == new.change
-        for name, at in (("truncation", 128), ("pruning", 1.0), ("scaling", 1.0)):
-            whole = f"{name}/{protocol}"
-            assert of(table, "test accuracy", whole, at) == accuracies(subject, theta, "test")
-            assert table["change", "", whole, at].value == 0
+            for split in ("test", "train"):
+                found = of(table, f"{family}_{split}_accuracy", protocol, 5)
+                assert found == accuracies(subject, new.theta, split)
+            assert table[f"{family}_change", "", protocol, 5].value == new.change
+        for family, at in (("truncation", 128), ("pruning", 1.0), ("scaling", 1.0)):
+            found = of(table, f"{family}_test_accuracy", protocol, at)
+            assert found == accuracies(subject, theta, "test")
+            assert table[f"{family}_change", "", protocol, at].value == 0
     heads, start = subject.layout.offsets["heads.0.weight"], subject.theta(0)
-    for name, swapped in (
-        ("remove heads/published", torch.cat([theta[:heads], start[heads:]])),
-        ("keep heads/published", torch.cat([start[:heads], theta[heads:]])),
+    for family, swapped in (  # modules 0 … 3: the rest, two blocks, the heads
+        ("remove", torch.cat([theta[:heads], start[heads:]])),
+        ("keep", torch.cat([start[:heads], theta[heads:]])),
     ):
-        assert of(table, "test accuracy", name) == accuracies(subject, swapped, "test")
+        found = of(table, f"{family}_test_accuracy", "published", 3)
+        assert found == accuracies(subject, swapped, "test")
         change = (swapped - theta).norm() / theta.norm()
-        assert table["change", "", name, None].value == pytest.approx(change.item(), rel=1e-5)
+        row = table[f"{family}_change", "", "published", 3]
+        assert row.value == pytest.approx(change.item(), rel=1e-5)
+        assert (f"{family}_change", "", "published", 4) not in table
+
+
+def test_every_quantity_is_measured(tables):
+    for instrument in (RECONSTRUCTION, ABLATIONS, COMPRESSION):
+        found = {quantity for quantity, *_ in tables[instrument.name]}
+        assert found == set(instrument.quantities)
+
+
+def test_nulls_are_drawn_by_themselves(subjects):
+    """Neither another instrument nor another family gives the same noise."""
+    theta = subjects[0].theta(200)
+    new = scaled(theta, torch.zeros_like(theta), 0.5)
+    drawn = {
+        str([row.value for row in Scoring(name, subjects[0], 200, 3).noise(new, "x", 1, family=f)])
+        for name in ("a", "b")
+        for f in ("", "f")
+    }
+    assert len(drawn) == 4
 
 
 def test_a_run_without_siblings_is_measured_without_them(subjects):
-    parameters = RECONSTRUCTION.complete({"ranks": 2, "draws": 1, "snapshots": 5})
+    parameters = RECONSTRUCTION.complete({"k": 2, "draws": 1, "snapshots": 5})
     rows = RECONSTRUCTION.rows(Subject(subjects[0].run), 200, parameters)
     assert "other seed" not in {row.variant for row in rows}
-    assert all(math.isnan(row.error) for row in rows if row.variant == "published noise")
+    assert all(math.isnan(row.error) for row in rows if row.variant == "published, noise")
 
 
 def test_estimates_grow_with_the_draws(subjects):

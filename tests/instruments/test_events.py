@@ -57,7 +57,7 @@ def test_every_row_is_the_metrics_own(subject, rows):
         for name, rule in RULES.items():
             for quantity, accuracy in (
                 ("grok", record.accuracy(task)),
-                ("grok-twinless", record.twinless_accuracy(task)),
+                ("grok_twinless", record.twinless_accuracy(task)),
             ):
                 expected[quantity, task, name] = accuracy >= rule.accuracy
     assert {(row.quantity, row.part, row.variant) for row in rows} == set(expected)

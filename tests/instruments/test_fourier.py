@@ -9,12 +9,13 @@ from grokbook.geometry.cyclic import Basis
 from grokbook.geometry.fourier import spectrum, without
 from grokbook.geometry.progress import Answers, basis_of
 from grokbook.instruments.fourier import FOURIER
+from grokbook.instruments.frequencies import Frequencies
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.training.run import run
 
-PARAMETERS = FOURIER.complete({"points": 3, "draws": 2, "top": 3, "excess": 1.1})
+PARAMETERS = FOURIER.complete({"snapshots": 3, "draws": 2, "top": 3, "excess": 1.1})
 
 
 def trained(folder, tasks, modulus, steps):
@@ -68,15 +69,34 @@ def test_every_quantity_occurs_and_no_row_twice(rows):
 
 
 def test_points_are_independent_and_repeatable(subject, rows):
-    again = FOURIER.rows(Subject(subject.run), 100, PARAMETERS)
+    fresh = Subject(subject.run)
+    again = FOURIER.rows(fresh, 100, PARAMETERS)
     assert [repr(row) for row in again] == [repr(row) for row in rows[100]]
+    # What its points share is kept with the subject, by parameters.
+    assert Frequencies.of(fresh, PARAMETERS) is Frequencies.of(fresh, PARAMETERS)
+    other = Frequencies.of(fresh, PARAMETERS | {"excess": 3.0})
+    assert other.excess == 3.0 and len(fresh.cache) == 2
+
+
+def test_the_stop_is_a_point(subject):
+    stopped = Subject(subject.run)
+    stopped.grok = 130
+    assert stopped.stop == 100
+    assert FOURIER.points(stopped, PARAMETERS | {"snapshots": 2}) == [0, 100, 200]
+
+
+def test_random_frequencies_are_drawn_anew_for_every_part(subject):
+    run = Frequencies.of(subject, PARAMETERS | {"draws": 20})
+    drawn = [run.random(part, run.bases[0], 3) for part in ("token", "head add", "head mul")]
+    assert drawn[0] != drawn[1] != drawn[2] != drawn[0]
+    assert drawn[0] == run.random("token", run.bases[0], 3)
 
 
 def test_plain_losses_are_those_of_the_loss(subject, rows):
     theta, table = subject.theta(200), subject.table
     for head, task in enumerate(subject.config.tasks):
         for split, indices in (("train", table.train), ("test", table.test)):
-            row = one(rows[200], f"{split} loss", part=task, variant="published")
+            row = one(rows[200], f"{split}_loss", part=task, variant="published")
             # float32 products in two orders
             assert row.value == pytest.approx(subject.loss(indices, [head]).value(theta), rel=1e-5)
             assert row.count == len(indices) and 0 < row.error < 1e-5
@@ -117,28 +137,28 @@ def test_key_frequencies_are_chosen_at_the_end_from_weights(subject, rows):
     }
     for (part, variant), (name, basis, present) in expected.items():
         key = spectrum(views[name][0].numpy(), basis, present=present).key(1.1)
-        listed = chosen(rows[200], "key frequency", part=part, variant=variant)
+        listed = chosen(rows[200], "key_frequency", part=part, variant=variant)
         assert [(row.at, row.value) for row in listed] == list(enumerate(key, start=1))
-        row = one(rows[200], "key frequencies", part=part, variant=variant)
+        row = one(rows[200], "key_frequencies", part=part, variant=variant)
         assert row.value == len(key)
-    assert len(chosen(rows[200], "key frequency")) > 4
-    assert not chosen(rows[0] + rows[100], "key frequency")
+    assert len(chosen(rows[200], "key_frequency")) > 4
+    assert not chosen(rows[0] + rows[100], "key_frequency")
 
 
 @pytest.mark.parametrize("basis", [Basis.additive(13), Basis.discrete_log(13)])
 def test_ablation_takes_the_key_frequencies_out_of_the_embedding(subject, rows, basis):
     theta, named = subject.theta(100), {"variant": basis.name}
     token = subject.layout.views(theta[None])["token.weight"][0]
-    key = [int(row.value) for row in chosen(rows[200], "key frequency", part="token", **named)]
+    key = [int(row.value) for row in chosen(rows[200], "key_frequency", part="token", **named)]
     token.copy_(torch.from_numpy(without(token.numpy(), basis, key, present=np.arange(13) > 0)))
     accuracy = subject.loss(subject.table.test).accuracy(theta)
     for head, task in enumerate(subject.config.tasks):
-        row = one(rows[100], "ablated accuracy", part=task, **named)
+        row = one(rows[100], "ablated_accuracy", part=task, **named)
         assert (row.value, row.at) == (pytest.approx(accuracy[head].item()), len(key))
-        row = one(rows[100], "ablated loss", part=task, **named)
+        row = one(rows[100], "ablated_loss", part=task, **named)
         alone = subject.loss(subject.table.test, [head])
         assert row.value == pytest.approx(alone.value(theta), rel=1e-5)
-        null = one(rows[100], "ablated loss", part=task, variant=f"{basis.name}, random")
+        null = one(rows[100], "ablated_loss", part=task, variant=f"{basis.name}, random")
         assert null.count == 2 and null.error > 0
 
 
@@ -148,7 +168,7 @@ def test_what_each_protocol_fits_on(subject, rows):
     logits = subject.loss(range(len(table.pairs)))._logits(views)[0].numpy()
     whole, tested = np.ones(len(table.pairs), bool), ~table.trained
     for head, task in enumerate(subject.config.tasks):
-        last = chosen(rows[200], "key frequency", part=f"head {task}")
+        last = chosen(rows[200], "key_frequency", part=f"head {task}")
         key = [int(row.value) for row in last]
         masks = {
             ("train", "published"): (whole, table.trained),
@@ -163,23 +183,23 @@ def test_what_each_protocol_fits_on(subject, rows):
             answers = Answers.of(logits[:, head], labels, basis, fitted=fitted)
             found = answers.progress(key, on=on)
             for kind in ("restricted", "excluded"):
-                row = one(rows[100], f"{kind} {split} loss", part=task, variant=variant)
+                row = one(rows[100], f"{kind}_{split}_loss", part=task, variant=variant)
                 assert row.value == pytest.approx(getattr(found, kind), rel=1e-5)
                 assert row.count == on.sum()
             if split == "test":
-                row = one(rows[100], "answer share", part=task, variant=variant)
+                row = one(rows[100], "answer_share", part=task, variant=variant)
                 assert row.value == pytest.approx(answers.share, rel=1e-4)
 
 
 def test_the_initial_null_uses_as_many_frequencies_from_the_start(subject, rows):
     table, views = subject.table, subject.layout.views(subject.theta(0)[None])
     first = spectrum(views["heads.0.weight"][0].numpy(), Basis.additive(13))
-    count = len(chosen(rows[200], "key frequency", part="head add"))
+    count = len(chosen(rows[200], "key_frequency", part="head add"))
     at = subject.layout.views(subject.theta(100)[None])
     logits = subject.loss(range(len(table.pairs)))._logits(at)[0, :, 0].numpy()
     answers = Answers.of(logits, table.labels[:, 0], Basis.additive(13))
     expected = answers.progress(first.top(count), on=~table.trained)
-    row = one(rows[100], "restricted test loss", part="add", variant="published, initial")
+    row = one(rows[100], "restricted_test_loss", part="add", variant="published, initial")
     assert row.value == pytest.approx(expected.restricted, rel=1e-5)
 
 
@@ -187,14 +207,14 @@ def test_protocols_and_nulls(rows):
     for task in ("add", "mul"):
         for split in ("train", "test"):
             for kind in ("restricted", "excluded"):
-                found = chosen(rows[200], f"{kind} {split} loss", part=task)
+                found = chosen(rows[200], f"{kind}_{split}_loss", part=task)
                 variants = {row.variant for row in found}
                 for protocol in ("published", "corrected"):
                     assert {protocol, f"{protocol}, initial", f"{protocol}, random"} <= variants
                 nulls = [row for row in found if row.variant.endswith("random")]
                 assert all(row.count == 2 for row in nulls)
     # About half of the 72 sums tested, so more than 13, have no twin in training.
-    assert chosen(rows[200], "test loss", part="add", variant="twinless")
+    assert chosen(rows[200], "test_loss", part="add", variant="twinless")
     null = one(rows[0], "participation", part="head add", variant="additive, random")
     assert null.count == 200 and 4 < null.value < 6 and 0 < null.error < 1
     assert not chosen(rows[100], "participation", variant="additive, random")
@@ -202,7 +222,7 @@ def test_protocols_and_nulls(rows):
 
 def test_the_first_corrected_restriction_knows_nothing(rows):
     for task in ("add", "mul"):
-        row = one(rows[0], "restricted test loss", part=task, variant="corrected")
+        row = one(rows[0], "restricted_test_loss", part=task, variant="corrected")
         assert row.value == pytest.approx(np.log(13), abs=0.2)
 
 
@@ -210,7 +230,7 @@ def test_a_composite_modulus_has_one_group(tmp_path):
     subject = trained(tmp_path, ("add",), 12, 100)
     found = FOURIER.rows(subject, 100, PARAMETERS)
     assert {row.variant.split(",")[0] for row in chosen(found, "participation")} == {"additive"}
-    assert not chosen(found, "even share")
+    assert not chosen(found, "even_share")
 
 
 def test_the_estimate_grows_with_the_draws(subject):

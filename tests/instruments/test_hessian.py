@@ -14,7 +14,14 @@ from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.training.run import run
 
-QUICK = {"examples": 60, "checkpoints": 3, "subsets": 2, "tolerance": 1e-2, "pairs": 2, "space": 40}
+QUICK = {
+    "examples": 60,
+    "checkpoints": 3,
+    "subsets": 2,
+    "tolerance": 1e-2,
+    "eigenpairs": 2,
+    "space": 40,
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def test_tau_five_is_published_step_five_thousand(decay, expected):
 def test_a_point_with_all_three_variants(subject):
     rows = HESSIAN.rows(subject, 500, HESSIAN.complete(QUICK))
     assert {row.count for row in pick(rows, variant="corrected")} == {60}
-    for part, heads in {"total": None, "add": [0], "mul": [1]}.items():
+    for part, heads in {"": None, "add": [0], "mul": [1]}.items():
         corrected = pick(rows, variant="corrected", part=part)
         low, second = pick(corrected, quantity="lowest")
         high, _ = pick(corrected, quantity="highest")
@@ -74,9 +81,11 @@ def test_a_point_with_all_three_variants(subject):
         assert pick(published, quantity="products")[0].value == 25
         resampled = pick(rows, variant="resampled", part=part)
         assert len(resampled) == (0 if heads is None else 2)
+        assert {row.quantity for row in resampled} <= {"lowest_by_batch"}
+        assert [row.at for row in resampled] == [0, 1][: len(resampled)]
         assert heads is None or len({row.value for row in resampled}) == 2
     # mul's head alone, along its own gradient, on the batch of the run
-    loss = subject.loss(batch_of(subject, subject.seed("hessian"), 60), [1])
+    loss = subject.loss(batch_of(subject, subject.seed("hessian/batch"), 60), [1])
     theta = subject.theta(500)
     hessian, gradient = loss.hessian(theta), loss.gradient(theta.double())
     along, low = (
@@ -88,7 +97,7 @@ def test_a_point_with_all_three_variants(subject):
     (slack,) = pick(rows, quantity="slack")
     bottoms = [
         pick(rows, variant="corrected", part=part, quantity="lowest", at=1.0)[0].value
-        for part in ("total", "add", "mul")
+        for part in ("", "add", "mul")
     ]
     assert slack.value == pytest.approx(bottoms[0] - bottoms[1] - bottoms[2])
     assert slack.value >= -slack.error
@@ -100,10 +109,12 @@ def test_a_checkpoint_between_the_preset_steps_is_read_as_published_alone(subjec
     assert [repr(row) for row in HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))] == [
         repr(row) for row in rows
     ]
-    for part, heads in {"total": None, "mul": [1]}.items():  # a batch and a start of their own
-        seed = subject.seed(f"hessian/published/{part}", 200)
-        loss = subject.loss(batch_of(subject, seed, 512), heads)
-        expected = lanczos(loss.hessian(subject.theta(200)), seed=seed)
+    for part, heads in {"": None, "mul": [1]}.items():  # a batch and a start of their own
+        batch, start = (
+            subject.seed(f"hessian/published/{name}/{part}", 200) for name in ("batch", "start")
+        )
+        loss = subject.loss(batch_of(subject, batch, 512), heads)
+        expected = lanczos(loss.hessian(subject.theta(200)), seed=start)
         found = pick(rows, quantity="lowest", part=part)
         assert [row.value for row in found] == expected.values.tolist()
         assert [row.error for row in found] == expected.residuals.tolist()
@@ -135,13 +146,13 @@ def test_parameters_out_of_range_are_refused(subject, given, says):
         HESSIAN.rows(subject, 100, HESSIAN.complete(QUICK | given))
 
 
-def test_a_single_task_is_the_total_and_all_pairs_are_a_batch_that_no_draw_changes(tmp_path):
+def test_a_single_task_is_the_whole_and_all_pairs_are_a_batch_that_no_draw_changes(tmp_path):
     config = RunConfig(tasks=("add",), modulus=13, width=16, heads=2, hidden=32, batch_size=32)
     outcome = run(config, Plan(steps=100, full_state=True), Store(tmp_path))
     alone = Subject(outcome.directory)
     whole = HESSIAN.complete(QUICK | {"examples": 10_000, "precision": "float64"})
     rows = HESSIAN.rows(alone, 100, whole)
-    assert {row.part for row in rows} == {"total"} and not pick(rows, quantity="slack")
+    assert {row.part for row in rows} == {""} and not pick(rows, quantity="slack")
     assert {row.variant for row in rows} == {"corrected", "published"}
     train = alone.table.train
     assert {row.count for row in rows} == {len(train)}

@@ -35,7 +35,9 @@ def subject(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def parameters():
-    return INTEGRABILITY.complete({"points": 4, "pairs": 3, "k": 5, "rank": 2, "draws": 100})
+    return INTEGRABILITY.complete(
+        {"snapshots": 4, "batch_pairs": 3, "k": 5, "rank": 2, "draws": 100}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +47,22 @@ def rows(subject, parameters):
 
 @pytest.fixture(scope="module")
 def found(rows):
-    """Rows at the default dimension by (part, variant, quantity)."""
-    return {(r.part, r.variant, r.quantity): r for r in rows if math.isnan(r.at)}
+    """Rows at the default dimension by (quantity, part, variant)."""
+    return keyed(rows)
+
+
+def keyed(rows):
+    found = [row for row in rows if math.isnan(row.at)]
+    by = {(row.quantity, row.part, row.variant): row for row in found}
+    assert len(by) == len(found)
+    return by
 
 
 @pytest.fixture(scope="module")
 def deltas(subject):
     """Three pairs of batches at step 100, by hand."""
     theta = subject.theta(100)
-    drawn = batches(subject.table, subject.seed("integrability", 100), 512, 6)
+    drawn = batches(subject.table, subject.seed("integrability/batches", 100), 512, 6)
     losses = [subject.loss(indices) for indices in drawn]
     pairs = (losses[:2], losses[2:4], losses[4:])
     return [read_pair(*pair, theta, CONFIG["tasks"]).defects for pair in pairs]
@@ -82,22 +91,49 @@ def _attention_pcs(subject, steps):
     return np.stack(columns, axis=1)
 
 
-def test_points_are_spread(subject, parameters):
+class Stopped(Subject):
+    """The same run, had it grokked at 250; this small a model does not."""
+
+    grok = 250
+
+
+def test_points_are_spread_up_to_the_stop(subject, parameters):
     assert INTEGRABILITY.points(subject, parameters) == [0, 100, 200, 300]
+    assert INTEGRABILITY.points(Stopped(subject.run), parameters) == [0, 80, 160, 240, 300]
+    assert INTEGRABILITY.parameters["snapshots"] == 100  # 2602.18523 section 4.3
 
 
 def test_the_share_is_that_of_brute_force(subject, found, deltas):
     columns = _attention_pcs(subject, np.arange(0, 301, 20))
-    for variant, name in (("corrected", "delta"), ("published", "published_delta")):
-        for mode in ("", "add×mul"):
-            vectors = [getattr(each[mode], name).double().numpy() for each in deltas]
-            shares = sorted(_share(vector, columns) for vector in vectors)
-            part = f"δ {mode}".strip() + " in trajectory"
-            row, rho = (found[part, variant, quantity] for quantity in ("share", "rho"))
-            assert row.value == pytest.approx(shares[1], rel=1e-6)
-            assert row.error == pytest.approx(np.std(shares, ddof=1), rel=1e-5)
-            assert row.count == 3
-            assert rho.value == pytest.approx(math.sqrt(1 - shares[1] ** 2), abs=1e-9)
+    for mode in ("", "add×mul"):
+        shares = [_share(each[mode].delta.double().numpy(), columns) for each in deltas]
+        first = deltas[0][mode].published_delta.double().numpy()
+        assert len(set(shares)) == 3 and sorted(shares)[1] != shares[0]
+        for protocol, expected, count in (
+            ("corrected", sorted(shares)[1], 3),
+            ("published", _share(first, columns), 1),
+        ):
+            row, rho = (
+                found[f"commutator_{what}", mode, f"{protocol}, attention path"]
+                for what in ("share", "rho")
+            )
+            assert row.value == pytest.approx(expected, rel=1e-6)
+            assert row.count == count
+            assert rho.value == pytest.approx(math.sqrt(1 - expected**2), abs=1e-9)
+            if count == 3:
+                assert row.error == pytest.approx(np.std(shares, ddof=1), rel=1e-5)
+            else:
+                assert row.error < 1e-6  # of one vector the basis's residual alone
+            assert found["commutator_vanished", mode, protocol].count == count
+
+
+def test_the_gradient_is_that_of_the_first_batches(subject, found):
+    columns, theta = _attention_pcs(subject, np.arange(0, 301, 20)), subject.theta(100).double()
+    drawn = batches(subject.table, subject.seed("integrability/batches", 100), 512, 6)
+    gradients = [subject.loss(indices).gradient(theta).numpy() for indices in list(drawn)[::2]]
+    shares = sorted(_share(gradient, columns) for gradient in gradients)
+    row = found["gradient_share", "", "corrected, attention path"]
+    assert (row.value, row.count) == (pytest.approx(shares[1], rel=1e-6), 3)
 
 
 def test_the_other_bases_by_brute_force(subject, found):
@@ -107,9 +143,13 @@ def test_the_other_bases_by_brute_force(subject, found):
     other = _attention_pcs(subject.sibling(), np.arange(0, 301, 20))
     walk = subject.thetas(np.arange(0, 301, 20)).astype(np.float64)
     full = np.linalg.svd(walk[1:] - walk[0], full_matrices=False)[2][:5].T
-    expected = {"first half's trajectory": halves, "other seed's trajectory": other}
-    for name, columns in (expected | {"trajectory (all)": full}).items():
-        row = found[f"step in {name}", "corrected", "share"]
+    expected = {
+        "attention path of the first half": halves,
+        "attention path of another seed": other,
+        "full path": full,
+    }
+    for name, columns in expected.items():
+        row = found["step_share", "", f"corrected, {name}"]
         assert row.value == pytest.approx(_share(step, columns), rel=1e-6)
     # Projected onto the top singular directions of a matrix is truncated there.
     layout = subject.layout
@@ -120,7 +160,7 @@ def test_the_other_bases_by_brute_force(subject, found):
             matrix, moved = attention[:, block].view(2, d, d).numpy()
             left, _, right = np.linalg.svd(matrix)
             held += sum((left[:, k] @ moved @ right[k]) ** 2 for k in (0, 1))
-        row = found[f"step in {name}", "corrected", "share"]
+        row = found["step_share", "", f"corrected, {name}"]
         assert row.value == pytest.approx(math.sqrt(held) / np.linalg.norm(step), rel=1e-9)
 
 
@@ -132,7 +172,8 @@ def test_rho_never_comes_alone(rows):
     }
     by = {}
     for row in rows:
-        by.setdefault((row.part, row.variant, str(row.at)), {})[row.quantity] = row
+        vector, _, what = row.quantity.partition("_")
+        by.setdefault((vector, row.part, row.variant, str(row.at)), {})[what] = row
     assert sum("rho" in group for group in by.values()) > 50
     for group in by.values():
         if "rho" not in group:
@@ -149,7 +190,7 @@ def test_the_matched_null_knows_where_the_vector_is(subject, found):
     theta = torch.from_numpy(subject.thetas([80, 100])).double()
     step = theta[1] - theta[0]
     inside = subject.layout.attention(step[None]).norm() ** 2 / step.norm() ** 2
-    row = found["step in trajectory", "corrected", "null_matched"]
+    row = found["step_null_matched", "", "corrected, attention path"]
     square = row.value**2 + row.error**2
     assert square == pytest.approx(inside.item() * 2 / 16**2, rel=0.1)
     assert row.count == 100
@@ -157,36 +198,47 @@ def test_the_matched_null_knows_where_the_vector_is(subject, found):
 
 def test_what_the_weights_have_moved_lies_in_their_trajectory_and_no_others(found):
     own, other = (
-        found[f"step in {name}trajectory (all)", "corrected", "ratio_matched"].value
-        for name in ("", "other seed's ")
+        found["step_ratio_matched", "", f"corrected, full path{name}"].value
+        for name in ("", " of another seed")
     )
     assert own > 3 * other
-    ratio = found["step in trajectory (all)", "corrected", "ratio_other"].value
+    ratio = found["step_ratio_other", "", "corrected, full path"].value
     shares = [
-        found[f"step in {name}trajectory (all)", "corrected", "share"].value
-        for name in ("", "other seed's ")
+        found["step_share", "", f"corrected, full path{name}"].value
+        for name in ("", " of another seed")
     ]
     assert ratio == pytest.approx(shares[0] / shares[1])
 
 
 def test_dimensions_are_swept_and_the_start_has_no_displacement(subject, parameters, rows):
-    shares = {r.at: r.value for r in rows if (r.part, r.variant, r.quantity) == (
-        "δ in weights", "corrected", "share") and not math.isnan(r.at)}  # fmt: skip
+    swept = ("commutator_share", "", "corrected, weights")
+    shares = {
+        row.at: row.value
+        for row in rows
+        if (row.quantity, row.part, row.variant) == swept and not math.isnan(row.at)
+    }
     assert list(shares) == [1, 2, 3, 4, 8, 16]  # a matrix of 16 × 16 has no more
     assert list(shares.values()) == sorted(shares.values())
     at_start = INTEGRABILITY.rows(subject, 0, parameters)
-    parts = {row.part for row in at_start}
-    assert "δ in weights" in parts
-    assert not any("displacements" in part or part.startswith("step") for part in parts)
+    assert swept in keyed(at_start)
+    assert not any("displacements" in row.variant or "step" in row.quantity for row in at_start)
 
 
 def test_a_second_time_gives_the_same(subject, parameters, rows):
     assert str(INTEGRABILITY.rows(subject, 100, parameters)) == str(rows)
+    fresh = Subject(subject.run, subject._store)
+    assert str(INTEGRABILITY.rows(fresh, 100, parameters)) == str(rows)
+    assert list(fresh.cache) == [("integrability", 5)]  # and so of other k other bases
 
 
 def test_without_another_seed_there_is_no_such_control(subject, parameters):
     alone = INTEGRABILITY.rows(Subject(subject.run), 100, parameters)
-    assert not any("other" in row.part + row.quantity for row in alone)
+    assert not any("other" in row.variant + row.quantity for row in alone)
+
+
+def test_every_null_is_drawn_by_itself(found):
+    whole = {row.value for key, row in found.items() if key[0] == "commutator_null_matched"}
+    assert len(whole) == sum(key[0] == "commutator_null_matched" for key in found)
 
 
 def test_what_it_costs_is_declared(subject, parameters):

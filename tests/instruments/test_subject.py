@@ -26,6 +26,14 @@ def test_spaced_steps_keep_the_first_and_the_last(small_run):
     assert len(small_run.spaced(100)) == 31
 
 
+def test_the_stop_is_the_last_snapshot_at_or_before_the_grok_step(small_run):
+    assert small_run.grok is None and small_run.stop == 60
+    for grok, stop in ((40, 40), (41, 40), (59, 58), (1, 0)):
+        stopped = Subject(small_run.run)
+        stopped.grok = grok
+        assert stopped.stop == stop
+
+
 def test_the_loss_is_that_of_training(small_run):
     table = small_run.table
     train = small_run.loss(table.train)

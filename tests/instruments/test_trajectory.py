@@ -6,6 +6,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from grokbook.config import RunConfig
+from grokbook.geometry.trajectory import displacements
+from grokbook.geometry.trajectory_nulls import decay_factors, innovations, null, relaxation
 from grokbook.instruments.subject import Subject
 from grokbook.instruments.trajectory import TRAJECTORY
 from grokbook.plan import Plan
@@ -55,15 +57,15 @@ def test_shares_are_those_of_the_matrix(subject, rows):
             assert 0 < found.error < 1e-4
             ten = one(rows, quantity="share_of_ten", part=part, at=k)
             assert ten.value == pytest.approx(shares[k - 1] / shares[:10].sum(), rel=1e-8)
-    assert set(rows.part) == {*subject.layout.attention_blocks(), "all"}
+    assert set(rows.part) == {*subject.layout.attention_blocks(), ""}
 
 
 def test_windows_end_with_the_whole(rows):
-    for variant in ("published", "random walk", "relaxation"):
+    for variant in ("published", "published, random walk", "published, relaxation"):
         windows = rows[(rows.quantity == "expanding") & (rows.variant == variant)]
-        windows = windows[windows.part == "all"]
+        windows = windows[windows.part == ""]
         assert windows["count"].tolist() == np.linspace(5, 41, 20).astype(int).tolist()
-        whole = one(rows, quantity="share", part="all", variant=variant, at=1)
+        whole = one(rows, quantity="share", part="", variant=variant, at=1)
         # of a null the window is the limit, the share a mean of draws
         assert windows.value.iloc[-1] == pytest.approx(whole.value, abs=0.03)
         assert windows["at"].iloc[-1] == 100
@@ -74,10 +76,10 @@ def test_cosines_with_the_weights(subject, rows):
     v = PCA(svd_solver="full").fit(weights).components_[0]
     v *= np.sign(v @ weights[0])
     cosines = weights @ v / np.linalg.norm(weights, axis=1)
-    assert one(rows, quantity="cos_start", part="all", variant="").value == pytest.approx(
+    assert one(rows, quantity="cos_start", part="", variant="published").value == pytest.approx(
         cosines[0], abs=1e-8
     )
-    path = rows[(rows.quantity == "cos_weights") & (rows.part == "all")]
+    path = rows[(rows.quantity == "cos_weights") & (rows.part == "")]
     np.testing.assert_allclose(path.value, cosines[(path["at"] / 10).astype(int)], atol=1e-8)
     assert path["at"].iloc[-1] == 400
 
@@ -99,20 +101,48 @@ def test_equal_times_have_equal_counts(subject, rows):
 
 
 def test_z_is_of_its_null(rows):
-    for variant in ("random walk", "relaxation", "relaxation, innovations"):
-        chosen = {"part": "1.W_K", "variant": variant}
+    for name in ("random walk", "relaxation"):
+        chosen = {"part": "1.W_K", "variant": f"published, {name}"}
         share = one(rows, quantity="share", part="1.W_K", variant="published", at=1).value
-        null = one(rows, quantity="share", at=1, **chosen)
-        expected = (share - null.value) / (null.error + 1e-8)
+        drawn = one(rows, quantity="share", at=1, **chosen)
+        population = drawn.error * np.sqrt(2 / 3)  # of three draws
+        expected = (share - drawn.value) / (population + 1e-8)
         assert one(rows, quantity="z", **chosen).value == pytest.approx(expected, rel=1e-12)
-        assert null["count"] == 3
-    assert 0 < one(rows, quantity="cos_start", part="1.W_K", variant="relaxation").value < 1
+        assert drawn["count"] == 3
+    start = one(rows, quantity="cos_start", part="1.W_K", variant="published, relaxation")
+    assert 0 < start.value < 1
+    steps, block = subject.spaced(256), subject.layout.attention_blocks()["1.W_K"]
+    moves = displacements(subject.attention(steps), {"1.W_K": block})["1.W_K"]
+    decay = decay_factors(steps, 1e-2)
+    process = relaxation(float(moves.norms[0]), decay, innovations(moves, decay), 256)
+    seed = subject.seed("trajectory/null/1.W_K/relaxation", 400)
+    starts = null(process, draws=3, seed=seed, components=10).starts
+    assert start.value == pytest.approx(starts.mean(), rel=1e-9)
+    assert start.error == pytest.approx(starts.std(ddof=1), rel=1e-9)
+
+
+def test_the_relaxation_is_driven_by_what_the_decay_leaves(subject, rows):
+    """By hand, for D → ∞: the last window is the limit of the whole."""
+    steps, block = subject.spaced(256), subject.layout.attention_blocks()["0.W_O"]
+    weights = subject.attention(steps)[:, block].astype(np.float64)
+    kept = (1 - 1e-2) ** np.diff(steps)
+    noise = np.linalg.norm(weights[1:] - kept[:, None] * weights[:-1], axis=1)
+    mixing = np.zeros((len(steps), len(steps)))
+    mixing[0, 0] = np.linalg.norm(weights[0])
+    for i in range(1, len(steps)):
+        mixing[i] = kept[i - 1] * mixing[i - 1]
+        mixing[i, i] = noise[i - 1]
+    expected = PCA(svd_solver="full").fit(mixing).explained_variance_ratio_[0]
+    windows = rows[(rows.quantity == "expanding") & (rows.variant == "published, relaxation")]
+    assert one(windows, part="0.W_O", at=100).value == pytest.approx(expected, rel=1e-4)
 
 
 def test_without_decay_there_is_no_relaxation(tmp_path):
     subject = trained(Store(tmp_path), Plan(steps=32, cadence=1), weight_decay=0.0)
     rows = measured(subject, draws=1, taus=(0.03,), times=(0.03,))
-    assert set(rows.variant) == {"published", "random walk", "corrected", ""}
+    assert set(rows.variant) == {"published", "published, random walk", "corrected"}
+    assert one(rows, quantity="z", part="").value != 0
+    assert rows[rows.variant.str.contains(",") & (rows.quantity == "share")].error.isna().all()
     assert "share_at_tau" not in set(rows.quantity)
     assert "share_at_time" in set(rows.quantity)
 
@@ -130,5 +160,5 @@ def test_a_run_that_groks_is_also_measured_at_the_published_stop(subject):
     assert TRAJECTORY.points(stopped, parameters) == [300, 400]
     rows = pd.DataFrame(TRAJECTORY.rows(stopped, 300, parameters))
     assert set(rows.step) == {300}
-    assert one(rows, quantity="share", part="all", variant="published", at=1)["count"] == 31
+    assert one(rows, quantity="share", part="", variant="published", at=1)["count"] == 31
     assert TRAJECTORY.seconds(subject, parameters) > 0

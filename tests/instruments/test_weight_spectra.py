@@ -31,6 +31,9 @@ def rows(subject):
 def test_a_point_a_snapshot(subject):
     assert WEIGHT_SPECTRA.points(subject, WEIGHT_SPECTRA.complete({})) == [0, 20, 40, 60, 80]
     assert WEIGHT_SPECTRA.points(subject, {"snapshots": 3}) == [0, 40, 80]
+    stopped = Subject(subject.run)
+    stopped.grok = 75
+    assert WEIGHT_SPECTRA.points(stopped, {"snapshots": 3}) == [0, 40, 60, 80]
     assert WEIGHT_SPECTRA.seconds(subject, {}) > 0
 
 
@@ -49,6 +52,9 @@ def test_a_matrix(subject, rows):
     assert found["g23"].value.item() == pytest.approx(values[1] - values[2], rel=1e-10)
     assert found["ratio"].value.item() == pytest.approx(values[0] / values[1], rel=1e-12)
     assert (found["g12"].error > found["sigma"].error.max()).all()
+    # Either of the two may be off by its own bound.
+    bound = 2**-24 * (np.linalg.norm(now) + np.linalg.norm(first))
+    np.testing.assert_allclose(found["moved_sigma"].error, bound, rtol=1e-12)
 
 
 def test_a_layer_and_its_heads(subject, rows):
