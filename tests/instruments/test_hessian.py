@@ -125,6 +125,18 @@ def test_a_checkpoint_between_the_preset_steps_is_read_as_published_alone(subjec
     assert len(set(draws.values())) == 3  # a batch of its own for each mode
 
 
+def test_batches_are_resampled(subject, monkeypatch):
+    monkeypatch.setattr("grokbook.instruments.hessian.PUBLISHED_EXAMPLES", 30)
+    rows = HESSIAN.rows(subject, 500, HESSIAN.complete(QUICK))
+    for draw in (0, 1):
+        seed = subject.seed(f"hessian/resampled/batch/{draw}", 500)
+        hessian = subject.loss(batch_of(subject, seed, 30), [1]).hessian(subject.theta(500))
+        expected = extremes(hessian, seed=1, ends="low").values[0]
+        (row,) = pick(rows, quantity="lowest_by_batch", part="mul", at=draw)
+        assert row.value == pytest.approx(expected, rel=1e-3)
+        assert row.count == 30
+
+
 def test_batches_are_training_pairs_without_replacement(subject):
     train = set(subject.table.train.tolist())
     first, again, other = (batch_of(subject, seed, 40).tolist() for seed in (1, 1, 2))

@@ -22,11 +22,13 @@ PARAMETERS = SPECTRAL_EDGE.complete({"window": 4, "strides": (1, 2, 5), "rotatio
 class Grokked(Subject):
     """The same run, had its test accuracy been 1 from step 440 on; this small a model has not."""
 
+    since = 440
+
     @cached_property
     def record(self):
         record = super().record
         metrics = record.metrics.copy()
-        metrics["test_accuracy_add"] = np.where(metrics["step"] >= 440, 1.0, 0.2)
+        metrics["test_accuracy_add"] = np.where(metrics["step"] >= self.since, 1.0, 0.2)
         return dataclasses.replace(record, metrics=metrics)
 
 
@@ -161,6 +163,15 @@ def test_a_run_that_never_groks(subject):
     assert one(rows, quantity="running_decline", step=300).value > 0
     first = rows[rows.quantity == "running_decline"].step.min()
     assert first == rows[rows.quantity == "g23"].step.min() + 20  # the first has none before it
+
+
+def test_a_grok_step_at_the_first_window_has_none_before_it(subject):
+    early = Grokked(subject.run)
+    early.since = 80
+    rows = pd.DataFrame(SPECTRAL_EDGE.rows(early, 500, PARAMETERS))
+    assert grok_step(early) == rows[rows.quantity == "g23"].step.min() == 80
+    assert "early" not in set(rows[plain(rows)].quantity)
+    assert one(rows[plain(rows)], quantity="k_terminal").step == early.grok
 
 
 def test_one_point_a_run(subject):

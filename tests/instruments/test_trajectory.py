@@ -100,7 +100,7 @@ def test_equal_times_have_equal_counts(subject, rows):
     assert (whole["at"], whole["count"]) == (30, 30)
 
 
-def test_z_is_of_its_null(rows):
+def test_z_is_of_its_null(subject, rows):
     for name in ("random walk", "relaxation"):
         chosen = {"part": "1.W_K", "variant": f"published, {name}"}
         share = one(rows, quantity="share", part="1.W_K", variant="published", at=1).value
