@@ -118,5 +118,5 @@ def test_every_instrument_describes_itself(say):
         assert max(map(len, out.splitlines())) <= 100
         for quantity in tool.quantities:
             assert f"\n  {quantity}" in out
-        for word in ("error: ", "source: ", "cost: "):
+        for word in ("part: ", "variant: ", "error: ", "source: ", "cost: "):
             assert word in out

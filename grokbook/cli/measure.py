@@ -46,7 +46,7 @@ def measure(
 ) -> None:
     """Measure the ended runs of a study, or go on with it.
 
-    Example: grokbook measure dual --instruments trajectory,commutator --with commutator.pairs=9
+    Example: grokbook measure dual --instruments commutator --with commutator.batch_pairs=12
     """
     from grokbook.checks import ConfigError, integer, number
     from grokbook.instruments.agenda import agenda, chosen, parameters_from
@@ -151,19 +151,22 @@ def describe(
     typer.echo(_paragraph(tool.formula, "  ") + "\n")
     for each, quantity in tool.quantities.items():
         unit = "" if quantity.unit == "1" else f" [{quantity.unit}]"
-        typer.echo(_paragraph(f"{each}{unit}: {quantity.meaning}", "    ", "  "))
+        at = f"; at: {quantity.at}" if quantity.at else ""
+        typer.echo(_paragraph(f"{each}{unit}: {quantity.meaning}{at}", "    ", "  "))
     typer.echo()
     for title, text in (
+        ("part", tool.parts or "everything is of the whole"),
+        ("variant", tool.variants),
         ("error", tool.error),
         ("source", tool.source),
         ("needs", " and ".join(_NEEDS[need] for need in tool.needs) or "the metrics alone"),
         ("cost", f"{tool.cost}; a study may spend {tool.budget:g} core-hours on it"),
         ("rows", "step, quantity, part, variant, at, value, error, count"),
     ):
-        typer.echo(_paragraph(text, " " * 8, f"{title + ':':8}"))
+        typer.echo(_paragraph(text, " " * 9, f"{title + ':':9}"))
     for each, default in tool.parameters.items():
         value = "+".join(map(str, default)) if isinstance(default, tuple) else default
-        typer.echo(_paragraph(f"{tool.name}.{each}={value}", " " * 8, "with:   "))
+        typer.echo(_paragraph(f"{tool.name}.{each}={value}", " " * 9, "with:    "))
 
 
 _NEEDS = {
