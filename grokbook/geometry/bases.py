@@ -7,7 +7,6 @@ P × n arrays are passed over twice and never decomposed.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,27 +29,6 @@ class Principal:
     sizes: np.ndarray
 
 
-def parts(layout: Layout) -> dict[str, slice]:
-    """ℝᴾ cut into parameters, the fused W_Q, W_K, W_V into three: name ↦ slice.
-
-    >>> parts(Layout(modulus=97, tasks=1))["0.W_K"]
-    slice(29056, 45440, None)
-    """
-    found = {}
-    for name, start in layout.offsets.items():
-        prefix, _, last = name.partition(".self_attn.")
-        layer, step = prefix.rpartition(".")[2], layout.width**2
-        if last == "in_proj_weight":
-            for k, matrix in enumerate(ATTENTION[:3]):
-                found[f"{layer}.{matrix}"] = slice(start + k * step, start + (k + 1) * step)
-        else:
-            stop = start + math.prod(layout.shapes[name])
-            found[f"{layer}.{ATTENTION[3]}" if last == "out_proj.weight" else name] = slice(
-                start, stop
-            )
-    return found
-
-
 def matrices(layout: Layout, *, feedforward: bool = False) -> dict[str, tuple[slice, int, int]]:
     """The attention matrices by name ↦ (slice of ℝᴾ, rows, columns).
 
@@ -58,7 +36,7 @@ def matrices(layout: Layout, *, feedforward: bool = False) -> dict[str, tuple[sl
         layout: of the model.
         feedforward: the two feed-forward matrices of every block, too.
     """
-    cut, d, f = parts(layout), layout.width, layout.hidden
+    cut, d, f = layout.parts, layout.width, layout.hidden
     found = {}
     for layer in range(layout.layers):
         found |= {f"{layer}.{name}": (cut[f"{layer}.{name}"], d, d) for name in ATTENTION}
@@ -83,11 +61,7 @@ def trajectory(layout: Layout, thetas: np.ndarray, *, k: int, skip: int = 0) -> 
     Raises:
         ValueError: if the trajectory spans fewer than k directions, or all are left out.
     """
-    whole = {
-        name: slice(start, start + math.prod(layout.shapes[name]))
-        for name, start in layout.offsets.items()
-    }
-    products = gram(thetas, whole)["all"][1:, 1:]  # θ_0 moved by nothing
+    products = gram(thetas, layout.slices)["all"][1:, 1:]  # θ_0 moved by nothing
     return _leading(thetas[1:], thetas[0], products, k, skip)
 
 
@@ -105,7 +79,7 @@ def trajectory_attention(layout: Layout, weights: np.ndarray, *, per_matrix: int
     Raises:
         ValueError: if a matrix moves in fewer directions.
     """
-    blocks, places = layout.attention_blocks(), parts(layout)
+    blocks, places = layout.attention_blocks(), layout.parts
     products = gram(weights, blocks)
     found = []
     for name, block in blocks.items():

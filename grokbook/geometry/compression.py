@@ -62,7 +62,7 @@ def truncated(
     displacement = theta.double() - origin.double()
     reach = torch.zeros(len(theta), dtype=torch.float64)
     new = {rank: theta.double().clone() for rank in ranks}
-    for name, part in tensors(layout).items():
+    for name, part in layout.slices.items():
         shape = layout.shapes[name]
         if len(shape) != 2 or (attention and not name.endswith(_ATTENTION)):
             continue
@@ -112,7 +112,7 @@ def modules(layout: Layout) -> dict[str, Tensor]:
     """
     names = ["other", *(f"block {layer}" for layer in range(layout.layers)), "heads"]
     masks = {name: torch.zeros(layout.size, dtype=torch.bool) for name in names}
-    for name, part in tensors(layout).items():
+    for name, part in layout.slices.items():
         match name.split("."):
             case ["encoder", "layers", layer, *_]:
                 masks[f"block {layer}"][part] = True
@@ -135,14 +135,6 @@ def swapped(theta: Tensor, origin: Tensor, where: Tensor) -> Perturbed:
         raise ValueError(f"a mask must be ({len(theta)},) bool, not {tuple(where.shape)}")
     new = torch.where(where, origin.to(theta.dtype), theta)
     return Perturbed.of(theta, new, theta.double() - origin.double())
-
-
-def tensors(layout: Layout) -> dict[str, slice]:
-    """Where each parameter lies in θ, by name."""
-    return {
-        name: slice(start, start + math.prod(layout.shapes[name]))
-        for name, start in layout.offsets.items()
-    }
 
 
 _ATTENTION = ("self_attn.in_proj_weight", "self_attn.out_proj.weight")

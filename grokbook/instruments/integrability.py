@@ -162,7 +162,7 @@ def _singular(
 
 
 def _space(subject: Subject, basis: Basis) -> Space:
-    return Space(basis, Footprint.of(basis, bases.parts(subject.layout)))
+    return Space(basis, Footprint.of(basis, subject.layout.parts))
 
 
 def _read(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from grokbook.geometry.compression import tensors
 from grokbook.geometry.perturbation import Perturbed
 from grokbook.geometry.reconstruction import Reconstruction, reconstructions, threshold
 from grokbook.instruments.instrument import Instrument, Quantity, Row
@@ -29,7 +28,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
     count, sibling = parameters["snapshots"], subject.sibling()
     snapshots = subject.thetas(subject.spaced(count, until=point))
     embedding = np.zeros(subject.layout.size, dtype=bool)
-    embedding[tensors(subject.layout)["token.weight"]] = True
+    embedding[subject.layout.slices["token.weight"]] = True
     other = None
     if sibling is not None and sibling.has("theta"):
         other = sibling.thetas(sibling.spaced(count, until=sibling.stop))

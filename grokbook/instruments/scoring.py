@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from grokbook.geometry.compression import tensors
 from grokbook.geometry.perturbation import Perturbed, Score, Scorer, noise, score
 from grokbook.geometry.reconstruction import Reconstruction
 from grokbook.instruments.instrument import Quantity, Row
@@ -55,7 +54,7 @@ class Scoring:
 
     def __init__(self, instrument: str, subject: Subject, step: int, draws: int) -> None:
         self.instrument, self.subject, self.step, self.draws = instrument, subject, step, draws
-        self._parts = list(tensors(subject.layout).values())
+        self._parts = list(subject.layout.slices.values())
 
     @cached_property
     def theta(self) -> Tensor:

@@ -85,6 +85,33 @@ class Layout:
         return offsets
 
     @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where each parameter lies in the flat vector; together all of it."""
+        return {
+            name: slice(start, start + math.prod(self.shapes[name]))
+            for name, start in self.offsets.items()
+        }
+
+    @cached_property
+    def parts(self) -> dict[str, slice]:
+        """`slices` with the attention matrices by their own names, W_Q, W_K, W_V one by one.
+
+        >>> Layout(modulus=97, tasks=1).parts["0.W_K"]
+        slice(29056, 45440, None)
+        """
+        found, step = {}, self.width**2
+        for name, place in self.slices.items():
+            prefix, _, last = name.partition(".self_attn.")
+            layer = prefix.rpartition(".")[2]
+            if last == "in_proj_weight":
+                for k, matrix in enumerate(ATTENTION[:3]):
+                    start = place.start + k * step
+                    found[f"{layer}.{matrix}"] = slice(start, start + step)
+            else:
+                found[f"{layer}.{ATTENTION[3]}" if last == "out_proj.weight" else name] = place
+        return found
+
+    @cached_property
     def size(self) -> int:
         """P, the number of parameters of one model."""
         return sum(math.prod(shape) for shape in self.shapes.values())
@@ -93,8 +120,8 @@ class Layout:
         """Parameters by name as views of a flat (M, P) buffer; each has shape (M, *shape)."""
         models = flat.shape[0]
         return {
-            name: flat[:, start : start + math.prod(shape)].view(models, *shape)
-            for (name, shape), start in zip(self.shapes.items(), self.offsets.values(), strict=True)
+            name: flat[:, place].view(models, *self.shapes[name])
+            for name, place in self.slices.items()
         }
 
     @property
@@ -113,8 +140,7 @@ class Layout:
         for layer in range(self.layers):
             for name in ("in_proj_weight", "out_proj.weight"):
                 key = f"encoder.layers.{layer}.self_attn.{name}"
-                start = self.offsets[key]
-                parts.append(flat[:, start : start + math.prod(self.shapes[key])])
+                parts.append(flat[:, self.slices[key]])
         return torch.cat(parts, dim=1)
 
     def attention_blocks(self) -> dict[str, slice]:

@@ -127,7 +127,7 @@ def random_matched(
     with _named(run):
         found = geometry.trajectory(subject.layout, subject.thetas(steps), k=k)
     drawn = geometry.random_matched(
-        found.basis, geometry.parts(subject.layout), seed=subject.seed(f"random_matched {seed}")
+        found.basis, subject.layout.parts, seed=subject.seed(f"random_matched {seed}")
     )
     return {"basis": _single(drawn), "steps": steps}
 
@@ -202,7 +202,7 @@ def _singular(run: RunDirectory, rank: int, to_grok: bool, *, moved: bool) -> di
     first, last = subject.attention(steps).astype(np.float64)
     theta = np.zeros(subject.layout.size)
     for name, block in subject.layout.attention_blocks().items():
-        theta[geometry.parts(subject.layout)[name]] = (last - first * moved)[block]
+        theta[subject.layout.parts[name]] = (last - first * moved)[block]
     with _named(run):
         found = geometry.weight_svd(subject.layout, theta, rank=rank)
     return {"basis": _single(found), "steps": steps}

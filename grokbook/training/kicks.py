@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from grokbook.config import RunConfig
-from grokbook.geometry.bases import parts
 from grokbook.geometry.commutator import Commutator, commutator
 from grokbook.geometry.loss import Loss
 from grokbook.models.layout import Layout
@@ -103,7 +102,7 @@ def _outside(vector: np.ndarray, basis: np.ndarray | None) -> np.ndarray:
 def _shuffled(vector: np.ndarray, layout: Layout, generator: np.random.Generator) -> np.ndarray:
     """A random direction with the vector's norm in every parameter."""
     drawn = generator.standard_normal(len(vector))
-    for part in parts(layout).values():
+    for part in layout.parts.values():
         drawn[part] *= np.linalg.norm(vector[part]) / np.linalg.norm(drawn[part])
     return drawn
 

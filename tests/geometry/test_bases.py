@@ -26,7 +26,7 @@ def _same_span(basis, vectors):
 
 
 def test_parts_cover_all_parameters_once():
-    cut = bases.parts(LAYOUT)
+    cut = LAYOUT.parts
     assert np.concatenate([np.arange(P)[part] for part in cut.values()]).tolist() == list(range(P))
     theta = torch.arange(P)
     attention = LAYOUT.attention(theta[None])[0]
@@ -63,7 +63,7 @@ def test_the_trajectory_is_an_uncentred_svd(walk):
 
 def test_the_attention_basis_is_a_pca_of_each_matrix(walk):
     attention = LAYOUT.attention(torch.from_numpy(walk)).numpy()
-    basis, cut = bases.trajectory_attention(LAYOUT, attention, per_matrix=2), bases.parts(LAYOUT)
+    basis, cut = bases.trajectory_attention(LAYOUT, attention, per_matrix=2), LAYOUT.parts
     assert (basis.size, basis.rank) == (P, 16)
     for at, (name, block) in enumerate(LAYOUT.attention_blocks().items()):
         components = PCA(2).fit(attention[:, block]).components_
@@ -111,7 +111,7 @@ def test_random_directions_are_uniform():
 
 
 def test_a_matched_basis_keeps_the_footprint(walk):
-    cut, basis = bases.parts(LAYOUT), bases.trajectory(LAYOUT, walk, k=2).basis
+    cut, basis = LAYOUT.parts, bases.trajectory(LAYOUT, walk, k=2).basis
     wanted = Footprint.of(basis, cut).energies
     drawn = [bases.random_matched(basis, cut, seed=s) for s in range(200)]
     found = np.mean([Footprint.of(each, cut).energies for each in drawn], axis=0)

@@ -6,7 +6,7 @@ import scipy.linalg
 import torch
 from sklearn.decomposition import TruncatedSVD
 
-from grokbook.geometry.compression import modules, pruned, scaled, swapped, tensors, truncated
+from grokbook.geometry.compression import modules, pruned, scaled, swapped, truncated
 from grokbook.geometry.loss import Loss
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
@@ -45,14 +45,14 @@ def test_truncation_is_scipys_and_its_error_the_dropped_singular_values(tiny, or
         change = np.sqrt(lost) / tiny.theta.norm().item()
         assert new.change == pytest.approx(change, rel=1e-10)
         assert new.kept == pytest.approx(1 - lost / total, abs=1e-12)
-        for name, part in tensors(tiny.layout).items():  # vectors stay
+        for name, part in tiny.layout.slices.items():  # vectors stay
             if name not in before:
                 assert torch.equal(new.theta[part], tiny.theta[part])
 
 
 def test_the_fused_qkv_weight_is_one_matrix_and_scikit_learn_agrees(tiny):
     name = "encoder.layers.1.self_attn.in_proj_weight"
-    part = tensors(tiny.layout)[name]
+    part = tiny.layout.slices[name]
     weight = tiny.theta[part].view(12, 4).numpy()
     new = truncated(tiny.layout, tiny.theta, torch.zeros_like(tiny.theta), [2])[2]
     model = TruncatedSVD(2, algorithm="arpack", random_state=0)
@@ -121,7 +121,7 @@ def test_modules_cover_everything_once(tiny):
 
 def test_a_swap_is_a_copy_of_the_modules_tensors(tiny, origin):
     new = swapped(tiny.theta, origin, modules(tiny.layout)["block 1"])
-    for name, part in tensors(tiny.layout).items():
+    for name, part in tiny.layout.slices.items():
         source = origin if name.startswith("encoder.layers.1.") else tiny.theta
         assert torch.equal(new.theta[part], source[part])
     moved = (tiny.theta - origin).square()
@@ -137,7 +137,7 @@ def test_a_block_at_zero_lets_the_residual_stream_pass(tiny):
     rest = torch.cat(
         [
             tiny.theta[part]
-            for name, part in tensors(tiny.layout).items()
+            for name, part in tiny.layout.slices.items()
             if not name.startswith("encoder.layers.1.")
         ]
     )

@@ -551,7 +551,7 @@ def test_bases_at_random(carried_out):
     for at, (place, _, _) in enumerate(blocks.values()):
         np.testing.assert_allclose((inside[place, 2 * at : 2 * at + 2] ** 2).sum(0), 1, rtol=1e-6)
     # The trajectory's energy in the token embedding, against that of any direction.
-    token = geometry.parts(layout)["token.weight"]
+    token = layout.parts["token.weight"]
     found, own, any_ = (
         (basis["basis"][token] ** 2).sum(0).mean()
         for basis in (taken["random_matched"](), measures.trajectory(run, k=3), taken["random"]())
@@ -564,7 +564,7 @@ def test_singular_directions_of_the_last_snapshot(carried_out):
     layout, d = Layout.of(run.config), run.config.width
     first, last = (run.snapshot(step).astype(np.float64) for step in (0, 60))
     block = layout.attention_blocks()["1.W_K"]
-    place = geometry.parts(layout)["1.W_K"]
+    place = layout.parts["1.W_K"]
     at = list(layout.attention_blocks()).index("1.W_K")
     for take, weights in ((measures.weight_svd, last), (measures.displacement_svd, last - first)):
         taken = take(run, rank=2)

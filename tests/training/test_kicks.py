@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from grokbook.config import RunConfig
-from grokbook.geometry.bases import parts
 from grokbook.geometry.commutator import commutator
 from grokbook.geometry.loss import Loss
 from grokbook.plan import Plan
@@ -86,7 +85,7 @@ def test_a_sham_has_the_norm_and_the_energies_and_another_direction(trained):
     trainer, basis = trained
     real, sham = (_kick(trained, _config(name)) for name in ("kick", "kick_sham"))
     assert np.linalg.norm(sham) == pytest.approx(np.linalg.norm(real), rel=1e-6)
-    for part in parts(trainer.layout).values():
+    for part in trainer.layout.parts.values():
         here, there = np.linalg.norm(real[part]), np.linalg.norm(sham[part])
         # Making it orthogonal to the basis once more changes a little.
         assert there == pytest.approx(here, rel=0.2, abs=0.02 * np.linalg.norm(real))
