@@ -39,3 +39,32 @@ def pytest_sessionfinish(session, exitstatus):
     failing = os.environ.get(_SKIPS_FAIL) and terminal and _skipped(terminal)
     if failing and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+_SMALL_STUDY = """
+[study]
+name = "{name}"
+title = "a small study"
+seeds = [3, 4]
+[run]
+tasks = ["add"]
+modulus = 11
+width = 8
+heads = 2
+hidden = 8
+batch_size = 16
+[plan]
+steps = {steps}
+cadence = {cadence}
+full_state = true
+"""
+
+
+@pytest.fixture(scope="session")
+def small_study():
+    """The text of a study file: two seeds of the smallest model that can be trained at all."""
+
+    def text(name="small", steps=20, cadence=10):
+        return _SMALL_STUDY.format(name=name, steps=steps, cadence=cadence)
+
+    return text

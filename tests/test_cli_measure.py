@@ -13,30 +13,12 @@ from grokbook.studies.declaring import find
 from grokbook.studies.members import stages
 from grokbook.training.run import run
 
-FILE = """
-[study]
-name = "small"
-title = "a small study"
-seeds = [3, 4]
-[run]
-tasks = ["add"]
-modulus = 11
-width = 8
-heads = 2
-hidden = 8
-batch_size = 16
-[plan]
-steps = 40
-cadence = 2
-full_state = true
-"""
-
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, small_study):
     """A store with the small study's first run ended, and its file."""
     folder = tmp_path_factory.mktemp("measure")
-    (folder / "small.toml").write_text(FILE)
+    (folder / "small.toml").write_text(small_study(steps=40, cadence=2))
     member = stages(find(str(folder / "small.toml")))[-1].members[0]
     run(member.blank, member.plan, Store(folder / "store"))
     return folder

@@ -24,23 +24,6 @@ from grokbook.studies.started import note_start
 from grokbook.training.run import run, single_thread
 
 TINY = {"tasks": ("add",), "modulus": 11, "width": 8, "heads": 2, "hidden": 8, "batch_size": 16}
-FILE = """
-[study]
-name = "{name}"
-title = "a small study"
-seeds = [3, 4]
-[run]
-tasks = ["add"]
-modulus = 11
-width = 8
-heads = 2
-hidden = 8
-batch_size = 16
-[plan]
-steps = {steps}
-cadence = 10
-full_state = true
-"""
 AFTER = """
 [study.after]
 study = "small.toml"
@@ -53,11 +36,11 @@ strength = 0.5
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path, monkeypatch, small_study):
     """A store and the small study's file in the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
-    (tmp_path / "small.toml").write_text(FILE.format(name="small", steps=20))
+    (tmp_path / "small.toml").write_text(small_study())
     return tmp_path
 
 
@@ -218,8 +201,8 @@ def test_status_by_any_name_and_forgetting(place, capsys, monkeypatch):
     assert list((store.root / "studies").iterdir()) == []
 
 
-def test_a_study_and_one_after_it(place, capsys, monkeypatch):
-    text = FILE.format(name="after", steps=10).replace("[plan]", AFTER + "[plan]")
+def test_a_study_and_one_after_it(place, capsys, monkeypatch, small_study):
+    text = small_study(name="after", steps=10).replace("[plan]", AFTER + "[plan]")
     (place / "after.toml").write_text(text)
     status, out, err = call(["study", "after.toml", "--workers", "1"], capsys, monkeypatch)
     assert status == 0, err
@@ -272,8 +255,8 @@ def test_status_sees_a_lock_and_leaves_it_alone(place, capsys, monkeypatch):
     assert not held(place)  # no lock there
 
 
-def test_a_diverged_source_leaves_the_study_undone(place, capsys, monkeypatch):
-    text = FILE.format(name="after", steps=10).replace("[plan]", AFTER + "[plan]")
+def test_a_diverged_source_leaves_the_study_undone(place, capsys, monkeypatch, small_study):
+    text = small_study(name="after", steps=10).replace("[plan]", AFTER + "[plan]")
     (place / "after.toml").write_text(text)
     arguments = ["study", "after.toml", "--workers", "1", "--set", "weight_decay=1e308"]
     status, _, err = call([*arguments, "--set", "seed=3"], capsys, monkeypatch)
@@ -296,8 +279,8 @@ def test_asking_keeps_no_run_from_starting(place):
     asked.join()
 
 
-def test_stopped_watched_and_gone_on_with(place, capsys, monkeypatch):
-    text = FILE.format(name="small", steps=400)
+def test_stopped_watched_and_gone_on_with(place, capsys, monkeypatch, small_study):
+    text = small_study(steps=400)
     (place / "small.toml").write_text(text.replace("cadence = 10", "cadence = 40"))
     first = RunConfig(**TINY, seed=3)
     process = subprocess.Popen(

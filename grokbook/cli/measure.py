@@ -48,7 +48,8 @@ def measure(
 
     Example: grokbook measure dual --instruments commutator --with commutator.batch_pairs=12
     """
-    from grokbook.checks import ConfigError, integer, number
+    from grokbook.checks import ConfigError, number
+    from grokbook.cli.ahead import check_options
     from grokbook.instruments.agenda import agenda, chosen, parameters_from
     from grokbook.store import Store, StoreError
     from grokbook.studies.declaring import change, find
@@ -56,14 +57,9 @@ def measure(
     from grokbook.studies.standing import stand
 
     try:
-        if workers is not None:
-            integer("workers", workers, low=1, high=10_000)
+        check_options(workers, "cpu", None, scheduler)
         if budget is not None:
             number("budget", budget, low=0)
-        if scheduler is not None and not scheduler.startswith(("tcp://", "tls://")):
-            raise ConfigError(
-                f"scheduler must be an address like tcp://host:8786, not {scheduler!r}"
-            )
         names, given = chosen(instruments), parameters_from(parameters or ())
         last = stages(change(find(name), settings or (), seeds))[-1]
         store = Store()

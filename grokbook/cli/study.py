@@ -30,7 +30,9 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME_OR_FILE", help="dual, tri, deletion, or a TOML file of your own."
+            metavar="NAME_OR_FILE",
+            help="dual, tri, deletion or another of the papers' (an unknown name lists them), or "
+            "a TOML file of your own.",
         ),
     ],
     settings: Annotated[

@@ -19,6 +19,9 @@ from grokbook.models import trunk
 from grokbook.models.layout import Layout
 from grokbook.tasks.modular import Table
 
+PUBLISHED_BATCH = 512
+"""Examples of a batch in every published measurement of gradients (2602.18523 section 4.4)."""
+
 
 @dataclass(frozen=True, eq=False)  # tensors have no truth value to compare by
 class Loss:

@@ -18,13 +18,11 @@ from grokbook.events import onset_grid
 from grokbook.geometry.commutator import cosine
 from grokbook.geometry.converse import converse
 from grokbook.geometry.defect import Defect, attention_share, modes, read_pair, referee
-from grokbook.geometry.loss import Loss, batches
+from grokbook.geometry.loss import Loss
 from grokbook.geometry.trajectory import thin
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.subject import Subject
 
-_BATCH = 512
-"""Published, whatever batches a run was trained on."""
 _DELTAS = {"published": "published_delta", "corrected": "delta"}
 
 
@@ -57,10 +55,7 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     theta = subject.theta(step)
-    seed = subject.seed("commutator/batches", step)
-    drawn = batches(subject.table, seed, _BATCH, 2 * parameters["batch_pairs"])
-    losses = [subject.loss(indices) for indices in drawn]
-    pairs = list(zip(losses[::2], losses[1::2], strict=True))
+    pairs = subject.loss_pairs("commutator/batches", step, parameters["batch_pairs"])
     samples, defects = _read(subject, theta, pairs)
     read = readings(subject, parameters)
     if step in read["corrected"][:: parameters["referee"]]:

@@ -16,7 +16,6 @@ import numpy as np
 
 from grokbook.geometry import bases
 from grokbook.geometry.defect import read_pair
-from grokbook.geometry.loss import batches
 from grokbook.geometry.shares import Share, within
 from grokbook.geometry.subspaces import Basis, Footprint, project
 from grokbook.instruments.instrument import Instrument, Quantity, Row
@@ -26,8 +25,6 @@ PATH = 100
 """Most snapshots that a trajectory's basis is made from (2602.18523 section 4.7)."""
 SWEEP = (1, 2, 3, 4, 8, 16, 32)
 """Singular directions a matrix, for the sweep of dimensions (2602.16746 section 4.6)."""
-_BATCH = 512
-"""Published, whatever batches a run was trained on."""
 _OTHER = " of another seed"
 
 
@@ -94,17 +91,13 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
 def _vectors(subject: Subject, step: int, pairs: int) -> Iterator[Vectors]:
     """Samples of every vector, under every protocol."""
     theta = subject.theta(step)
-    drawn = batches(subject.table, subject.seed("integrability/batches", step), _BATCH, 2 * pairs)
-    losses = [subject.loss(indices) for indices in drawn]
-    found = [
-        read_pair(first, second, theta, subject.config.tasks).defects
-        for first, second in zip(losses[::2], losses[1::2], strict=True)
-    ]
+    losses = subject.loss_pairs("integrability/batches", step, pairs)
+    found = [read_pair(*pair, theta, subject.config.tasks).defects for pair in losses]
     for mode, first in found[0].items():
         yield Vectors("commutator", mode, "published", [first.published_delta.numpy()])
         deltas = [each[mode].delta.numpy() for each in found]
         yield Vectors("commutator", mode, "corrected", deltas)
-    gradients = [loss.gradient(theta.double()).numpy() for loss in losses[::2]]
+    gradients = [loss.gradient(theta.double()).numpy() for loss, _ in losses]
     yield Vectors("gradient", "", "corrected", gradients)
     before = subject.steps[subject.steps < step]
     if len(before):

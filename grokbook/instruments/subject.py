@@ -113,6 +113,20 @@ class Subject:
 
         return Loss.on(self.layout, self.table, indices, heads)
 
+    def loss_pairs(self, purpose: str, step: int, count: int) -> list[tuple[Loss, Loss]]:
+        """Losses on pairs of independent batches of the published size, whatever the run's was.
+
+        Args:
+            purpose: of the draw, ``"<instrument>/<what for>"``: names its seed.
+            step: of the snapshot.
+            count: of pairs.
+        """
+        from grokbook.geometry.loss import PUBLISHED_BATCH, batches
+
+        drawn = batches(self.table, self.seed(purpose, step), PUBLISHED_BATCH, 2 * count)
+        losses = [self.loss(indices) for indices in drawn]
+        return list(zip(losses[::2], losses[1::2], strict=True))
+
     def seed(self, name: str, step: int = 0) -> int:
         """A seed of one purpose's own: of its name, ``"instrument/purpose"``, run and step."""
         return zlib.crc32(f"{name}/{self.config.seed}/{step}".encode())
