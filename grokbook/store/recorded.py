@@ -52,7 +52,7 @@ class Results:
     def find(self, config: RunConfig) -> RunRecord | None:
         """The record of a config, its files checked; None if it was not recorded."""
         entry = self.manifest().get(config.id)
-        return None if entry is None else self._read(config, entry)
+        return None if entry is None else self._read(config, entry, config.id)
 
     def executions(self, config: RunConfig) -> list[RunRecord]:
         """Every recorded execution of a config, the first one first; their files are checked.
@@ -68,7 +68,7 @@ class Results:
         return [self._read(config, entries[name], name) for name in sorted(entries)]
 
     def weights(self, config: RunConfig) -> dict[str, np.ndarray]:
-        """Parameters by name at the last step of a config's newest execution that has them.
+        """Parameters by name at the last step of a config's last execution, by name, that has them.
 
         Raises:
             StoreError: if none was recorded, or the file is damaged.
@@ -83,13 +83,17 @@ class Results:
         raise StoreError(f"no weights of run {config.id} ({config.label}) are recorded")
 
     def get(self, run: str) -> RunRecord:
-        """A record by config id or an unambiguous beginning of one.
+        """A record by config id, an unambiguous beginning of one, or an execution's whole name.
+
+        A config id or its beginning gives the first execution of the config; a later one, under
+        other numerics, answers to its name in the manifest (`CONFIG-NUMERICS`).
 
         Raises:
             StoreError: if none or several fit.
         """
         manifest = self.manifest()
-        fitting = [name for name in manifest if name.startswith(run) and "-" not in name]
+        first = [name for name in manifest if name.startswith(run) and "-" not in name]
+        fitting = [run] if run in manifest else first
         if len(fitting) != 1:
             known = ", ".join(f"{name} ({entry['label']})" for name, entry in manifest.items())
             count = len(fitting) or "no"
@@ -97,12 +101,12 @@ class Results:
                 f"{count} recorded runs begin with {run!r}; recorded: {known or 'none'}"
             )
         entry = manifest[fitting[0]]
-        return self._read(RunConfig.from_json(entry["config"]), entry)
+        return self._read(RunConfig.from_json(entry["config"]), entry, fitting[0])
 
-    def _read(self, config: RunConfig, entry: dict[str, Any], name: str | None = None) -> RunRecord:
+    def _read(self, config: RunConfig, entry: dict[str, Any], name: str) -> RunRecord:
         files = {}
         for file in ("metrics.parquet", "answers.npz"):
-            path = self.folder / "runs" / (name or config.id) / file
+            path = self.folder / "runs" / name / file
             if problem := check(path, entry["files"][file]):
                 raise StoreError(f"recorded result {problem}")
             files[file] = path.read_bytes()

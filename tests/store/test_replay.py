@@ -41,6 +41,16 @@ def test_other_numerics_are_compared_within_tolerance(record):
     assert not compare("far", record.metrics, near, same=False).agrees
 
 
+@pytest.mark.parametrize("name", sorted(Results().manifest()))
+def test_every_execution_answers_to_its_name(name):
+    entry, found = Results().manifest()[name], Results().get(name)
+    assert (found.numerics, found.seconds) == (entry["numerics"], entry["seconds"])
+    assert (
+        Results().get(name.partition("-")[0]).numerics
+        == (Results().manifest()[name.partition("-")[0]]["numerics"])
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("run_id", sorted(Results().manifest()))
 def test_recorded_runs_replay(run_id):
