@@ -52,6 +52,7 @@ class Judgement:
         why: one line.
         control: ``stands``, ``falls`` or ``missing``.
         findings: of the cells of every part of the criterion.
+        cell: the one that decides; empty if nothing was judged.
     """
 
     value: float
@@ -62,6 +63,7 @@ class Judgement:
     why: str
     control: str = "missing"
     findings: tuple[Finding, ...] = ()
+    cell: str = ""
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
@@ -108,7 +110,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         verdict, why = "●", ["every cell holds, and its controls come out as they must"]
     one = (failed or undecided or ran)[0]
     numbers = (one.value, one.low, one.high, one.n)
-    return Judgement(*numbers, verdict, "; ".join(why), control, tuple(findings))
+    return Judgement(*numbers, verdict, "; ".join(why), control, tuple(findings), one.cell)
 
 
 def _control(

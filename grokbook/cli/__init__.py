@@ -14,10 +14,21 @@ import typer
 
 from grokbook import __version__
 from grokbook.checks import ConfigError
-from grokbook.cli import bench, measure, packs, records, status, study, train
+from grokbook.cli import bench, claims, measure, packs, records, status, study, train
 from grokbook.cli.common import app
 
-__all__ = ["app", "bench", "main", "measure", "packs", "records", "status", "study", "train"]
+__all__ = [
+    "app",
+    "bench",
+    "claims",
+    "main",
+    "measure",
+    "packs",
+    "records",
+    "status",
+    "study",
+    "train",
+]
 
 
 def _version(wanted: bool) -> None:

@@ -52,12 +52,23 @@ class Recorded:
         for place, entry in self.manifest().items():
             if (entry["instrument"], entry["config_id"]) != (name, config.id):
                 continue
-            if problem := check(self.folder / place, entry):
-                raise StoreError(f"recorded measurement {problem}")
-            measurement = Measurement.read(self.folder / place)
+            measurement = self.read(place)
             if measurement.parameters == wanted:
                 found.append(measurement)
         return found
+
+    def read(self, place: str) -> Measurement:
+        """A measurement by its path in the folder.
+
+        Raises:
+            StoreError: if it is not in the manifest, or damaged.
+        """
+        entry = self.manifest().get(place)
+        if entry is None:
+            raise StoreError(f"{place} is not in measurements.json")
+        if problem := check(self.folder / place, entry):
+            raise StoreError(f"recorded measurement {problem}")
+        return Measurement.read(self.folder / place)
 
     def add(self, measurement: Measurement) -> dict[str, Any]:
         """Record a complete measurement; the same again changes nothing.

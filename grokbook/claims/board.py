@@ -1,0 +1,138 @@
+"""The scoreboard: every claim with its verdict, what it rests on and what it still needs.
+
+for row in board(): print(row.claim.id, row.judgement.verdict)
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grokbook.claims.readings import gather
+from grokbook.claims.registry import Claim, claims
+from grokbook.claims.shelf import Shelf
+from grokbook.claims.verdicts import VERDICTS, Judgement, judge
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim on the scoreboard.
+
+    Attributes:
+        claim: of the registry.
+        judgement: what the recorded runs say.
+        runs: names of the executions that it rests on, controls included.
+        seconds: core-seconds that training and measuring them took.
+    """
+
+    claim: Claim
+    judgement: Judgement
+    runs: tuple[str, ...]
+    seconds: float
+
+    @property
+    def published(self) -> float:
+        """The published number of the cell that decides; NaN if there is none."""
+        return self.claim.targets().get(self.judgement.cell, math.nan)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON types; numbers that are not finite are null."""
+        claim, judgement = self.claim, self.judgement
+        return {
+            "id": claim.id,
+            "paper": claim.paper,
+            "section": claim.section,
+            "where": claim.where,
+            "chapter": claim.chapter,
+            "kind": claim.kind,
+            "statement": claim.statement,
+            "unit": claim.published.get("unit", ""),
+            "cell": judgement.cell,
+            "published": _finite(self.published),
+            "published_n": claim.n,
+            "value": _finite(judgement.value),
+            "low": _finite(judgement.low),
+            "high": _finite(judgement.high),
+            "n": judgement.n,
+            "verdict": judgement.verdict,
+            "word": VERDICTS[judgement.verdict],
+            "why": judgement.why,
+            "control": judgement.control,
+            "controls": dict(claim.control),
+            "test": claim.test,
+            "runs": list(self.runs),
+            "seconds": round(self.seconds),
+            "commands": list(claim.needs.commands),
+            "wants": [each.wants for each in claim.needs.every if each.wants],
+            "hours": round(claim.needs.hours, 1),
+            "findings": [
+                {
+                    "cell": each.cell,
+                    "value": _finite(each.value),
+                    "low": _finite(each.low),
+                    "high": _finite(each.high),
+                    "n": each.n,
+                    "outcome": each.outcome,
+                    "caveats": list(each.caveats),
+                }
+                for each in judgement.findings
+            ],
+        }
+
+
+def board(shelf: Shelf | None = None, registry: Mapping[str, Claim] | None = None) -> list[Row]:
+    """Every claim, judged by what is recorded.
+
+    Args:
+        shelf: recorded runs and measurements; by default the book's.
+        registry: claims by id; by default all.
+
+    Raises:
+        StoreError: if a recorded file is damaged.
+    """
+    shelf, rows = shelf or Shelf(), []
+    for claim in (claims() if registry is None else registry).values():
+        found = gather(claim, shelf)
+        seconds = sum(run.seconds for run in found.runs)
+        names = tuple(sorted(run.name for run in found.runs))
+        rows.append(Row(claim, judge(claim, found.evidence), names, seconds))
+    return rows
+
+
+def counts(rows: Iterable[Row]) -> dict[str, int]:
+    """How many claims have each verdict, in the order of `VERDICTS`.
+
+    >>> counts([])
+    {'●': 0, '◐': 0, '○': 0, '–': 0, '…': 0}
+    """
+    found = Counter(row.judgement.verdict for row in rows)
+    return {shape: found[shape] for shape in VERDICTS}
+
+
+def disagreements(rows: Sequence[Row], rendered: Mapping[str, Sequence[str]]) -> list[str]:
+    """Where pages say something else than the results, one line each.
+
+    Args:
+        rows: the scoreboard.
+        rendered: id of a claim ↦ the verdicts that pages give it, as
+            `grokbook.publishing.verdicts.rendered` reads them.
+    """
+    known = {row.claim.id: row.judgement.verdict for row in rows}
+    found = [f"{name}: the book does not show it" for name in known if name not in rendered]
+    for name, shown in rendered.items():
+        if name not in known:
+            found.append(f"{name}: the book shows it, the registry does not know it")
+            continue
+        found += [
+            f"{name}: the results say {known[name]} {VERDICTS[known[name]]}, a page says {verdict}"
+            for verdict in dict.fromkeys(shown)
+            if verdict != known[name]
+        ]
+    return found
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

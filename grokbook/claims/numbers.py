@@ -1,0 +1,38 @@
+"""Numbers of claims as a reader sees them."""
+
+from __future__ import annotations
+
+import math
+
+WHOLE = ("steps", "directions", "cases", "parameters")
+"""Units in which nobody counts fractions."""
+
+
+def show(value: float, unit: str = "") -> str:
+    """A number with three or four digits, and what is not a number as a dash.
+
+    >>> show(14_933.3, "steps"), show(0.00812), show(float("nan"))
+    ('14,933', '0.00812', '–')
+    >>> show(-35.04), show(302_914.0), show(6.3333, "directions")
+    ('−35', '302,914', '6.33')
+    """
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    if abs(value) >= 999.5 or (unit in WHOLE and float(value).is_integer()):
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def interval(value: float, low: float, high: float, unit: str = "") -> str:
+    """A mean with its interval; without one if a single run gives none.
+
+    >>> interval(12_900.0, 5_944.2, 19_855.8, "steps"), interval(1.0, -math.inf, math.inf)
+    ('12,900 [5,944, 19,856]', '1')
+    """
+    if math.isnan(value):
+        return "–"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return show(value, unit)
+    return f"{show(value, unit)} [{show(low, unit)}, {show(high, unit)}]"

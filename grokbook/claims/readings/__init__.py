@@ -1,0 +1,104 @@
+"""How a claim's series are read off what was recorded: one number a cell and seed.
+
+The criterion of a claim is data, and so is what the criterion looks at, in words (``protocol`` and
+``control`` in the registry).  Here the words are carried out, chapter by chapter; a test compares
+the two lists.  A reading decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grokbook.claims.criteria import Criterion
+from grokbook.claims.readings import (
+    incompressibility,
+    integrability,
+    overview,
+    phase_structure,
+    shared,
+    staggered_order,
+    transverse_fragility,
+)
+from grokbook.claims.readings.place import Place, Reader, Value
+from grokbook.claims.registry import Claim
+from grokbook.claims.shelf import Missing, Run, Shelf
+from grokbook.claims.verdicts import Evidence
+
+READINGS: dict[tuple[str, ...], Reader] = {
+    **staggered_order.READINGS,
+    **integrability.READINGS,
+    **phase_structure.READINGS,
+    **incompressibility.READINGS,
+    **transverse_fragility.READINGS,
+    **shared.READINGS,
+    **overview.READINGS,
+}
+"""(claim, series) or (claim, series, control) ↦ how it is read."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What is recorded of a claim.
+
+    Attributes:
+        evidence: by series.
+        runs: that gave a number of it, each once.
+    """
+
+    evidence: dict[str, Evidence]
+    runs: tuple[Run, ...]
+
+
+def gather(claim: Claim, shelf: Shelf) -> Gathered:
+    """What is recorded of every series of a claim and of its controls.
+
+    Args:
+        claim: of the registry.
+        shelf: recorded runs and measurements; what is missing is left out.
+
+    Raises:
+        StoreError: if a recorded file is damaged.
+    """
+    found, runs = {}, dict[str, Run]()
+    for series in claim.protocol:
+        parts = [part for part in claim.criterion if part.series == series]
+        controls = {
+            name: _read(
+                READINGS[claim.id, series, name],
+                _labels(claim, [part for part in parts if name in part.control]),
+                shelf,
+                runs,
+            )
+            for name in dict.fromkeys(name for part in parts for name in part.control)
+        }
+        found[series] = Evidence(
+            _read(READINGS[claim.id, series], _labels(claim, parts), shelf, runs), controls
+        )
+    return Gathered(found, tuple(runs.values()))
+
+
+def _labels(claim: Claim, parts: list[Criterion]) -> dict[str, dict[str, str]]:
+    """Every cell with what its name says."""
+    found = {}
+    for part in parts:
+        for cell in claim.places(part):
+            found[cell] = dict(zip((*part.by, "item"), cell.split("/"), strict=False))
+    return found
+
+
+def _read(
+    reader: Reader, cells: dict[str, dict[str, str]], shelf: Shelf, runs: dict[str, Run]
+) -> dict[str, dict[str, Value]]:
+    found: dict[str, dict[str, Value]] = {}
+    for cell, labels in cells.items():
+        for seed in shelf.seeds:
+            shelf.asked.clear()
+            try:
+                value = reader(Place(labels, seed, shelf))
+            except Missing:
+                continue
+            runs.update(shelf.asked)
+            several = value if isinstance(value, dict) else {"": value}
+            for suffix, number in several.items():
+                found.setdefault(cell, {})[f"{seed}{suffix}"] = number
+    return found

@@ -1,0 +1,119 @@
+"""Chapter 5: what deleting the gradient outside a basis does to the grok step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from grokbook.claims.readings.place import Place, Reader, slope
+from grokbook.claims.readings.staggered_order import grokked
+from grokbook.claims.shelf import Missing, Run
+
+DOSES = (0.01, 0.02, 0.03, 0.05, 0.07)
+"""Up to 7 %: where the published delay rises."""
+
+BUDGET = {"dual": 50_000, "tri": 60_000}
+LONGER = {"dual": 200_000, "tri": 240_000}
+PATH = "trajectory"
+PCA = {"PCA": "trajectory_attention", "random": "random"}
+
+
+def deleted(
+    at: Place, setting: str, dose: float, basis: str = PATH, transform: str = "delete"
+) -> Run:
+    """The run of this seed at λ = 1 with part of its updates deleted.
+
+    Args:
+        at: gives the seed and the shelf.
+        setting: what is trained.
+        dose: f.
+        basis: what the basis was measured by.
+        transform: of `grokbook.changes.TRANSFORMS`.
+
+    Raises:
+        Missing: if it was not recorded.
+    """
+    return at.shelf.intervened(
+        at.config(setting, 1.0), transform=transform, strength=dose, basis=basis
+    )
+
+
+def at_least(run: Run, last: bool = False) -> float:
+    """Mean grok step of the tasks, or that of the last; the run's end, a bound, without one."""
+    steps = [run.record.grok_step(task, "0.98x3") for task in run.tasks]
+    found = [run.record.last_step if step is None else step for step in steps]
+    return float(max(found) if last else np.mean(found))
+
+
+def delay(plain: Run, other: Run, *, last: bool = False) -> float:
+    """Against the plain run of the same seed, in %."""
+    return 100 * (at_least(other, last) / at_least(plain, last) - 1)
+
+
+def _slope(**arm: Any) -> Reader:
+    """Of the delay against the dose, from the plain run on; it takes three doses."""
+
+    def read(at: Place) -> float:
+        plain = at.run(at["setting"])
+        points = [(0.0, 0.0)]
+        for dose in DOSES:
+            try:
+                points.append((100 * dose, delay(plain, deleted(at, at["setting"], dose, **arm))))
+            except Missing:
+                continue
+        if len(points) < 4:
+            raise Missing(f"fewer than three doses beside {plain.name}")
+        return slope(*zip(*points, strict=True))
+
+    return read
+
+
+def _grokked(setting: str | None, budget: dict[str, int]) -> Reader:
+    def read(at: Place) -> float:
+        name = setting or at["setting"]
+        return grokked(deleted(at, name, float(at["dose"])), budget[name])
+
+    return read
+
+
+def _delay(basis: str | None = None) -> Reader:
+    def read(at: Place) -> float:
+        other = deleted(at, "dual", 0.25, basis or PCA[at["basis"]])
+        return delay(at.run("dual"), other, last=True)
+
+    return read
+
+
+def _outside(quantity: str) -> Reader:
+    """1 − share², of the gradient in the path's first 20 directions, mean over checkpoints."""
+
+    def read(at: Place) -> float:
+        run = at.run(at["setting"])
+        rows = run.rows("integrability", quantity, variant="corrected, full path")
+        share = rows.loc[rows["step"] <= run.stop, "value"].astype(float)
+        return 100 * float((1 - share**2).mean())
+
+    return read
+
+
+MATCHED, UPDATE = {"basis": "random_matched"}, {"transform": "delete_update"}
+
+READINGS: dict[tuple[str, ...], Reader] = {
+    ("MT-51", "slope"): _slope(),
+    ("MT-51", "slope", "matched random basis"): _slope(**MATCHED),
+    ("MT-51", "slope", "on the update"): _slope(**UPDATE),
+    ("MT-51", "grokked"): _grokked("dual", BUDGET),
+    ("MT-52", "slope"): _slope(),
+    ("MT-52", "slope", "matched random basis"): _slope(**MATCHED),
+    ("MT-52", "slope", "on the update"): _slope(**UPDATE),
+    ("MT-52", "grokked"): _grokked("tri", BUDGET),
+    ("MT-53", "grokked"): _grokked("tri", BUDGET),
+    ("MT-53", "grokked", "longer budget"): _grokked("tri", LONGER),
+    ("MT-54", "grokked"): _grokked(None, BUDGET),
+    ("MT-54", "grokked", "longer budget"): _grokked(None, LONGER),
+    ("MT-55", "delay"): _delay(),
+    ("MT-55", "delay", "random in attention"): _delay("random_attention"),
+    ("MT-56", "outside"): _outside("gradient_share"),
+    ("MT-56", "outside", "random basis"): _outside("gradient_null_matched"),
+}

@@ -1,0 +1,160 @@
+"""``grokbook claims``: what the papers say, what we find, what is still to be run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grokbook.cli.common import app, fail
+
+
+@app.command()
+def claims(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CLAIM...]", help="Such as MT-02, in full; by default all."),
+    ] = None,
+    chapter: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only of this chapter.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Fail if the built book says something else than the results."
+        ),
+    ] = False,
+    book: Annotated[
+        Path, typer.Option(metavar="DIR", help="Of the built book, for --check.")
+    ] = Path("_build/html"),
+) -> None:
+    """Judge the published claims by what is recorded.
+
+    Example: grokbook claims --chapter integrability
+    """
+    from grokbook.claims.registry import CHAPTERS
+    from grokbook.claims.registry import claims as registry
+
+    known = registry()
+    if unknown := [name for name in names or () if name not in known]:
+        fail(f"unknown claim {', '.join(unknown)}; the claims are {min(known)} to {max(known)}")
+    if chapter is not None and chapter not in CHAPTERS:
+        fail(f"unknown chapter {chapter!r}; known: {', '.join(CHAPTERS)}")
+    if check and (names or chapter or as_json):
+        fail("--check looks at the whole book; it goes with no claim, chapter or --json")
+    chosen = {
+        name: claim
+        for name, claim in known.items()
+        if (not names or name in names) and chapter in (None, claim.chapter)
+    }
+
+    from grokbook.claims.board import board, disagreements
+    from grokbook.store import StoreError
+
+    shown: dict[str, list[str]] = {}
+    if check:
+        from grokbook.publishing.verdicts import rendered
+
+        try:
+            shown = rendered(book)
+        except FileNotFoundError as error:
+            fail(str(error))
+    try:
+        rows = board(registry=chosen)
+    except StoreError as error:
+        fail(str(error), 1)
+    if check:
+        wrong = disagreements(rows, shown)
+        for line in wrong:
+            typer.echo(line, err=True)
+        if wrong:
+            many = "1 disagreement" if len(wrong) == 1 else f"{len(wrong)} disagreements"
+            fail(f"{many} between {book} and the results", 1)
+        typer.echo(f"the book says what the results say, of all {len(rows)} claims")
+    elif as_json:
+        typer.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=1))
+    elif names:
+        typer.echo("\n\n".join(_whole(row) for row in rows))
+    else:
+        _table(rows)
+
+
+def _table(rows: list) -> None:
+    """One line a claim; the statement takes what room there is."""
+    from grokbook.claims.board import counts
+    from grokbook.claims.numbers import interval, show
+    from grokbook.claims.verdicts import VERDICTS
+
+    lines = [
+        (
+            row.claim.id,
+            row.judgement.verdict,
+            show(row.published, row.claim.published.get("unit", "")),
+            interval(
+                row.judgement.value,
+                row.judgement.low,
+                row.judgement.high,
+                row.claim.published.get("unit", ""),
+            ),
+            str(row.judgement.n),
+            str(len(row.runs)),
+            f"{row.seconds:,.0f}",
+            " ".join(row.claim.statement.split()),
+        )
+        for row in rows
+    ]
+    head = ("claim", "", "published", "ours, 95 %", "n", "runs", "seconds", "statement")
+    widths = [max(len(line[k]) for line in (head, *lines)) for k in range(7)]
+    room = max(24, shutil.get_terminal_size((120, 24)).columns - sum(widths) - 14)
+    for line in (head, *lines):
+        cells = [
+            text.rjust(width) if k >= 2 else text.ljust(width)
+            for k, (text, width) in enumerate(zip(line[:7], widths, strict=True))
+        ]
+        typer.echo("  ".join([*cells, textwrap.shorten(line[7], room, placeholder="…")]))
+    typer.echo()
+    found = counts(rows)
+    typer.echo("   ".join(f"{mark} {VERDICTS[mark]} {count}" for mark, count in found.items()))
+    typer.echo("seconds are of one core, training and measuring; `grokbook claims MT-02` says more")
+
+
+def _whole(row) -> str:
+    """One claim with its test, its findings and what it needs."""
+    from grokbook.claims.judges import NONE
+    from grokbook.claims.numbers import interval, show
+    from grokbook.claims.verdicts import VERDICTS
+
+    claim, found = row.claim, row.judgement
+    unit = claim.published.get("unit", "")
+    where = f"{claim.paper}, section {claim.section}" + (claim.where and f", {claim.where}")
+    lines = [f"{claim.id} {found.verdict} {VERDICTS[found.verdict]}   {where}"]
+    lines += textwrap.wrap(claim.statement)
+    lines += _named("test", claim.test)
+    for name, text in claim.protocol.items():
+        lines += _named(name, text)
+    for name, text in claim.control.items():
+        lines += _named(f"control {name}", text)
+    for each in found.findings:
+        if each.outcome == NONE:
+            continue
+        published = show(claim.targets().get(each.cell, float("nan")), unit)
+        ours = interval(each.value, each.low, each.high, unit)
+        lines.append(f"  {each.cell}: {ours}, n = {each.n}, published {published}: {each.outcome}")
+    lines += _named("verdict", found.why)
+    lines.append(f"  runs: {len(row.runs)}, {row.seconds:,.0f} core-seconds")
+    lines += [f"  needs: {command}" for command in claim.needs.commands]
+    lines += [f"  wants: {each.wants}" for each in claim.needs.every if each.wants]
+    if claim.needs.hours:
+        lines.append(f"  in all {claim.needs.hours:.1f} core-hours from nothing")
+    return "\n".join(lines)
+
+
+def _named(name: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        f"{name}: {' '.join(text.split())}", 96, initial_indent="  ", subsequent_indent="    "
+    )

@@ -1,0 +1,98 @@
+"""Verdicts on a page: a table of claims, and what a built page says, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+
+from grokbook.claims.board import Row
+from grokbook.claims.numbers import interval, show
+from grokbook.claims.verdicts import VERDICTS
+
+WORDS = {
+    "stands": "the claim survives it",
+    "falls": "it kills the claim",
+    "missing": "not there yet",
+}
+"""What a control does, by `Judgement.control`."""
+
+_ATTRIBUTES = ("data-claim", "data-verdict")
+
+
+def table(rows: Iterable[Row], *, controls: bool = True) -> str:
+    """Claims with their numbers and verdicts, as HTML that needs no script.
+
+    Args:
+        rows: of the scoreboard.
+        controls: with what the control is and what it does.
+    """
+    head = ["claim", "published", "ours, 95 % interval", "n", *(["control"] * controls), "verdict"]
+    cells = "".join(f"<th scope='col'>{escape(text)}</th>" for text in head)
+    body = "".join(_line(row, controls) for row in rows)
+    return (
+        f"<div class='gb-verdicts'><table><thead><tr>{cells}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _line(row: Row, controls: bool) -> str:
+    claim, found = row.claim, row.judgement
+    unit = claim.published.get("unit", "")
+    units = f" {unit}" if unit not in ("", "1") and len(unit) < 12 else ""
+    where = f" <small>({escape(found.cell)})</small>" if found.cell not in ("", "all") else ""
+    cells = [
+        ("claim", f"<b>{claim.id}</b> {escape(claim.statement)}"),
+        ("published", show(row.published, unit)),
+        ("ours", interval(found.value, found.low, found.high, unit) + escape(units) + where),
+        ("n", str(found.n)),
+    ]
+    if controls:
+        names = "; ".join(escape(name) for name in claim.control) or "none"
+        cells.append(("control", f"{names}: {WORDS[found.control]}" if claim.control else names))
+    cells.append(
+        (
+            "verdict",
+            f"<span class='gb-verdict' title='{escape(found.why, quote=True)}'>"
+            f"{mark(found.verdict)}</span>",
+        )
+    )
+    inner = "".join(f"<td data-label='{escape(name)}'>{text}</td>" for name, text in cells)
+    return f"<tr data-claim='{claim.id}' data-verdict='{found.verdict}'>{inner}</tr>"
+
+
+def mark(verdict: str) -> str:
+    """The shape and the word, never colour alone."""
+    return f"<span class='gb-shape' aria-hidden='true'>{verdict}</span> {VERDICTS[verdict]}"
+
+
+class _Reader(HTMLParser):
+    """Collects what elements say of claims."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        claim, verdict = (values.get(name) for name in _ATTRIBUTES)
+        if claim and verdict:
+            self.found.append((claim, verdict))
+
+
+def rendered(folder: Path) -> dict[str, list[str]]:
+    """What the pages of a built book say: id of a claim ↦ every verdict that a page gives it.
+
+    Raises:
+        FileNotFoundError: if there is no built book.
+    """
+    if not (folder / "index.html").is_file():
+        raise FileNotFoundError(f"no built book in {folder}; `make book` builds it")
+    found: dict[str, list[str]] = {}
+    for page in sorted(folder.rglob("*.html")):
+        reader = _Reader()
+        reader.feed(page.read_text(encoding="utf-8"))
+        for claim, verdict in reader.found:
+            found.setdefault(claim, []).append(verdict)
+    return found

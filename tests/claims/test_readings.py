@@ -1,0 +1,184 @@
+"""How series are read off records: every claim's, and by hand on a shelf of small true runs."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from grokbook.claims.readings import READINGS, gather
+from grokbook.claims.readings.incompressibility import decay_share
+from grokbook.claims.readings.place import Place, each, slope
+from grokbook.claims.readings.shared import NORMALISED, RAW, peak
+from grokbook.claims.registry import claims
+from grokbook.claims.shelf import Missing, Run, Shelf
+from grokbook.claims.verdicts import VERDICTS, judge
+from grokbook.config import RunConfig
+from grokbook.instruments.measurement import Measurement, as_frame
+from grokbook.instruments.recorded import Recorded
+
+DUAL = RunConfig(tasks=("add", "mul"), seed=42)
+
+
+@pytest.fixture(scope="module")
+def shelf():
+    return Shelf()
+
+
+def named():
+    for name, claim in claims().items():
+        for part in claim.criterion:
+            yield name, part.series
+            yield from ((name, part.series, control) for control in part.control)
+
+
+def test_every_series_and_control_has_a_reading_and_no_other():
+    assert set(READINGS) == set(named())
+
+
+def test_every_claim_can_be_judged_by_what_is_recorded(shelf):
+    for claim in claims().values():
+        assert judge(claim, gather(claim, shelf).evidence).verdict in VERDICTS
+
+
+def test_grok_steps_are_those_of_the_manifest(shelf):
+    found = gather(claims()["MT-02"], shelf).evidence["steps"].ours["1.0"]
+    for seed in ("42", "137", "2024"):
+        run = shelf.run(RunConfig(tasks=("add", "mul"), seed=int(seed)))
+        entry = shelf.results.manifest()[run.name]
+        assert found[seed] == entry["grok_steps"]["add"]["0.98x3"]
+
+
+def test_a_reading_is_the_recorded_row(shelf):
+    run = shelf.run(DUAL)
+    (rows,) = (m.rows for m in Recorded().find("trajectory", DUAL))
+    row = rows.query(
+        "quantity == 'share' and part == '1.W_V' and variant == 'published' and at == 1"
+    ).query("step == @run.stop")
+    (value,) = row["value"]
+    ours = gather(claims()["MT-10"], shelf).evidence["share"].ours
+    assert ours["1/W_V"]["42"] == pytest.approx(100 * value, rel=1e-12)
+
+
+def test_an_execution_keeps_its_own_measurements(shelf):
+    """The first execution was never measured; its metrics must not be mixed with the second's."""
+    run = shelf.run(DUAL)
+    assert run.name != DUAL.id and run.measurements
+    assert {m.numerics_id for m in run.measurements} == {run.name.partition("-")[2]}
+    assert run.stop == max(run.grok(task) for task in run.tasks)
+
+
+def test_a_run_that_was_not_trained_so_far_is_missing_and_one_that_was_is_cut_off(shelf):
+    still = shelf.run(RunConfig(tasks=("add", "mul"), seed=42, weight_decay=0.0))
+    assert still.grok("add") is None and still.grok("add", within=50_000) is None
+    with pytest.raises(Missing, match=r"50,000 steps of 250,000"):
+        still.grok("add", within=250_000)
+    run = shelf.run(DUAL)
+    assert run.grok("add", within=100) is None
+
+
+def test_what_is_not_there_says_what_it_is(shelf):
+    with pytest.raises(Missing, match="seed 999"):
+        shelf.run(RunConfig(tasks=("add", "mul"), seed=999))
+    with pytest.raises(Missing, match="hessian has no lowest"):
+        shelf.run(RunConfig(tasks=("add", "mul"), weight_decay=0.0)).rows("hessian", "lowest")
+
+
+def test_the_next_seed_is_another_run_and_the_last_comes_round(shelf):
+    place = Place({}, 42, shelf)
+    order, seeds = [place], []
+    for _ in range(3):
+        run = order[-1].next("dual")
+        seeds.append(run.config.seed)
+        order.append(Place({}, run.config.seed, shelf))
+    assert seeds == [137, 2024, 42]
+    with pytest.raises(Missing, match="another seed"):
+        place.next("dual", 0.0)
+
+
+def measured(instrument, rows, **parameters):
+    from grokbook.instruments.catalogue import instrument as declared
+    from grokbook.instruments.measurement import as_json
+
+    whole = as_json(declared(instrument).complete(parameters))
+    columns = ["step", "quantity", "part", "variant", "at", "value"]
+    frame = pd.DataFrame(rows, columns=columns).assign(error=np.nan, count=1)
+    kept = as_frame(()).dtypes
+    frame = frame.astype({name: kept[name] for name in frame})
+    return Measurement(instrument, 1, whole, "c", "n", 900, "", (900,), (900,), 1.0, frame)
+
+
+class Record:
+    """What a reading asks of a run's record."""
+
+    def __init__(self, config, groks, last=900):
+        self.config, self.groks, self.last_step, self.seconds = config, groks, last, 2.0
+
+    def grok_step(self, task, rule):
+        return self.groks.get(task)
+
+
+def made(*measurements, groks=None):
+    groks = {"add": 600, "mul": 500} if groks is None else groks
+    return Run("made", Record(DUAL, groks), measurements)
+
+
+def spectra(values, kind=RAW):
+    steps = np.arange(len(values)) * 100
+    rows = [(s, kind[0], "0", kind[1], math.nan, v) for s, v in zip(steps, values, strict=True)]
+    return measured("weight-spectra", rows)
+
+
+def test_the_peak_is_looked_for_after_the_third_snapshot_and_up_to_the_stop():
+    run = made(spectra([9.0, 1.0, 1.0, 2.0, 5.0, 3.0, 4.0, 99.0]))
+    assert run.stop == 600 and peak(run) == (400, 5.0)
+    with pytest.raises(Missing):
+        peak(run, NORMALISED)
+
+
+def test_rows_are_of_the_parameters_that_were_asked_for():
+    run = made(
+        measured("hessian", [(0, "lowest", "", "corrected", 1, -2.0)], examples=4_608),
+        measured("hessian", [(0, "lowest", "", "corrected", 1, -1.0)]),
+    )
+    assert run.number("hessian", "lowest", variant="corrected", at=1) == -1
+    which = {"variant": "corrected", "at": 1, "where": {"examples": 4_608}}
+    assert run.number("hessian", "lowest", **which) == -2
+
+
+def test_a_choice_that_leaves_several_is_refused():
+    run = made(measured("hessian", [(0, "lowest", "", "published", k, -k) for k in (1, 2)]))
+    with pytest.raises(ValueError, match="2 values of lowest"):
+        run.number("hessian", "lowest", variant="published")
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, 1.0, 2.0])
+def test_the_share_along_the_start_from_three_norms(angle):
+    """θ(0) = (10, 0); Δ is turned from −θ(0) by an angle; one direction holds cos² 0.2 of it."""
+    start, moved = np.array([10.0, 0.0]), 8 * np.array([-np.cos(angle), np.sin(angle)])
+    end, captured = start + moved, np.cos(0.2) ** 2
+    change = np.sqrt(1 - captured) * 8 / np.linalg.norm(end)
+    rows = [
+        (600, "norm", "start", "", math.nan, 10.0),
+        (600, "norm", "end", "", math.nan, np.linalg.norm(end)),
+        (600, "change", "", "published", 1, change),
+        (600, "captured", "", "published", 1, captured),
+    ]
+    found = decay_share(made(measured("reconstruction", rows)))
+    assert found == pytest.approx(max(np.cos(angle), 0) ** 2, abs=2e-5)
+
+
+def test_the_slope_is_that_of_least_squares():
+    x, y = np.array([0.0, 1, 2, 5, 7]), np.array([3.0, 1, 4, 1, 5])
+    assert slope(x, y) == pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-12)
+
+
+def test_each_leaves_out_what_is_missing_and_only_that():
+    def read(key):
+        if key == "b":
+            raise Missing("b")
+        return {"a": 1.0, "c": None}[key]
+
+    assert each("abc", read) == {", a": 1.0, ", c": None}
+    with pytest.raises(Missing):
+        each("b", read)

@@ -1,0 +1,64 @@
+"""``grokbook claims``: the table, one claim in full, JSON, the check, and bad input."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from grokbook.claims.board import board
+from grokbook.cli import app
+from grokbook.publishing.verdicts import table
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["claims", *words])
+
+
+def test_the_table_has_a_line_a_claim_and_the_counts():
+    result = run("--chapter", "integrability")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert [line[:5] for line in lines[1:13]] == [f"MT-{k}" for k in range(10, 22)]
+    assert "not run yet" in result.output
+
+
+def test_one_claim_in_full():
+    result = run("MT-10")
+    assert result.exit_code == 0
+    for text in ("random walk", "0/W_Q", "published 58.1", "needs: grokbook study dual", "n = "):
+        assert text in result.output
+
+
+def test_json():
+    result = run("MT-10", "--json")
+    (found,) = json.loads(result.output)
+    assert found["id"] == "MT-10" and len(found["findings"]) > 8
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["MT-99"], "unknown claim MT-99; the claims are MT-01 to MT-68"),
+        (["--chapter", "nonesuch"], "unknown chapter 'nonesuch'; known: staggered-order"),
+        (["--check", "--json"], "--check looks at the whole book"),
+        (["--check", "--book", "nowhere"], "no built book in nowhere"),
+    ],
+)
+def test_bad_input_is_one_line(words, said):
+    result = run(*words)
+    assert result.exit_code == 2 and said in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_the_check_fails_when_a_page_says_something_else(tmp_path):
+    page = table(board())
+    (tmp_path / "index.html").write_text(page, encoding="utf-8")
+    result = run("--check", "--book", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    first = next(v for v in "●◐○–…" if f"data-verdict='{v}'" in page)
+    other = "○" if first != "○" else "●"
+    (tmp_path / "index.html").write_text(
+        page.replace(f"data-verdict='{first}'", f"data-verdict='{other}'", 1), encoding="utf-8"
+    )
+    result = run("--check", "--book", str(tmp_path))
+    assert result.exit_code == 1 and "1 disagreement" in result.output
