@@ -42,6 +42,9 @@ class RunConfig:
         domain: ``"full"`` (operands 0 … p−1) or ``"nonzero"`` (1 … p−1); by default the
             published one: full for a single task other than mul, nonzero otherwise.
         train_fraction: share of all pairs trained on; the split takes ⌊fraction · N⌋.
+        split: ``"published"`` shuffles pairs; ``"symmetric"`` shuffles their orbits under the
+            symmetries of all the run's tasks and keeps each on one side, without any symmetry the
+            same (see `grokbook.tasks.modular.Table.make`).
         layers, width, heads, hidden: of the encoder.
         learning_rate, beta1, beta2, epsilon, weight_decay: AdamW's, decay decoupled and on all
             parameters.
@@ -68,6 +71,7 @@ class RunConfig:
     modulus: int = 97
     domain: str | None = None
     train_fraction: float = 0.5
+    split: str = "published"
     layers: int = 2
     width: int = 128
     heads: int = 4
@@ -112,12 +116,11 @@ class RunConfig:
             if getattr(self, name) is None:
                 self._set(name, self.seed)
             self._check(integer, name, low=0, high=2**32 - 1)
-        pairs = (self.modulus - modular.lowest_operand(self.domain)) ** 2
-        if not 0 < int(self.train_fraction * pairs) < pairs:
-            raise ConfigError(
-                f"train fraction {self.train_fraction!r} of {pairs} pairs leaves "
-                "nothing to train on or nothing to test on"
-            )
+        drawn = (self.tasks, self.modulus, self.domain, self.train_fraction)
+        try:
+            self._set("split", modular.check_split(*drawn, self.split))
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
     def _check(self, kind: Callable[..., Any], name: str, **bounds: Any) -> None:
         self._set(name, kind(name.replace("_", " "), getattr(self, name), **bounds))
@@ -219,9 +222,8 @@ class RunConfig:
 
     def table(self) -> Table:
         """The run's questions, labels and split."""
-        return Table.make(
-            self.tasks, self.modulus, self.domain, self.train_fraction, self.split_seed
-        )
+        drawn = (self.tasks, self.modulus, self.domain, self.train_fraction)
+        return Table.make(*drawn, self.split_seed, self.split)
 
     def to_json(self) -> dict[str, Any]:
         """Every field, resolved, as JSON types."""

@@ -15,6 +15,7 @@ def test_ids_are_for_ever():
         RunConfig(tasks=("add", "mul", "sq"), weight_decay=0.3, seed=7, learning_rate=3e-3).id
         == "80bdd686c72f"
     )
+    assert RunConfig(tasks=("add", "mul"), split="symmetric").id == "5b7b0c99ed4e"
 
 
 def test_the_id_is_of_the_dynamics():
@@ -24,6 +25,7 @@ def test_the_id_is_of_the_dynamics():
         RunConfig(tasks="add,mul"),
         RunConfig(tasks=("add", "mul"), weight_decay=1),
         RunConfig(tasks=("add", "mul"), domain="nonzero"),
+        RunConfig(tasks=("add", "mul"), split="published"),
         RunConfig(tasks=("add", "mul"), seed=1, split_seed=42, init_seed=42, batch_seed=42),
     ]
     assert {c.id for c in same} == {base.id}
@@ -35,6 +37,7 @@ def test_the_id_is_of_the_dynamics():
         {"modulus": 53},
         {"domain": "full"},
         {"train_fraction": 0.6},
+        {"split": "symmetric"},
         {"layers": 3},
         {"width": 64},
         {"heads": 8},
@@ -114,6 +117,7 @@ def test_a_composite_modulus_is_fine_without_mul():
         {"seed": 7, "split_seed": 42, "init_seed": 42, "batch_seed": 42},
         {"modulus": 59, "learning_rate": 0.003, "weight_decay": 0.123456789},
         {"layers": 3, "domain": "full"},
+        {"split": "symmetric", "seed": 7},
         {"schedule": ["300:weight_decay=0.1", "300:learning_rate=1e-05", "700:weight_decay=0"]},
         {
             "intervention": {

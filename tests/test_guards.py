@@ -14,6 +14,7 @@ from grokbook.chapters import staggered_order as chapter
 from grokbook.chapters import staggered_tables as tables
 from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
+from grokbook.events import RULES
 from grokbook.geometry.trajectory import gram
 from grokbook.models import trunk
 from grokbook.models.layout import Layout
@@ -208,6 +209,19 @@ def test_the_null_of_the_control():
     found = leak_test(late, "add", "0.90", draws=20)
     assert found.control is None
     assert found.plain == 100
+
+
+def test_with_twins_on_one_side_the_control_is_the_plain_curve(tmp_path):
+    config = dataclasses.replace(TINY, split="symmetric")
+    shown = run(config, Plan(steps=300, **STREAMS), Store(tmp_path)).directory.record()
+    assert shown.config == config and len(shown.table.train) == 50
+    assert shown.accuracy("add", "train")[-1] > shown.accuracy("add", "train")[0]
+    for task in config.tasks:
+        assert np.allclose(shown.twinless_accuracy(task), shown.accuracy(task), atol=1e-6)
+        for rule in RULES:
+            assert shown.grok_step(task, rule, control=True) == shown.grok_step(task, rule)
+        found = leak_test(shown, task, "0.90", draws=3)
+        assert found.pairs == len(shown.table.test) and not found.later
 
 
 def test_a_task_that_never_finishes_comes_last():

@@ -43,8 +43,8 @@ def train(
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="Any other field of a run: layers, width, heads, hidden, domain, beta1, beta2, "
-            "epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed.",
+            help="Any other field of a run: layers, width, heads, hidden, domain, split, beta1, "
+            "beta2, epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed.",
         ),
     ] = None,
     switches: Annotated[

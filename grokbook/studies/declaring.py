@@ -18,6 +18,7 @@ A file is TOML:
 
     [grid]                        # field = values; the first is outermost
     weight_decay = [1.0, 0.5]
+    "batch_size,learning_rate" = [[512, 1e-3], [1024, 2e-3]]      # two points, not four
 
     [plan]                        # fields of the plan; after_grok = "never" goes to the budget
     steps = 60_000
@@ -42,6 +43,7 @@ from grokbook.studies.study import (
     Dependency,
     Study,
     first_seeds,
+    together,
 )
 
 _SETTABLE = (
@@ -126,6 +128,10 @@ def _set(study: Study, name: str, values: list[Any]) -> Study:
         return dataclasses.replace(study, plan={**study.plan, **plan})
     if name in study.grid:
         return dataclasses.replace(study, grid={**study.grid, name: tuple(values)})
+    for key in study.grid:
+        if name in together(key):
+            both = " and ".join(together(key))
+            raise study.error(f"--set {name}: its grid gives {both} together, and no other values")
     if len(values) == 1:
         return dataclasses.replace(study, base={**study.base, name: values[0]})
     base = {field: value for field, value in study.base.items() if field != name}

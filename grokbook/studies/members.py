@@ -154,7 +154,7 @@ def _source(study: Study, config: RunConfig, before: Study, sources: Sequence[Me
         found = getattr(config, head)
         return getattr(found, rest, None) if rest else found
 
-    names = list(dict.fromkeys(["weight_decay", *before.grid, "seed"]))
+    names = list(dict.fromkeys(["weight_decay", *before.varied, "seed"]))
     fitting = [
         source
         for source in sources
@@ -178,5 +178,5 @@ def _source(study: Study, config: RunConfig, before: Study, sources: Sequence[Me
 
 
 def _title(study: Study, values: dict[str, Any]) -> str:
-    parts = [words(name.rpartition(".")[2], values[name]) for name in study.grid]
+    parts = [words(name.rpartition(".")[2], values[name]) for name in study.varied]
     return ", ".join([*parts, f"seed {values['seed']}"])

@@ -27,6 +27,47 @@ TRI = Study(
     plan=_PLAN,
 )
 
+_CONTROL = {name: value for name, value in _PLAN.items() if name != "full_state"}
+"""Of runs of which only the record is asked for: their snapshots are of attention matrices."""
+
+
+def _symmetric(study: Study) -> Study:
+    """A study at the published λ, with twins on one side of the split."""
+    return Study(
+        name=f"{study.name}-symmetric",
+        title=f"{study.title.removesuffix(', over weight decay')}, twins on one side of the split",
+        source="control of 2602.18523, sections 2 and 3; D15",
+        base=study.base | {"split": "symmetric"},
+        grid={"weight_decay": (1.0,)},
+        plan=_CONTROL,
+    )
+
+
+SYMMETRIC = (_symmetric(DUAL), _symmetric(TRI))
+"""`DUAL` and `TRI` where no test pair has its answer from a training pair by symmetry."""
+
+SINGLES = Study(
+    name="singles",
+    title="add, mul and sq alone, on the operands that they share a trunk on",
+    source="control of 2602.18523, section 3; D16",
+    base={"domain": "nonzero"},
+    grid={"tasks": (("add",), ("mul",), ("sq",)), "weight_decay": (1.0,)},
+    plan=_CONTROL,
+)
+
+EXCHANGE = Study(
+    name="exchange",
+    title="learning rate and weight decay halved and doubled, at equal ηλ and one alone",
+    source="control of 2602.18523, section 7; D17",
+    base=DUAL.base,
+    grid={"learning_rate,weight_decay": ((5e-4, 2.0), (2e-3, 0.5), (1e-3, 0.5), (1e-3, 2.0))},
+    plan=_CONTROL,
+)
+"""Is the grok step one of τ = ηλt?  The point in the middle, (1e-3, 1), is `DUAL`'s."""
+
+_DOSES = (0.07, 0.25, 0.50)
+_TRAJECTORY = ("trajectory", {"k": 20, "to_grok": True})
+
 DELETION = Study(
     name="deletion",
     title="part of the gradient outside the run's own trajectory deleted",
@@ -38,11 +79,18 @@ DELETION = Study(
     },
     grid={"intervention.strength": (0.01, 0.03, 0.07, 0.10, 0.25, 0.50)},
     plan={"steps": 60_000},
-    after=Dependency("dual", "trajectory", {"k": 20, "to_grok": True}),
+    after=Dependency("dual", *_TRAJECTORY),
 )
 
-_DOSES = (0.07, 0.25, 0.50)
-_TRAJECTORY = ("trajectory", {"k": 20, "to_grok": True})
+DELETION_TRI = Study(
+    name="deletion-tri",
+    title="part of the gradient outside the trajectory of three tasks deleted",
+    source="2602.18523, section 4.10, Tables 11 and 17",
+    base=DELETION.base | TRI.base,
+    grid={"intervention.strength": (0.03, 0.10, 0.50)},
+    plan=DELETION.plan,
+    after=Dependency("tri", *_TRAJECTORY),
+)
 
 
 def _deletion(
@@ -170,5 +218,10 @@ ADDED = (
 )
 """Kicks and noise, each with its sham."""
 
-STUDIES = {study.name: study for study in (DUAL, TRI, DELETION, *DELETION_ARMS, ADD, *ADDED)}
+_ALL = (
+    *(DUAL, TRI, *SYMMETRIC, SINGLES, EXCHANGE),
+    *(DELETION, DELETION_TRI, *DELETION_ARMS),
+    *(ADD, *ADDED),
+)
+STUDIES = {study.name: study for study in _ALL}
 """Every study that can be asked for by name."""

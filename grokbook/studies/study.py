@@ -3,7 +3,9 @@
     Study(name="decays", title="…", base={"tasks": ("add", "mul")},
           grid={"weight_decay": (1.0, 0.5)}, seeds=(42, 137))
 
-Its runs are the grid's points in order, the first field outermost, and each point's seeds.
+Its runs are the grid's points in order, the first field outermost, and each point's seeds.  Fields
+that are given together take their values in step: ``"learning_rate,weight_decay"`` with
+``((5e-4, 2.0), (2e-3, 0.5))`` are two points, not four.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ class Study:
         title: what a person calls it.
         source: paper and section; empty for a study of one's own.
         base: fields that all runs share; a field of the intervention is ``intervention.<field>``.
-        grid: field ↦ values; the first is outermost.
+        grid: field ↦ values, or fields joined by commas ↦ as many values each; the first is
+            outermost.
         seeds: innermost.
         plan: fields of `grokbook.plan.Plan`, and two more: ``steps_without_decay``, the budget at
             λ = 0, and ``after_grok_from``, the λ below which ``after_grok`` is 0.  Budgets not
@@ -103,38 +106,55 @@ class Study:
         for name in ("title", "source"):
             if not isinstance(getattr(self, name), str):
                 raise self.error(f"{name} must be text, not {getattr(self, name)!r}")
-        for name in ("base", "grid"):
-            object.__setattr__(self, name, dict(_flat(getattr(self, name))))
+        object.__setattr__(self, "base", dict(_flat(self.base)))
         object.__setattr__(self, "plan", dict(self.plan))
-        for name in (*self.base, *self.grid, *self.plan):
+        grid = [(together(key), values) for key, values in _flat(self.grid)]
+        object.__setattr__(self, "grid", {",".join(names): values for names, values in grid})
+        varied = [name for names, _ in grid for name in names]
+        for name in (*self.base, *varied, *self.plan):
             if name in ("seed", "seeds"):
                 raise self.error(
                     "seeds are neither in [run] nor in [grid] nor in [plan]; in [study], write "
                     "seeds = [42, 137], or seeds = 8 for so many"
                 )
-        for name in (*self.base, *self.grid):
+        for name in (*self.base, *varied):
             if name in PLAN_FIELDS:
                 raise self.error(f"{name} belongs in [plan], not in [run] or [grid]")
             if name not in (*RUN_FIELDS, *INTERVENTION_FIELDS):
                 known = suggest(name, (*RUN_FIELDS, *INTERVENTION_FIELDS))
                 raise self.error(f"unknown field {name!r}; {known}")
-        for name in self.grid:
+        for name in varied:
             if name in self.base:
                 raise self.error(f"{name} is given for all runs and in the grid")
+            if varied.count(name) > 1:
+                raise self.error(f"{name} is in the grid twice")
         for name in self.plan:
             if name in RUN_FIELDS:
                 raise self.error(f"{name} belongs in [run] or [grid], not in [plan]")
             if name not in PLAN_FIELDS:
                 raise self.error(f"unknown field {name!r} of [plan]; {suggest(name, PLAN_FIELDS)}")
-        for name, values in self.grid.items():
+        for names, (name, values) in zip([n for n, _ in grid], self.grid.items(), strict=True):
             if isinstance(values, str) or not isinstance(values, Sequence):
                 raise self.error(f"{name} needs a list of values in the grid, not {values!r}")
             if not values:
                 raise self.error(f"the grid is empty: {name} has no values")
+            if len(names) > 1:
+                values = [self._in_step(name, names, each) for each in values]
             self.grid[name] = tuple(values)
         if not self.seeds:
             raise self.error("the grid is empty: there are no seeds")
         object.__setattr__(self, "seeds", tuple(self.seeds))
+
+    def _in_step(self, name: str, names: Sequence[str], values: Any) -> tuple[Any, ...]:
+        """One value for each of the fields that are given together."""
+        if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != len(names):
+            raise self.error(f"{name} needs lists of {len(names)} values each, not {values!r}")
+        return tuple(values)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Every field of the grid, in order, those given together one by one."""
+        return tuple(name for key in self.grid for name in together(key))
 
     def error(self, text: str) -> ConfigError:
         """A complaint that names the study, and its file if it has one."""
@@ -143,9 +163,12 @@ class Study:
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Fields of every run, in order: the base, the grid's values, the seed."""
+        keys = [together(key) for key in self.grid]
         for values in product(*self.grid.values()):
-            for seed in self.seeds:
-                yield {**self.base, **dict(zip(self.grid, values, strict=True)), "seed": seed}
+            point = dict(self.base)
+            for names, value in zip(keys, values, strict=True):
+                point |= zip(names, value if len(names) > 1 else (value,), strict=True)
+            yield from ({**point, "seed": seed} for seed in self.seeds)
 
     def plan_of(self, config: RunConfig) -> Plan:
         """How far a run of this study goes.
@@ -170,6 +193,15 @@ class Study:
         """The inverse of `to_json`, lists for tuples."""
         after = values["after"] and Dependency(**values["after"])
         return cls(**{**values, "after": after})
+
+
+def together(key: str) -> tuple[str, ...]:
+    """The fields that a key of a grid names.
+
+    >>> together("learning_rate, weight_decay")
+    ('learning_rate', 'weight_decay')
+    """
+    return tuple(name.strip() for name in key.split(","))
 
 
 def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -35,6 +35,8 @@ Bases = Callable[[str], np.ndarray]
 def kinship(config: RunConfig) -> tuple:
     """What the models of one ensemble have in common: shapes, table size, β₁, β₂ and ε."""
     table = (config.modulus, config.domain, config.train_fraction, config.batch_size)
+    if config.split != "published":  # how many pairs whole orbits can have is up to the tasks
+        table += (config.split, config.tasks)
     return (Layout.of(config), *table, config.beta1, config.beta2, config.epsilon)
 
 

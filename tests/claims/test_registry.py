@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -100,6 +101,21 @@ def test_hours_follow_from_published_grok_steps():
         assert SETS[name].hours == pytest.approx(hours, abs=0.1)
         assert SETS[f"{name}-1"].hours == pytest.approx(8 * steps[1.0] / STEPS_AN_HOUR, abs=0.1)
         assert SETS[f"symmetric-{name}"].hours == SETS[name].hours
+
+
+@pytest.mark.parametrize("name", ["dual", "tri"])
+def test_the_symmetric_runs_differ_in_their_split_alone(name):
+    """And are measured by their records alone, so attention matrices are snapshots enough."""
+    plain, ours = (
+        stages(change(find(runs.study), runs.set, runs.seeds))[-1].members
+        for runs in (SETS[name], SETS[f"symmetric-{name}"])
+    )
+    for one, other in zip(ours, plain, strict=True):
+        assert one.blank == replace(other.blank, split="symmetric") != other.blank
+        assert one.plan == replace(other.plan, full_state=False)
+    for claim in claims().values():
+        if SETS[f"symmetric-{name}"] in claim.needs.every:
+            assert claim.needs.instruments == ("events",)
 
 
 # --- published numbers, against each other ---------------------------------------------------

@@ -1,6 +1,7 @@
 """Studies: what they declare, what they refuse, and that bases are measured once and right."""
 
 import dataclasses
+import json
 import threading
 
 import numpy as np
@@ -106,6 +107,108 @@ def test_the_published_deletion_needs_three_runs_of_dual():
         assert member.source.blank.seed == member.blank.seed
         assert member.plan == Plan(steps=60_000)
         assert member.after.parameters["k"] == 20
+
+
+def test_the_symmetric_studies_are_the_published_ones_at_decay_one_but_for_the_split():
+    for name in ("dual", "tri"):
+        plain, ours = members(STUDIES[name])[:3], members(STUDIES[f"{name}-symmetric"])
+        assert [m.blank for m in ours] == [
+            dataclasses.replace(m.blank, split="symmetric") for m in plain
+        ]
+        assert {m.plan for m in ours} == {Plan(after_grok=2_000)}
+        swept = declaring.change([STUDIES[f"{name}-symmetric"]], ["weight_decay=0.5,0"], seeds=8)
+        assert len(members(*swept)) == 16
+
+
+def test_single_tasks_on_the_operands_of_the_shared_trunk():
+    singles = members(STUDIES["singles"])
+    assert [m.blank.tasks for m in singles[::3]] == [("add",), ("mul",), ("sq",)]
+    for member in singles:
+        assert member.blank == RunConfig(
+            tasks=member.blank.tasks, domain="nonzero", seed=member.blank.seed
+        )
+        assert member.plan == Plan(after_grok=2_000)
+        assert len(member.blank.table().train) == 4_608
+
+
+def test_the_exchange_of_learning_rate_and_weight_decay():
+    """Half and double: twice at the published product, twice at the published learning rate."""
+    exchange = members(STUDIES["exchange"])
+    points = [(m.blank.learning_rate, m.blank.weight_decay) for m in exchange[::3]]
+    base = RunConfig(tasks=("add", "mul"))
+    η, λ = base.learning_rate, base.weight_decay
+    assert points == [(η / 2, 2 * λ), (2 * η, λ / 2), (η, λ / 2), (η, 2 * λ)]
+    assert exchange[0].title == "η = 0.0005, λ = 2, seed 42"
+    assert [member.blank for member in exchange] == [
+        RunConfig(tasks=base.tasks, learning_rate=η, weight_decay=λ, seed=seed)
+        for η, λ in points
+        for seed in (42, 137, 2024)
+    ]
+    assert {member.plan for member in exchange} == {Plan(after_grok=2_000)}
+
+
+def test_deletion_on_three_tasks():
+    before, deletion = stages(declaring.find("deletion-tri"))
+    assert [m.blank for m in before.members] == [m.blank for m in members(STUDIES["tri"])[:3]]
+    by_hand = stages(
+        declaring.change(
+            declaring.find("deletion"), ["tasks=add+mul+sq", "intervention.strength=0.03,0.1,0.5"]
+        )
+    )[-1]
+    assert [m.blank for m in deletion.members] == [m.blank for m in by_hand.members]
+    assert [m.plan for m in deletion.members] == 9 * [Plan(steps=60_000)]
+    assert deletion.members[0].after.parameters == by_hand.members[0].after.parameters
+
+
+def test_fields_given_together_take_their_values_in_step():
+    study = dataclasses.replace(
+        SOURCE,
+        grid={"beta1": (0.9, 0.8), "learning_rate, weight_decay": [[1e-3, 1.0], [1e-2, 0.5]]},
+    )
+    assert study.varied == ("beta1", "learning_rate", "weight_decay")
+    seen = [(m.blank.beta1, m.blank.learning_rate, m.blank.weight_decay) for m in members(study)]
+    assert seen[::2] == [(b, e, d) for b in (0.9, 0.8) for e, d in ((1e-3, 1.0), (1e-2, 0.5))]
+    assert members(study)[0].title == "beta1 0.9, η = 0.001, λ = 1, seed 3"
+    again = Study.from_json(json.loads(json.dumps(study.to_json())))
+    assert members(again) == members(study)
+    # A run finds its source by every field that is varied, also by those given together.
+    cut = dataclasses.replace(CUT, base=CUT.base | {"beta1": 0.8, "learning_rate": 1e-2})
+    assert stages([study, cut])[0].members == (members(study)[6],)
+    with pytest.raises(ConfigError, match="0 runs of source have weight_decay 0.5, beta1 0.9"):
+        stages([study, CUT])
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"heads,width": (2, 8)}, "heads,width needs lists of 2 values each, not 2"),
+        ({"heads,width": ((2, 8), (2,))}, r"needs lists of 2 values each, not \(2,\)"),
+        ({"heads,width": ("28",)}, "needs lists of 2 values each, not '28'"),
+        ({"heads,width": ()}, "the grid is empty: heads,width has no values"),
+        ({"heads,wide": ((2, 8),)}, "unknown field 'wide'"),
+        ({"heads,": ((2, 8),)}, "unknown field ''"),
+        ({"heads,steps": ((2, 8),)}, r"steps belongs in \[plan\]"),
+        ({"heads,seed": ((2, 8),)}, r"seeds are neither in \[run\] nor in \[grid\]"),
+        ({"beta1,modulus": ((0.9, 7),)}, "modulus is given for all runs and in the grid"),
+        ({"beta1,beta1": ((0.9, 0.8),)}, "beta1 is in the grid twice"),
+        ({"beta1": (0.9,), "beta1,beta2": ((0.9, 0.8),)}, "beta1 is in the grid twice"),
+        ({"beta1,beta2": ((0.9, 0.8),), "beta1, beta2": ((1, 2),)}, "beta1 is in the grid twice"),
+        ({"beta1,beta2": ((0.9, 0.8), (0.9, 0.8))}, "are the same run"),
+    ],
+)
+def test_fields_that_cannot_be_given_together(grid, message):
+    base = {name: value for name, value in TINY.items() if name not in ("heads", "width")}
+    with pytest.raises(ConfigError, match=message) as caught:
+        stages([dataclasses.replace(SOURCE, base=base, grid=grid)])
+    assert "\n" not in str(caught.value)
+
+
+def test_fields_given_together_are_not_set_one_by_one():
+    for name in ("learning_rate", "weight_decay"):
+        with pytest.raises(ConfigError, match=f"study exchange: --set {name}: its grid gives"):
+            declaring.change(declaring.find("exchange"), [f"{name}=0.1"])
+    (study,) = declaring.change(declaring.find("exchange"), ["tasks=add+mul+sq"], seeds=1)
+    assert {m.blank.tasks for m in members(study)} == {("add", "mul", "sq")}
 
 
 def test_the_first_field_is_outermost_and_seeds_are_innermost():
@@ -267,6 +370,11 @@ def test_a_file(tmp_path):
         ("[study]", "study", "this is not TOML"),
         ("[study]", '[study]\nafter = "dual"', r"\[study.after\] must be a table, not 'dual'"),
         ('"noise"', '"erase"', "unknown intervention 'erase'"),
+        (
+            "weight_decay = [1, 0.5]",
+            '"width,weight_decay" = [[8, 1], 0.5]',
+            "width,weight_decay needs lists of 2 values each, not 0.5",
+        ),
     ],
 )
 def test_files_that_declare_no_study(tmp_path, old, new, message):
@@ -634,6 +742,7 @@ def test_every_measure_has_as_many_columns_as_it_says(carried_out):
 def test_the_arms_of_deletion():
     """Doses, budget and start are the same in all; only the basis or the transform is another."""
     arms = {name: s for name, s in STUDIES.items() if name.startswith("deletion-")}
+    del arms["deletion-tri"]  # not a control
     assert {"random", "random-matched", "random-attention", "attention", "other-seed", "update",
             "amplify", "first-half", "without-drift"} <= {n[9:] for n in arms}  # fmt: skip
     seen = set()

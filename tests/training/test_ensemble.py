@@ -103,6 +103,26 @@ def test_kin_only():
         Trainer([TINY, replace(TINY, width=32)])
     with pytest.raises(ValueError, match="must share the ensemble's"):
         Trainer([TINY]).place(0, replace(TINY, batch_size=8))
+    # Of whole orbits, how many pairs are trained on is up to the tasks.
+    whole = [
+        replace(TINY, tasks=(task,), domain="nonzero", split="symmetric", train_fraction=0.51)
+        for task in ("add", "mul")
+    ]
+    assert [len(config.table().train) for config in whole] == [51, 50]
+    with pytest.raises(ValueError, match="share their architecture"):
+        Trainer(whole)
+    with pytest.raises(ValueError, match="share their architecture"):
+        Trainer([TINY, replace(TINY, split="symmetric")])
+
+
+def test_whole_orbits_in_an_ensemble_are_single_runs():
+    whole = [replace(config, split="symmetric") for config in MIXED]
+    together = Trainer(whole, dtype=torch.float64)
+    together.advance(40)
+    for slot, config in enumerate(whole):
+        alone = Trainer([config], dtype=torch.float64)
+        alone.advance(40)
+        assert (together.theta[slot] - alone.theta[0]).abs().max() < 1e-10
 
 
 def test_runs_through_slots_end_as_alone(tmp_path):
