@@ -25,9 +25,7 @@ def claims(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
     check: Annotated[
         bool,
-        typer.Option(
-            "--check", help="Fail if the built book says something else than the results."
-        ),
+        typer.Option("--check", help="Fail if the built book contradicts the results."),
     ] = False,
     book: Annotated[
         Path, typer.Option(metavar="DIR", help="Of the built book, for --check.")

@@ -52,10 +52,9 @@ def test_grok_steps_are_those_of_the_manifest(shelf):
 def test_a_reading_is_the_recorded_row(shelf):
     run = shelf.run(DUAL)
     (rows,) = (m.rows for m in Recorded().find("trajectory", DUAL))
-    row = rows.query(
-        "quantity == 'share' and part == '1.W_V' and variant == 'published' and at == 1"
-    ).query("step == @run.stop")
-    (value,) = row["value"]
+    kept = (rows["quantity"] == "share") & (rows["part"] == "1.W_V") & (rows["at"] == 1)
+    kept &= (rows["variant"] == "published") & (rows["step"] == run.stop)
+    (value,) = rows.loc[kept, "value"]
     ours = gather(claims()["MT-10"], shelf).evidence["share"].ours
     assert ours["1/W_V"]["42"] == pytest.approx(100 * value, rel=1e-12)
 
