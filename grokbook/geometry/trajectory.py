@@ -161,6 +161,35 @@ def spectrum(products: np.ndarray, *, rounding: float = 0.0) -> Spectrum:
     return Spectrum(values / total, total, float(4 * relative * (1 + relative)))
 
 
+def plane(products: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """The path in the plane of its first two principal directions.
+
+    Coordinates u_k σ_k of the centred snapshots; of either direction the sign is such that the
+    path ends on the positive side of its start.
+
+    Args:
+        products: as for `spectrum`; n ≥ 3.
+
+    Returns:
+        (n, 2) coordinates in the snapshots' unit, and the shares of variance along both.
+
+    Raises:
+        ValueError: as `spectrum` does, or for fewer than three snapshots.
+
+    >>> steps = np.array([[0.0, 0.0], [3.0, 1.0], [6.0, 0.0]])
+    >>> points, held = plane(steps @ steps.T)
+    >>> np.abs(points[:, 0]).round(6).tolist(), round(sum(held), 9)
+    ([3.0, 0.0, 3.0], 1.0)
+    """
+    if len(products) < 3:
+        raise ValueError(f"a plane takes three snapshots, not {len(products)}")
+    shares = spectrum(products).shares
+    squares, vectors = np.linalg.eigh(centre(products))
+    points = vectors[:, :-3:-1] * np.sqrt(np.maximum(squares[:-3:-1], 0.0))
+    ends = points[-1] - points[0]
+    return points * np.where(ends < 0, -1.0, 1.0), (float(shares[0]), float(shares[1]))
+
+
 def direction(moves: Displacements, k: int = 1) -> Direction:
     """The k-th principal direction against the weights that the trajectory passed.
 

@@ -25,9 +25,9 @@ def module(*names: str) -> str:
     return "\n".join(_text(f"{name}.js") for name in (*_SHARED, *names))
 
 
-def css(name: str) -> str:
-    """Style sheet of the explorable ``name``: palette, common rules, its own rules."""
-    return css_variables() + _text("core.css") + _text(f"{name}.css")
+def css(*names: str) -> str:
+    """Style sheet of an explorable: palette, common rules, then the named files."""
+    return css_variables() + "".join(_text(f"{name}.css") for name in ("core", *names))
 
 
 def _text(filename: str) -> str:

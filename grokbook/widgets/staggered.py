@@ -109,8 +109,8 @@ class StaggeredOrder(anywidget.AnyWidget):
         ValueError: if there are no lanes, or frames do not fit them.
     """
 
-    _esm = module("finish", "staggered")
-    _css = css("staggered")
+    _esm = module("parts", "finish", "staggered")
+    _css = css("parts", "staggered")
 
     title = t.Unicode("Do tasks always finish in the same order?").tag(sync=True)
     name = t.Unicode("order").tag(sync=True)

@@ -11,6 +11,7 @@ from grokbook.geometry.trajectory import (
     direction,
     displacements,
     gram,
+    plane,
     spectrum,
     thin,
     updates,
@@ -59,6 +60,19 @@ def test_the_spectrum_is_that_of_another_librarys_pca(walk):
     np.testing.assert_allclose(found.shares, other.explained_variance_ratio_[:11], rtol=1e-9)
     assert found.total == pytest.approx(11 * other.explained_variance_.sum(), rel=1e-12)
     assert found.shares.sum() == pytest.approx(1, abs=1e-14)
+
+
+def test_the_plane_is_that_of_another_librarys_pca(walk):
+    products = gram(walk, BLOCKS)["all"]
+    points, held = plane(products)
+    other = PCA(2, svd_solver="full").fit(walk.astype(np.float64))
+    np.testing.assert_allclose(held, other.explained_variance_ratio_, rtol=1e-9)
+    expected = other.transform(walk.astype(np.float64))
+    signs = np.sign((points * expected).sum(axis=0))
+    np.testing.assert_allclose(points, expected * signs, atol=1e-9)
+    assert (points[-1] >= points[0]).all()
+    with pytest.raises(ValueError, match="three snapshots, not 2"):
+        plane(products[:2, :2])
 
 
 def test_some_snapshots_have_the_spectrum_of_those_alone(walk):

@@ -42,12 +42,7 @@ function drawTrack(track, lane, steps, test, x) {
 }
 
 function laneRow(lane, pick) {
-  const track = svg("svg", { class: "gb-track", height: TRACK, "aria-hidden": "true" });
-  const result = html("span", { class: "gb-result" });
-  const decay = html("i", { class: "gb-decay", style: `--weak:${lane.ink[0]};--strong:${lane.ink[1]}` });
-  const who = html("span", { class: "gb-who" }, decay, html("span", {}, lane.label, html("small", {}, lane.setting)));
-  const el = html("div", { class: "gb-lane", role: "radio", tabindex: -1, "data-run": lane.run }, who, track, result);
-  el.addEventListener("click", pick);
+  const { el, track, result, choose } = choiceRow(lane, TRACK, pick);
   let x;
   function draw({ width, at, clock, rule, control, tau }) {
     x = at;
@@ -63,10 +58,6 @@ function laneRow(lane, pick) {
     el.setAttribute("aria-label", `${lane.label}, ${lane.setting}: ${ends.join(", ")}`);
   }
   const cursor = (value) => fill(track.querySelector(".gb-cursor"), { x1: x(value), x2: x(value) });
-  function choose(on) {
-    el.setAttribute("aria-checked", String(on));
-    el.tabIndex = on ? 0 : -1;
-  }
   return { el, track, draw, cursor, choose };
 }
 
@@ -85,19 +76,7 @@ function finishAxis(ends, width) {
 function finishList(lanes, chosen, pick) {
   const rows = lanes.map((lane, i) => laneRow(lane, () => pick(i)));
   const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
-  const el = html("div", { class: "gb-lanes", role: "radiogroup", "aria-label": "Run shown above" },
-    ...rows.map((row) => row.el), html("div", { class: "gb-lane-foot" }, axis));
-  el.addEventListener("keydown", (event) => {
-    const move = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-    const focused = rows.findIndex((row) => row.el === event.target);
-    let to = { Home: 0, End: rows.length - 1, " ": focused, Enter: focused }[event.key];
-    if (move) to = (chosen() + move + rows.length) % rows.length;
-    if (to === undefined) return;
-    event.preventDefault();
-    if (to < 0) return;
-    pick(to);
-    rows[to].el.focus();
-  });
+  const el = choiceList(rows, axis, chosen, pick);
   function draw({ clock, name, label, ...options }) {
     const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
     const ends = lanes.map((lane) => clock(lane, lane.last)).filter((v) => v > 0);

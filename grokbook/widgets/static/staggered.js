@@ -52,23 +52,6 @@ function legend() {
   return { el, draw };
 }
 
-function switchOf(label, note, title, flip) {
-  const box = html("input", { type: "checkbox", role: "switch", title }), text = html("small", {}, note);
-  const words = html("span", {}, html("b", {}, label), " ", text);
-  const el = html("label", { class: "gb-switch", title }, box, html("i", { "aria-hidden": "true" }), words);
-  box.addEventListener("change", () => flip(box.checked));
-  return { box, text, el };
-}
-
-function ruleKnob(rules, pick) {
-  const name = uniqueId(), asked = html("legend", {}, "A task has finished when its accuracy reaches");
-  const radios = rules.map(([value]) => html("input", { type: "radio", name, value }));
-  const labels = rules.map(([, text], i) => html("label", {}, radios[i], html("span", {}, text)));
-  radios.forEach((radio) => radio.addEventListener("change", () => pick(radio.value)));
-  const draw = (rule) => radios.forEach((radio) => { radio.checked = radio.value === rule; });
-  return { el: html("fieldset", { class: "gb-knob" }, asked, ...labels), draw };
-}
-
 // The curves, with exact values under the pointer; a click goes to that moment.
 function curvePlot(state, goTo) {
   const chart = curveChart({ height: 300 }), tip = html("div", { class: "gb-tip", hidden: true });
@@ -106,35 +89,6 @@ function csvOf(lane) {
   return rows.map((row) => row.join(",")).join("\n") + "\n";
 }
 
-function download(name, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  html("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
-
-async function copyFrom(code, button) {
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-  } catch {
-    getSelection().selectAllChildren(code);
-    document.execCommand("copy");
-  }
-  button.textContent = "Copied";
-  setTimeout(() => { button.textContent = "Copy"; }, 1500);
-}
-
-// The chosen run's data, and the command that repeats it.
-function foot(state) {
-  const button = (text) => html("button", { type: "button", class: "gb-button" }, text);
-  const save = button("Download this data"), copy = button("Copy"), code = html("code", {});
-  const again = html("details", { class: "gb-again" },
-    html("summary", { class: "gb-button" }, "Re-run this point"), html("div", {}, code, copy));
-  save.addEventListener("click", () => download(`grokbook-${state.lane.run}.csv`, csvOf(state.lane)));
-  copy.addEventListener("click", () => copyFrom(code, copy));
-  const draw = () => { code.textContent = state.lane.command; };
-  return { el: html("div", { class: "gb-foot" }, save, again), draw };
-}
-
 // Every part of the picture, and the one element that holds them.
 function partsOf(state, put) {
   const title = uniqueId();
@@ -149,9 +103,11 @@ function partsOf(state, put) {
     keys: legend(),
     plot: curvePlot(state, (step) => put({ frame: nearest(state, step) }, true)),
     states: html("div", { class: "gb-states" }),
-    knob: ruleKnob(state.rules, (threshold) => put({ threshold })),
+    knob: choiceKnob("A task has finished when its accuracy reaches", state.rules, (threshold) => put({ threshold })),
     list: finishList(state.lanes, () => state.get("run"), (run) => put({ run }, true)),
-    foot: foot(state),
+    foot: footOf({
+      name: () => state.lane.run, csv: () => csvOf(state.lane), command: () => state.lane.command,
+    }),
     live: html("p", { class: "gb-live", "aria-live": "polite" }),
   };
   parts.root = html("div", { class: "gb-explorable gb-order", role: "region", "aria-labelledby": title },

@@ -1,0 +1,100 @@
+"""From measured runs to the courses that the second chapter's explorable shows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grokbook.claims.shelf import Run
+from grokbook.events import FACTORS, PLACEBOS, growth_onset
+from grokbook.geometry.trajectory import plane
+from grokbook.studies.first_light import setting
+from grokbook.widgets.courses import PROTOCOLS, Course
+
+_PATH = "corrected, attention path"
+
+
+def _median(run: Run, variant: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = run.rows("commutator", "defect", variant=variant, at=0.5)
+    return rows["step"].to_numpy(), rows["value"].to_numpy(float)
+
+
+def onsets(run: Run, protocol: str) -> tuple[int | None, ...]:
+    """When the defect has grown by each of `FACTORS`, on the detector's own grid."""
+    steps, values = _median(run, protocol)
+    reads = run.rows("commutator", "reading", variant="corrected")
+    kept = np.isin(steps, reads.loc[reads["value"] == 1, "step"])
+    return tuple(growth_onset(factor)(steps[kept], values[kept]).step for factor in FACTORS)
+
+
+def _shares(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Shares of the median δ, on the steps at which the run's own is known."""
+    own = run.rows("integrability", "commutator_share", variant=_PATH)
+    steps = own["step"].to_numpy()
+    found = {"own": own["value"].to_numpy(float)}
+    for name, quantity, variant in (
+        ("matched_low", "commutator_low_matched", _PATH),
+        ("matched_high", "commutator_high_matched", _PATH),
+        ("whole_low", "commutator_low_whole", _PATH),
+        ("whole_high", "commutator_high_whole", _PATH),
+        ("other", "commutator_share", f"{_PATH} of another seed"),
+    ):
+        rows = run.rows("integrability", quantity, variant=variant)
+        values = dict(zip(rows["step"], rows["value"].astype(float), strict=True))
+        found[name] = np.array([values.get(step, np.nan) for step in steps])
+    return steps, found
+
+
+def course(run: Run, products: np.ndarray, path: np.ndarray) -> Course:
+    """One run as a course.
+
+    Args:
+        run: with commutator, integrability, trajectory and events measured.
+        products: (m, m) inner products of the attention weights' displacements.
+        path: (m,) their steps.
+
+    Raises:
+        Missing: if something was not measured.
+    """
+    config, record = run.config, run.record
+    read, published = _median(run, "published")
+    _, corrected = _median(run, "corrected")
+    _, rounding = _median(run, "rounding")
+    shared, shares = _shares(run)
+    points, held = plane(products)
+    groks = [step for task in run.tasks if (step := record.grok_step(task, "0.98x3")) is not None]
+    return Course(
+        label=f"{' + '.join(config.tasks)}, seed {config.seed}",
+        setting=f"{setting(config)}, λ = {config.weight_decay:g}",
+        weight_decay=config.weight_decay,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        tasks=config.tasks,
+        run_id=config.id,
+        command=config.command,
+        steps=record.steps,
+        accuracy=np.stack([record.accuracy(task) for task in config.tasks]),
+        loss=np.mean([record.metrics[f"train_loss_{task}"] for task in config.tasks], axis=0),
+        gradient=record.metrics["gradient_norm"].to_numpy(float),
+        read=read,
+        defects={"published": published, "corrected": corrected},
+        rounding=rounding,
+        path=path,
+        plane=points,
+        held=held,
+        walk=run.number("trajectory", "share", variant="published, random walk", at=1),
+        shared=shared,
+        shares=shares,
+        onsets={protocol: onsets(run, protocol) for protocol in PROTOCOLS},
+        placebos=_placebos(run),
+        grok=min(groks, default=None),
+    )
+
+
+def _placebos(run: Run) -> dict[str, int | None]:
+    """Detectors that know nothing of geometry: the first task's, where a task has its own."""
+    found = {}
+    for name in PLACEBOS:
+        quantity, variant = ("memorisation", "") if name == "memorisation" else ("placebo", name)
+        steps = run.rows("events", quantity, part=None, variant=variant)["value"].dropna()
+        found[name] = int(steps.min()) if len(steps) else None
+    return found

@@ -1,0 +1,136 @@
+"""Chapter explorable: does curvature announce understanding?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+from grokbook.events import FACTORS
+from grokbook.widgets.assets import css, module
+from grokbook.widgets.courses import PROTOCOLS, Course
+from grokbook.widgets.staggered import _within
+
+FACTOR = 10.0
+"""Where a single threshold must stand for the sweep."""
+
+
+def lead_sentence(courses: Sequence[Course], factor: float, control: bool = False) -> str:
+    """One sentence that answers the title from the data.
+
+    Counts the runs in which the defect has grown by ``factor`` before the first task groks, and
+    beside it those that never grok and raise the same flag.
+
+    Args:
+        courses: runs.
+        factor: of `FACTORS`.
+        control: look at the true defect in place of the published one.
+    """
+    protocol = PROTOCOLS[control]
+    what = "true" if control else "published"
+    grokked = [course for course in courses if course.grok is not None]
+    others = [course for course in courses if course.grok is None]
+    at = FACTORS.index(factor)
+    leads = [lead for course in grokked if (lead := course.lead(protocol, factor)) is not None]
+    early = [lead for lead in leads if lead > 0]
+    grown = f"the {what} defect grows {factor:g}-fold before the first task does"
+    if not grokked:
+        first = f"No run here groks, so {grown.split(' before')[0]} before nothing"
+    elif not early:
+        first = f"No: in none of {_runs(len(grokked))} that grok{_s(grokked)} {grown}"
+    else:
+        count = f"{len(early)} of {_runs(len(grokked))} that grok{_s(grokked)}"
+        if len(early) == len(grokked):
+            count = f"all {len(grokked)} runs that grok" if len(grokked) > 1 else "the run that groks"
+        first = f"In {count} {grown}, by {np.median(early):,.0f} steps (median)"
+    raised = sum(course.onsets[protocol][at] is not None for course in others)
+    if others:
+        second = f"; so it does in {raised} of {_runs(len(others))} that never grok{_s(others)}"
+        if not raised:
+            second = f"; it does in none of {_runs(len(others))} that never grok{_s(others)}"
+    else:
+        second = "; no run that never groks is measured, so nothing says what this is worth"
+    return first + second + "."
+
+
+def _runs(count: int) -> str:
+    return f"{count} run" if count == 1 else f"{count} runs"
+
+
+def _s(runs: Sequence[Course]) -> str:
+    return "s" if len(runs) == 1 else ""
+
+
+class Integrability(anywidget.AnyWidget):
+    """One slider over time, one switch for the control, every run in a list.
+
+    Args:
+        courses: shown sorted by weight decay, number of tasks, seed.
+        kwargs: traits.
+
+    Attributes:
+        run: index of the course shown; this and the four below follow the reader.
+        frame: index of the moment shown.
+        factor: growth of the defect that raises the flag, of `grokbook.events.FACTORS`.
+        control: show the true defect, rounding, and what random bases hold.
+        tau: count time as τ = ηλ·step.
+        sentences: the answer to the title by factor, with ``+control`` for the control.
+        heights: pixels that a page keeps free until it is drawn: wide, narrow.
+
+    Raises:
+        ValueError: if there are no courses.
+    """
+
+    _esm = module("parts", "panels", "integrability")
+    _css = css("parts", "integrability")
+
+    title = t.Unicode("Does curvature announce understanding?").tag(sync=True)
+    name = t.Unicode("defect").tag(sync=True)
+    sentences = t.Dict().tag(sync=True)
+    courses = t.List(t.Dict()).tag(sync=True)
+    frames = t.List(t.Int()).tag(sync=True)
+    run = t.Int(0).tag(sync=True)
+    frame = t.Int(0).tag(sync=True)
+    factors = t.List(list(FACTORS)).tag(sync=True)
+    factor = t.Enum(FACTORS, FACTOR).tag(sync=True)
+    control = t.Bool(False).tag(sync=True)
+    tau = t.Bool(False).tag(sync=True)
+    heights = t.List(t.Int()).tag(sync=True)
+
+    def __init__(self, courses: Sequence[Course], **kwargs: object) -> None:
+        if not courses:
+            raise ValueError("Integrability needs at least one course")
+        ordered = sorted(courses, key=lambda c: (c.weight_decay, len(c.tasks), c.seed, c.label))
+        frames = _frames(max(course.last_step for course in ordered))
+        run = int(kwargs.pop("run", len(ordered) - 1))
+        opening = int(np.searchsorted(frames, ordered[run].last_step * 0.6))
+        kwargs.setdefault("frame", min(opening, len(frames) - 1))
+        super().__init__(
+            courses=[course.packed() for course in ordered],
+            frames=frames,
+            sentences={
+                f"{factor:g}{'+control' if control else ''}": lead_sentence(ordered, factor, control)
+                for factor in FACTORS
+                for control in (False, True)
+            },
+            run=run,
+            heights=[800 + 48 * len(ordered), 1180 + 105 * len(ordered)],
+            **kwargs,
+        )
+
+    @t.validate("run")
+    def _run_exists(self, proposal: dict) -> int:
+        return _within(proposal["value"], len(self.courses), "run")
+
+    @t.validate("frame")
+    def _frame_exists(self, proposal: dict) -> int:
+        return _within(proposal["value"], len(self.frames), "frame")
+
+
+def _frames(last: int, count: int = 128) -> list[int]:
+    """Steps that the slider stops at, multiples of 100 and denser at the start."""
+    from grokbook.widgets.lanes import frame_axis
+
+    return [int(step) for step in frame_axis(last, count=count)]

@@ -1,0 +1,263 @@
+// Does curvature announce understanding? One slider over time, one switch for the control.
+
+const SPARK = 44;
+const FLAGS = { published: "published defect", corrected: "true defect" };
+
+function courseOf(raw, frames) {
+  const steps = wholesOf(raw.steps), read = wholesOf(raw.read), E = steps.length, n = read.length, T = raw.tasks.length;
+  const curves = floatsOf(raw.curves), defects = floatsOf(raw.defects), shares = floatsOf(raw.shares);
+  const shared = wholesOf(raw.shared), b = shared.length, part = (k) => shares.subarray(k * b, (k + 1) * b);
+  const course = {
+    ...raw, steps, read, shared,
+    last: steps[E - 1],
+    path: wholesOf(raw.path), plane: floatsOf(raw.plane),
+    test: raw.tasks.map((_, t) => curves.subarray(t * E, (t + 1) * E)),
+    loss: curves.subarray(T * E, (T + 1) * E),
+    gradient: curves.subarray((T + 1) * E),
+    published: defects.subarray(0, n), corrected: defects.subarray(n, 2 * n), rounding: defects.subarray(2 * n),
+    own: part(0), matched: [part(1), part(2)], whole: [part(3), part(4)], other: part(5),
+  };
+  course.tau = (step) => course.rate * course.decay * step;
+  course.index = (list, step) => Math.max(0, list.findLastIndex((x) => x <= step));
+  course.end = frames.findIndex((x) => x >= course.last);
+  if (course.end < 0) course.end = frames.length - 1;
+  return course;
+}
+
+function stateOf(model) {
+  const get = (key) => model.get(key), frames = get("frames"), factors = get("factors");
+  const courses = get("courses").map((raw) => courseOf(raw, frames));
+  const state = {
+    get, frames, factors, courses,
+    get course() { return courses[get("run")]; },
+    get frame() { return Math.min(get("frame"), state.course.end); },
+    get control() { return get("control"); },
+    get protocol() { return state.control ? "corrected" : "published"; },
+    get tau() { return get("tau") && state.course.decay > 0; },
+    get sentence() { return get("sentences")[get("factor") + (state.control ? "+control" : "")]; },
+    onset: (course) => course.onsets[state.protocol][factors.indexOf(get("factor"))],
+    clock: (course, step) => (state.tau ? course.tau(step) : step),
+    text: (step) => (state.tau ? `τ = ${state.course.tau(step).toFixed(2)}, ` : "") + `step ${comma(step)}`,
+  };
+  return state;
+}
+
+const viewOf = ({ get, course }) =>
+  ({ run: course.run, frame: get("frame"), factor: get("factor"), control: get("control"), tau: get("tau") });
+
+function changesOf(state, said) {
+  const run = state.courses.findIndex((course) => ident(course.run) === said.run);
+  const factor = state.factors.find((value) => ident(value) === said.factor);
+  const changes = { control: said.control === true, tau: said.tau === true };
+  if (run >= 0) changes.run = run;
+  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, state.frames.length - 1);
+  if (factor) changes.factor = factor;
+  return changes;
+}
+
+// Three charts over one axis: accuracy, loss and gradient, the defect.
+function timeline(state, goTo) {
+  const charts = { accuracy: panel({ height: 92 }), size: panel({ height: 92 }), defect: panel({ height: 170, axis: true }) };
+  const all = Object.values(charts), tip = html("div", { class: "gb-tip", hidden: true });
+  const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
+  const close = (x) => (x === undefined || Number.isNaN(x) ? "–" : x >= 100 ? comma(x) : x.toPrecision(3));
+  function words(step) {
+    const { course: c, control } = state, e = c.index(c.steps, step), i = c.index(c.read, step);
+    const lines = c.tasks.map((task, t) => html("span", { style: `color:var(--gb-text-${task})` }, `${task}: ${percent(c.test[t][e])}`));
+    lines.push(html("span", {}, `training loss ${close(c.loss[e])} nats, gradient ${close(c.gradient[e])}`));
+    const truth = control ? `, true ${close(c.corrected[i])}, rounding ${close(c.rounding[i])}` : "";
+    lines.push(html("span", {}, `defect at ${comma(c.read[i])}: published ${close(c.published[i])}${truth}`));
+    return [html("b", {}, state.text(c.steps[e])), ...lines];
+  }
+  for (const chart of all) {
+    chart.el.addEventListener("click", (event) => goTo(chart.stepAt(event)));
+    chart.el.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "touch") return;
+      tip.replaceChildren(...words(chart.stepAt(event)));
+      tip.hidden = false;
+      const box = el.getBoundingClientRect(), left = event.clientX - box.left + 14;
+      tip.style.left = `${clamp(left, 0, Math.max(0, box.width - tip.offsetWidth))}px`;
+      tip.style.top = `${event.clientY - box.top + 16}px`;
+    });
+  }
+  el.addEventListener("pointerleave", () => { tip.hidden = true; });
+  function draw(axis) {
+    const { course: c, control } = state, width = Math.max(260, el.clientWidth);
+    const common = { width, last: c.last, xOf: (step) => state.clock(c, step), ...axis };
+    const grok = c.grok === null ? [] : [{ step: c.grok, kind: "gb-grok", text: "first task groks", at: 0 }];
+    const onset = state.onset(c);
+    const flag = onset === null ? [] : [{ step: onset, kind: "gb-flag", text: `${state.get("factor")}-fold`, at: 1 }];
+    charts.accuracy.draw({
+      ...common, scale: "share", title: "right answers, test pairs", label: `Test accuracy of ${c.tasks.join(", ")}, ${c.label}`,
+      lines: c.tasks.map((task, t) => ({ xs: c.steps, ys: c.test[t], kind: "gb-test", style: `stroke:var(--gb-task-${task})` })),
+      flags: grok.map((one) => ({ ...one, text: "" })),
+    });
+    charts.size.draw({
+      ...common, scale: rangeOf([c.loss, c.gradient]), title: "training loss (dashed, nats) and gradient norm, log",
+      label: `Training loss and gradient norm, ${c.label}`, flags: grok.map((one) => ({ ...one, text: "" })),
+      lines: [{ xs: c.steps, ys: c.gradient, kind: "gb-plain" }, { xs: c.steps, ys: c.loss, kind: "gb-plain gb-dashed" }],
+    });
+    const shown = control ? [c.published, c.corrected] : [c.published];
+    charts.defect.draw({
+      ...common, scale: rangeOf(shown), title: "commutator defect D, log", flags: [...grok, ...flag],
+      label: `Commutator defect, ${c.label}`,
+      bands: control ? [{ xs: c.read, high: c.rounding }] : [],
+      lines: [
+        { xs: c.read, ys: c.published, kind: "gb-theirs", dots: true },
+        ...(control ? [{ xs: c.read, ys: c.corrected, kind: "gb-ours" }] : []),
+      ],
+    });
+  }
+  const cursor = (step) => all.forEach((chart) => chart.cursor(step));
+  return { el, draw, cursor };
+}
+
+// The path in the plane of its two leading directions, as far as the cursor has come.
+function pathPlane(state) {
+  const root = svg("svg", { class: "gb-plane", role: "img" }), note = html("figcaption", {});
+  const el = html("figure", { class: "gb-state" }, root, note);
+  let place = null;
+  function draw() {
+    const { course: c, control } = state, size = Math.min(Math.max(200, el.clientWidth), 340), pad = 26, n = c.path.length;
+    const xs = [], ys = [];
+    for (let i = 0; i < n; i++) { xs.push(c.plane[2 * i]); ys.push(c.plane[2 * i + 1]); }
+    const span = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) / 2 || 1;
+    const mid = (v) => (Math.max(...v) + Math.min(...v)) / 2;
+    const x = scale(mid(xs) - span, mid(xs) + span, pad, size - pad), y = scale(mid(ys) - span, mid(ys) + span, size - pad, pad);
+    const px = xs.map(x), py = ys.map(y);
+    place = (i) => [px[i], py[i]];
+    root.replaceChildren(svg("rect", { class: "gb-frame", x: 8, y: 8, width: size - 16, height: size - 16 }),
+      svg("path", { class: "gb-way", d: pathOf(px, py) }), svg("path", { class: "gb-gone" }),
+      svg("text", { x: size - 12, y: size - 14, "text-anchor": "end" }, "PC1"), svg("text", { x: 14, y: 22 }, "PC2"),
+      svg("circle", { class: "gb-start", cx: px[0], cy: py[0], r: 4 }));
+    const groks = c.grok === null ? -1 : c.path.findIndex((step) => step >= c.grok);
+    if (groks >= 0) root.append(svg("path", { class: "gb-here", d: `M${px[groks] - 6} ${py[groks]}l6-6 6 6-6 6z` }));
+    root.append(svg("circle", { class: "gb-now", r: 5.5 }));
+    fill(root, { viewBox: `0 0 ${size} ${size}`, width: size, height: size, "aria-label": `Path of the attention weights, ${c.label}` });
+    root.px = px; root.py = py;
+    const walk = control ? `; a random walk with the same steps has ${percent(c.walk)}` : "";
+    note.textContent = `The attention weights' path. PC1 holds ${percent(c.held[0])} of its variance, PC2 ${percent(c.held[1])}${walk}. ◇ first task groks.`;
+  }
+  function cursor(step) {
+    const { course: c } = state;
+    if (!place) return;
+    const i = c.index(c.path, step), [cx, cy] = place(i);
+    fill(root.querySelector(".gb-now"), { cx, cy });
+    root.querySelector(".gb-gone").setAttribute("d", pathOf(root.px.slice(0, i + 1), root.py.slice(0, i + 1)));
+  }
+  return { el, draw, cursor };
+}
+
+// What the run's own subspace holds of a commutator, beside what random ones and another run's do.
+function shareStrip(state) {
+  const root = svg("svg", { class: "gb-strip", role: "img" }), note = html("figcaption", {});
+  const el = html("figure", { class: "gb-state" }, html("b", { class: "gb-strip-title" }, "How much of the commutator the path's subspace holds"), root, note);
+  let x = null;
+  const rows = () => (state.control
+    ? [["own", "its own"], ["matched", "random, alike"], ["whole", "random, anywhere"], ["other", "another seed's"]]
+    : [["own", "its own"]]);
+  function draw() {
+    const { course: c } = state, width = Math.max(240, el.clientWidth), left = 118, right = 16, height = 26;
+    x = logScale(rangeOf([c.own, ...c.whole, ...c.matched, c.other]), left, width - right);
+    const kinds = rows(), foot = kinds.length * height + 6;
+    root.replaceChildren();
+    fill(root, { viewBox: `0 0 ${width} ${foot + 36}`, width, height: foot + 36 });
+    for (const k of x.marks) {
+      root.append(svg("line", { class: "gb-rule", x1: x.of(k), x2: x.of(k), y1: 0, y2: foot }),
+        svg("text", { x: x.of(k), y: foot + 15, "text-anchor": "middle" }, tenTo(k)));
+    }
+    root.append(svg("text", { class: "gb-axis-title", x: width - right, y: foot + 32, "text-anchor": "end" }, "share of its norm, log"));
+    kinds.forEach(([kind, text], i) => {
+      const y = i * height + 17;
+      root.append(svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, text));
+      root.append(kind === "own" || kind === "other"
+        ? svg("circle", { class: `gb-share gb-share-${kind}`, "data-kind": kind, cy: y, r: 6 })
+        : svg("rect", { class: "gb-null", "data-kind": kind, y: y - 8, height: 16 }));
+    });
+  }
+  function cursor(step) {
+    const { course: c, control } = state;
+    if (!x) return;
+    const i = c.index(c.shared, step);
+    for (const mark of root.querySelectorAll("[data-kind]")) {
+      const kind = mark.dataset.kind;
+      if (mark.tagName === "circle") { fill(mark, { cx: x(c[kind][i]), visibility: c[kind][i] > 0 ? "visible" : "hidden" }); continue; }
+      const [low, high] = c[kind].map((values) => x(values[i]));
+      fill(mark, { x: low, width: Math.max(3, high - low) });
+    }
+    const own = c.own[i], rho = Math.sqrt(Math.max(0, 1 - own * own));
+    note.textContent = `At step ${comma(c.shared[i])}: ${own.toPrecision(2)} inside, so ρ = ${rho.toFixed(5)}`
+      + (control ? "; bands hold 95 % of random subspaces." : ".");
+    root.setAttribute("aria-label", note.textContent);
+  }
+  return { el, draw, cursor };
+}
+
+// One run in the list: its defect, the flag and the grok step.
+function courseRow(course, pick) {
+  const row = choiceRow(course, SPARK, pick);
+  let x;
+  function draw(state, { width, at }) {
+    x = at;
+    const { track, result, el } = row, values = course[state.protocol], onset = state.onset(course);
+    const still = state.tau && course.decay === 0, y = logScale(rangeOf([values]), SPARK - 4, 4);
+    const px = course.read.map((step) => x(state.clock(course, step)));
+    track.replaceChildren();
+    fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
+    if (!still) {
+      track.append(svg("path", { class: state.control ? "gb-ours" : "gb-theirs", d: pathOf(px, Array.from(values, (v) => (v > 0 ? y(v) : NaN))) }));
+      for (const [step, kind] of [[course.grok, "gb-grok"], [onset, "gb-flag"]]) {
+        if (step === null) continue;
+        const place = x(state.clock(course, step));
+        track.append(svg("line", { class: kind, x1: place, x2: place, y1: 2, y2: SPARK - 2 }));
+      }
+      if (onset !== null) {
+        const place = x(state.clock(course, onset));
+        track.append(svg("path", { class: "gb-pennant", d: `M${place} 3l9 4-9 4z` }));
+      }
+    }
+    track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
+    const flag = onset === null ? "no flag" : `flag at ${comma(onset)}`;
+    const said = course.grok === null ? `${flag}; never groks` : onset === null ? `no flag before ${comma(course.grok)}`
+      : onset < course.grok ? `flag ${comma(course.grok - onset)} steps before grokking` : `flag ${comma(onset - course.grok)} steps after grokking`;
+    result.textContent = still ? "τ stays 0: no weight decay" : said;
+    el.setAttribute("aria-label", `${course.label}, ${course.setting}: ${said}`);
+  }
+  const cursor = (value) => fill(row.track.querySelector(".gb-cursor"), { x1: x(value), x2: x(value) });
+  return { el: row.el, track: row.track, choose: row.choose, draw, cursor };
+}
+
+function courseList(state, pick) {
+  const rows = state.courses.map((course, i) => courseRow(course, () => pick(i)));
+  const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
+  const el = choiceList(rows, axis, () => state.get("run"), pick);
+  function draw({ xLabel, xText }) {
+    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
+    const end = Math.max(...state.courses.map((course) => state.clock(course, course.last))), at = scale(0, end, 6, width - 6);
+    axis.replaceChildren(svg("text", { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" }, xLabel),
+      ...ticksOf(end, Math.max(2, width / 110)).map((v) =>
+        svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, xText(v))));
+    fill(axis, { viewBox: `0 0 ${width} 36`, width });
+    rows.forEach((row, i) => { row.choose(i === state.get("run")); row.draw(state, { width, at }); });
+  }
+  const cursor = (value) => rows.forEach((row) => row.cursor(value));
+  return { el, draw, cursor };
+}
+
+function csvOf(c) {
+  const rows = [["step", "tau", "defect_published", "defect_true", "rounding"]];
+  c.read.forEach((step, i) => rows.push([step, c.tau(step).toPrecision(6), c.published[i], c.corrected[i], c.rounding[i]]));
+  return rows.map((row) => row.join(",")).join("\n") + "\n";
+}
+
+function legend(state) {
+  const el = html("div", { class: "gb-legend" });
+  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
+  function draw() {
+    const tasks = state.course.tasks.map((task) => html("span", { class: "gb-key", style: `color:var(--gb-text-${task})` },
+      html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` }), task));
+    const more = state.control ? [key("gb-ours", FLAGS.corrected), html("span", { class: "gb-key" }, html("i", { class: "gb-chip gb-band" }), "rounding alone")] : [];
+    el.replaceChildren(...tasks, key("gb-theirs", FLAGS.published), ...more);
+  }
+  return { el, draw };
+}

@@ -1,0 +1,116 @@
+// Stacked charts over one time axis, on linear or logarithmic scales, with one cursor.
+
+const POWERS = ["⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"];
+const tenTo = (k) => {
+  if (k >= 0 && k <= 3) return comma(10 ** k);
+  if (k < 0 && k >= -2) return (10 ** k).toFixed(-k);
+  return `10${k < 0 ? "⁻" : ""}${String(Math.abs(k)).split("").map((d) => POWERS[d]).join("")}`;
+};
+
+function floatsOf(view) {
+  const bytes = bytesOf(view).slice();
+  return new Float32Array(bytes.buffer);
+}
+const wholesOf = (view) => Array.from(new Uint32Array(bytesOf(view).slice().buffer));
+
+// Low and high of finite positive values, over all given series.
+function rangeOf(series) {
+  let low = Infinity, high = -Infinity;
+  for (const values of series) {
+    for (const v of values) if (Number.isFinite(v) && v > 0) { low = Math.min(low, v); high = Math.max(high, v); }
+  }
+  return low < high ? [low, high] : [0.1, 10];
+}
+
+// The scale of a logarithmic axis from whole power to whole power; nothing lies outside of it.
+function logScale([low, high], from, to) {
+  const a = Math.floor(Math.log10(low)), b = Math.max(a + 1, Math.ceil(Math.log10(high)));
+  const line = scale(a, b, from, to);
+  const at = (v) => (v > 0 ? line(clamp(Math.log10(v), a, b)) : from);
+  const every = Math.max(1, Math.ceil((b - a) / 4));
+  at.marks = [];
+  for (let k = a; k <= b; k += every) at.marks.push(k);
+  at.text = tenTo;
+  at.of = (k) => line(k);
+  return at;
+}
+
+function shareScale(from, to) {
+  const at = scale(0, 1, from, to);
+  at.marks = [0, 0.5, 1];
+  at.text = (v) => `${100 * v} %`;
+  at.of = at;
+  return at;
+}
+
+// One chart: draw({width, xOf, last, scale: "share" or [low, high], lines, bands, flags, title}).
+// A line is {xs, ys, kind, style, dots}; a band {xs, low, high}; a flag {step, kind, text}.
+function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = null }) {
+  const below = axis ? 38 : bottom;
+  const root = svg("svg", { class: "gb-panel", role: "img" });
+  let now = null;
+
+  function drawAxes({ x, y, width, title }) {
+    for (const v of y.marks) {
+      root.append(svg("line", { class: "gb-rule", x1: left, x2: width - right, y1: y.of(v), y2: y.of(v) }),
+        svg("text", { x: left - 7, y: y.of(v) + 4, "text-anchor": "end" }, y.text(v)));
+    }
+    root.append(svg("text", { class: "gb-panel-title", x: left, y: 13 }, title));
+    if (!axis) return;
+    const foot = height + top;
+    for (const v of ticksOf(now.xOf(now.last), Math.max(2, Math.min(5, width / 90)))) {
+      const place = { x: clamp(x(v), 14, width - 18), y: foot + 19, "text-anchor": "middle" };
+      root.append(svg("line", { class: "gb-rule", x1: x(v), x2: x(v), y1: foot, y2: foot + 5 }),
+        svg("text", place, now.xText(v)));
+    }
+    const end = { class: "gb-axis-title", x: width - right, y: foot + 35, "text-anchor": "end" };
+    root.append(svg("text", end, now.xLabel));
+  }
+
+  function bandPath({ xs, low, high }, x, y) {
+    const kept = xs.map((_, i) => i).filter((i) => high[i] > 0 && Number.isFinite(high[i]));
+    const up = kept.map((i) => `${x(xs[i]).toFixed(1)} ${y(high[i]).toFixed(1)}`);
+    const down = kept.map((i) => `${x(xs[i]).toFixed(1)} ${(low ? y(low[i]) : y.of(y.marks[0])).toFixed(1)}`);
+    return kept.length ? `M${up.join("L")}L${down.reverse().join("L")}Z` : "";
+  }
+
+  function draw(options) {
+    const { width, xOf, last, lines, bands = [], flags = [], label } = options;
+    const x = scale(0, xOf(last), left, width - right);
+    const y = options.scale === "share" ? shareScale(height + top, top) : logScale(options.scale, height + top, top);
+    now = { ...options, x, y };
+    const tall = height + top + below;
+    root.replaceChildren();
+    fill(root, { viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-label": label });
+    drawAxes(now);
+    for (const band of bands) root.append(svg("path", { class: "gb-null", d: bandPath(band, (s) => x(xOf(s)), y) }));
+    for (const { xs, ys, kind, style, dots } of lines) {
+      const px = xs.map((step) => x(xOf(step))), py = Array.from(ys, (v) => (v > 0 || options.scale === "share" ? y(v) : NaN));
+      root.append(svg("path", { class: kind, style, d: pathOf(px, py) }));
+      if (dots) {
+        px.forEach((at, i) => Number.isNaN(py[i]) ||
+          root.append(svg("circle", { class: "gb-hollow", cx: at.toFixed(1), cy: py[i].toFixed(1), r: 2.4 })));
+      }
+    }
+    for (const { step, kind, style, text, at } of flags) {
+      const place = x(xOf(step));
+      root.append(svg("line", { class: kind, style, x1: place, x2: place, y1: top - 4, y2: height + top }));
+      if (text) {
+        const near = place > width - 130, anchor = near ? "end" : "start";
+        root.append(svg("text", { class: `${kind}-text`, style, x: place + (near ? -5 : 5), y: top + 9 + 15 * (at || 0), "text-anchor": anchor }, text));
+      }
+    }
+    root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));
+  }
+
+  function cursor(step) {
+    if (!now) return;
+    const at = now.x(now.xOf(Math.min(step, now.last)));
+    fill(root.querySelector(".gb-cursor"), { x1: at, x2: at });
+  }
+  function stepAt(event) {
+    const box = root.getBoundingClientRect(), value = now.x.invert(((event.clientX - box.left) * now.width) / box.width);
+    return clamp(value / now.xOf(now.last), 0, 1) * now.last;
+  }
+  return { el: root, draw, cursor, stepAt };
+}

@@ -1,0 +1,81 @@
+// What explorables with runs share: a switch, a knob, a list of runs, what stands beneath.
+
+function switchOf(label, note, title, flip) {
+  const box = html("input", { type: "checkbox", role: "switch", title }), text = html("small", {}, note);
+  const words = html("span", {}, html("b", {}, label), " ", text);
+  const el = html("label", { class: "gb-switch", title }, box, html("i", { "aria-hidden": "true" }), words);
+  box.addEventListener("change", () => flip(box.checked));
+  return { box, text, el };
+}
+
+// A knob of few positions: options are [value, text].
+function choiceKnob(question, options, pick) {
+  const name = uniqueId(), asked = html("legend", {}, question);
+  const radios = options.map(([value]) => html("input", { type: "radio", name, value }));
+  const labels = options.map(([, text], i) => html("label", {}, radios[i], html("span", {}, text)));
+  radios.forEach((radio, i) => radio.addEventListener("change", () => pick(options[i][0])));
+  const draw = (value) => radios.forEach((radio, i) => { radio.checked = options[i][0] === value; });
+  return { el: html("fieldset", { class: "gb-knob" }, asked, ...labels), draw };
+}
+
+function download(name, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  html("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+async function copyFrom(code, button) {
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+  } catch {
+    getSelection().selectAllChildren(code);
+    document.execCommand("copy");
+  }
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+}
+
+// The chosen run's data, and the command that repeats it.
+function footOf({ name, csv, command }) {
+  const button = (text) => html("button", { type: "button", class: "gb-button" }, text);
+  const save = button("Download this data"), copy = button("Copy"), code = html("code", {});
+  const again = html("details", { class: "gb-again" },
+    html("summary", { class: "gb-button" }, "Re-run this point"), html("div", {}, code, copy));
+  save.addEventListener("click", () => download(`grokbook-${name()}.csv`, csv()));
+  copy.addEventListener("click", () => copyFrom(code, copy));
+  const draw = () => { code.textContent = command(); };
+  return { el: html("div", { class: "gb-foot" }, save, again), draw };
+}
+
+// Rows of which one is chosen by pointer or arrow keys; a row has an `el`.
+function choiceList(rows, below, chosen, pick) {
+  const el = html("div", { class: "gb-lanes", role: "radiogroup", "aria-label": "Run shown above" },
+    ...rows.map((row) => row.el), html("div", { class: "gb-lane-foot" }, below));
+  el.addEventListener("keydown", (event) => {
+    const move = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    const focused = rows.findIndex((row) => row.el === event.target);
+    let to = { Home: 0, End: rows.length - 1, " ": focused, Enter: focused }[event.key];
+    if (move) to = (chosen() + move + rows.length) % rows.length;
+    if (to === undefined) return;
+    event.preventDefault();
+    if (to < 0) return;
+    pick(to);
+    rows[to].el.focus();
+  });
+  return el;
+}
+
+// A row of such a list: who it is, a drawing, a result.
+function choiceRow(lane, height, pick) {
+  const track = svg("svg", { class: "gb-track", height, "aria-hidden": "true" });
+  const result = html("span", { class: "gb-result" });
+  const decay = html("i", { class: "gb-decay", style: `--weak:${lane.ink[0]};--strong:${lane.ink[1]}` });
+  const who = html("span", { class: "gb-who" }, decay, html("span", {}, lane.label, html("small", {}, lane.setting)));
+  const el = html("div", { class: "gb-lane", role: "radio", tabindex: -1, "data-run": lane.run }, who, track, result);
+  el.addEventListener("click", pick);
+  function choose(on) {
+    el.setAttribute("aria-checked", String(on));
+    el.tabIndex = on ? 0 : -1;
+  }
+  return { el, track, result, choose };
+}
