@@ -55,7 +55,7 @@ def call(arguments, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["study", "duel"], "unknown study 'duel'; known: dual, tri, deletion, deletion-random, "),
+        (["study", "duel"], "unknown study 'duel'; known: dual, tri, dual-symmetric, "),
         (["study", "gone.toml"], "study gone.toml cannot be read: No such file or directory"),
         (["study", "dual", "--set", "colour=red"], "--set colour=red: no field 'colour'"),
         (["study", "dual", "--set", "weight_decay=-1"], "weight decay must lie in [0, inf]"),
