@@ -109,6 +109,26 @@ def gram_file(run: RunDirectory) -> bytes:
     )
 
 
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
+class Grams:
+    """What ``gram.npz`` says.
+
+    Attributes:
+        steps: (n,) of the snapshots.
+        products: block ↦ (n, n) inner products of its displacements; ``"all"`` is all together.
+    """
+
+    steps: np.ndarray
+    products: dict[str, np.ndarray]
+
+    @classmethod
+    def read(cls, content: bytes) -> Grams:
+        """From the bytes of the file."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            names, products = archive["blocks"], archive["products"]
+            return cls(archive["steps"], dict(zip(map(str, names), products, strict=True)))
+
+
 def weights_file(run: RunDirectory) -> bytes:
     """``weights.safetensors``: all parameters at the run's last step, as plain PyTorch names them.
 

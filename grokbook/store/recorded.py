@@ -21,7 +21,7 @@ from safetensors import numpy as safetensors
 from grokbook.config import RunConfig
 from grokbook.numerics import hardware
 from grokbook.record import RunRecord
-from grokbook.store.derived import gram_file, measured, weights_file
+from grokbook.store.derived import Grams, gram_file, measured, weights_file
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.run_directory import FORMAT, RunDirectory
 
@@ -81,6 +81,20 @@ class Results:
                     raise StoreError(f"recorded result {problem}")
                 return safetensors.load(path.read_bytes())
         raise StoreError(f"no weights of run {config.id} ({config.label}) are recorded")
+
+    def grams(self, name: str) -> Grams:
+        """Inner products of the displacements of a recorded execution.
+
+        Raises:
+            StoreError: if it was not recorded, or the file is damaged.
+        """
+        entry = self.manifest().get(name)
+        if entry is None:
+            raise StoreError(f"run {name} is not recorded")
+        path = self.folder / "runs" / name / "gram.npz"
+        if problem := check(path, entry["files"]["gram.npz"]):
+            raise StoreError(f"recorded result {problem}")
+        return Grams.read(path.read_bytes())
 
     def get(self, run: str) -> RunRecord:
         """A record by config id, an unambiguous beginning of one, or an execution's whole name.

@@ -1,7 +1,18 @@
 """Explorables: widgets that answer in the browser, with and without a kernel."""
 
+from grokbook.widgets.courses import Course
 from grokbook.widgets.front import FrontPicture
+from grokbook.widgets.integrability import Integrability, lead_sentence
 from grokbook.widgets.lanes import Lane, frame_axis
 from grokbook.widgets.staggered import StaggeredOrder, order_sentence
 
-__all__ = ["FrontPicture", "Lane", "StaggeredOrder", "frame_axis", "order_sentence"]
+__all__ = [
+    "Course",
+    "FrontPicture",
+    "Integrability",
+    "Lane",
+    "StaggeredOrder",
+    "frame_axis",
+    "lead_sentence",
+    "order_sentence",
+]

@@ -94,7 +94,10 @@ class Course:
             values = getattr(self, name)
             if values.size < 2 or np.any(np.diff(values) <= 0) or values[0] < 0:
                 self._refuse(f"{name} must be two or more steps that increase")
-        for group, names, steps in (("defects", PROTOCOLS, self.read), ("shares", BARS, self.shared)):
+        for group, names, steps in (
+            ("defects", PROTOCOLS, self.read),
+            ("shares", BARS, self.shared),
+        ):
             found = getattr(self, group)
             if set(found) != set(names):
                 self._refuse(f"{group} must have {', '.join(names)}, got {', '.join(found)}")

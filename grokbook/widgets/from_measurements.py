@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from grokbook.claims.shelf import Run
 from grokbook.events import FACTORS, PLACEBOS, growth_onset
 from grokbook.geometry.trajectory import plane
+from grokbook.instruments.runs import Run
 from grokbook.studies.first_light import setting
 from grokbook.widgets.courses import PROTOCOLS, Course
 

@@ -43,7 +43,9 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     else:
         count = f"{len(early)} of {_runs(len(grokked))} that grok{_s(grokked)}"
         if len(early) == len(grokked):
-            count = f"all {len(grokked)} runs that grok" if len(grokked) > 1 else "the run that groks"
+            count = (
+                f"all {len(grokked)} runs that grok" if len(grokked) > 1 else "the run that groks"
+            )
         first = f"In {count} {grown}, by {np.median(early):,.0f} steps (median)"
     raised = sum(course.onsets[protocol][at] is not None for course in others)
     if others:
@@ -83,7 +85,7 @@ class Integrability(anywidget.AnyWidget):
         ValueError: if there are no courses.
     """
 
-    _esm = module("parts", "panels", "integrability")
+    _esm = module("parts", "panels", "planes", "stage", "integrability")
     _css = css("parts", "integrability")
 
     title = t.Unicode("Does curvature announce understanding?").tag(sync=True)
@@ -111,7 +113,9 @@ class Integrability(anywidget.AnyWidget):
             courses=[course.packed() for course in ordered],
             frames=frames,
             sentences={
-                f"{factor:g}{'+control' if control else ''}": lead_sentence(ordered, factor, control)
+                f"{factor:g}{'+control' if control else ''}": lead_sentence(
+                    ordered, factor, control
+                )
                 for factor in FACTORS
                 for control in (False, True)
             },

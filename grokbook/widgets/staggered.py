@@ -109,7 +109,7 @@ class StaggeredOrder(anywidget.AnyWidget):
         ValueError: if there are no lanes, or frames do not fit them.
     """
 
-    _esm = module("parts", "finish", "staggered")
+    _esm = module("parts", "finish", "stage", "staggered")
     _css = css("parts", "staggered")
 
     title = t.Unicode("Do tasks always finish in the same order?").tag(sync=True)

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from ipywidgets.embed import dependency_state, embed_data
 
-from grokbook.events import RULES, grok_step
+from grokbook.events import FACTORS, RULES, grok_step, growth_onset
+from grokbook.geometry.trajectory import plane
 from grokbook.palette import DARK_PAGE
 from grokbook.tasks.modular import Table
-from grokbook.widgets import Lane, frame_axis
+from grokbook.widgets import Course, Lane, frame_axis
+from grokbook.widgets.courses import BARS
 
 HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
 CADENCE = 100
@@ -139,6 +141,59 @@ def page_html(*widgets: object, head: str = "", before: str = "") -> str:
         f'{head}<script src="gb-host.js" defer></script>'
         f'<script type="application/vnd.jupyter.widget-state+json">{state}</script></head>'
         f"<body>{before}{shown}</body></html>"
+    )
+
+
+def synthetic_course(
+    seed: int = 42, grok: int | None = 9000, weight_decay: float = 1.0, last: int = 11000
+) -> Course:
+    """A run whose defect grows a hundredfold; the published one is rounded at the start."""
+    rng = np.random.default_rng([seed, last])
+    steps = np.arange(0, last + 1, CADENCE)
+    read, path, shared = steps[::2], steps[:: max(1, last // 6000)], steps[::3]
+    centre = (grok or 3 * last) - 2500
+    truth = 0.2 * 10 ** (2.5 * _sigmoid((read - centre) / 1500)) * rng.lognormal(0, 0.1, read.shape)
+    rounding = 1.2 * np.exp(-read / 900) + 1e-3
+    published = np.hypot(truth, rounding)
+    walk = np.cumsum(rng.normal(size=(len(path), 30)) + np.linspace(1, -1, 30), axis=0)
+    moved = walk - walk[0]
+    points, held = plane(moved @ moved.T)
+    base = np.full(shared.shape, 0.02)
+    shares = dict(
+        zip(BARS, (0.4 * base, 0.9 * base, 1.2 * base, 0.3 * base, 0.4 * base, base), strict=True)
+    )
+    rise = 1.0 if grok is None else 0.02 + 0.98 * _sigmoid((steps - grok) / 250)
+    test = np.stack([np.clip(rise * np.ones(steps.shape), 0, 1)] * 2)
+    test = np.full_like(test, 0.02) if grok is None else test
+    found = {"published": published, "corrected": truth}
+    return Course(
+        label=f"add + mul, seed {seed}",
+        setting=f"dual, λ = {weight_decay:g}",
+        weight_decay=weight_decay,
+        learning_rate=1e-3,
+        seed=seed,
+        tasks=("add", "mul"),
+        run_id=f"{seed:04d}{int(10 * weight_decay):02d}",
+        command=f"grokbook train --tasks add,mul --seed {seed}",
+        steps=steps,
+        accuracy=test,
+        loss=4.6 * np.exp(-steps / 400) + 1e-4,
+        gradient=np.exp(-steps / 3000) + 0.02,
+        read=read,
+        defects=found,
+        rounding=rounding,
+        path=path,
+        plane=points,
+        held=held,
+        walk=0.608,
+        shared=shared,
+        shares=shares,
+        onsets={
+            name: tuple(growth_onset(factor)(read, values).step for factor in FACTORS)
+            for name, values in found.items()
+        },
+        placebos={"constant": 1000, "loss": 1600, "memorisation": 900, "norm": None},
+        grok=grok,
     )
 
 

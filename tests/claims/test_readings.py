@@ -11,11 +11,12 @@ from grokbook.claims.readings.incompressibility import decay_share
 from grokbook.claims.readings.place import Place, each, slope
 from grokbook.claims.readings.shared import NORMALISED, RAW, peak
 from grokbook.claims.registry import claims
-from grokbook.claims.shelf import Missing, Run, Shelf
+from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import VERDICTS, judge
 from grokbook.config import RunConfig
 from grokbook.instruments.measurement import Measurement, as_frame
 from grokbook.instruments.recorded import Recorded
+from grokbook.instruments.runs import Missing, Run
 
 DUAL = RunConfig(tasks=("add", "mul"), seed=42)
 

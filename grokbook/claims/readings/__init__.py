@@ -21,8 +21,9 @@ from grokbook.claims.readings import (
 )
 from grokbook.claims.readings.place import Place, Reader, Value
 from grokbook.claims.registry import Claim
-from grokbook.claims.shelf import Missing, Run, Shelf
+from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import Evidence
+from grokbook.instruments.runs import Missing, Run
 
 READINGS: dict[tuple[str, ...], Reader] = {
     **staggered_order.READINGS,

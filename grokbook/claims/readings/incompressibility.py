@@ -8,7 +8,7 @@ import numpy as np
 
 from grokbook.claims.readings.phase_structure import threshold
 from grokbook.claims.readings.place import Place, Reader, Value, minus
-from grokbook.claims.shelf import Missing, Run
+from grokbook.instruments.runs import Missing, Run
 
 HELD_OUT, RANDOM, NOISE = "held-out", "published, random", "published, noise"
 BY_TENSOR = "published, noise by tensor"

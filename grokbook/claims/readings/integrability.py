@@ -16,7 +16,8 @@ from grokbook.claims.readings.place import (
     each,
     geometric,
 )
-from grokbook.claims.shelf import Missing, Run, Shelf
+from grokbook.claims.shelf import Shelf
+from grokbook.instruments.runs import Missing, Run
 
 WALK = "published, random walk"
 DEFECT = {"published": "published", "exact commutator": "corrected"}

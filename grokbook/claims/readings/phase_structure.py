@@ -21,8 +21,8 @@ from grokbook.claims.readings.place import (
     slope,
 )
 from grokbook.claims.readings.staggered_order import grokked, mean_step
-from grokbook.claims.shelf import Missing, Run
 from grokbook.events import Event, dual_onset, tri_onset
+from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import PUBLISHED_STEPS_WITHOUT_DECAY
 
 FIVE = STRONG + WEAK

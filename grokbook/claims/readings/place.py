@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.claims.shelf import Missing, Run, Shelf
+from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
+from grokbook.instruments.runs import Missing, Run
 
 Value = float | int | None
 """None where the run was cut off by its budget before the thing happened."""

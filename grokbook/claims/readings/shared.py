@@ -8,7 +8,7 @@ import numpy as np
 
 from grokbook.claims.readings.place import SINGLE, Place, Reader, Value, each
 from grokbook.claims.readings.staggered_order import SYMMETRIC, all_at
-from grokbook.claims.shelf import Missing, Run
+from grokbook.instruments.runs import Missing, Run
 
 RAW, NORMALISED = ("commutator", "published"), ("commutator_share", "corrected")
 """‖W_Q W_K − W_K W_Q‖ of a layer, and over ‖W_Q‖ ‖W_K‖."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import stdev
 
 from grokbook.claims.readings.place import Place, Reader, Value, mean, minus
-from grokbook.claims.shelf import Missing, Run
+from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import PUBLISHED_STEPS, PUBLISHED_STEPS_WITHOUT_DECAY
 
 SYMMETRIC = {"split": "symmetric"}

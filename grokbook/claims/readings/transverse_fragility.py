@@ -8,7 +8,7 @@ import numpy as np
 
 from grokbook.claims.readings.place import Place, Reader, slope
 from grokbook.claims.readings.staggered_order import grokked
-from grokbook.claims.shelf import Missing, Run
+from grokbook.instruments.runs import Missing, Run
 
 DOSES = (0.01, 0.02, 0.03, 0.05, 0.07)
 """Up to 7 %: where the published delay rises."""

@@ -180,44 +180,5 @@ function pictureOf(state, parts) {
   return { draw, frame, stop: speaker.stop };
 }
 
-function render({ model, el }) {
-  const state = stateOf(model);
-  const set = (changes) => {
-    for (const [key, value] of Object.entries(changes)) model.set(key, value);
-    model.save_changes();
-  };
-  const put = (changes, rest = false) => {
-    if (rest) pass.stop();
-    set(changes);
-    link?.write(viewOf(state));
-  };
-  const restore = (said) => set(changesOf(state, said));
-  const link = model.host === "book" ? address(state.get("name"), restore) : null;
-  const parts = partsOf(state, put), { root, play, slider } = parts, picture = pictureOf(state, parts);
-  el.append(root);
-
-  const pass = player(play, 8, (share) => put({ frame: Math.round(share * state.lane.end) }));
-  play.addEventListener("click", () => {
-    if (pass.playing) pass.stop();
-    else pass.start(state.frame >= state.lane.end ? 0 : state.frame / state.lane.end);
-  });
-  slider.addEventListener("input", () => put({ frame: +slider.value }, true));
-
-  const bound = ["run", "threshold", "control", "tau"].map((key) => [`change:${key}`, () => picture.draw()]);
-  bound.push(["change:frame", () => picture.frame()]);
-  bound.forEach(([event, handler]) => model.on(event, handler));
-  const follow = () => link?.restore();
-  const came = follow();
-  addEventListener("hashchange", follow);
-  picture.draw();
-  if (came) requestAnimationFrame(() => root.scrollIntoView({ block: "start" }));
-  const unwatch = watch(root, picture.draw);
-  return () => {
-    pass.stop();
-    picture.stop();
-    unwatch();
-    removeEventListener("hashchange", follow);
-    bound.forEach(([event, handler]) => model.off(event, handler));
-  };
-}
-export default { render };
+export default { render: ({ model, el }) => stage({ model, el, state: stateOf(model), partsOf, pictureOf, viewOf, changesOf,
+  keys: ["run", "threshold", "control", "tau"], end: (state) => state.lane.end }) };

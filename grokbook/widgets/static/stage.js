@@ -1,0 +1,42 @@
+// What an explorable with one slider is put on: it binds the model, the address and the player to the
+// picture.  `keys` are the traits that call for a new drawing; `frame` moves the cursor alone.
+
+function stage({ model, el, state, partsOf, pictureOf, viewOf, changesOf, keys, end }) {
+  const set = (changes) => {
+    for (const [key, value] of Object.entries(changes)) model.set(key, value);
+    model.save_changes();
+  };
+  const put = (changes, rest = false) => {
+    if (rest) pass.stop();
+    set(changes);
+    link?.write(viewOf(state));
+  };
+  const restore = (said) => set(changesOf(state, said));
+  const link = model.host === "book" ? address(state.get("name"), restore) : null;
+  const parts = partsOf(state, put), { root, play, slider } = parts, picture = pictureOf(state, parts);
+  el.append(root);
+
+  const pass = player(play, 8, (share) => put({ frame: Math.round(share * end(state)) }));
+  play.addEventListener("click", () => {
+    if (pass.playing) pass.stop();
+    else pass.start(state.frame >= end(state) ? 0 : state.frame / end(state));
+  });
+  slider.addEventListener("input", () => put({ frame: +slider.value }, true));
+
+  const bound = keys.map((key) => [`change:${key}`, () => picture.draw()]);
+  bound.push(["change:frame", () => picture.frame()]);
+  bound.forEach(([event, handler]) => model.on(event, handler));
+  const follow = () => link?.restore();
+  const came = follow();
+  addEventListener("hashchange", follow);
+  picture.draw();
+  if (came) requestAnimationFrame(() => root.scrollIntoView({ block: "start" }));
+  const unwatch = watch(root, picture.draw);
+  return () => {
+    pass.stop();
+    picture.stop();
+    unwatch();
+    removeEventListener("hashchange", follow);
+    bound.forEach(([event, handler]) => model.off(event, handler));
+  };
+}
