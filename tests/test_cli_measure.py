@@ -132,7 +132,8 @@ def test_a_study_is_trained_measured_and_packed(say, trained, tmp_path):
     assert out.count("  2 measurements\n") + out.count("  3 measurements\n") == 2
     assert out.index("done: ") < out.index("2 of 2 runs, ") < out.rindex("done: 2 runs in")
     status, out, err = say(go)
-    assert status == 0 and "nothing is left to train\nnothing is left to measure\n" in out
+    assert status == 0 and "nothing is left to train\nsmall: 2 of 2 runs have ended\n" in out
+    assert "\nnothing is left to measure\n" in out
     damaged = next(path.rglob("weight-spectra-*.parquet"))
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-9])
@@ -144,7 +145,7 @@ def test_a_study_is_trained_measured_and_packed(say, trained, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_while_measuring_loses_nothing_and_says_what_goes_on(small_study, tmp_path):
-    (tmp_path / "small.toml").write_text(small_study(steps=200, cadence=2))
+    (tmp_path / "small.toml").write_text(small_study(steps=40, cadence=4))
     home = {"GROKBOOK_STORE": str(tmp_path / "store"), "PYTHONPATH": os.pathsep.join(sys.path)}
     go = ["study", "small.toml", "--measure", "--instruments", "events,commutator", "--pack", "p"]
 
