@@ -5,6 +5,7 @@ import errno
 import hashlib
 import io
 import re
+import shutil
 import threading
 
 import numpy as np
@@ -334,7 +335,6 @@ def test_damage_is_named_and_nothing_is_unpacked(says, whole, tmp_path):
 
 
 def test_a_disk_too_small_is_said_before_the_start(whole, tmp_path, monkeypatch):
-    import shutil
     from collections import namedtuple
 
     pack([whole], tmp_path / "pack")
@@ -757,7 +757,9 @@ def test_busy_and_damaged_measurements_are_skipped_and_nothing_is_lost(measured,
     pack([full], tmp_path / "q")
     before = begun.read_bytes()
     with sole(begun):
+        (kept,) = unpack(tmp_path / "p", home)[0].measurements[1:]
         (run,) = unpack(tmp_path / "q", home)
+    assert (kept.name, kept.outcome) == (begun.name, "kept")  # nothing is written, nothing waits
     (each,) = run.measurements
     assert (run.outcome, each.outcome) == ("kept", "skipped")
     assert each.why == f"{begun.name} is being measured by another process"
@@ -770,6 +772,46 @@ def test_busy_and_damaged_measurements_are_skipped_and_nothing_is_lost(measured,
     begun.unlink()
     (each,) = unpack(tmp_path / "q", home)[0].measurements
     assert each.outcome == "added" and len(Measurement.read(begun).left) == 0
+
+
+def test_a_measurement_that_went_on_before_the_lock_was_ours_is_kept(
+    measured, tmp_path, monkeypatch
+):
+    _, second = ordered(measured)
+    late, whole = fully(tmp_path / "full", second)
+    pack([second], tmp_path / "early")
+    pack([late], tmp_path / "late")
+    home = Store(tmp_path / "home")
+
+    def slow(path):
+        monkeypatch.setattr("grokbook.store.measurements.sole", sole)
+        unpack(tmp_path / "late", home)  # another process was faster
+        return sole(path)
+
+    monkeypatch.setattr("grokbook.store.measurements.sole", slow)
+    runs = unpack(tmp_path / "early", home)
+    outcomes = {each.name: each.outcome for each in runs[0].measurements}
+    assert outcomes[whole.name] == "kept"
+    path = home.root / whole.relative_to(tmp_path / "full")
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_brings_what_was_measured_on_it_and_on_no_other(measured, tmp_path):
+    """The same config under other numerics is another run, and so is one that was less far."""
+    first, _ = ordered(measured)
+    store, where = Store(tmp_path / "s"), first.path.parts[-3:]
+    shutil.copytree(measured.root / "measurements", store.root / "measurements")
+    other = store.root.joinpath(*where[:2], "0" * 8)
+    shutil.copytree(first.path, other)
+    head = read_sealed(other / "config.json") | {"numerics_id": "0" * 8}
+    (other / "config.json").write_bytes(seal(head))
+    assert pack([RunDirectory(other)], tmp_path / "p").runs[0].measurements == 0
+    early = interrupted(Store(tmp_path / "early"), 50, first.config)
+    folder = early.path.parents[2] / "measurements"
+    shutil.copytree(measured.root / "measurements", folder)
+    (told,) = pack([early], tmp_path / "q").runs
+    assert told.measurements == 0
+    assert sum("which was measured on step 120" in why for why in told.left_out) == 2
 
 
 def change_measurement(folder, change):
