@@ -118,19 +118,18 @@ def bare(tmp_path_factory):
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment = kept | {
         "PYTHONPATH": os.pathsep.join(map(str, (home / "hook", home / "alone"))),
-        "GROKBOOK_STORE": str(home / "store"),
         "GROKBOOK_RESULTS": str(home / "results"),
         "BARE_TELLS": str(home / "tells.json"),
         "OMP_NUM_THREADS": "1",
     }
 
-    def call(*arguments):
+    def call(*arguments, store="store"):
         done = subprocess.run(
             [sys.executable, "-P", *map(str, arguments)],
             text=True,
             capture_output=True,
             cwd=home,
-            env=environment,
+            env=environment | {"GROKBOOK_STORE": str(home / store)},
             timeout=300,
         )
         return done, json.loads((home / "tells.json").read_text())
@@ -172,6 +171,26 @@ def test_train_record_verify_pack_and_come_home(bare, tmp_path):
     record = here.record()
     assert record.last_step == 300 and record.accuracy("add", "train")[-1] > 0.3
     pd.testing.assert_frame_equal(record.metrics, there.record().metrics, check_exact=True)
+
+
+def test_one_command_trains_measures_and_packs_and_home_has_nothing_left(bare, small_study):
+    (bare.home / "small.toml").write_text(small_study())
+    what = ["--instruments", "events,weight-spectra,trajectory"]
+    go = ["study", "small.toml", "--measure", *what, "--pack", "measured", "--pack-limit", "60MB"]
+    done, told = bare("-m", "grokbook", *go, "--workers", "1", store="away")
+    assert done.returncode == 0, done.stderr
+    assert not set(told["loaded"]) & set(REFUSED) and "Warning" not in done.stderr
+    assert "done: 6 measurements in" in done.stdout and done.stdout.count("  3 measurements\n") == 2
+    assert done.stdout.endswith(f"done: 2 runs in {bare.home / 'away'}\n")
+    pack = sorted((bare.home / "measured").iterdir())
+    assert len(pack) <= 8 and max(file.stat().st_size for file in pack) <= 16_000_000
+    there = [["unpack", "measured"], ["measure", "small.toml", *what, "--dry-run"]]
+    done, told = bare("-c", IN_ONE_GO, json.dumps(there), store="elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert not set(told["loaded"]) & set(REFUSED)
+    assert "2 of 2 runs and 6 of 6 measurements now in" in done.stdout
+    assert "small: 2 of 2 runs have ended" in done.stdout
+    assert done.stdout.endswith("nothing is left to measure\n")
 
 
 # --- what the sources say -------------------------------------------------------------------

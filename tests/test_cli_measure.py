@@ -1,14 +1,21 @@
 """``grokbook measure`` and ``describe``: real runs, real workers, one line for bad input."""
 
 import io
+import os
+import re
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
 from grokbook import cli
+from grokbook.instruments.agenda import agenda
 from grokbook.instruments.catalogue import INSTRUMENTS
 from grokbook.instruments.recorded import Recorded
 from grokbook.store import Store
+from grokbook.store.packing import unpack
 from grokbook.studies.declaring import find
 from grokbook.studies.members import stages
 from grokbook.training.run import run
@@ -81,6 +88,16 @@ def test_measured_stopped_short_and_gone_on_with(say, trained):
             "measure small.toml --instruments events --with commutator.batch_pairs=3",
             "parameters of commutator are given",
         ),
+        ("study small.toml --instruments events", "--instruments is for --measure, which is not"),
+        ("study small.toml --measure --instruments events,nrom", "unknown instrument 'nrom'"),
+        (
+            "study small.toml --measure --set plan.full_state=false",
+            "study small: its plan keeps no snapshots of all parameters, which reconstruction, ",
+        ),
+        (
+            "study small.toml --measure --instruments hessian --set plan.full_state=false",
+            "which hessian needs; add --set plan.full_state=true, or name other --instruments",
+        ),
         ("describe nrom", "unknown instrument 'nrom'"),
         ("record small.toml nothing", "0 finished runs"),
     ],
@@ -89,6 +106,83 @@ def test_bad_input_is_one_line(say, command, line):
     status, out, err = say(command)
     assert status == 2 and out == "" and line in err
     assert err.startswith("grokbook: ") and err.count("\n") == 1
+
+
+def test_what_would_be_measured_and_what_it_takes_is_said_before(say, trained):
+    two = "--measure --instruments events,weight-spectra --dry-run"
+    status, out, err = say(f"study small.toml {two} --set plan.full_state=false --set seed=9")
+    assert (status, err) == (0, "")  # these two need no snapshots of all parameters
+    assert "  to be measured: 1 run, of which 0 have ended\n" in out
+    assert "    events: at the published size 0.1 core-seconds a run; at most 0.02 core-" in out
+    status, out, err = say(f"study small.toml {two} --seeds 3")
+    assert "  to be measured: 3 runs, of which 0 have ended\n" in out
+    status, out, err = say(f"study small.toml {two}")
+    assert "  to be measured: 2 runs, of which 1 have ended\n" in out
+    assert re.search(r"events:\s+\d of +1 points; .*about \d+ s of a core for 1 run to come", out)
+    assert not (trained / "store" / "studies").exists()  # nothing was started
+
+
+def test_a_study_is_trained_measured_and_packed(say, trained, tmp_path):
+    """What a measuring leaves undone is the status; the pack is written all the same."""
+    go = f"study small.toml --measure --instruments events,weight-spectra --pack {tmp_path}/p"
+    path = trained / "store" / "measurements"
+    status, out, err = say(go + " --workers 1")
+    assert status == 0, err
+    assert re.search(r"done: \d measurements? in", out)
+    assert out.count("  2 measurements\n") + out.count("  3 measurements\n") == 2
+    assert out.index("done: ") < out.index("2 of 2 runs, ") < out.rindex("done: 2 runs in")
+    status, out, err = say(go)
+    assert status == 0 and "nothing is left to train\nsmall: 2 of 2 runs have ended\n" in out
+    assert "\nnothing is left to measure\n" in out
+    damaged = next(path.rglob("weight-spectra-*.parquet"))
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-9])
+    status, out, err = say(go)
+    assert status == 1 and err == f"grokbook: {damaged} is damaged: it is no measurement\n"
+    assert f"without {damaged} is damaged" in out and "2 of 2 runs, " in out
+    damaged.write_bytes(whole)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_measuring_loses_nothing_and_says_what_goes_on(small_study, tmp_path):
+    (tmp_path / "small.toml").write_text(small_study(steps=40, cadence=4))
+    home = {"GROKBOOK_STORE": str(tmp_path / "store"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    go = ["study", "small.toml", "--measure", "--instruments", "events,commutator", "--pack", "p"]
+
+    def begin():
+        return subprocess.Popen(
+            [sys.executable, "-m", "grokbook", *go, "--workers", "1"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | home,
+        )
+
+    process, said = begin(), []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("events: ") and len(said) == 4:  # the other run's comes next
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 130, (said, err)
+    assert out.endswith(
+        "stopped; everything is saved, and `grokbook study small.toml --measure --instruments "
+        "events,commutator --pack p` goes on from there\n"
+    )
+    assert "2 of 2 runs, " in out  # packed as far as it had come
+    store = Store(tmp_path / "away")
+    runs = unpack(tmp_path / "p", store)
+    assert sum(len(run.measurements) for run in runs) >= 2
+    assert (process := begin()).communicate(timeout=600) and process.returncode == 0
+    runs = unpack(tmp_path / "p", store)
+    assert all(len(run.measurements) == 2 for run in runs)
+    items = agenda(store, store.runs(), ["events", "commutator"], {}, of=2)
+    assert all(item.measured == item.points > 0 for item in items)
 
 
 def test_every_instrument_describes_itself(say):

@@ -19,6 +19,7 @@ COMMANDS = [
     ["study", "dual", "--set", "plan.steps=150"],
     ["study", "dual", "--scheduler", "here"],
     ["study", "dual", "--colour", "red"],
+    ["study", "dual", "--instruments", "events"],
     ["study", "dual", "--pack", "."],
     ["study", "dual", "--pack", "new", "--pack-limit", "1kB"],
     ["status"],

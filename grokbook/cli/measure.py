@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Annotated
 
 import typer
 
 from grokbook.cli.common import app, fail, real_option, warn, whole_option
+from grokbook.cli.words import paragraph
 
 
 @app.command()
@@ -49,6 +49,7 @@ def measure(
     Example: grokbook measure dual --instruments commutator --with commutator.batch_pairs=12
     """
     from grokbook.checks import ConfigError, number
+    from grokbook.cli.agenda import is_left, say
     from grokbook.cli.ahead import check_options
     from grokbook.instruments.agenda import agenda, chosen, parameters_from
     from grokbook.store import Store, StoreError
@@ -66,8 +67,9 @@ def measure(
         standings = [stand(store, member, warn) for member in last.members]
         runs = [each.directory for each in standings if each.state == "done"]
         items = agenda(store, runs, names, given, of=len(standings), budget=budget)
-        typer.echo(f"{last.study.name}: {len(runs)} of {len(standings)} runs have ended")
-        _say_agenda(items)
+        say(last.study.name, items, len(runs), len(standings))
+        if dry_run and runs and not any(is_left(item) or item.lacking for item in items):
+            typer.echo("nothing is left to measure")
         if not dry_run:
             _carry_out(items, store, workers, scheduler)
     except ConfigError as error:
@@ -76,52 +78,15 @@ def measure(
         fail(str(error), 1)
 
 
-def _say_agenda(items: list) -> None:
-    from grokbook.cli.display import duration
-
-    wide = max(len(item.name) for item in items)
-    for item in items:
-        parts = [f"{item.name:{wide}}  {item.measured:>6,} of {item.points:>6,} points"]
-        if item.measured < item.points:
-            parts.append(f"about {duration(item.seconds)} of a core left")
-        if item.seconds > 3_600 * item.budget:
-            parts.append(f"more than its budget of {item.budget:g} core-hours: it will stop there")
-        if item.lacking:
-            needs = "1 run lacks" if item.lacking == 1 else f"{item.lacking} runs lack"
-            parts.append(f"{needs} the snapshots for it")
-        typer.echo("  " + "; ".join(parts))
-
-
 def _carry_out(items: list, store, workers: int | None, scheduler: str | None) -> None:
-    from grokbook.cli.display import duration
-    from grokbook.sweep import sweep
-    from grokbook.training.run import interrupts
+    from grokbook.cli.agenda import carry_out
 
-    jobs = [job for item in items if item.measured < item.points for job in item.jobs]
-    if not jobs:
-        typer.echo("nothing is left to measure")
-        return
-
-    def said(done) -> None:
-        points = f"{done.step} points" if done.step != 1 else "1 point"
-        what = f"{done.status}, {points}, {duration(done.seconds)} of a core"
-        typer.echo(f"{done.label}: {done.note or what}", err=True)
-
-    with interrupts() as stop:
-        ended = sweep(
-            jobs, store, workers=workers, scheduler=scheduler, stop=stop, watch=said, warn=warn
-        )
-    if stop.is_set():
+    problem, stopped = carry_out(items, store, workers, scheduler)
+    if stopped:
         typer.echo("stopped; everything is saved, and the same command goes on from there")
         raise typer.Exit(130)
-    left = [done for done in ended if done.status != "finished"]
-    if left:
-        fail(
-            f"{len(left)} of {len(ended)} measurements are not complete; the first: "
-            f"{left[0].label}: {left[0].note or left[0].status}",
-            1,
-        )
-    typer.echo(f"done: {len(ended)} measurements are in {store.root / 'measurements'}")
+    if problem:
+        fail(problem, 1)
 
 
 @app.command()
@@ -144,11 +109,11 @@ def describe(
     except ConfigError as error:
         fail(str(error))
     typer.echo(f"{tool.name}: {tool.title}\n")
-    typer.echo(_paragraph(tool.formula, "  ") + "\n")
+    typer.echo(paragraph(tool.formula, "  ") + "\n")
     for each, quantity in tool.quantities.items():
         unit = "" if quantity.unit == "1" else f" [{quantity.unit}]"
         at = f"; at: {quantity.at}" if quantity.at else ""
-        typer.echo(_paragraph(f"{each}{unit}: {quantity.meaning}{at}", "    ", "  "))
+        typer.echo(paragraph(f"{each}{unit}: {quantity.meaning}{at}", "    ", "  "))
     typer.echo()
     for title, text in (
         ("part", tool.parts or "everything is of the whole"),
@@ -159,10 +124,10 @@ def describe(
         ("cost", f"{tool.cost}; a study may spend {tool.budget:g} core-hours on it"),
         ("rows", "step, quantity, part, variant, at, value, error, count"),
     ):
-        typer.echo(_paragraph(text, " " * 9, f"{title + ':':9}"))
+        typer.echo(paragraph(text, " " * 9, f"{title + ':':9}"))
     for each, default in tool.parameters.items():
         value = "+".join(map(str, default)) if isinstance(default, tuple) else default
-        typer.echo(_paragraph(f"{tool.name}.{each}={value}", " " * 9, "with:    "))
+        typer.echo(paragraph(f"{tool.name}.{each}={value}", " " * 9, "with:    "))
 
 
 _NEEDS = {
@@ -170,15 +135,3 @@ _NEEDS = {
     "attention": "snapshots of the attention matrices",
     "band": "the stream of inner products of updates",
 }
-
-
-def _paragraph(text: str, indent: str, first: str | None = None) -> str:
-    """Wrapped to what a terminal shows."""
-    return textwrap.fill(
-        " ".join(text.split()),
-        width=92,
-        initial_indent=indent if first is None else first,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grokbook.cli.common import app, fail, size_option, warn
+from grokbook.cli.words import measurements
 from grokbook.cli.words import runs as so_many
 
 
@@ -30,8 +32,8 @@ def pack(
 ) -> None:
     """Pack runs into at most eight files of at most 16 MB each.
 
-    Records go in first, then resume points of unfinished runs, final weights, and as many
-    snapshots as fit.
+    Records go in first, then what was measured on them, resume points of unfinished runs, final
+    weights, and as many snapshots as fit.
     """
     from grokbook.store import Store
 
@@ -61,7 +63,9 @@ def write_pack(runs: list, folder: Path, limit: int | None) -> None:
     except StoreError as error:
         fail(str(error), 1 if isinstance(error, DiskFull) else 2)
     for run in packed.runs:
-        typer.echo(f"{run.id}  {run.status} at {run.step:,}  {run.bytes / 1e6:.2f} MB  {run.label}")
+        found = f"  {measurements(run.measurements)}" if run.measurements else ""
+        what = f"{run.status} at {run.step:,}  {run.bytes / 1e6:.2f} MB  {run.label}"
+        typer.echo(f"{run.id}  {what}{found}")
         if run.left_out:
             typer.echo(f"{'':14}without {'; '.join(run.left_out)}")
     count = sum(run.status != "left out" for run in packed.runs)
@@ -74,9 +78,9 @@ def write_pack(runs: list, folder: Path, limit: int | None) -> None:
 def unpack(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a pack.")],
 ) -> None:
-    """Check a pack, then take its runs into the store.
+    """Check a pack, then take its runs, and what was measured on them, into the store.
 
-    A run that the store has as far, or further, is left alone.
+    A run or a measurement that the store has as far, or further, is left alone.
     """
     from grokbook.store import Store, StoreError
     from grokbook.store.unpacking import unpack as read
@@ -87,10 +91,17 @@ def unpack(
     except StoreError as error:
         fail(str(error), 1)
     for run in runs:
-        typer.echo(f"{run.id}  {run.outcome:8}  {run.status} at {run.step:,}  {run.label}")
-    skipped = [run for run in runs if run.outcome == "skipped"]
-    for run in skipped:
-        warn(run.why)
-    typer.echo(f"{len(runs) - len(skipped)} of {so_many(len(runs))} now in {store.root}")
+        came = Counter(each.outcome for each in run.measurements)
+        told = ", ".join(f"{count} {word}" for word, count in came.items())
+        found = f"  {measurements(came.total())}: {told}" if came else ""
+        what = f"{run.outcome:8}  {run.status} at {run.step:,}  {run.label}"
+        typer.echo(f"{run.id}  {what}{found}")
+    measured = [each for run in runs for each in run.measurements]
+    skipped = [each for each in (*runs, *measured) if each.outcome == "skipped"]
+    for each in skipped:
+        warn(each.why)
+    inside = [sum(each.outcome != "skipped" for each in some) for some in (runs, measured)]
+    also = f" and {inside[1]} of {measurements(len(measured))}" if measured else ""
+    typer.echo(f"{inside[0]} of {so_many(len(runs))}{also} now in {store.root}")
     if skipped:
         raise typer.Exit(1)

@@ -108,12 +108,14 @@ def _measurements(run) -> list[dict]:
     from grokbook.instruments.catalogue import INSTRUMENTS
     from grokbook.instruments.measuring import Measuring
     from grokbook.instruments.recorded import Recorded
+    from grokbook.instruments.subject import Subject
     from grokbook.store import Store
 
     store, entries = Store(), []
+    subject = Subject(run, store)
     for name in INSTRUMENTS:
-        _, so_far = Measuring.of(name, run).begun(store)
-        if so_far.measured and so_far.complete:
+        so_far = Measuring.of(name, run).found(store, subject)
+        if so_far is not None and so_far.measured and so_far.complete:
             entries.append(Recorded().add(so_far))
     return entries
 

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from grokbook.cli.agenda import measure_all, require_room, to_measure
+from grokbook.cli.agenda import say_ahead as say_measuring
 from grokbook.cli.ahead import (
     as_ensembles,
     check_device,
@@ -19,7 +21,7 @@ from grokbook.cli.ahead import (
 )
 from grokbook.cli.common import app, fail, size_option, warn, whole_option
 from grokbook.cli.packs import write_pack
-from grokbook.cli.words import runs
+from grokbook.cli.words import exact_size, runs
 
 ELSEWHERE = 3
 """Exit status where all that is left is being trained by another process: no failure, not done."""
@@ -56,9 +58,20 @@ def study(
     scheduler: Annotated[
         str | None, typer.Option(metavar="tcp://…", help="Of a Dask cluster that trains the runs.")
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Measure the runs afterwards, as `grokbook measure` does."),
+    ] = False,
+    instruments: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…", help="With --measure: only these; by default all."),
+    ] = None,
     pack: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Pack the runs afterwards, unfinished ones as they are."),
+        typer.Option(
+            metavar="DIR",
+            help="Pack the runs and what was measured on them, unfinished ones as they are.",
+        ),
     ] = None,
     pack_limit: Annotated[int | None, size_option("Of the pack; 60MB by default.")] = None,
     dry_run: Annotated[
@@ -67,7 +80,7 @@ def study(
 ) -> None:
     """Carry out a study, or go on with it.
 
-    Example: grokbook study dual --set weight_decay=1,0.5 --seeds 8
+    Example: grokbook study dual --seeds 8 --measure --pack home
     """
     from grokbook.checks import ConfigError
     from grokbook.store import Store, StoreError
@@ -79,6 +92,7 @@ def study(
         chain = change(find(name), settings or (), seeds)
         planned = stages(chain)
         check_pack(pack, pack_limit, planned)
+        names = to_measure(measure, instruments, planned[-1])
         check_device(device)
     except ConfigError as error:
         fail(str(error))
@@ -89,10 +103,14 @@ def study(
     from grokbook.sweep.local import cores
 
     words = ["grokbook", "study", name, *(w for s in settings or () for w in ("--set", s))]
-    command = shlex.join(words if seeds is None else [*words, "--seeds", str(seeds)])
+    words += [] if seeds is None else ["--seeds", str(seeds)]
+    words += ["--measure"] if measure else []
+    command = shlex.join(words if instruments is None else [*words, "--instruments", instruments])
     # What a run's numerics depend on must be the same to go on; how many workers need not.
-    machine = {"device": None if device == "cpu" else device, "models": models}
-    again = " ".join([command, *(f"--{k} {v}" for k, v in machine.items() if v is not None)])
+    rest = {"device": None if device == "cpu" else device, "models": models, "pack": pack}
+    rest["pack-limit"] = None if pack_limit is None else exact_size(pack_limit)
+    given = [word for k, v in rest.items() if v is not None for word in (f"--{k}", str(v))]
+    again = shlex.join([*shlex.split(command), *given])
     ensembles, store = as_ensembles(device, models), Store()
     at_once = (models or 1) if ensembles else workers or cores()
     how = {"workers": workers, "scheduler": scheduler}
@@ -104,6 +122,9 @@ def study(
             after = (stand(store, each.member, warn).directory for each in standings)
             write_pack([run for run in after if run is not None], pack, pack_limit)
 
+    def last() -> list:
+        return [stand(store, member, warn) for member in planned[-1].members]
+
     try:
         standings = [stand(store, member, warn) for stage in planned for member in stage.members]
         speeds = speeds_seen(store.runs(), device=device, models=models or 1)
@@ -112,15 +133,27 @@ def study(
         if dry_run:
             for row in rows(standings):
                 typer.echo(f"  {row}")
+            if names:
+                say_measuring(last(), names, store)
             return
-        if not any(ahead.counts[state] for state in ("running", "waiting")):
+        to_train = any(ahead.counts[state] for state in ("running", "waiting"))
+        if not to_train and not names:
             typer.echo("nothing is left to do")
             packed()
             return
-        refuse(standings, ahead, store, ensembles, how)
-        note_start(store, chain, command)
+        if names:
+            require_room(names, workers, scheduler)
+        done, stopped, problem = [], False, None
+        if to_train:
+            refuse(standings, ahead, store, ensembles, how)
+            note_start(store, chain, command)
+        else:
+            typer.echo("nothing is left to train")
         try:
-            done, stopped = _carry_out(planned, standings, store, ensembles, how)
+            if to_train:
+                done, stopped = _carry_out(planned, standings, store, ensembles, how)
+            if names and not stopped:
+                problem, stopped = measure_all(last(), names, store, workers, scheduler)
         except (ConfigError, StoreError):
             with contextlib.suppress(typer.Exit):
                 packed()
@@ -128,7 +161,7 @@ def study(
         try:
             packed()
         finally:  # whatever became of the pack, this is the last word
-            _say_end(standings, done, stopped, store, again)
+            _say_end(standings, done, stopped, store, again, problem)
     except ConfigError as error:
         fail(str(error))
     except StoreError as error:
@@ -161,8 +194,8 @@ def _carry_out(planned, standings, store, ensembles: bool, how: dict) -> tuple[l
         return done, stop.is_set()
 
 
-def _say_end(standings, done: list, stopped: bool, store, again: str) -> None:
-    """The last line, and the exit status that goes with it."""
+def _say_end(standings, done: list, stopped: bool, store, again: str, problem: str | None) -> None:
+    """The last line, and the exit status that goes with it; ``problem``: of the measuring."""
     from grokbook.studies.standing import stand
 
     if stopped:
@@ -172,6 +205,8 @@ def _say_end(standings, done: list, stopped: bool, store, again: str) -> None:
     all_of_them = runs(len(states))
     elsewhere, missing = states.count("running"), sum(s in ("running", "waiting") for s in states)
     failed = [each for each in done if each.status == "failed"]
+    if problem and missing:
+        warn(problem)
     if elsewhere and elsewhere == missing and not failed:
         typer.echo(
             f"being trained by another process: {elsewhere} of {all_of_them}; "
@@ -183,6 +218,8 @@ def _say_end(standings, done: list, stopped: bool, store, again: str) -> None:
         reasons += [f"being trained by another process: {elsewhere}"] if elsewhere else []
         reasons += [f"the first to fail: {each.label}: {each.note}" for each in failed[:1]]
         fail("; ".join(reasons), 1)
+    if problem:
+        fail(problem, 1)
     diverged = states.count("diverged")
     but = f", {diverged} of them diverged" if diverged else ""
     typer.echo(f"done: {all_of_them} in {store.root}{but}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 
 def duration(seconds: float) -> str:
     """A time as a person says it, to the two largest units.
@@ -39,6 +41,15 @@ def runs(count: int) -> str:
     return f"{count:,} run{'s' * (count != 1)}"
 
 
+def measurements(count: int) -> str:
+    """So many measurements.
+
+    >>> measurements(1), measurements(18)
+    ('1 measurement', '18 measurements')
+    """
+    return f"{count:,} measurement{'s' * (count != 1)}"
+
+
 def size(count: float) -> str:
     """Bytes as a person says them.
 
@@ -46,3 +57,27 @@ def size(count: float) -> str:
     ('1 MB', '250 MB', '32.0 GB')
     """
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+
+
+def exact_size(count: int) -> str:
+    """Bytes as an option takes them.
+
+    >>> exact_size(60_000_000), exact_size(1_500)
+    ('60MB', '1500B')
+    """
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count % unit == 0:
+            return f"{count // unit}{name}"
+    return f"{count}B"
+
+
+def paragraph(text: str, indent: str, first: str | None = None) -> str:
+    """Wrapped to what a terminal shows."""
+    return textwrap.fill(
+        " ".join(text.split()),
+        width=92,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from grokbook.checks import ConfigError
 from grokbook.instruments.catalogue import INSTRUMENTS, instrument
+from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.subject import Subject
 from grokbook.store import RunDirectory, Store
@@ -19,11 +20,12 @@ class Item:
 
     Attributes:
         name: of the instrument.
-        jobs: one a run that has ended and kept what the instrument needs.
-        lacking: runs that did not.
+        jobs: one a run that has ended and was measured, or kept what the instrument needs.
+        lacking: runs that did not, or came in a pack without all their snapshots.
         points: to be measured in all.
         measured: points measured before.
         seconds: core-seconds that the others take, by the instrument's estimate.
+        spent: core-seconds that those took.
         budget: core-hours that the study may spend on it.
     """
 
@@ -33,6 +35,7 @@ class Item:
     points: int
     measured: int
     seconds: float
+    spent: float
     budget: float
 
 
@@ -77,18 +80,23 @@ def _item(
 ) -> Item:
     tool = instrument(name)
     hours, parameters = tool.budget if budget is None else budget, tool.complete(given)
-    jobs, points, measured, seconds = [], 0, 0, 0.0
+    jobs, points, measured, seconds, spent = [], 0, 0, 0.0, 0.0
     for run in runs:
         subject = Subject(run, store)
-        if not all(subject.has(kind) for kind in tool.needs):
-            continue
         job = Measuring.of(name, run, parameters, allowance=hours * 3_600 / max(of, 1))
+        so_far = job.found(store, subject)
+        if so_far is None or not so_far.complete:
+            # On fewer snapshots the same points would be others, or mean something else.
+            if tool.needs and not (subject.whole and all(map(subject.has, tool.needs))):
+                continue
+            so_far = so_far or Measurement.begin(tool, subject, parameters)
         jobs.append(job)
-        _, so_far = job.begun(store)
         points, measured = points + len(so_far.points), measured + len(so_far.points)
         measured -= len(so_far.left)
-        seconds += len(so_far.left) * tool.seconds(subject, parameters)
-    return Item(name, tuple(jobs), len(runs) - len(jobs), points, measured, seconds, hours)
+        spent += so_far.seconds
+        if so_far.left:
+            seconds += len(so_far.left) * tool.seconds(subject, parameters)
+    return Item(name, tuple(jobs), len(runs) - len(jobs), points, measured, seconds, spent, hours)
 
 
 def chosen(text: str | None) -> list[str]:

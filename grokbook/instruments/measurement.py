@@ -1,11 +1,6 @@
 """What an instrument measured on a run: tidy rows in a Parquet file that says what they are.
 
-    <store>/measurements/<config id>/<instrument>-<8 hex digits>.parquet
-
-The digits hash what the rows depend on besides the run's config: the instrument's version and
-parameters, the numerics under which the run was trained, its last step, and the run of another
-seed that serves as a control, where the instrument uses one.  The file's metadata
-holds the facts; pages carry checksums.  Columns:
+The file, its name and the facts in it are described in `grokbook.store.measurements`.  Columns:
 
     step      int32    updates made at the snapshot; of a whole trajectory its last
     quantity  text     what is measured; `grokbook describe INSTRUMENT` has unit and meaning
@@ -21,7 +16,6 @@ Instruments compute in float64; seven digits are kept, a third of the bytes.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -36,8 +30,8 @@ import pyarrow.parquet as pq
 from grokbook.instruments.instrument import Instrument, Row
 from grokbook.instruments.subject import Subject
 from grokbook.store import Store, StoreError
+from grokbook.store.measurements import FORMAT, Facts, read
 
-FORMAT = 1
 SCHEMA = pa.schema(
     [
         ("step", pa.int32()),
@@ -56,39 +50,20 @@ _NUMBERS = ("value", "error")
 
 
 @dataclass(frozen=True, eq=False)  # frames have no truth value to compare by
-class Measurement:
+class Measurement(Facts):
     """Rows of one instrument on one run, complete or as far as they have come.
 
     Attributes:
-        instrument, version: that measured.
-        parameters: with which, all of them, as JSON types.
-        config_id, numerics_id, run_step: of the run.
-        sibling: config and numerics id of the run of another seed that served as a control; empty
-            if none did.
-        points: every step that is to be measured.
-        measured: those that have been.
-        seconds: core-seconds spent.
-        rows: one `Row` a line.
+        rows: one `Row` a line; the other fields are those of `Facts`.
     """
 
-    instrument: str
-    version: int
-    parameters: dict[str, Any]
-    config_id: str
-    numerics_id: str
-    run_step: int
-    sibling: str
-    points: tuple[int, ...]
-    measured: tuple[int, ...]
-    seconds: float
     rows: pd.DataFrame
 
     @classmethod
-    def begin(
+    def named(
         cls, instrument: Instrument, subject: Subject, parameters: Mapping[str, Any]
     ) -> Measurement:
-        """A measurement without a row, with the points that are to be measured."""
-        points = tuple(int(step) for step in instrument.points(subject, parameters))
+        """A measurement without a row and without points: what its file is called by."""
         sibling = subject.sibling() if instrument.sibling else None
         return cls(
             instrument.name,
@@ -98,32 +73,19 @@ class Measurement:
             subject.run.path.name,
             subject.last,
             "" if sibling is None else "/".join(sibling.run.path.parts[-2:]),
-            points,
+            (),
             (),
             0.0,
             as_frame(()),
         )
 
-    @property
-    def complete(self) -> bool:
-        """Has every point been measured?"""
-        return set(self.points) <= set(self.measured)
-
-    @property
-    def left(self) -> tuple[int, ...]:
-        """Points still to be measured, in order."""
-        return tuple(point for point in self.points if point not in self.measured)
-
-    @property
-    def name(self) -> str:
-        """Of its file."""
-        facts = [self.version, self.parameters, self.numerics_id, self.run_step, self.sibling]
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        return f"{self.instrument}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.parquet"
-
-    def path(self, store: Store) -> Path:
-        """Where it lies, or will."""
-        return store.root / "measurements" / self.config_id / self.name
+    @classmethod
+    def begin(
+        cls, instrument: Instrument, subject: Subject, parameters: Mapping[str, Any]
+    ) -> Measurement:
+        """A measurement without a row, with the points that are to be measured."""
+        points = tuple(int(step) for step in instrument.points(subject, parameters))
+        return replace(cls.named(instrument, subject, parameters), points=points)
 
     def with_rows(self, found: Mapping[int, Iterable[Row]], seconds: float) -> Measurement:
         """With more points measured, in order of their steps."""
@@ -157,7 +119,7 @@ class Measurement:
 
     def reread(self) -> Measurement:
         """As it comes back from its file: rows in order."""
-        return self._from(io.BytesIO(self.to_bytes()), self.name)
+        return self._from(self.to_bytes(), self.name)
 
     @classmethod
     def read(cls, path: Path) -> Measurement:
@@ -166,34 +128,29 @@ class Measurement:
         Raises:
             StoreError: naming the file if it is damaged or of another format.
         """
-        return cls._from(path, str(path))
+        try:
+            data = path.read_bytes()
+        except OSError:
+            raise StoreError(f"{path} is damaged: it is no measurement") from None
+        return cls._from(data, str(path))
 
     @classmethod
-    def _from(cls, source: Path | io.BytesIO, path: str) -> Measurement:
-        try:
-            table = pq.read_table(source, page_checksum_verification=True)
-            facts = json.loads(table.schema.metadata[b"grokbook"])
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
-            raise StoreError(f"{path} is damaged: it is no measurement") from None
-        if facts.pop("format", None) != FORMAT:
-            raise StoreError(f"{path} is of another version; measure again")
-        rows = table.cast(_plain(table.schema)).to_pandas()
-        facts["points"], facts["measured"] = tuple(facts["points"]), tuple(facts["measured"])
-        return cls(rows=rows, **facts)
+    def _from(cls, data: bytes, what: str) -> Measurement:
+        table, facts = read(data, what)
+        return cls(rows=table.cast(_plain(table.schema)).to_pandas(), **vars(facts))
 
 
-def find(store: Store, begun: Measurement) -> Measurement:
-    """What was measured before of this measurement, or itself.
+def find(store: Store, named: Measurement) -> Measurement | None:
+    """What was measured before of this measurement; None if nothing was.
 
-    Points that a run has now and had not then are still to be measured.
+    Its points are those that it was begun with: a run that came in a pack may lack the snapshots
+    at which it was measured elsewhere, and what was measured stays measured.
 
     Raises:
         StoreError: if the file is damaged.
     """
-    path = begun.path(store)
-    if not path.exists():
-        return begun
-    return replace(Measurement.read(path), points=begun.points)
+    path = named.path(store)
+    return Measurement.read(path) if path.exists() else None
 
 
 def as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:

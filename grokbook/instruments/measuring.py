@@ -9,15 +9,11 @@ instrument's budget.
 
 from __future__ import annotations
 
-import fcntl
 import math
-import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +21,8 @@ import torch
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import Measurement, find
 from grokbook.instruments.subject import Subject
-from grokbook.store import Busy, RunDirectory, Store
+from grokbook.store import RunDirectory, Store
+from grokbook.store.measurements import sole
 from grokbook.sweep.job import Done, Result, attempt
 from grokbook.sweep.order import Order
 from grokbook.sweep.worker import LIBRARIES_BYTES
@@ -91,8 +88,19 @@ class Measuring:
             StoreError: if the run or what was measured of it is damaged.
         """
         subject = Subject(RunDirectory(store.root / self.run), store)
-        empty = Measurement.begin(instrument(self.name), subject, dict(self.parameters))
-        return subject, find(store, empty)
+        so_far = self.found(store, subject)
+        if so_far is None:
+            so_far = Measurement.begin(instrument(self.name), subject, dict(self.parameters))
+        return subject, so_far
+
+    def found(self, store: Store, subject: Subject) -> Measurement | None:
+        """What has been measured of the run; None if nothing has.
+
+        Raises:
+            StoreError: if it is damaged.
+        """
+        tool, parameters = instrument(self.name), dict(self.parameters)
+        return find(store, Measurement.named(tool, subject, parameters))
 
     def reached(self, store: Store) -> tuple[int, float]:
         """Points and core-seconds so far."""
@@ -128,8 +136,8 @@ class Measuring:
             StoreError: if a snapshot is damaged, or the store cannot be written.
         """
         subject, begun = self.begun(store)
-        with _alone(begun.path(store)):
-            so_far = find(store, begun)  # it may have gone on meanwhile
+        with sole(begun.path(store)):
+            so_far = find(store, begun) or begun  # it may have gone on meanwhile
             found, since, spent = {}, time.monotonic(), time.process_time()
             for point in so_far.left:
                 used = so_far.seconds + time.process_time() - spent
@@ -149,22 +157,3 @@ class Measuring:
         so_far = so_far.with_rows(found, seconds)
         store.disk.place(so_far.path(store), so_far.to_bytes())
         return so_far
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a measurement's lock; dying gives it back.
-
-    Raises:
-        Busy: if another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"{path.name} is being measured by another process") from None
-        yield
-    finally:
-        os.close(handle)

@@ -149,6 +149,15 @@ class Subject:
         higher = [seed for seed in others if seed > self.config.seed]
         return Subject(others[min(higher or others)], self._store)
 
+    @property
+    def whole(self) -> bool:
+        """Are all the snapshots here that were kept?  A run that came in a pack may lack some."""
+        plan, marker = self.run.marker["plan"], self.run.marker
+        stride = marker["global_stride"] * plan["cadence"]
+        every = range(0, self.last, plan["cadence"])
+        kept = {step for step in every if step <= plan["dense_until"] or step % stride == 0}
+        return {*kept, self.last} <= {*self.steps.tolist()}
+
     def has(self, kind: str) -> bool:
         """Did the run keep this: ``"theta"``, ``"attention"`` or ``"band"``?"""
         if kind == "band":

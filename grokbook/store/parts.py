@@ -10,12 +10,14 @@ Fields of pack.json, besides its ``seal``:
     grokbook   version that packed
     parts      in order: file, bytes, sha256
     runs       each with its ``head`` (config.json), its ``marker`` (commit.json without lists of
-               files) and its ``files``: name, offset, bytes, sha256
+               files), its ``files``, and its ``measurements`` (absent in packs of earlier
+               versions): name, offset, bytes, sha256
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import os
 import re
@@ -45,9 +47,12 @@ FRAME_BYTES = 2048
 
 _NAMES = [f"part-{k}.bin" for k in range(1, PARTS + 1)]
 _FRESH = ".new"
-_PACKABLE = re.compile(
-    r"(metrics\.parquet|(answers|band|gram)\.npz|(resume-|snapshots/)\d{9}\.safetensors)"
-)
+_PACKABLE = {
+    "files": re.compile(
+        r"(metrics\.parquet|(answers|band|gram)\.npz|(resume-|snapshots/)\d{9}\.safetensors)"
+    ),
+    "measurements": re.compile(r"[a-z][a-z-]*-[0-9a-f]{8}\.parquet"),
+}
 
 
 def require_room(folder: Path) -> None:
@@ -176,16 +181,20 @@ class Pack:
         """The files of one of the runs, by name."""
         return {entry["name"]: bytes(self._slice(entry)) for entry in run["files"]}
 
+    def measurements(self, run: dict[str, Any]) -> dict[str, bytes]:
+        """What was measured on one of the runs: files by name."""
+        return {entry["name"]: bytes(self._slice(entry)) for entry in _listed(run, "measurements")}
+
     def _slice(self, entry: dict[str, Any]) -> memoryview:
         return self.data[entry["offset"] : entry["offset"] + entry["bytes"]]
 
     def problem(self) -> str | None:
         """The first file whose name or checksum does not fit."""
-        for run in self.runs:
-            for entry in run["files"]:
+        for run, kind in itertools.product(self.runs, _PACKABLE):
+            for entry in _listed(run, kind):
                 what = f"{entry['name']} of run {run['head']['config_id']}"
-                if not _PACKABLE.fullmatch(entry["name"]):
-                    return f"{what} is no file of a run"
+                if not _PACKABLE[kind].fullmatch(entry["name"]):
+                    return f"{what} is no {'file' if kind == 'files' else 'measurement'} of a run"
                 data = self._slice(entry)
                 if _facts(data) != {key: entry[key] for key in ("bytes", "sha256")}:
                     return f"{what} is damaged: its checksum does not fit"
@@ -216,6 +225,10 @@ def read_pack(folder: Path) -> Pack:
     if problem := pack.problem():
         raise StoreError(f"the pack in {folder} is not whole: {problem}")
     return pack
+
+
+def _listed(run: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return run[kind] if kind == "files" else run.get(kind, [])
 
 
 def _facts(data: bytes | memoryview) -> dict[str, Any]:

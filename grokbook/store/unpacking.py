@@ -1,16 +1,17 @@
-"""Unpacking: the runs of a pack become ordinary runs of a store."""
+"""Unpacking: the runs of a pack, and what was measured on them, become a store's own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from grokbook.config import ConfigError, RunConfig
 from grokbook.store import Store
 from grokbook.store.files import Disk, DiskFull, StoreError, seal
+from grokbook.store.measurements import Merged, merge, read
 from grokbook.store.parts import read_pack
 from grokbook.store.run_directory import RunDirectory
 
@@ -28,6 +29,7 @@ class Unpacked:
         outcome: ``"added"``; ``"replaced"`` a run that was less far; ``"kept"`` the store's own,
             which is as far or further; ``"skipped"``.
         why: what stood in the way, if it was skipped; else empty.
+        measurements: what became of what was measured on it.
     """
 
     id: str
@@ -37,13 +39,14 @@ class Unpacked:
     step: int
     outcome: str
     why: str = ""
+    measurements: tuple[Merged, ...] = ()
 
 
 def unpack(folder: Path, store: Store) -> list[Unpacked]:
     """Check a pack, then take its runs into a store.
 
     A run that the store has as far, or further, is left alone; one that is less far is replaced;
-    one that is being trained, or is damaged, is skipped.
+    one that is being trained, or is damaged, is skipped.  So it is with measurements.
 
     Args:
         folder: of the pack.
@@ -59,11 +62,33 @@ def unpack(folder: Path, store: Store) -> list[Unpacked]:
     """
     held = read_pack(folder)
     configs = [_config(run["head"], folder) for run in held.runs]
+    measured = [held.measurements(run) for run in held.runs]
+    for run, files in zip(held.runs, measured, strict=True):
+        for name, data in files.items():
+            _check_measurement(name, data, run, folder)
     store.require_space(len(held.data))
-    return [
-        _take_in(config, run["head"], run["marker"], held.files(run), store)
-        for config, run in zip(configs, held.runs, strict=True)
-    ]
+    unpacked = []
+    for config, run, files in zip(configs, held.runs, measured, strict=True):
+        taken = _take_in(config, run["head"], run["marker"], held.files(run), store)
+        merged = tuple(merge(data, store) for data in files.values())
+        unpacked.append(replace(taken, measurements=merged))
+    return unpacked
+
+
+def _check_measurement(name: str, data: bytes, run: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a measurement that cannot be read here, or is not of the run that it came with."""
+    head, what = run["head"], f"{name} of run {run['head']['config_id']}"
+    _, facts = read(data, f"the pack in {folder}: {what}")
+    whose = (facts.config_id, facts.numerics_id)
+    if whose != (head["config_id"], head["numerics_id"]) or facts.name != name:
+        raise StoreError(
+            f"the pack in {folder}: {what} says that it is {facts.name} of run {'/'.join(whose)}"
+        )
+    if facts.run_step > run["marker"]["step"]:
+        raise StoreError(
+            f"the pack in {folder}: {what} was measured at step {facts.run_step:,}, and the run "
+            f"is at {run['marker']['step']:,}"
+        )
 
 
 def _config(head: Mapping[str, Any], folder: Path) -> RunConfig:

@@ -12,9 +12,10 @@ from grokbook.instruments import catalogue
 from grokbook.instruments.agenda import agenda, parameters_from
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.measurement import Measurement
-from grokbook.instruments.measuring import Measuring, _alone
+from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.recorded import Recorded
 from grokbook.store import Busy, Store, StoreError
+from grokbook.store.measurements import sole
 from grokbook.store.recorded import Results
 from grokbook.sweep.order import Order
 
@@ -133,7 +134,7 @@ def test_a_withdrawn_order_begins_nothing(store):
 def test_two_do_not_measure_the_same(store):
     path = measured(store, job(store)).path(store)
     path.unlink()
-    with _alone(path), pytest.raises(Busy, match="another process"):
+    with sole(path), pytest.raises(Busy, match="another process"):
         measured(store, job(store))
     assert measured(store, job(store)).complete
 

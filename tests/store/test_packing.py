@@ -3,18 +3,25 @@
 import dataclasses
 import errno
 import hashlib
+import io
 import re
+import shutil
 import threading
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from grokbook.config import ConfigError, RunConfig
+from grokbook.instruments.agenda import agenda
+from grokbook.instruments.measurement import Measurement
+from grokbook.instruments.measuring import Measuring
 from grokbook.plan import Plan
 from grokbook.store import DiskFull, RunDirectory, Store, StoreError
 from grokbook.store.derived import MEASURED, from_state
 from grokbook.store.files import Disk, read_sealed, seal
+from grokbook.store.measurements import sole
 from grokbook.store.packing import pack, unpack
 from grokbook.store.parts import read_pack
 from grokbook.store.recorded import Results
@@ -328,7 +335,6 @@ def test_damage_is_named_and_nothing_is_unpacked(says, whole, tmp_path):
 
 
 def test_a_disk_too_small_is_said_before_the_start(whole, tmp_path, monkeypatch):
-    import shutil
     from collections import namedtuple
 
     pack([whole], tmp_path / "pack")
@@ -596,3 +602,344 @@ def test_a_finished_run_that_came_home_is_not_trained_again(tmp_path):
     assert tree(store.root) == before and said == []
     longer = run(SMALL, dataclasses.replace(PLAN, steps=150), store, warn=said.append)
     assert len(said) == 1 and longer.resumed_at is None and longer.step == 150
+
+
+# --- what was measured ----------------------------------------------------------------------
+
+
+class StopAfter(threading.Event):
+    """Asked before every point; says stop once so many have been measured."""
+
+    def __init__(self, points):
+        super().__init__()
+        self._left = points
+
+    def is_set(self):
+        self._left -= 1
+        return self._left < 0
+
+
+def measure(store, run, name, points=10**9):
+    """Measure so many points, saved; where the file lies."""
+    return Measuring.of(name, run).measure(store, StopAfter(points)).path(store)
+
+
+def fully(folder, run):
+    """The same run in a store of its own, its weight spectra measured whole: run and file."""
+    store, where = Store(folder), "/".join(run.path.parts[-3:])
+    folder.mkdir()
+    (folder / "runs").symlink_to(run.path.parents[1])
+    again = RunDirectory(folder / where)
+    return again, measure(store, again, "weight-spectra")
+
+
+def without_seconds(path):
+    return dataclasses.replace(Measurement.read(path), seconds=0.0).to_bytes()
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """The store of a machine far away: two runs, of which one is measured in part."""
+    store = Store(tmp_path_factory.mktemp("measured"))
+    first, second = (trained(store, seeded(k)) for k in (41, 42))
+    for name in ("events", "weight-spectra"):
+        measure(store, first, name)
+    measure(store, second, "events")
+    measure(store, second, "weight-spectra", points=3)
+    return store
+
+
+def ordered(store):
+    return sorted(store.runs(), key=lambda run: run.config.seed)
+
+
+def least_with_measurements(store, folder):
+    """The least limit at which records and measurements go in, snapshots not counted."""
+    sizes = [path.stat().st_size + 256 for path in store.root.rglob("*.parquet")]
+    records = [path.stat().st_size + 256 for path in store.root.rglob("metrics.parquet")]
+    return least_limit(ordered(store), folder) + sum(sizes) - sum(records)
+
+
+def test_measurements_come_home_and_nothing_is_measured_twice(measured, tmp_path):
+    packed = pack(ordered(measured), tmp_path / "p")
+    assert [run.measurements for run in packed.runs] == [2, 2]
+    assert all(run.left_out == () for run in packed.runs)
+    home = Store(tmp_path / "home")
+    for word in ("added", "kept"):
+        runs = unpack(tmp_path / "p", home)
+        assert {each.outcome for run in runs for each in run.measurements} == {word}
+        assert {each.why for run in runs for each in run.measurements} == {""}
+    assert tree(home.root / "measurements").keys() == tree(measured.root / "measurements").keys()
+    for path in sorted((measured.root / "measurements").rglob("*.parquet")):
+        assert (home.root / path.relative_to(measured.root)).read_bytes() == path.read_bytes()
+    events, spectra = agenda(home, home.runs(), ["events", "weight-spectra"], {}, of=2)
+    assert (events.points, events.measured, events.lacking) == (2, 2, 0)
+    assert (spectra.points - spectra.measured, spectra.lacking) == (spectra.points // 2 - 3, 0)
+
+
+def test_a_measurement_goes_on_elsewhere_to_the_same_rows(measured, tmp_path):
+    _, second = ordered(measured)
+    pack([second], tmp_path / "p")
+    home = Store(tmp_path / "home")
+    unpack(tmp_path / "p", home)
+    (here,) = home.runs()
+    part = Measuring.of("weight-spectra", here).begun(home)[1]
+    assert len(part.measured) == 3 < len(part.points)
+    _, whole = fully(tmp_path / "alone", second)
+    gone_on = measure(home, here, part.instrument)
+    assert without_seconds(gone_on) == without_seconds(whole)
+    # Home again where it was begun: further on, and so it takes the place of what was there.
+    pack([here], tmp_path / "q")
+    back = Store(tmp_path / "back")
+    unpack(tmp_path / "p", back)
+    outcomes = {each.name: each.outcome for each in unpack(tmp_path / "q", back)[0].measurements}
+    assert outcomes.pop(gone_on.name) == "replaced" and set(outcomes.values()) == {"kept"}
+    assert {each.outcome for each in unpack(tmp_path / "p", back)[0].measurements} == {"kept"}
+    assert without_seconds(back.root / gone_on.relative_to(home.root)) == without_seconds(whole)
+
+
+def test_what_was_measured_stays_measured_where_the_snapshots_are_not(measured, tmp_path):
+    """A pack seldom has room for all snapshots; on some of them, points would be others."""
+    limit = least_with_measurements(measured, tmp_path / "p")
+    for more, snapshots in ((0, 0), (30_000, 1)):
+        told = pack(ordered(measured), tmp_path / "p", limit=limit + more).runs
+        assert [run.measurements for run in told] == [2, 2]
+        assert max(len(run.snapshots) for run in told) >= snapshots
+        home = Store(tmp_path / f"home {more}")
+        unpack(tmp_path / "p", home)
+        names = ["events", "weight-spectra", "trajectory"]
+        events, spectra, trajectory = agenda(home, home.runs(), names, {}, of=2)
+        assert (events.points, events.measured, events.lacking) == (2, 2, 0)
+        assert spectra.points == spectra.measured > 3 and spectra.lacking == 1
+        assert (trajectory.points, trajectory.lacking) == (0, 2)
+
+
+def test_records_then_measurements_then_the_rest(measured, tmp_path):
+    store = Store(tmp_path / "s")
+    done = trained(store, seeded(43), dataclasses.replace(PLAN, steps=60))
+    measure(store, done, "weight-spectra")
+    left = interrupted(store, 100, seeded(44))
+    point = left.marker["resume"][0]["bytes"]
+    least = least_limit([done, left], tmp_path / "p")
+    (size,) = [len(data) for data in tree(store.root / "measurements").values() if data]
+    for limit, brought, resumable in (
+        (least, 0, False),
+        (least + size + 1_256, 1, False),
+        (least + size + point + 1_600, 1, True),
+    ):
+        told = pack([done, left], tmp_path / "p", limit=limit)
+        assert of(told, done.config).measurements == brought
+        assert of(told, left.config).resumable == resumable
+        said = f"1 of 1 measurements ({size / 1e6:.2f} MB)"
+        assert (said in of(told, done.config).left_out) == (not brought)
+
+
+def test_a_damaged_measurement_is_left_out_and_said(tmp_path):
+    store = Store(tmp_path / "s")
+    run = trained(store, seeded(45))
+    kept, damaged = (measure(store, run, name) for name in ("events", "weight-spectra"))
+    flip(damaged, 60)  # in the first column's page
+    (told,) = pack([run], tmp_path / "p").runs
+    assert told.measurements == 1
+    assert told.left_out == (f"{damaged} is damaged: it is no measurement",)
+    home = Store(tmp_path / "home")
+    (here,) = unpack(tmp_path / "p", home)
+    assert [each.name for each in here.measurements] == [kept.name]
+
+
+def test_busy_and_damaged_measurements_are_skipped_and_nothing_is_lost(measured, tmp_path):
+    first, second = ordered(measured)
+    pack([second], tmp_path / "p")
+    home = Store(tmp_path / "home")
+    unpack(tmp_path / "p", home)
+    begun = next(home.root.rglob("measurements/**/weight-spectra-*.parquet"))
+    full, _ = fully(tmp_path / "full", second)
+    pack([full], tmp_path / "q")
+    before = begun.read_bytes()
+    with sole(begun):
+        (kept,) = unpack(tmp_path / "p", home)[0].measurements[1:]
+        (run,) = unpack(tmp_path / "q", home)
+    assert (kept.name, kept.outcome) == (begun.name, "kept")  # nothing is written, nothing waits
+    (each,) = run.measurements
+    assert (run.outcome, each.outcome) == ("kept", "skipped")
+    assert each.why == f"{begun.name} is being measured by another process"
+    assert begun.read_bytes() == before
+    flip(begun, 60)
+    damaged = begun.read_bytes()
+    (each,) = unpack(tmp_path / "q", home)[0].measurements
+    assert each.outcome == "skipped" and each.why == f"{begun} is damaged: it is no measurement"
+    assert begun.read_bytes() == damaged
+    begun.unlink()
+    (each,) = unpack(tmp_path / "q", home)[0].measurements
+    assert each.outcome == "added" and len(Measurement.read(begun).left) == 0
+
+
+def test_a_measurement_that_went_on_before_the_lock_was_ours_is_kept(
+    measured, tmp_path, monkeypatch
+):
+    _, second = ordered(measured)
+    late, whole = fully(tmp_path / "full", second)
+    pack([second], tmp_path / "early")
+    pack([late], tmp_path / "late")
+    home = Store(tmp_path / "home")
+
+    def slow(path):
+        if path.name != whole.name:
+            return sole(path)
+        monkeypatch.setattr("grokbook.store.measurements.sole", sole)
+        unpack(tmp_path / "late", home)  # another process was faster
+        return sole(path)
+
+    monkeypatch.setattr("grokbook.store.measurements.sole", slow)
+    runs = unpack(tmp_path / "early", home)
+    outcomes = {each.name: each.outcome for each in runs[0].measurements}
+    assert outcomes[whole.name] == "kept"
+    path = home.root / whole.relative_to(tmp_path / "full")
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_brings_what_was_measured_on_it_and_on_no_other(measured, tmp_path):
+    """The same config under other numerics is another run, and so is one that was less far."""
+    first, _ = ordered(measured)
+    store, where = Store(tmp_path / "s"), first.path.parts[-3:]
+    shutil.copytree(measured.root / "measurements", store.root / "measurements")
+    other = store.root.joinpath(*where[:2], "0" * 8)
+    shutil.copytree(first.path, other)
+    head = read_sealed(other / "config.json") | {"numerics_id": "0" * 8}
+    (other / "config.json").write_bytes(seal(head))
+    assert pack([RunDirectory(other)], tmp_path / "p").runs[0].measurements == 0
+    early = interrupted(Store(tmp_path / "early"), 50, first.config)
+    folder = early.path.parents[2] / "measurements"
+    shutil.copytree(measured.root / "measurements", folder)
+    (told,) = pack([early], tmp_path / "q").runs
+    assert told.measurements == 0
+    assert sum("which was measured on step 120" in why for why in told.left_out) == 2
+
+
+def change_measurement(folder, change):
+    """A careful forger changes the bytes of the first measurement; every checksum fits again."""
+    held = read_pack(folder)
+    entry = held.runs[0]["measurements"][0]
+    data = bytearray(held.data)
+    at = slice(entry["offset"], entry["offset"] + entry["bytes"])
+    new = change(bytes(data[at]))
+    data[at] = new
+    (folder / "part-1.bin").write_bytes(data)
+
+    def facts(data):
+        return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+    def again(index):
+        more = len(new) - entry["bytes"]
+        for one in index["runs"]:
+            for other in (*one["files"], *one["measurements"]):
+                other["offset"] += more * (other["offset"] > entry["offset"])
+        index["runs"][0]["measurements"][0].update(facts(new))
+        index["parts"][0].update(facts(bytes(data)))
+
+    edit_index(folder, again)
+
+
+def say_otherwise(folder, old, new):
+    """Other facts in a measurement's file."""
+
+    def change(data):
+        table = pq.read_table(io.BytesIO(data))
+        text = table.schema.metadata[b"grokbook"].decode()
+        assert old in text
+        file = io.BytesIO()
+        meta = {"grokbook": text.replace(old, new)}
+        pq.write_table(table.replace_schema_metadata(meta), file)
+        return file.getvalue()
+
+    change_measurement(folder, change)
+
+
+def swap(folder):
+    def change(index):
+        first, second = index["runs"]
+        first["measurements"], second["measurements"] = (
+            second["measurements"],
+            first["measurements"],
+        )
+
+    edit_index(folder, change)
+
+
+WRONG = {
+    r"events-\w{8}.parquet of run \w{12} is damaged: its checksum does not fit": lambda f: (
+        edit_index(f, lambda index: index["runs"][0]["measurements"][0].update(sha256="0" * 64))
+    ),
+    r"events-\w{8}.parquet of run \w{12} is damaged: it is no measurement": lambda f: (
+        change_measurement(f, lambda data: data[:-9])
+    ),
+    r"of another version: its format is 2, and grokbook 0\.\d+\.\d+ reads format 1": lambda f: (
+        say_otherwise(f, '"format":1', '"format":2')
+    ),
+    r"says that it is events-\w{8}.parquet of run 0{12}/\w{8}": lambda f: say_otherwise(
+        f, seeded(41).id, "0" * 12
+    ),
+    r"says that it is \.\./events-": lambda f: say_otherwise(f, '"events"', '"../events"'),
+    r"is damaged: it is no measurement$": lambda f: say_otherwise(
+        f, '"run_step":120', '"run_step":"120"'
+    ),
+    r"\w{12} says that it is \w+-\w{8}.parquet of run \w{12}": swap,
+    r"\.\./a-00000000.parquet of run \w{12} is no measurement of a run": lambda f: edit_index(
+        f, lambda i: i["runs"][0]["measurements"][0].update(name="../a-00000000.parquet")
+    ),
+    r"was measured at step 120, and the run is at 110": lambda f: edit_index(
+        f, lambda index: index["runs"][0]["marker"].update(step=110)
+    ),
+}
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_a_wrong_measurement_is_named_and_nothing_is_unpacked(says, measured, tmp_path):
+    pack(ordered(measured), tmp_path / "p", limit=10**6)
+    WRONG[says](tmp_path / "p")
+    with pytest.raises(StoreError, match=says) as error:
+        unpack(tmp_path / "p", Store(tmp_path / "store"))
+    assert "\n" not in str(error.value) and str(tmp_path / "p") in str(error.value)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_pack_of_an_earlier_version_has_no_measurements(measured, tmp_path):
+    pack(ordered(measured), tmp_path / "p")
+    edit_index(tmp_path / "p", lambda i: [run.pop("measurements") for run in i["runs"]])
+    runs = unpack(tmp_path / "p", Store(tmp_path / "home"))
+    assert [(run.outcome, run.measurements) for run in runs] == [("added", ())] * 2
+
+
+def test_a_merge_cut_short_anywhere_loses_no_measurement(measured, tmp_path, monkeypatch):
+    _, second = ordered(measured)
+    pack([second], tmp_path / "early")
+    late, whole = fully(tmp_path / "full", second)
+    pack([late], tmp_path / "late")
+    count = 0
+
+    def counted(original):
+        def operation(self, *arguments):
+            nonlocal count
+            count += 1
+            if count == at:
+                raise Crash
+            return original(self, *arguments)
+
+        return operation
+
+    for at in range(1, 9):
+        home, count = Store(tmp_path / "home" / str(at)), -1000
+        unpack(tmp_path / "early", home)
+        path = home.root / whole.relative_to(tmp_path / "full")
+        before, count = path.read_bytes(), 0
+        with monkeypatch.context() as patch:
+            for name in ("write", "rename", "sync_folder"):
+                patch.setattr(Disk, name, counted(getattr(Disk, name)))
+            try:
+                unpack(tmp_path / "late", home)
+                break
+            except Crash:
+                assert path.read_bytes() in (before, whole.read_bytes())
+        unpack(tmp_path / "late", home)
+        assert path.read_bytes() == whole.read_bytes()
+    assert 3 <= at < 8

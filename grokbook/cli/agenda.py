@@ -1,0 +1,161 @@
+"""What is to be measured: refused, said ahead, carried out.
+
+`grokbook measure` and `grokbook study --measure` share it.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from grokbook.cli.common import fail, warn
+from grokbook.cli.words import duration, measurements, paragraph, runs
+
+
+def to_measure(wanted: bool, instruments: str | None, last) -> list[str]:
+    """The instruments with which a study is to be measured once its runs have ended.
+
+    Args:
+        wanted: is it to be measured at all?
+        instruments: named with commas; None for all of them.
+        last: stage of the study.
+
+    Raises:
+        ConfigError: naming an instrument that there is not, or those that need more than the
+            plan keeps.
+    """
+    if not wanted:
+        if instruments is not None:
+            fail("--instruments is for --measure, which is not given")
+        return []
+    from grokbook.instruments.agenda import chosen
+    from grokbook.instruments.catalogue import instrument
+
+    names = chosen(instruments)
+    if all(member.plan.full_state for member in last.members):
+        return names
+    if greedy := [name for name in names if "theta" in instrument(name).needs]:
+        need = "needs" if len(greedy) == 1 else "need"
+        raise last.study.error(
+            f"its plan keeps no snapshots of all parameters, which {', '.join(greedy)} {need}; "
+            "add --set plan.full_state=true, or name other --instruments"
+        )
+    return names
+
+
+def require_room(names: list[str], workers: int | None, scheduler: str | None) -> None:
+    """Refuse instruments for which memory or cluster will not do, before any run is trained.
+
+    Raises:
+        ConfigError: if memory has no room for so many workers.
+        SchedulerError: if the scheduler does not answer, or Dask is not installed.
+    """
+    from grokbook.instruments.measuring import Measuring
+    from grokbook.sweep import require
+
+    require([Measuring(name, "", "", ()) for name in names], workers=workers, scheduler=scheduler)
+
+
+def is_left(item) -> bool:
+    """Is something of an item still to be measured?"""
+    return item.measured < item.points
+
+
+def lines(items: list) -> list[str]:
+    """One line an instrument: points, what they take, budget, what cannot be measured."""
+    wide = max(len(item.name) for item in items)
+    return [f"{item.name:{wide}}  {'; '.join(_parts(item))}" for item in items]
+
+
+def _parts(item, to_come: int = 0) -> list[str]:
+    ahead, parts = item.seconds, []
+    if item.jobs or not to_come:
+        parts.append(f"{item.measured:>6,} of {item.points:>6,} points")
+    if is_left(item):
+        parts.append(f"about {duration(item.seconds)} of a core left")
+    if to_come and item.jobs:
+        more = to_come * (item.seconds + item.spent) / len(item.jobs)
+        ahead += more
+        parts.append(f"about {duration(more)} of a core for {runs(to_come)} to come")
+    elif to_come:
+        from grokbook.instruments.catalogue import instrument
+
+        parts.append(f"at the published size {instrument(item.name).cost}")
+    if ahead > 3_600 * item.budget:
+        parts.append(f"more than its budget of {item.budget:g} core-hours: it will stop there")
+    elif to_come:
+        parts.append(f"at most {item.budget:g} core-hours")
+    if item.lacking:
+        needs = "1 run lacks" if item.lacking == 1 else f"{item.lacking} runs lack"
+        parts.append(f"{needs} the snapshots for it")
+    return parts
+
+
+def carry_out(
+    items: list, store, workers: int | None, scheduler: str | None
+) -> tuple[str | None, bool]:
+    """Measure what is left.
+
+    Returns:
+        What is not complete and why, or None; and whether the user stopped it.
+    """
+    from grokbook.sweep import sweep
+    from grokbook.training.run import interrupts
+
+    jobs = [job for item in items if is_left(item) for job in item.jobs]
+    if not jobs:
+        typer.echo("nothing is left to measure")
+        return None, False
+
+    def said(done) -> None:
+        points = f"{done.step} points" if done.step != 1 else "1 point"
+        what = f"{done.status}, {points}, {duration(done.seconds)} of a core"
+        typer.echo(f"{done.label}: {done.note or what}", err=True)
+
+    with interrupts() as stop:
+        ended = sweep(
+            jobs, store, workers=workers, scheduler=scheduler, stop=stop, watch=said, warn=warn
+        )
+        stopped = stop.is_set()
+    left = [done for done in ended if done.status != "finished"]
+    if not left:
+        typer.echo(f"done: {measurements(len(ended))} in {store.root / 'measurements'}")
+    if stopped or not left:
+        return None, stopped
+    return (
+        f"not complete: {len(left)} of {measurements(len(ended))}; the first: {left[0].label}: "
+        f"{left[0].note or left[0].status}"
+    ), False
+
+
+def say(study: str, items: list, ended: int, of: int) -> None:
+    """How many runs can be measured, and what is left of every instrument."""
+    typer.echo(f"{study}: {ended} of {of} runs have ended")
+    for line in lines(items):
+        typer.echo(f"  {line}")
+
+
+def measure_all(
+    standings: list, names: list[str], store, workers: int | None, scheduler: str | None
+) -> tuple[str | None, bool]:
+    """Measure the runs of a study that are done, as it is declared; see `carry_out`."""
+    items, ended = _items(standings, names, store)
+    say(standings[0].member.study, items, ended, len(standings))
+    return carry_out(items, store, workers, scheduler)
+
+
+def say_ahead(standings: list, names: list[str], store) -> None:
+    """What will be measured when the runs of a study have ended, and what that takes."""
+    items, ended = _items(standings, names, store)
+    of = sum(each.state != "diverged" for each in standings)
+    typer.echo(f"  to be measured: {runs(of)}, of which {ended} have ended")
+    for item in items:
+        line = f"{item.name}: {'; '.join(_parts(item, of - ended))}"
+        typer.echo(paragraph(line, " " * 6, "    "))
+
+
+def _items(standings: list, names: list[str], store) -> tuple[list, int]:
+    """The agenda with default parameters and budgets, and how many runs it is for."""
+    from grokbook.instruments.agenda import agenda
+
+    done = [each.directory for each in standings if each.state == "done"]
+    return agenda(store, done, names, {}, of=len(standings)), len(done)
