@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.chapters.wording import percent, share
-from grokbook.config import ConfigError, RunConfig
 from grokbook.events import PUBLISHED_RULE, RULES
-from grokbook.plan import Plan
 from grokbook.record import RunRecord
-from grokbook.studies.first_light import AFTER_GROK, TASKS, setting
+from grokbook.studies.first_light import setting
 from grokbook.studies.order import Gap, LeakTest, OrderCount, count_orders, gap, leak_test
 
 CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
@@ -42,41 +40,6 @@ class Race:
     def title(self) -> str:
         """``"dual"``, with the weight decay where it is not 1."""
         return self.name if self.weight_decay == 1 else f"{self.name}, λ {self.weight_decay:g}"
-
-
-def wanted(
-    settings: Sequence[str],
-    weight_decays: Sequence[float],
-    seeds: Sequence[int],
-    *,
-    modulus: int,
-    learning_rate: float,
-    without_decay: bool,
-) -> list[RunConfig]:
-    """The runs that the chapter's parameters name.
-
-    Raises:
-        ConfigError: for an unknown setting or a value that no run can have.
-    """
-    for name in settings:
-        if name not in TASKS:
-            raise ConfigError(f"unknown setting {name!r}; known settings: {', '.join(TASKS)}")
-    common = {"modulus": modulus, "learning_rate": learning_rate}
-    runs = [
-        RunConfig(tasks=TASKS[name], weight_decay=decay, seed=seed, **common)
-        for name in settings
-        for decay in weight_decays
-        for seed in seeds
-    ]
-    if without_decay:
-        control = RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42, **common)
-        runs += [control] if control.id not in {run.id for run in runs} else []
-    return runs
-
-
-def plan(config: RunConfig, steps: int) -> Plan:
-    """The published stop and 2,000 steps beyond, within the chapter's budget of steps."""
-    return Plan(steps=min(steps, Plan.published(config).steps), after_grok=AFTER_GROK)
 
 
 def races(records: Sequence[RunRecord]) -> list[Race]:

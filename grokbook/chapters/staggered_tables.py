@@ -18,7 +18,7 @@ from grokbook.studies.first_light import setting, short_name
 from grokbook.studies.order import LeakTest
 
 
-def _table(rows: Sequence[Mapping[str, object]], key: str) -> pd.DataFrame:
+def keyed(rows: Sequence[Mapping[str, object]], key: str) -> pd.DataFrame:
     """A table with one header row: the key names the first column and the rows."""
     table = pd.DataFrame(rows, columns=None if rows else [key])
     return table.set_index(key).rename_axis(index=None, columns=key)
@@ -42,7 +42,7 @@ def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
                     else f"{ghost:,}",
                 }
             )
-    return _table(rows, "run and task")
+    return keyed(rows, "run and task")
 
 
 def _step(step: int | None) -> str:
@@ -73,7 +73,7 @@ def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
                 "our n": len(steps),
             }
         )
-    return _table(rows, "claim")
+    return keyed(rows, "claim")
 
 
 def _as_published(config: RunConfig) -> bool:
@@ -96,7 +96,7 @@ def order_table(records: Sequence[RunRecord], *, control: bool = False) -> pd.Da
             if control:
                 row["cut off by the end"] = share(count.censored, count.runs)
             rows.append(row)
-    return _table(rows, "runs, rule")
+    return keyed(rows, "runs, rule")
 
 
 def leak_table(records: Sequence[RunRecord], tests: Sequence[LeakTest]) -> pd.DataFrame:
@@ -113,7 +113,7 @@ def leak_table(records: Sequence[RunRecord], tests: Sequence[LeakTest]) -> pd.Da
         }
         for test in tests
     ]
-    return _table(rows, "run and task")
+    return keyed(rows, "run and task")
 
 
 def _end(step: float) -> str:
@@ -134,4 +134,4 @@ def computed_table(records: Sequence[RunRecord]) -> pd.DataFrame:
         }
         for r in records
     ]
-    return _table(rows, "run")
+    return keyed(rows, "run")

@@ -1,0 +1,221 @@
+"""Chapter 2, integrability: what it counts and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokbook.chapters.wording import share
+from grokbook.claims.readings.integrability import MATRICES, WALK, first_share, rho, windows
+from grokbook.claims.readings.phase_structure import onset
+from grokbook.events import FACTORS, PLACEBOS
+from grokbook.instruments.runs import Run
+from grokbook.statistics import Interval, mean_interval
+from grokbook.widgets import Course, lead_sentence
+from grokbook.widgets.integrability import FACTOR
+
+INSTRUMENTS = ("events", "trajectory", "commutator", "integrability")
+"""What every run of the chapter has been measured by."""
+
+
+def wanted(readings: int) -> dict[str, dict[str, int]]:
+    """Instruments with their parameters, for so many readings of the defect.
+
+    >>> wanted(140)["commutator"]
+    {'snapshots': 140, 'checkpoints': 120}
+    """
+    return {
+        "events": {},
+        "trajectory": {},
+        "commutator": {"snapshots": readings, "checkpoints": min(120, readings)},
+        "integrability": {"snapshots": min(100, readings)},
+    }
+
+
+def grokking(runs: Sequence[Run]) -> list[Run]:
+    """Those of which some task groks."""
+    return [run for run in runs if _grok(run) is not None]
+
+
+def _grok(run: Run) -> int | None:
+    steps = [run.record.grok_step(task, "0.98x3") for task in run.tasks]
+    return min((step for step in steps if step is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """How one detector does on all runs.
+
+    Attributes:
+        name: what a reader calls it.
+        kind: ``"published"``, ``"ours"`` or ``"placebo"``.
+        protocol: of the defect that it reads; empty for a placebo.
+        leads: label of a run that groks ↦ steps by which it comes first; None without an event.
+        raised: runs that never grok and raise it.
+        quiet: runs that never grok.
+    """
+
+    name: str
+    kind: str
+    protocol: str
+    leads: Mapping[str, int | None]
+    raised: int
+    quiet: int
+
+    @property
+    def ahead(self) -> int:
+        """Runs in which it comes before the first task groks."""
+        return sum(lead is not None and lead > 0 for lead in self.leads.values())
+
+    @property
+    def median(self) -> float:
+        """Median lead of the runs that have one; NaN if none has."""
+        known = [lead for lead in self.leads.values() if lead is not None]
+        return float(np.median(known)) if known else math.nan
+
+
+def detectors(runs: Sequence[Run], courses: Sequence[Course]) -> list[Detector]:
+    """Every detector on every run: the published ones, ours, and placebos.
+
+    Args:
+        runs: measured.
+        courses: the same runs as the explorable shows them, in the same order.
+    """
+    found = []
+    for protocol, name in (("published", "published"), ("corrected", "true")):
+        for kind in ("dual", "tri"):
+            steps = [onset(run, protocol, kind).step for run in runs]
+            found.append(
+                _detector(f"{kind} detector, {name} defect", "published", name, runs, steps)
+            )
+        for at, factor in enumerate(FACTORS):
+            steps = [course.onsets[protocol][at] for course in courses]
+            title = f"{factor:g} × the start, {name} defect"
+            found.append(_detector(title, "ours", name, runs, steps))
+    for name in PLACEBOS:
+        steps = [course.placebos[name] for course in courses]
+        found.append(_detector(_PLACEBO[name], "placebo", "", runs, steps))
+    return found
+
+
+_PLACEBO = {
+    "constant": "step 1,000, always",
+    "loss": "training loss below 0.1",
+    "memorisation": "training accuracy 99 %",
+    "norm": "weights at half their norm",
+}
+
+
+def _detector(
+    name: str, kind: str, protocol: str, runs: Sequence[Run], steps: Sequence[int | None]
+) -> Detector:
+    leads, raised, quiet = {}, 0, 0
+    for run, step in zip(runs, steps, strict=True):
+        grok = _grok(run)
+        if grok is None:
+            quiet += 1
+            raised += step is not None
+        else:
+            leads[run.config.label] = None if step is None else grok - step
+    return Detector(name, kind, protocol, leads, raised, quiet)
+
+
+def shares(runs: Sequence[Run]) -> dict[str, tuple[list[float], float]]:
+    """Matrix ↦ the first component's share of every run that groks, and the walk's mean, in %."""
+    chosen = grokking(runs)
+    return {
+        matrix: (
+            [first_share(run, matrix) for run in chosen],
+            float(np.mean([first_share(run, matrix, WALK) for run in chosen])),
+        )
+        for matrix in (MATRICES if chosen else ())
+    }
+
+
+def declines(runs: Sequence[Run]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Label ↦ mean share over growing windows of the path, and a random walk's, in %."""
+    return {run.config.label: (windows(run), windows(run, WALK)) for run in grokking(runs)}
+
+
+def inside(runs: Sequence[Run]) -> dict[str, list[float]]:
+    """What of a commutator lies in a subspace, in % of its norm, one mean a run that groks.
+
+    √(1 − ρ²) of the mean ρ, for the float32 and the true commutator, and another seed's basis;
+    beside them the share that random bases with the same footprint hold.
+    """
+    found: dict[str, list[float]] = {}
+    for run in grokking(runs):
+        for name, variant in (
+            ("published commutator, own directions", "published, attention path"),
+            ("true commutator, own directions", "corrected, attention path"),
+            ("true commutator, another seed's", "corrected, attention path of another seed"),
+        ):
+            value = 100 * math.sqrt(max(0.0, 1 - rho(run, "", variant) ** 2))
+            found.setdefault(name, []).append(value)
+        null = run.rows(
+            "integrability", "commutator_null_matched", variant="corrected, attention path"
+        )
+        kept = null.loc[null["step"] <= run.stop, "value"].astype(float)
+        found.setdefault("true commutator, random alike", []).append(100 * float(kept.mean()))
+    return found
+
+
+def rounding_factor(courses: Sequence[Course]) -> list[float]:
+    """Published over true defect at step 0, one a run."""
+    return [
+        float(c.defects["published"][0] / c.defects["corrected"][0])
+        for c in courses
+        if c.read[0] == 0
+    ]
+
+
+def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said = [lead_sentence(courses, FACTOR, control=True)]
+    chosen = grokking(runs)
+    if not chosen:
+        return said[0]
+    factors = rounding_factor(courses)
+    if factors:
+        said.append(
+            f"As published, the defect starts {np.mean(factors):.2g} times too high: most of what "
+            "is read there is rounding."
+        )
+    constant = next(each for each in detectors(runs, courses) if each.name == _PLACEBO["constant"])
+    if constant.ahead == len(chosen):
+        said.append(
+            "But a clock that always says step 1,000 leads in as many runs, by "
+            f"{constant.median:,.0f} steps."
+        )
+    below = [matrix for matrix, (values, walk) in shares(runs).items() if np.mean(values) < walk]
+    if below:
+        said.append(
+            f"A random walk with the same steps is at least as one-dimensional as the path of "
+            f"{share(len(below), len(MATRICES))} attention matrices."
+        )
+    return " ".join(said)
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Mean and 95 % interval over seeds."""
+    return mean_interval(values)
+
+
+def guard(runs: Sequence[Run], courses: Sequence[Course]) -> None:
+    """Stop the build if the page's own finding no longer holds, whatever its sign.
+
+    Raises:
+        AssertionError: naming what changed.
+    """
+    chosen = grokking(runs)
+    assert chosen, "no run of the chapter groks"
+    ten = FACTORS.index(FACTOR)
+    for course in courses:
+        if course.grok is not None:
+            lead = course.lead("corrected", FACTOR)
+            assert lead is not None and lead > 0, f"{course.label}: the true defect does not lead"
+            assert course.onsets["corrected"][ten] is not None
+    assert min(rounding_factor(courses)) > 3, "the published defect is not inflated at the start"
