@@ -73,6 +73,10 @@ def test_a_share_has_a_ratio_to_each_null(blocky):
     assert share.ratio == pytest.approx(share.inside / share.whole.mean, rel=1e-14)
     assert share.matched_ratio == pytest.approx(share.inside / share.matched.mean, rel=1e-14)
     assert abs(share.matched_ratio - share.ratio) > 0.05
+    outside = np.where(np.arange(63) < 60, 0, VECTOR)  # in d, where no column of this basis lives
+    share = within(outside, blocky, Footprint.of(blocky, PARTS), draws=50, seed=1)
+    assert share.inside == share.ratio == share.matched.mean == 0
+    assert np.isnan(share.matched_ratio)
 
 
 def test_projection_is_least_squares(scattered, blocky):
