@@ -247,7 +247,7 @@ def test_too_few_twinless_pairs_are_not_projected(subject, rows):
     for task in subject.config.tasks:
         enough = subject.table.twinless(task).sum() >= 13
         assert bool(chosen(rows[200], "test_loss", part=task, variant="twinless")) == enough
-    assert 0 < min(subject.table.twinless(task).sum() for task in subject.config.tasks)
+    assert min(subject.table.twinless(task).sum() for task in subject.config.tasks) > 0
 
 
 def test_the_first_corrected_restriction_knows_nothing(rows):
