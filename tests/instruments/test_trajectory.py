@@ -178,6 +178,16 @@ def test_rates_that_change_on_the_way_have_no_relaxation_and_no_tau(subject):
     assert "share_of_count" in set(rows.quantity)
 
 
+def test_a_rate_of_one_is_a_rate_like_any_other(subject):
+    """At η = 1 the time ηt is the step, and stays the coordinate."""
+    fast = Subject(subject.run)
+    fast.config = RunConfig(**TINY, learning_rate=1.0)
+    parameters = TRAJECTORY.complete({"draws": 1, "count": 5, "taus": (), "times": (300.0,)})
+    rows = pd.DataFrame(TRAJECTORY.rows(fast, 400, parameters))
+    assert one(rows, quantity="share_at_time", part="")["at"] == 300
+    assert one(rows, quantity="share_of_count", part="")["at"] == 5
+
+
 class Stopped(Subject):
     """The same run, had it grokked at 305; this small a model does not."""
 
