@@ -9,7 +9,7 @@ import pytest
 from grokbook.config import RunConfig
 from grokbook.geometry.eigenpairs import extremes, lanczos
 from grokbook.geometry.hessian import curvature
-from grokbook.instruments.hessian import HESSIAN, batch_of, near, preset
+from grokbook.instruments.hessian import HESSIAN, _effort, batch_of, near, preset
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -131,6 +131,17 @@ def test_a_checkpoint_between_the_preset_steps_is_read_as_published_alone(subjec
     ]
     draws = {row.part: row.value for row in pick(rows, quantity="lowest", at=1.0)}
     assert len(set(draws.values())) == 3  # a batch of its own for each mode
+
+
+def test_the_share_of_pairs_that_converged_is_a_share(subject):
+    """With so loose a tolerance some of the five bottoms are within it, and some are not."""
+    hessian = subject.loss(batch_of(subject, 1, 60)).hessian(subject.theta(500))
+    pairs = lanczos(hessian, seed=1)
+    nearest = np.sort(pairs.residuals / np.abs(pairs.values))
+    pairs = lanczos(hessian, seed=1, tolerance=float(nearest[1] + nearest[2]) / 2)
+    share, products = _effort(0, pairs)
+    assert (share.quantity, share.value) == ("converged", 0.4)
+    assert (products.quantity, products.value) == ("products", 25)
 
 
 def test_batches_are_resampled(subject, monkeypatch):
