@@ -134,6 +134,9 @@ def test_errors_are_the_bounds_that_they_say():
     gaps = {1: 18**0.5 - 2**0.5, 2: 2**0.5}  # the second lies nearer to nothing than to the first
     for k, gap in gaps.items():
         assert direction(moves, k).error == pytest.approx(moves.rounding / gap, rel=1e-9)
+    # σ² are 18 and 1.5, and no third: the rest of space is a neighbour that no eigenvalue shows.
+    few = displacements(np.array([[3.0, 0], [-3, 0], [0, 1.5]]), {"w": slice(0, 2)})["w"]
+    assert direction(few, 2).error == pytest.approx(few.rounding / 1.5**0.5, rel=1e-9)
     near = displacements(1e9 + path, {"w": slice(0, 3)})["w"]
     assert near.rounding > gaps[1] and direction(near).error == 1.0  # no cosine is off by more
 
