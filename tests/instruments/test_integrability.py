@@ -246,11 +246,13 @@ def test_a_vector_with_nothing_in_attention_has_a_share_of_0_and_no_ratio(subjec
         def theta(self, step):
             return super().theta(step) * (step != 100)
 
-    rows = keyed(INTEGRABILITY.rows(Still(subject.run), 100, parameters | {"batch_pairs": 1}))
+    still = Still(subject.run, subject._store)
+    rows = keyed(INTEGRABILITY.rows(still, 100, parameters | {"batch_pairs": 1}))
     named = "", "corrected, attention path"
     assert rows["gradient_share", *named].value == rows["gradient_null_matched", *named].value == 0
     for what in (rows["gradient_ratio_matched", *named], rows["gradient_ratio_whole", *named]):
         assert math.isnan(what.value) == what.quantity.endswith("matched")
+    assert math.isnan(rows["gradient_ratio_other", *named].value)  # neither seed's holds any
 
 
 def test_bases_end_at_the_published_stop_and_three_tasks_have_three_directions(subject, tmp_path):
