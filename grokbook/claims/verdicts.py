@@ -117,7 +117,7 @@ def _control(
     name: str, expected: str, found: Sequence[Finding], checked: Sequence[Finding]
 ) -> tuple[str, list[str]]:
     """Does a control come out as it must, in every cell that was run?"""
-    states, remarks = {"stands"}, []
+    states, remarks = set[str](), []
     for ours, its in zip(found, checked, strict=True):
         if ours.outcome == NONE:
             continue
@@ -131,7 +131,10 @@ def _control(
             states.add("falls")
             said = "holds too" if its.outcome == HOLDS else "does not hold"
             remarks.append(f"{its.cell}: with control {name!r} it {said}")
-    return next(state for state in ("falls", "missing", "stands") if state in states), remarks
+        states.add("stands")
+    # Where we have no run at all, no control has been looked at.
+    found = (state for state in ("falls", "missing", "stands") if state in states)
+    return next(found, "missing"), remarks
 
 
 def _known(claim: Claim, evidence: Mapping[str, Evidence]) -> None:

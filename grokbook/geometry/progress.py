@@ -195,7 +195,7 @@ class Answers:
 def random_frequencies(basis: Basis, count: int, *, draws: int, seed: int) -> list[tuple[int, ...]]:
     """Sets of ``count`` frequencies, each drawn without replacement from all of the basis.
 
-    The null of key frequencies: any other choice of as many.
+    The null of key frequencies: any choice of as many, key ones not left out.
 
     Raises:
         ValueError: if there are not so many frequencies, or for no draws.

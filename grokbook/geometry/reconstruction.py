@@ -188,6 +188,9 @@ def reconstructions(
     ``"other seed"``: X of another run; what is left of k* is not about this run's own path.
     ``"no embedding"``: X and θ_k without some entries (the embedding), which stay at θ.
     ``"centred"``: PCA about the mean of θ(t), t ≥ 0, to which the mean is added back.
+    Where decay has erased θ(0), most of Δ is −θ(0) of this run, which no other run's path holds:
+    ``"other seed"`` then fails at every k for that alone, as random directions of the span do,
+    which hold k/r of Δ on average.  What either captures is to be read beside its accuracy.
     Source: 2602.18523 sections 4.7 and 4.8 (the last); the others are controls of ours.
 
     Args:

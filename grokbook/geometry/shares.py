@@ -8,6 +8,7 @@ a random v: a ρ near 1 says nothing, the ratio does.  Source: 2602.18523 sectio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,12 +38,15 @@ class Share:
     @property
     def ratio(self) -> float:
         """Against random directions of ℝᴾ."""
-        return self.inside / self.whole.mean
+        return self.inside / self.whole.mean  # which is above 0
 
     @property
     def matched_ratio(self) -> float:
-        """Against random directions with the same footprint."""
-        return self.inside / self.matched.mean
+        """Against random directions with the same footprint.
+
+        NaN where none of them can hold anything: v has nothing where the basis lives.
+        """
+        return self.inside / self.matched.mean if self.matched.mean else math.nan
 
 
 def within(

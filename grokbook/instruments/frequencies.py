@@ -79,6 +79,6 @@ class Frequencies:
         return min(self.most, len(basis.frequencies))
 
     def random(self, part: str, basis: Basis, count: int) -> list[tuple[int, ...]]:
-        """As many other frequencies; the same draws at every step, so that they make curves."""
+        """As many of all frequencies; the same draws at every step, so that they make curves."""
         seed = self.subject.seed(f"fourier/random/{part}/{basis.name}")
         return random_frequencies(basis, count, draws=self.draws, seed=seed)

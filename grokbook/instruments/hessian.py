@@ -195,6 +195,9 @@ def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
     return _PRODUCT * products / points
 
 
+_UNIT = "nats/|θ|²"
+"""Of a second derivative of the loss along a unit vector of parameters."""
+
 HESSIAN = Instrument(
     name="hessian",
     title="Ends of the Hessian's spectrum",
@@ -206,12 +209,12 @@ HESSIAN = Instrument(
     variants="published: 25 Lanczos steps on a batch of its own; corrected: converged, every part "
     "on one batch; resampled: converged, on several batches of the published size",
     quantities={
-        "lowest": Quantity("nats", "a lowest eigenvalue", "its rank"),
-        "lowest_by_batch": Quantity("nats", "the lowest eigenvalue", "number of the batch"),
-        "highest": Quantity("nats", "a highest eigenvalue", "its rank"),
-        "curvature": Quantity("nats", "second derivative along the part's own gradient"),
+        "lowest": Quantity(_UNIT, "a lowest eigenvalue", "its rank"),
+        "lowest_by_batch": Quantity(_UNIT, "the lowest eigenvalue", "number of the batch"),
+        "highest": Quantity(_UNIT, "a highest eigenvalue", "its rank"),
+        "curvature": Quantity(_UNIT, "second derivative along the part's own gradient"),
         "slack": Quantity(
-            "nats", "λ_min of the whole − Σ λ_min of the tasks, which cannot be negative"
+            _UNIT, "λ_min of the whole − Σ λ_min of the tasks, which cannot be negative"
         ),
         "converged": Quantity("1", "share of the pairs with a residual within tolerance"),
         "products": Quantity("1", "Hessian-vector products that this took"),

@@ -78,7 +78,8 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
             rows += _rows(step, vectors, basis, reading)
         for basis in shares:
             if (other := shares.get(basis + _OTHER)) is not None:
-                ratio, variant = shares[basis] / other, f"{protocol}, {basis}"
+                ratio = shares[basis] / other if other else math.nan
+                variant = f"{protocol}, {basis}"
                 count = len(there.samples)
                 rows.append(Row(step, f"{name}_ratio_other", ratio, part, variant, count=count))
         for directions in SWEEP if swept and (name, part) == ("commutator", "") else ():
@@ -185,12 +186,16 @@ def _rows(
         ("rho", share.outside, spread * slope, count),
         ("share", share.inside, spread, count),
     ]
-    for name, null in (("whole", share.whole), ("matched", share.matched)):
+    for name, null, ratio in (
+        ("whole", share.whole, share.ratio),
+        ("matched", share.matched, share.matched_ratio),
+    ):
+        error = spread / null.mean if null.mean else math.nan
         found += [
             (f"null_{name}", null.mean, null.sd, null.draws),
             (f"low_{name}", null.low, math.nan, null.draws),
             (f"high_{name}", null.high, math.nan, null.draws),
-            (f"ratio_{name}", share.inside / null.mean, spread / null.mean, count),
+            (f"ratio_{name}", ratio, error, count),
         ]
     variant = f"{vectors.protocol}, {basis}"
     return [

@@ -165,7 +165,7 @@ def _comparable(
             "quantity": name,
             "variant": "corrected",
             "value": found.shares[0],
-            "at": end if rate != 1.0 else count,
+            "at": count if name == "share_of_count" else end,
             "error": found.error,
             "count": count,
         }

@@ -194,6 +194,13 @@ def test_counts_are_pooled_or_not():
     assert [(f.cell, f.outcome) for f in each] == [("a", HOLDS), ("b", FAILS), ("c", HOLDS)]
 
 
+def test_runs_beyond_those_agreed_stand_in_for_none_of_another_cell():
+    """14 and 2 runs are not twice 8: six are missing, and with them it would be 20 of 22."""
+    ours = {"a": [1] * 13 + [0], "b": [1, 0]}
+    (found,) = look("count", {"above": 0, "at_least": 0.9}, ours)
+    assert (found.value, found.outcome) == (14 / 16, OPEN)
+
+
 def test_nothing_to_count():
     (found,) = look("count", {"above": 0, "at_least": 0.9}, {"a": [], "b": []})
     assert (found.cell, found.outcome, found.n) == ("all", NONE, 0)
@@ -259,6 +266,9 @@ def test_groups_of_the_same_runs_are_paired():
     assert found.outcome == HOLDS and found.value == 1.5
     exact = stats.ttest_rel(list(b.values()), list(a.values())).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((exact.low, exact.high), rel=1e-9)
+    both = {run: value + (-1) ** k for k, (run, value) in enumerate(a.items())}
+    (none,) = orders({"compare": "groups"}, {"a": a, "b": both})
+    assert (none.outcome, none.value) == (FAILS, 0)  # differences have signs
     (lost,) = orders({"compare": "groups"}, {"a": a, "b": {**b, "r0": None}})
     assert lost.outcome == FAILS  # unpaired, the spread over runs swallows the difference
     assert (lost.n, lost.caveats) == (9, ("1 of 10 cut off",))

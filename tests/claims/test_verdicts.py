@@ -156,7 +156,8 @@ def test_all_parts_must_hold():
     assert verdict({"x": counts, "y": none}, TWO).verdict == "●"
     assert verdict({"x": counts, "y": some}, TWO).verdict == "○"
     assert verdict({"x": counts}, TWO).verdict == "◐"  # the second part was not run
-    assert verdict({"y": none}, TWO).verdict == "◐"
+    unseen = verdict({"y": none}, TWO)  # no cell in which the control was looked at
+    assert (unseen.verdict, unseen.control) == ("◐", "missing")
     killed = Evidence(cells(1, 1), {"walk": cells(1, 1)})
     assert verdict({"x": killed, "y": none}, TWO).control == "falls"
 

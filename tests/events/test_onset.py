@@ -90,6 +90,12 @@ def test_dual_thins_to_120_by_linspace():
     assert differ > 0
 
 
+def test_thinning_forgets_no_undefined_reading():
+    values = np.where(np.arange(50) % 7 == 3, math.nan, 1.0)
+    event = dual_onset(limit=10)(np.arange(50) * 100, values)
+    assert (event.readings, event.undefined) == (10, 7)
+
+
 @pytest.mark.parametrize("base", [0.0, 0.05, 1.0, 3.0])
 def test_tri_thresholds(base):
     threshold = max(10 * max(base, 0.1), 20)

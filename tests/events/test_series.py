@@ -33,6 +33,13 @@ def test_an_undefined_reading_is_left_out_counted_and_breaks_a_row():
     assert DETECTOR(range(6), values[:6]).reason == "never"
 
 
+def test_a_broken_row_starts_from_nothing():
+    detector = Detector("three", "x", "", lambda s: s.first(s.values >= 2, 2.0, row=3))
+    values = [2.0, 2.0, math.nan, 2.0, 2.0, 2.0]
+    assert detector(range(6), values).step == 5
+    assert not detector(range(5), values[:5]).found
+
+
 def test_no_reading_after_until_is_used():
     assert DETECTOR([0, 100, 200], [2.0, 2.0, 2.0], until=99).step is None
     assert DETECTOR([0, 100, 200], [2.0, 2.0, 2.0], until=100).step == 100

@@ -23,8 +23,9 @@ def test_fall_and_rise_against_plain_loops(row):
             assert event.step == expected
             if event.found:
                 at = event.step // 100
-                reference = max(curve[: at + 1]) / 1.5 if detector is fall else None
-                assert detector is rise or event.threshold == pytest.approx(reference)
+                seen = curve[: at + 1]
+                reference = max(seen) / 1.5 if detector is fall else 1.5 * min(seen)
+                assert event.threshold == pytest.approx(reference)
 
 
 def test_nothing_falls_from_nothing_nor_rises_above_it():

@@ -42,6 +42,14 @@ def test_a_hit_must_be_known_before_the_grok_step():
     assert rates(dual_onset(), runs).hits == ()
 
 
+def test_a_detector_sees_a_run_up_to_its_grok_step():
+    """What comes later would raise the first quarter, which the published detector starts from."""
+    curve = np.where(STEPS >= 500, 10.0, 1.0)
+    runs = [Watched("a", STEPS, curve, 1500), Watched("n", STEPS, np.ones(30), None)]
+    assert not dual_onset()(STEPS, curve).found
+    assert rates(dual_onset(), runs).hits == ("a",)
+
+
 def test_a_horizon_bounds_the_time_for_false_alarms():
     found = rates(growth_onset(5), RUNS, horizon=500)
     assert found.false_alarms == () and len(found.hits) == 3

@@ -64,6 +64,13 @@ def test_how_far_each_protocol_goes(found):
     }
 
 
+def test_the_published_k(tiny, path):
+    """2602.18523 section 4.9; uncentred directions are ours, up to all that are kept."""
+    counts = {name: ablation.count for name, ablation in ablations(tiny.layout, path)}
+    published = {"v1": 3, "v1 removed": 2, "v2": 16, "v3": 20, "v4": 30}
+    assert counts == published | {"v1 uncentred": 8, "v1 uncentred removed": 2}
+
+
 @pytest.mark.parametrize("name", ["v1", "v1 uncentred", "v1 removed", "v1 uncentred removed"])
 def test_v1_treats_every_matrix_alike(found, path, blocks, name):
     for k, theta in enumerate(found[name], start=1):

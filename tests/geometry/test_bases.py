@@ -96,6 +96,16 @@ def test_a_matrix_of_lower_rank_is_named():
         bases.weight_svd(LAYOUT, theta, rank=2)
 
 
+def test_a_direction_is_one_however_weak():
+    """A Gram matrix would lose singular values below 1e-8 of the largest; an SVD does not."""
+    theta = np.random.default_rng(1).standard_normal(P)
+    place, rows, wide = bases.matrices(LAYOUT)["1.W_V"]
+    theta[place] = np.diag([1.0, 1e-6, 0, 0])[:rows, :wide].ravel()
+    assert bases.weight_svd(LAYOUT, theta, rank=2).rank == 16
+    with pytest.raises(ValueError, match=r"1.W_V has rank 2, lower than 3"):
+        bases.weight_svd(LAYOUT, theta, rank=3)
+
+
 def test_a_window_is_an_svd_of_what_is_in_it(walk):
     _same_span(bases.window(walk, k=4).basis, np.linalg.svd(walk, full_matrices=False)[2][:4])
 
@@ -117,6 +127,12 @@ def test_a_matched_basis_keeps_the_footprint(walk):
     found = np.mean([Footprint.of(each, cut).energies for each in drawn], axis=0)
     np.testing.assert_allclose(found, wanted, atol=0.02)
     assert max(each.residual for each in drawn) < 1e-14
+    one = bases.trajectory(LAYOUT, walk, k=1).basis  # which nothing has to be orthogonal to
+    np.testing.assert_allclose(
+        Footprint.of(bases.random_matched(one, cut, seed=0), cut).energies,
+        Footprint.of(one, cut).energies,
+        atol=1e-13,
+    )
     overlap = np.abs(basis.columns.T @ drawn[0].columns).max()
     assert overlap < 0.5
     attention = bases.trajectory_attention(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.func import grad, jvp
 
-from grokbook.geometry.commutator import bracket, commutator, cosine
+from grokbook.geometry.commutator import bracket, commutator, cosine, norm
 
 SIZE = 7
 
@@ -140,6 +140,13 @@ def test_cosine():
     a, b = torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0])
     assert cosine(a, b) == pytest.approx(24 / 25) and cosine(a, -a) == pytest.approx(-1)
     assert math.isnan(cosine(a, torch.zeros(2)))
+
+
+def test_lengths_and_cosines_of_tiny_float32_vectors():
+    """Squares of 1e-25 are 0 in float32: sums are taken in float64."""
+    tiny = torch.full((4,), 1e-25)
+    assert norm(tiny) == pytest.approx(2e-25, rel=1e-6, abs=0)
+    assert cosine(tiny, -tiny) == pytest.approx(-1)
 
 
 @pytest.mark.parametrize(

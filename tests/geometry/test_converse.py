@@ -72,6 +72,8 @@ def test_vanished_vectors_are_left_out():
     moved = torch.tensor([3.0, 4.0])
     found = converse(moved, [torch.zeros(2), torch.tensor([1.0, 0.0])])
     assert found.count == 1 and found.projection == pytest.approx(0.6)
+    assert found.projection_rms == pytest.approx(math.sqrt(1 / 2))  # of the one that is left
+    assert found.cosine_null == pytest.approx(math.sqrt(1 / math.pi))
     none = converse(moved, [torch.zeros(2)])
     assert none.count == 0 and math.isnan(none.projection_ratio) and math.isnan(none.cosine_ratio)
 

@@ -48,7 +48,10 @@ def test_each_number_by_its_formula(tiny, pair):
     assert found.bracket == pytest.approx(norm(delta) / eta**2, rel=1e-10)
     assert found.cosine == pytest.approx(a @ b / norm(a) / norm(b), rel=1e-10)
     assert found.norms == pytest.approx((norm(a), norm(b)), rel=1e-10)
-    assert 0 < found.error < 1e-12
+    start, step, a, b, a_after, b_after = gradients(torch.float64)
+    plain = (start - step * a - step * b_after) - (start - step * b - step * a_after)
+    error = norm(plain - delta) / norm(eta * a) / norm(eta * b)
+    assert found.error == pytest.approx(error, rel=0.01, abs=0) and 0 < error < 1e-12
 
     start, step, a, b, a_after, b_after = gradients(torch.float32)
     ab = start - step * a - step * b_after

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from grokbook.geometry.eigenpairs import extremes, lanczos
+from grokbook.geometry.eigenpairs import _Counted, _flagged, _measured, extremes, lanczos
 
 
 class Dense:
@@ -167,6 +167,46 @@ def test_lanczos_equals_the_projection_on_the_krylov_space():
     expected = np.linalg.eigvalsh(krylov.T @ matrix @ krylov)[:3]
     found = lanczos(Dense(matrix), seed=10, steps=8, keep=3)
     assert np.allclose(found.values, expected, atol=1e-8)
+
+
+def test_pairs_come_in_order_each_with_its_own_residual():
+    """Columns as ARPACK might give them, unsorted and one of them a little too long."""
+    matrix = np.diag([-2.0, 1.0, 4.0])
+    columns = torch.tensor([[0.0, 1.01], [0.6, 0.0], [0.8, 0.0]], dtype=torch.float64)
+    found = _measured(_Counted(Dense(matrix)), columns, 1e-3)
+    assert found.values == pytest.approx([-2, 2.92], rel=1e-14)  # 0.36 · 1 + 0.64 · 4
+    assert found.residuals == pytest.approx([0, 3 * 0.48], abs=1e-14)
+    assert torch.equal(found.vectors, columns.flip(1)) and found.products == 2
+    assert found.converged.tolist() == [True, False]
+
+
+def test_a_pair_is_flagged_by_its_own_size_or_by_what_rounding_leaves():
+    """In float32 a product is off by 16 ε · 1000, 1.9e-3, whatever the pair."""
+    values = np.array([-1e-3, -1e-3, 10.0, 1000.0, 1000.0])
+    residuals = np.array([1.8e-3, 2.0e-3, 0.011, 0.9, 1.1])
+    found = _flagged(values, torch.zeros(5, 5), residuals, 1e-3, 7, radius=1000.0)
+    assert found.converged.tolist() == [True, False, False, True, False]
+    double = _flagged(values, torch.zeros(5, 5).double(), residuals, 1e-3, 7, radius=1000.0)
+    assert double.converged.tolist() == [False, False, False, True, False]
+
+
+class Watched(Dense):
+    """Keeps the first vector that it is asked about."""
+
+    first = None
+
+    def __matmul__(self, vector):
+        self.first = vector.clone() if self.first is None else self.first
+        return super().__matmul__(vector)
+
+
+@pytest.mark.parametrize("method", [extremes, lanczos])
+def test_both_precisions_start_alike(method):
+    matrix, _ = planted(CROWDED)
+    single, double = (Watched(matrix, kind) for kind in (torch.float32, torch.float64))
+    for operator in (single, double):
+        method(operator, seed=1)
+    assert torch.allclose(single.first.double(), double.first, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("method", [extremes, lanczos])

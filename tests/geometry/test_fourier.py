@@ -78,6 +78,14 @@ def test_power_by_brute_force_and_by_numpy(basis):
     np.testing.assert_allclose(found.shares, doubled / doubled.sum(), rtol=1e-12)
 
 
+def test_rows_that_differ_by_rounding_alone_have_no_spectrum(basis):
+    rows = np.full((P, 2), 0.3)
+    rows[1] = 0.1 + 0.2
+    assert (rows[1] != rows[2]).all()
+    with pytest.raises(ValueError, match="all equal"):
+        spectrum(rows, basis)
+
+
 def test_parseval(basis):
     rows = noise((P, 4))
     found = spectrum(rows, basis)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from grokbook.geometry.eigenpairs import extremes
+from grokbook.geometry.eigenpairs import extremes, lanczos
 from grokbook.geometry.hessian import Weyl, curvature, weyl
 from grokbook.geometry.loss import Loss
 from tests.geometry.test_eigenpairs import Dense, planted
@@ -15,7 +15,7 @@ def test_curvature_by_hand():
     # v = (3, 4)/5: vᵀHv = (18 − 64)/25, ‖Hv‖² = (36 + 256)/25
     assert found.value == pytest.approx(-1.84, rel=1e-14)
     assert found.residual == pytest.approx(np.sqrt(11.68 - 1.84**2), rel=1e-12)
-    assert found.floor == pytest.approx(16 * np.finfo(float).eps * np.sqrt(11.68), rel=1e-12)
+    assert found.floor == pytest.approx(16 * np.finfo(float).eps * np.sqrt(11.68), rel=1e-12, abs=0)
 
 
 def test_along_an_eigenvector_it_is_the_eigenvalue():
@@ -72,6 +72,17 @@ def test_weyl_fails_where_matrices_do_not_belong_together():
 def test_what_is_no_direction_is_refused(vector):
     with pytest.raises(ValueError, match=r"\(3,\) finite entries"):
         curvature(Dense(np.eye(3)), vector.double())
+
+
+def test_weyl_allows_for_the_residuals_of_all():
+    """Three steps reach no eigenvalue, so each of the three bottoms has a residual that counts."""
+    matrices = [planted(np.linspace(-2, 3, 30), seed)[0] for seed in (1, 2)]
+    total, *parts = [lanczos(Dense(m), seed=4, steps=3, keep=1) for m in (sum(matrices), *matrices)]
+    residuals = [each.residuals[0] for each in (total, *parts)]
+    assert min(residuals) > 0.1
+    found = weyl(total, parts)
+    assert found.allowance == pytest.approx(sum(residuals), rel=1e-12)
+    assert found.slack == pytest.approx(total.values[0] - parts[0].values[0] - parts[1].values[0])
 
 
 def test_weyl_needs_terms():

@@ -72,6 +72,8 @@ def test_directions_are_those_of_a_dense_svd(walk):
     assert np.allclose(np.abs(dense(basis) @ vt.T), np.eye(19), rtol=0, atol=1e-9)
     overlap = np.abs(dense(basis) @ dense(basis).T - np.eye(19)).max()
     assert basis.error == pytest.approx(overlap, abs=1e-12)
+    inner = basis.modes.T @ (basis.rows @ basis.rows.T) @ basis.modes
+    assert basis.error == pytest.approx(np.abs(inner - np.eye(19)).max(), rel=1e-6, abs=0)
 
 
 @pytest.mark.parametrize("where", [None, np.arange(7, 41)])

@@ -80,6 +80,20 @@ def test_rounding_stays_within_the_floor(updates):
         assert found.turn(2) == pytest.approx(expected, rel=1e-6)
 
 
+def test_errors_of_gaps_and_of_centred_windows(updates):
+    """Each σ may be off by the floor; a mean that was taken away leaves its rounding behind."""
+    found = with_sigma(4, 3, 2)
+    expected = 2 * found.floor * (3 + 2 + found.floor)
+    assert found.g23_error == pytest.approx(expected, rel=1e-12, abs=0)
+    assert (3 + found.floor) ** 2 - (2 - found.floor) ** 2 - 5 <= found.g23_error * (1 + 1e-6)
+    far = updates[:8] + 1e3
+    centred = edge(products(far), centred=True)
+    assert centred.floor >= 2**-24 * np.linalg.norm(far) > 100 * 2**-24 * centred.total**0.5
+    off = np.abs(edge(products(far.astype(np.float32).astype(float)), centred=True).sigma
+                 - centred.sigma)  # fmt: skip
+    assert 0 < off.max() <= centred.floor
+
+
 @pytest.mark.parametrize("stride", [1, 2, 3, 5])
 def test_coarser_updates_are_sums_of_finer_ones(updates, stride):
     """A path seen at every stride-th snapshot, counted from its end."""
@@ -108,6 +122,9 @@ def test_rotation_against_the_directions_themselves(updates, earlier, later, cen
         expected = np.degrees(subspace_angles(sides[0][:j].T, sides[1][:j].T).max())
         assert found.spans[j - 1] == pytest.approx(expected, abs=1e-8)
     assert found.spans[0] == found.angles[0]
+    edges = [edge(products(updates[part]), centred=centred) for part in (earlier, later)]
+    expected = [sum(each.turn(j) for each in edges) for j in (1, 2, 3)]
+    np.testing.assert_allclose(found.error, expected, rtol=1e-9)  # either side may be turned
     assert (found.error < 0.1).all()
 
 
@@ -131,6 +148,8 @@ def test_the_published_decline():
     assert found.declined and found.increases == 1 and found.windows == 6
     assert found.ratio_early == 4
     assert not decline(STEPS, [3, 2, 1, 1, 1, 1, 1, 1], RATIOS, grok=200).declined  # 1.5 is not >
+    level = decline(STEPS, [9, 4, 4, 5, 5, 1, 1, 1], RATIOS, grok=700)
+    assert level.increases == 1  # what stays as it is has not risen
     assert decline(STEPS, G23 * (STEPS < 600), RATIOS, grok=600).decline == np.inf
 
 

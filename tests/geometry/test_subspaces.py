@@ -45,6 +45,40 @@ def test_a_known_angle():
     assert share.ratio == share.matched_ratio == pytest.approx(1.2, abs=1e-12)
 
 
+def test_the_residual_is_a_spectral_norm():
+    """BᵀB − 1 = e [[1, 1], [1, 0]] has the eigenvalues e (1 ± √5)/2; of blocks the worst counts."""
+    e = 1e-6
+    columns = np.linalg.cholesky(np.eye(2) + e * np.array([[1.0, 1], [1, 0]])).T
+    tilted = Basis(5, ((slice(0, 2), columns), (slice(2, 4), np.eye(2))))
+    assert tilted.residual == pytest.approx(e * (1 + 5**0.5) / 2, rel=1e-6)
+    share = within(np.array([3.0, 0, 0, 0, 4]), tilted, seed=0)
+    assert share.error == pytest.approx(0.6 * tilted.residual, rel=1e-5)
+
+
+def test_what_rounding_leaves_is_a_basis_and_no_more():
+    columns = np.eye(3)[:, :1]
+    assert Basis.of(columns * (1 + 1e-6)).residual == pytest.approx(2e-6, rel=1e-5)
+    with pytest.raises(ValueError, match="2.0e-05"):
+        Basis.of(columns * (1 + 1e-5))
+
+
+def test_the_spread_of_two_draws_is_the_samples(blocky):
+    """Of two draws the quantiles give the distance d, and the sample's deviation is d/√2."""
+    null = matched(VECTOR, Footprint.of(blocky, PARTS), draws=2, seed=4)
+    assert null.sd == pytest.approx((null.high - null.low) / 0.95 / 2**0.5, rel=1e-9)
+
+
+def test_a_share_has_a_ratio_to_each_null(blocky):
+    share = within(VECTOR, blocky, Footprint.of(blocky, PARTS), draws=50, seed=1)
+    assert share.ratio == pytest.approx(share.inside / share.whole.mean, rel=1e-14)
+    assert share.matched_ratio == pytest.approx(share.inside / share.matched.mean, rel=1e-14)
+    assert abs(share.matched_ratio - share.ratio) > 0.05
+    outside = np.where(np.arange(63) < 60, 0, VECTOR)  # in d, where no column of this basis lives
+    share = within(outside, blocky, Footprint.of(blocky, PARTS), draws=50, seed=1)
+    assert share.inside == share.ratio == share.matched.mean == 0
+    assert np.isnan(share.matched_ratio)
+
+
 def test_projection_is_least_squares(scattered, blocky):
     for basis in (scattered, blocky):
         fitted, *_ = np.linalg.lstsq(basis.columns, VECTOR, rcond=None)

@@ -135,6 +135,26 @@ def test_rounding_moves_results_by_less_than_their_errors():
     assert lost <= stored.rounding <= 5 * lost
 
 
+def test_errors_are_the_bounds_that_they_say():
+    """A share: 4r(1 + r), r = ‖E‖/√Σσ², and n ε/2 of the products; a cosine: ‖E‖ over the gap."""
+    products = np.outer([0.0, 3, 6], [0.0, 3, 6])  # Σσ² = 18
+    assert spectrum(products, rounding=0.3).error == pytest.approx(
+        4 * (0.3 / 18**0.5) * (1 + 0.3 / 18**0.5), rel=1e-12
+    )
+    assert spectrum(products).error == pytest.approx(4 * 3 * 2.0**-53, rel=1e-9, abs=0)
+    # Two directions: σ² are 2·9 and 2·1 about the mean, and the third is none at all.
+    path = np.array([[3.0, 0, 5], [-3, 0, 5], [0, 1, 5], [0, -1, 5]])
+    moves = displacements(path, {"w": slice(0, 3)})["w"]
+    gaps = {1: 18**0.5 - 2**0.5, 2: 2**0.5}  # the second lies nearer to nothing than to the first
+    for k, gap in gaps.items():
+        assert direction(moves, k).error == pytest.approx(moves.rounding / gap, rel=1e-9)
+    # σ² are 18 and 1.5, and no third: the rest of space is a neighbour that no eigenvalue shows.
+    few = displacements(np.array([[3.0, 0], [-3, 0], [0, 1.5]]), {"w": slice(0, 2)})["w"]
+    assert direction(few, 2).error == pytest.approx(few.rounding / 1.5**0.5, rel=1e-9)
+    near = displacements(1e9 + path, {"w": slice(0, 3)})["w"]
+    assert near.rounding > gaps[1] and direction(near).error == 1.0  # no cosine is off by more
+
+
 def test_window_sizes_are_the_published_ones():
     assert window_sizes(164).tolist() == np.linspace(8, 164, 20).astype(int).tolist()
     assert window_sizes(30, 15)[[0, -1]].tolist() == [5, 30]
@@ -146,10 +166,14 @@ def test_thin_keeps_both_ends():
     kept = thin(steps, 64)
     assert len(kept) == 64 and kept[0] == 0 and kept[-1] == 30_000
     assert thin(steps[:5], 64).tolist() == steps[:5].tolist()
+    assert thin(steps[:8], 4).tolist() == [0, 200, 500, 700]  # to the nearest of 0, 2⅓, 4⅔, 7
 
 
 FLAT = Displacements(np.zeros((3, 3)), np.zeros(3), 1.0)
 LINE = Displacements(np.outer([0, 1, 2], [0.0, 1, 2]), np.zeros(3), 1.0)
+ALONG = np.array([0.0, 0.7, 1.1, 2.3, 3.1])
+NEARLY = Displacements(np.outer(ALONG, ALONG), ALONG, 1.0)
+"""On a line but for rounding, which leaves a second eigenvalue of some 1e-16."""
 
 
 @pytest.mark.parametrize(
@@ -162,6 +186,7 @@ LINE = Displacements(np.outer([0, 1, 2], [0.0, 1, 2]), np.zeros(3), 1.0)
         (lambda: spectrum(LINE.products).among(0), "not 0"),
         (lambda: direction(FLAT), "no direction 1"),
         (lambda: direction(LINE, 2), "no direction 2"),
+        (lambda: direction(NEARLY, 2), "no direction 2"),
         (lambda: direction(LINE, 3), "not 3"),
         (lambda: direction(LINE, 0), "not 0"),
         (lambda: direction(Displacements(LINE.products, np.zeros(3), 0.0)), "start of 0"),

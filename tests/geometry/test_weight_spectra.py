@@ -58,6 +58,20 @@ def test_rounding_stays_within_the_errors(pair):
     assert 0 < off <= alignment(pair).error < 1e-6
 
 
+def test_errors_are_the_bounds_that_they_say(pair):
+    """2⁻²⁴ of Frobenius norms, to first order in both factors of a product."""
+    bits = 2.0**-24
+    assert spectrum(np.eye(9)).error == 3 * bits  # of which the largest σ is 1
+    assert commutator(*pair).error == pytest.approx(
+        2 * 2**0.5 * bits * np.linalg.norm(pair[0]) * np.linalg.norm(pair[1]), rel=1e-12
+    )
+    for h, found in enumerate(head_operators(*pair, 3)):
+        q, k = (each[4 * h : 4 * h + 4] for each in pair)
+        expected = 2 * bits * np.linalg.norm(q) * np.linalg.norm(k)
+        assert found.error == pytest.approx(expected, rel=1e-12)
+    assert alignment(pair).error == 2 * bits
+
+
 def test_a_commutator_by_hand():
     """[E12, E21] = E11 − E22, the largest that two matrices of norm 1 can have."""
     a, b = np.array([[0.0, 3], [0, 0]]), np.array([[0.0, 0], [2, 0]])

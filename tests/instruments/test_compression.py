@@ -1,6 +1,7 @@
 """The instruments that perturb parameters, on a run that really trained."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ import torch
 from grokbook.config import RunConfig
 from grokbook.geometry.ablations import ablations
 from grokbook.geometry.compression import scaled, truncated
+from grokbook.geometry.perturbation import noise
 from grokbook.geometry.reconstruction import reconstructions, threshold
 from grokbook.instruments.ablations import ABLATIONS
 from grokbook.instruments.compression import COMPRESSION
-from grokbook.instruments.reconstruction import RECONSTRUCTION
+from grokbook.instruments.reconstruction import RECONSTRUCTION, _drift
 from grokbook.instruments.scoring import Scoring
 from grokbook.instruments.subject import Subject
 from grokbook.models.initialise import initial_parameters
@@ -241,6 +243,68 @@ def test_nulls_are_drawn_by_themselves(subjects):
         for f in ("", "f")
     }
     assert len(drawn) == 4
+
+
+class Stopped(Subject):
+    """The same run, had it grokked at 109; this small a model does not."""
+
+    grok = 109
+
+    def sibling(self):
+        other = super().sibling()
+        return None if other is None else Stopped(other.run, self._store)
+
+
+def test_no_path_goes_past_the_published_stop(subjects):
+    """Neither its own nor the other seed's: both end at step 100, and so have 11 snapshots."""
+    subject = Stopped(subjects[0].run, subjects[0]._store)
+    own, other = (s.thetas(np.arange(0, 110, 10)) for s in subjects)
+    given = {"k": 3, "draws": 1}
+    rows = RECONSTRUCTION.rows(subject, 100, RECONSTRUCTION.complete(given))
+    shares = {
+        name: reconstruction.bases[0].shares[:3].tolist()
+        for name, reconstruction in reconstructions(own, count=3, other=other)
+    }
+    for name in ("published", "other seed"):
+        found = [r.value for r in rows if (r.quantity, r.variant) == ("spectrum", name)]
+        assert found == pytest.approx(shares[name], rel=1e-12)
+    rows = ABLATIONS.rows(subject, 100, ABLATIONS.complete({"draws": 1}))
+    whole = dict(ablations(subject.layout, own))["v4"].bases[0].shares
+    found = [row.value for row in rows if row.quantity == "v4_spectrum"]
+    assert found == pytest.approx(whole[: len(found)].tolist(), rel=1e-12) and len(found) == 9
+
+
+def test_the_drift_knows_no_sign_of_a_direction(subjects):
+    snapshots = subjects[0].thetas(subjects[0].spaced(100))
+    _, found = next(iter(reconstructions(snapshots, count=2)))
+    (basis,) = found.bases
+    turned = replace(found, bases=(replace(basis, modes=-basis.modes),))
+    assert _drift(200, turned, "").value == pytest.approx(_drift(200, found, "").value, rel=1e-12)
+
+
+def test_noise_in_all_and_noise_in_each_tensor(subjects):
+    """Recomputed from their seeds; and a path is off by the worst of its bases."""
+    subject = subjects[0]
+    theta, scoring = subject.theta(200), Scoring("a", subject, 200, 2)
+    new = scaled(theta, subject.theta(0), 0.5)
+    rows = scoring.noise(new, "x", 1, family="f")
+    tensors = list(subject.layout.slices.values())
+    for kind, parts in (("noise", None), ("noise by tensor", tensors)):
+        seed = subject.seed(f"a/f/x, {kind}/1", 200)
+        drawn = list(noise(theta, new.theta, seed=seed, draws=2, parts=parts))
+        expected = np.mean([accuracies(subject, each, "train") for each in drawn], axis=0)
+        by_train = scoring.score(drawn, "train").mean
+        assert by_train == pytest.approx(expected, rel=1e-12)
+        mean = scoring.score(drawn).mean
+        found = [row.value for row in rows if row.variant == f"x, {kind}"]
+        assert found == mean.tolist()
+    assert len({tuple(row.value for row in rows if row.variant == v) for v in
+                ("x, noise", "x, noise by tensor")}) == 2  # fmt: skip
+    ablation = dict(ablations(subject.layout, subject.thetas(subject.spaced(100))))["v1"]
+    errors = [basis.error for basis in ablation.bases]
+    assert max(errors) > min(errors)
+    rows = scoring.path(ablation, "x")
+    assert {row.error for row in rows if row.quantity == "captured"} == {max(errors)}
 
 
 def test_a_run_without_siblings_is_measured_without_them(subjects):

@@ -111,6 +111,14 @@ def test_shares_are_the_snapshots(subject, rows):
         np.testing.assert_allclose([row.value for row in shares], found.shares)
         row = one(rows[100], "participation", part="token", variant=basis.name)
         assert row.value == found.participation
+        row = one(rows[100], "top_share", part="token", variant=basis.name)
+        assert (row.value, row.at) == (pytest.approx(found.top_share(3)), 3)
+    row = one(rows[100], "even_share", part="token", variant="discrete log")
+    assert row.value == pytest.approx(found.even_share)
+    first, second = subject.layout.views(subject.theta(100)[None].double())["position"][0]
+    apart = (first - second).square().sum() / 2 / (first.square().sum() + second.square().sum())
+    row = one(rows[100], "position_difference")
+    assert row.value == pytest.approx(apart.item(), rel=1e-6)
     for part, own in (("head mul", "discrete log"), ("logits add", "additive")):
         shares = chosen(rows[100], "share", part=part)
         assert {row.variant for row in shares} == {own}
@@ -218,6 +226,28 @@ def test_protocols_and_nulls(rows):
     null = one(rows[0], "participation", part="head add", variant="additive, random")
     assert null.count == 200 and 4 < null.value < 6 and 0 < null.error < 1
     assert not chosen(rows[100], "participation", variant="additive, random")
+
+
+def test_the_spread_over_draws_is_the_samples(subject, rows):
+    run = Frequencies.of(subject, PARAMETERS)
+    views = subject.layout.views(subject.theta(100)[None])
+    logits = subject.loss(range(len(subject.table.pairs)))._logits(views)[0, :, 0].numpy()
+    answers = Answers.of(logits, subject.table.labels[:, 0], Basis.additive(13))
+    count = len(chosen(rows[200], "key_frequency", part="head add"))
+    losses = [
+        answers.progress(drawn, on=~subject.table.trained).restricted
+        for drawn in run.random("head add", Basis.additive(13), count)
+    ]
+    row = one(rows[100], "restricted_test_loss", part="add", variant="published, random")
+    assert row.value == pytest.approx(np.mean(losses), rel=1e-5)
+    assert row.error == pytest.approx(np.std(losses, ddof=1), rel=1e-3)
+
+
+def test_too_few_twinless_pairs_are_not_projected(subject, rows):
+    for task in subject.config.tasks:
+        enough = subject.table.twinless(task).sum() >= 13
+        assert bool(chosen(rows[200], "test_loss", part=task, variant="twinless")) == enough
+    assert min(subject.table.twinless(task).sum() for task in subject.config.tasks) > 0
 
 
 def test_the_first_corrected_restriction_knows_nothing(rows):

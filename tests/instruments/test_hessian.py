@@ -1,5 +1,6 @@
 """The instrument on a run that was trained here, and its steps on one that was not."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from grokbook.config import RunConfig
 from grokbook.geometry.eigenpairs import extremes, lanczos
 from grokbook.geometry.hessian import curvature
-from grokbook.instruments.hessian import HESSIAN, batch_of, near, preset
+from grokbook.instruments.hessian import HESSIAN, _effort, batch_of, near, preset
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -49,6 +50,11 @@ def test_points_are_the_preset_steps_and_the_published_checkpoints(subject):
     assert preset(subject) == [0, 100, 300, 500, 600]
     assert HESSIAN.points(subject, HESSIAN.complete({"checkpoints": 0})) == preset(subject)
     assert HESSIAN.points(subject, HESSIAN.complete({"checkpoints": 7})) == list(range(0, 700, 100))
+    stopped = Subject(subject.run)
+    stopped.grok = 300  # the published run ends there, ours does not
+    found = HESSIAN.points(stopped, HESSIAN.complete({"checkpoints": 4}))
+    assert found == sorted({*preset(subject), 0, 100, 200, 300})
+    assert HESSIAN.parameters["checkpoints"] == 30  # 2602.18523 section 4.6
     assert HESSIAN.seconds(subject, HESSIAN.complete({})) > 0
 
 
@@ -118,11 +124,24 @@ def test_a_checkpoint_between_the_preset_steps_is_read_as_published_alone(subjec
         found = pick(rows, quantity="lowest", part=part)
         assert [row.value for row in found] == expected.values.tolist()
         assert [row.error for row in found] == expected.residuals.tolist()
+        (share,) = pick(rows, quantity="converged", part=part)
+        assert share.value == expected.converged.mean()
     assert [repr(row) for row in HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))] == [
         repr(row) for row in rows
     ]
     draws = {row.part: row.value for row in pick(rows, quantity="lowest", at=1.0)}
     assert len(set(draws.values())) == 3  # a batch of its own for each mode
+
+
+def test_the_share_of_pairs_that_converged_is_a_share(subject):
+    """With so loose a tolerance some of the five bottoms are within it, and some are not."""
+    hessian = subject.loss(batch_of(subject, 1, 60)).hessian(subject.theta(500))
+    pairs = lanczos(hessian, seed=1)
+    nearest = np.sort(pairs.residuals / np.abs(pairs.values))
+    pairs = lanczos(hessian, seed=1, tolerance=float(nearest[1] + nearest[2]) / 2)
+    share, products = _effort(0, pairs)
+    assert (share.quantity, share.value) == ("converged", 0.4)
+    assert (products.quantity, products.value) == ("products", 25)
 
 
 def test_batches_are_resampled(subject, monkeypatch):
@@ -135,6 +154,17 @@ def test_batches_are_resampled(subject, monkeypatch):
         (row,) = pick(rows, quantity="lowest_by_batch", part="mul", at=draw)
         assert row.value == pytest.approx(expected, rel=1e-3)
         assert row.count == 30
+
+
+def test_without_decay_no_batches_are_resampled(subject):
+    """The published per-task table is of λ = 1; at λ = 0 the same step is τ = 5, too."""
+    config = subject.config
+    control = Subject(subject.run)
+    control.config = dataclasses.replace(config, weight_decay=0.0)
+    assert near(control, 5.0) == 500
+    given = QUICK | {"eigenpairs": 1, "examples": 20, "space": 20, "tolerance": 0.1}
+    rows = HESSIAN.rows(control, 500, HESSIAN.complete(given))
+    assert {row.variant for row in rows} == {"published", "corrected"}
 
 
 def test_batches_are_training_pairs_without_replacement(subject):

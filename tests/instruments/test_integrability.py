@@ -9,7 +9,7 @@ import torch
 from grokbook.config import RunConfig
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.loss import batches
-from grokbook.instruments.integrability import INTEGRABILITY
+from grokbook.instruments.integrability import INTEGRABILITY, _trajectories
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -124,7 +124,15 @@ def test_the_share_is_that_of_brute_force(subject, found, deltas):
                 assert row.error == pytest.approx(np.std(shares, ddof=1), rel=1e-5)
             else:
                 assert row.error < 1e-6  # of one vector the basis's residual alone
-            assert found["commutator_vanished", mode, protocol].count == count
+            assert rho.error == pytest.approx(row.error * row.value / rho.value, rel=1e-9)
+            gone = found["commutator_vanished", mode, protocol]
+            assert (gone.value, gone.count) == (0, count)
+            for name in ("whole", "matched"):
+                null, ratio = (
+                    found[f"commutator_{what}_{name}", mode, f"{protocol}, attention path"]
+                    for what in ("null", "ratio")
+                )
+                assert ratio.error == pytest.approx(row.error / null.value, rel=1e-9, abs=0)
 
 
 def test_the_gradient_is_that_of_the_first_batches(subject, found):
@@ -229,6 +237,36 @@ def test_a_second_time_gives_the_same(subject, parameters, rows):
     fresh = Subject(subject.run, subject._store)
     assert str(INTEGRABILITY.rows(fresh, 100, parameters)) == str(rows)
     assert list(fresh.cache) == [("integrability", 5)]  # and so of other k other bases
+
+
+def test_a_vector_with_nothing_in_attention_has_a_share_of_0_and_no_ratio(subject, parameters):
+    """Weights of 0 move the readouts' biases alone: no basis in attention holds any of that."""
+
+    class Still(Subject):
+        def theta(self, step):
+            return super().theta(step) * (step != 100)
+
+    still = Still(subject.run, subject._store)
+    rows = keyed(INTEGRABILITY.rows(still, 100, parameters | {"batch_pairs": 1}))
+    named = "", "corrected, attention path"
+    assert rows["gradient_share", *named].value == rows["gradient_null_matched", *named].value == 0
+    for what in (rows["gradient_ratio_matched", *named], rows["gradient_ratio_whole", *named]):
+        assert math.isnan(what.value) == what.quantity.endswith("matched")
+    assert math.isnan(rows["gradient_ratio_other", *named].value)  # neither seed's holds any
+
+
+def test_bases_end_at_the_published_stop_and_three_tasks_have_three_directions(subject, tmp_path):
+    stopped = _trajectories(Stopped(subject.run), 5, half=False)
+    columns = _attention_pcs(subject, np.arange(0, 241, 20))
+    inner = np.linalg.svd(columns.T @ stopped["attention path"].columns)[1]
+    np.testing.assert_allclose(inner, 1, atol=1e-9)
+    config = RunConfig(
+        tasks=("add", "mul", "sq"), modulus=7, width=8, heads=2, hidden=8, batch_size=16
+    )
+    plan = Plan(steps=60, cadence=10, full_state=True, after_grok=None)
+    tri = Subject(run(config, plan, Store(tmp_path)).directory)
+    assert _trajectories(tri, 5, half=False)["attention path"].rank == 24  # 2602.18523 section 4.3
+    assert stopped["attention path"].rank == 16
 
 
 def test_without_another_seed_there_is_no_such_control(subject, parameters):

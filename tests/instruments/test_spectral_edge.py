@@ -2,12 +2,14 @@
 
 import dataclasses
 from functools import cached_property
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from grokbook.config import RunConfig
+from grokbook.geometry.spectral_edge import rotation
 from grokbook.instruments.spectral_edge import SPECTRAL_EDGE, grok_step, published_spacing
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
@@ -80,8 +82,9 @@ def test_windows_before_and_in_the_band(subject, rows, spacing, centred):
         g23 = sigma[1] ** 2 - sigma[2] ** 2
         row = one(at, quantity="g23")
         assert abs(row.value - g23) <= row.error < 1e-3 * sigma[0] ** 2
-        share = one(at, quantity="g23_share").value
-        assert share == pytest.approx(g23 / (sigma**2).sum(), rel=1e-4)
+        share = one(at, quantity="g23_share")
+        assert share.value == pytest.approx(g23 / (sigma**2).sum(), rel=1e-4)
+        assert share.error == pytest.approx(row.error / (sigma**2).sum(), rel=1e-5, abs=0)
         kept = sigma[:3] if centred else sigma
         k = np.argmax(kept[:-1] ** 2 / kept[1:])
         assert one(at, quantity="k_star").value == k + 1
@@ -97,6 +100,25 @@ def test_rotations(subject, rows):
         angle = np.degrees(np.arccos(abs(v @ w)))
         chosen = rows[(rows.quantity == quantity) & plain(rows)]
         assert one(chosen, step=500, at=1).value == pytest.approx(angle, abs=1e-3)
+
+
+def test_every_direction_turns_by_itself_and_has_its_own_error(subject):
+    """Windows of three updates; the plane of two directions turns by another angle than either."""
+    given = PARAMETERS | {"rotation_window": 3, "strides": (1,), "snapshots": 2}
+    rows = pd.DataFrame(SPECTRAL_EDGE.rows(subject, 500, given))
+    chosen = rows[plain(rows) & (rows.step == 500)]
+    weights = subject.attention(range(420, 501, 20)).astype(np.float64)
+    updates = np.diff(weights, axis=0)
+    found = rotation(updates @ updates.T, slice(0, 3), slice(1, 4), k=3)
+    for j in (1, 2, 3):
+        row = one(chosen, quantity="rotation", at=j)
+        assert row.value == pytest.approx(found.angles[j - 1], abs=1e-3)
+        assert row.error == pytest.approx(found.error[j - 1], rel=1e-3, abs=0)
+    assert max(found.error) > 1.1 * min(found.error)
+    for j in (2, 3):
+        plane = one(chosen, quantity="rotation_of_span", at=j).value
+        assert plane == pytest.approx(found.spans[j - 1], abs=1e-3)
+    assert np.ptp(found.spans) > 0.1
 
 
 def test_cosines_with_the_weights(subject, rows):
@@ -117,6 +139,8 @@ def test_the_published_statistics(subject, rows):
     assert one(summary, quantity="early").value == early
     assert one(summary, quantity="at_grok").value == g23[440]
     assert one(summary, quantity="decline").value == early / g23[440]
+    fallen = g23.loc[g23.loc[:420].idxmax() : 440].to_numpy()
+    assert one(summary, quantity="increases").value == (np.diff(fallen) > 0).sum()
     ratios = summary[summary.quantity == "ratio"].set_index("step").value
     mean = ratios.loc[:420].mean()
     assert one(summary, quantity="ratio_early").value == pytest.approx(mean, rel=1e-12)
@@ -130,6 +154,15 @@ def test_the_published_statistics(subject, rows):
     last = one(summary, quantity="k_terminal")
     assert last.step == subject.grok == 480
     assert last.value == one(summary, quantity="k_star", step=480).value
+
+
+def test_the_grok_step_is_that_of_the_last_task_to_reach_95_percent():
+    curves = {"add": [0.0, 0.96, 0.97, 0.99, 1.0], "mul": [0.0, 0.2, 0.949, 0.95, 0.97]}
+    seen = SimpleNamespace(
+        config=SimpleNamespace(tasks=("add", "mul")),
+        record=SimpleNamespace(steps=np.arange(5) * 100, accuracy=curves.__getitem__),
+    )
+    assert grok_step(seen) == 300
 
 
 def test_published_is_a_spacing(rows):

@@ -1,5 +1,7 @@
 """A run as an instrument sees it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 
@@ -24,6 +26,35 @@ def test_spaced_steps_keep_the_first_and_the_last(small_run):
     assert small_run.spaced(4).tolist() == [0, 20, 40, 60]
     assert small_run.spaced(3, until=31).tolist() == [0, 16, 30]
     assert len(small_run.spaced(100)) == 31
+
+
+def test_a_run_stops_when_its_last_task_has_grokked(small_run):
+    stopped = Subject(small_run.run)
+    groks = {"add": 40, "mul": 24}
+    stopped.record = SimpleNamespace(grok_step=lambda task, rule: groks[task])
+    assert stopped.grok == 40
+    never = Subject(small_run.run)
+    never.record = SimpleNamespace(grok_step=lambda task, rule: {"add": 40, "mul": None}[task])
+    assert never.grok is None
+
+
+def test_of_several_siblings_the_next_seed_is_chosen(small_run, small_runs):
+    """3 before 4 for 2, and for the highest the lowest."""
+    runs = [SimpleNamespace(config=RunConfig(**CONFIG, seed=seed), ended=seed != 5) for seed in
+            (9, 4, 1, 5, 2)]  # fmt: skip
+    store = SimpleNamespace(runs=lambda: runs)
+    pairs = {}
+    for run_seen in runs:
+        pairs[run_seen.config.seed] = Subject(run_seen, store).sibling().config.seed
+    assert pairs == {1: 2, 2: 4, 4: 9, 5: 9, 9: 1}
+
+
+def test_the_last_snapshot_counts_also_off_the_stream(small_run):
+    """The global stream has every eighth step; of 26 the last seen before is 24, and 26 itself."""
+    marker = small_run.run.marker | {"global_stride": 4}
+    thinned = Subject(SimpleNamespace(marker=marker, config=small_run.config, step=60,
+                                      snapshots=small_run.run.snapshots))  # fmt: skip
+    assert thinned.spaced(9, until=26).tolist() == [0, 8, 16, 24, 26]
 
 
 def test_the_stop_is_the_last_snapshot_at_or_before_the_grok_step(small_run):

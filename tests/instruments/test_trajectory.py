@@ -7,7 +7,13 @@ from sklearn.decomposition import PCA
 
 from grokbook.config import RunConfig
 from grokbook.geometry.trajectory import displacements
-from grokbook.geometry.trajectory_nulls import decay_factors, innovations, null, relaxation
+from grokbook.geometry.trajectory_nulls import (
+    decay_factors,
+    innovations,
+    null,
+    random_walk,
+    relaxation,
+)
 from grokbook.instruments.subject import Subject
 from grokbook.instruments.trajectory import TRAJECTORY
 from grokbook.plan import Plan
@@ -57,6 +63,9 @@ def test_shares_are_those_of_the_matrix(subject, rows):
             assert 0 < found.error < 1e-4
             ten = one(rows, quantity="share_of_ten", part=part, at=k)
             assert ten.value == pytest.approx(shares[k - 1] / shares[:10].sum(), rel=1e-8)
+        around = weights[:, block] - weights[:, block].mean(axis=0, dtype=np.float64)
+        spread = one(rows, quantity="variance", part=part).value
+        assert spread == pytest.approx((around**2).sum(axis=1).mean(), rel=1e-8)
     assert set(rows.part) == {*subject.layout.attention_blocks(), ""}
 
 
@@ -68,7 +77,7 @@ def test_windows_end_with_the_whole(rows):
         whole = one(rows, quantity="share", part="", variant=variant, at=1)
         # of a null the window is the limit, the share a mean of draws
         assert windows.value.iloc[-1] == pytest.approx(whole.value, abs=0.03)
-        assert windows["at"].iloc[-1] == 100
+        assert windows["at"].tolist() == pytest.approx((100 * windows["count"] / 41).tolist())
 
 
 def test_cosines_with_the_weights(subject, rows):
@@ -145,6 +154,38 @@ def test_without_decay_there_is_no_relaxation(tmp_path):
     assert rows[rows.variant.str.contains(",") & (rows.quantity == "share")].error.isna().all()
     assert "share_at_tau" not in set(rows.quantity)
     assert "share_at_time" in set(rows.quantity)
+
+
+def test_nulls_live_in_as_many_dimensions_as_what_they_stand_for(subject, rows):
+    """Those of a matrix in its 16 · 16 entries, those of all matrices in all of theirs."""
+    steps, blocks = subject.spaced(256), subject.layout.attention_blocks()
+    moves = displacements(subject.attention(steps), blocks)
+    for part, block, size in (("0.W_Q", "0.W_Q", 256), ("", "all", 8 * 256)):
+        process = random_walk(moves[block].steps, size)
+        seed = subject.seed(f"trajectory/null/{part}/random walk", 400)
+        expected = null(process, draws=3, seed=seed, components=10).mean[0]
+        found = one(rows, quantity="share", part=part, variant="published, random walk", at=1)
+        assert found.value == pytest.approx(expected, rel=1e-12)
+
+
+def test_rates_that_change_on_the_way_have_no_relaxation_and_no_tau(subject):
+    changed = Subject(subject.run)
+    changed.config = RunConfig(**TINY, learning_rate=1e-2, schedule=["200:weight_decay=0.5"])
+    parameters = TRAJECTORY.complete({"draws": 1, "taus": (3.0,), "times": (3.0,)})
+    rows = pd.DataFrame(TRAJECTORY.rows(changed, 400, parameters))
+    assert set(rows.variant) == {"published", "published, random walk", "corrected"}
+    assert not {"share_at_tau", "share_at_time"} & set(rows.quantity)
+    assert "share_of_count" in set(rows.quantity)
+
+
+def test_a_rate_of_one_is_a_rate_like_any_other(subject):
+    """At η = 1 the time ηt is the step, and stays the coordinate."""
+    fast = Subject(subject.run)
+    fast.config = RunConfig(**TINY, learning_rate=1.0)
+    parameters = TRAJECTORY.complete({"draws": 1, "count": 5, "taus": (), "times": (300.0,)})
+    rows = pd.DataFrame(TRAJECTORY.rows(fast, 400, parameters))
+    assert one(rows, quantity="share_at_time", part="")["at"] == 300
+    assert one(rows, quantity="share_of_count", part="")["at"] == 5
 
 
 class Stopped(Subject):

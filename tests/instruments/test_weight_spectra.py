@@ -51,7 +51,10 @@ def test_a_matrix(subject, rows):
     assert found["g12"].value.item() == pytest.approx(values[0] - values[1], rel=1e-10)
     assert found["g23"].value.item() == pytest.approx(values[1] - values[2], rel=1e-10)
     assert found["ratio"].value.item() == pytest.approx(values[0] / values[1], rel=1e-12)
-    assert (found["g12"].error > found["sigma"].error.max()).all()
+    assert found["g12"].error.item() == pytest.approx(2 * found["sigma"].error.max(), rel=1e-12)
+    p = values / values.sum()
+    rank = rows.loc[("effective_rank", "1.W_K")].value.item()
+    assert rank == pytest.approx(np.prod(p**-p), rel=1e-10)
     # Either of the two may be off by its own bound.
     bound = 2**-24 * (np.linalg.norm(now) + np.linalg.norm(first))
     np.testing.assert_allclose(found["moved_sigma"].error, bound, rtol=1e-12)
@@ -72,6 +75,12 @@ def test_a_layer_and_its_heads(subject, rows):
         operator = q[8:].T @ k[8:]
         values = np.linalg.svd(operator, compute_uv=False)[:5]
         np.testing.assert_allclose(rows.loc[("operator_sigma", f"{layer}.1")].value, values)
+        size = rows.loc[("operator_norm", f"{layer}.1")].value.item()
+        assert size == pytest.approx(np.linalg.norm(operator), rel=1e-11)
+        sigma = np.linalg.svd(operator, compute_uv=False)[:8]  # the head's eight dimensions
+        p = sigma / sigma.sum()
+        rank = rows.loc[("operator_effective_rank", f"{layer}.1")].value.item()
+        assert rank == pytest.approx(np.prod(p**-p), rel=1e-9)
         asymmetry = np.linalg.norm(operator - operator.T) / np.linalg.norm(operator)
         found = rows.loc[("operator_asymmetry", f"{layer}.1")].value.item()
         assert found == pytest.approx(asymmetry, rel=1e-11)

@@ -46,6 +46,12 @@ def test_against_all_resamples(statistic):
     assert bca.estimate == statistic(SKEWED) and bca.n == 5
 
 
+def test_the_error_is_the_draws_own_deviation():
+    """Of two draws the quantiles give their distance d, and their deviation is d/√2."""
+    found = bootstrap_interval(SKEWED, method="percentile", draws=2)
+    assert found.error == pytest.approx((found.high - found.low) / 0.95 / 2**0.5, rel=1e-9)
+
+
 def test_bca_follows_the_skew():
     bca, plain = bootstrap_interval(SKEWED), bootstrap_interval(SKEWED, method="percentile")
     assert bca.high > plain.high + 0.5 and bca.low > plain.low

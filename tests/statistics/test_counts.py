@@ -90,8 +90,9 @@ def test_fisher_by_hypergeometric_sums(table, alternative):
     assert found.p == pytest.approx(fisher_by_hand(table, alternative), rel=1e-9)
 
 
-def test_fishers_odds_are_the_conditional_likelihoods():
-    found = fisher_test([[5, 4], [2, 7]])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_fishers_odds_are_the_conditional_likelihoods(level):
+    found, tail = fisher_test([[5, 4], [2, 7]], level=level), (1 - level) / 2
     best = optimize.minimize_scalar(
         lambda logs: -stats.nchypergeom_fisher.logpmf(5, 18, 7, 9, math.exp(logs)),
         bounds=(-5, 5),
@@ -99,9 +100,9 @@ def test_fishers_odds_are_the_conditional_likelihoods():
         options={"xatol": 1e-9},
     )
     assert found.odds == pytest.approx(math.exp(best.x), rel=1e-5)
-    # At the ends of the interval the observed count, or a further one, has half of 5 %.
-    assert stats.nchypergeom_fisher.sf(4, 18, 7, 9, found.low) == pytest.approx(0.025, rel=1e-6)
-    assert stats.nchypergeom_fisher.cdf(5, 18, 7, 9, found.high) == pytest.approx(0.025, rel=1e-6)
+    # At the ends of the interval the observed count, or a further one, has half of what is left.
+    assert stats.nchypergeom_fisher.sf(4, 18, 7, 9, found.low) == pytest.approx(tail, rel=1e-6)
+    assert stats.nchypergeom_fisher.cdf(5, 18, 7, 9, found.high) == pytest.approx(tail, rel=1e-6)
 
 
 def test_fisher_at_the_edges():
