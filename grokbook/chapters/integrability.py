@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from grokbook.chapters.wording import share
 from grokbook.claims.readings.integrability import MATRICES, WALK, first_share, rho, windows
 from grokbook.claims.readings.phase_structure import onset
 from grokbook.events import FACTORS, PLACEBOS
+from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Course, lead_sentence
@@ -45,39 +45,7 @@ def _grok(run: Run) -> int | None:
     return min((step for step in steps if step is not None), default=None)
 
 
-@dataclass(frozen=True)
-class Detector:
-    """How one detector does on all runs.
-
-    Attributes:
-        name: what a reader calls it.
-        kind: ``"published"``, ``"ours"`` or ``"placebo"``.
-        protocol: of the defect that it reads; empty for a placebo.
-        leads: label of a run that groks ↦ steps by which it comes first; None without an event.
-        raised: runs that never grok and raise it.
-        quiet: runs that never grok.
-    """
-
-    name: str
-    kind: str
-    protocol: str
-    leads: Mapping[str, int | None]
-    raised: int
-    quiet: int
-
-    @property
-    def ahead(self) -> int:
-        """Runs in which it comes before the first task groks."""
-        return sum(lead is not None and lead > 0 for lead in self.leads.values())
-
-    @property
-    def median(self) -> float:
-        """Median lead of the runs that have one; NaN if none has."""
-        known = [lead for lead in self.leads.values() if lead is not None]
-        return float(np.median(known)) if known else math.nan
-
-
-def detectors(runs: Sequence[Run], courses: Sequence[Course]) -> list[Detector]:
+def detectors(runs: Sequence[Run], courses: Sequence[Course]) -> list[TrackRecord]:
     """Every detector on every run: the published ones, ours, and placebos.
 
     Args:
@@ -111,7 +79,7 @@ _PLACEBO = {
 
 def _detector(
     name: str, kind: str, protocol: str, runs: Sequence[Run], steps: Sequence[int | None]
-) -> Detector:
+) -> TrackRecord:
     leads, raised, quiet = {}, 0, 0
     for run, step in zip(runs, steps, strict=True):
         grok = _grok(run)
@@ -120,7 +88,7 @@ def _detector(
             raised += step is not None
         else:
             leads[run.config.label] = None if step is None else grok - step
-    return Detector(name, kind, protocol, leads, raised, quiet)
+    return TrackRecord(name, kind, protocol, leads, raised, quiet)
 
 
 def shares(runs: Sequence[Run]) -> dict[str, tuple[list[float], float]]:

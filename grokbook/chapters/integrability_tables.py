@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from grokbook.chapters.integrability import Detector, inside, interval, shares
+from grokbook.chapters.integrability import inside, interval, shares
 from grokbook.chapters.staggered_tables import keyed
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval as words
 from grokbook.claims.registry import Claim
+from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Run
 
 
@@ -47,7 +48,7 @@ def inside_table(runs: Sequence[Run]) -> pd.DataFrame:
     return keyed(rows, "what")
 
 
-def detector_table(found: Sequence[Detector]) -> pd.DataFrame:
+def detector_table(found: Sequence[TrackRecord]) -> pd.DataFrame:
     """How often each detector comes first, by how much, and how often for nothing."""
     rows = [
         {

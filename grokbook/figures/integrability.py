@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from grokbook.chapters.integrability import Detector
+from grokbook.events.track_record import TrackRecord
 from grokbook.palette import NULL_BAND, PUBLISHED, published_colour
 
 _INK = "#4d5560"
@@ -100,7 +100,7 @@ def growing(found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
     return figure
 
 
-def leads(found: Sequence[Detector]) -> go.Figure:
+def leads(found: Sequence[TrackRecord]) -> go.Figure:
     """By how many steps every detector comes before the first task groks, one dot a run."""
     figure, names = go.Figure(), [each.name for each in found]
     looks = {

@@ -44,13 +44,11 @@ def _shares(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return steps, found
 
 
-def course(run: Run, products: np.ndarray, path: np.ndarray) -> Course:
+def course(run: Run) -> Course:
     """One run as a course.
 
     Args:
         run: with commutator, integrability, trajectory and events measured.
-        products: (m, m) inner products of the attention weights' displacements.
-        path: (m,) their steps.
 
     Raises:
         Missing: if something was not measured.
@@ -60,7 +58,7 @@ def course(run: Run, products: np.ndarray, path: np.ndarray) -> Course:
     _, corrected = _median(run, "corrected")
     _, rounding = _median(run, "rounding")
     shared, shares = _shares(run)
-    points, held = plane(products)
+    points, held = plane(run.grams.products["all"])
     groks = [step for task in run.tasks if (step := record.grok_step(task, "0.98x3")) is not None]
     return Course(
         label=f"{' + '.join(config.tasks)}, seed {config.seed}",
@@ -78,7 +76,7 @@ def course(run: Run, products: np.ndarray, path: np.ndarray) -> Course:
         read=read,
         defects={"published": published, "corrected": corrected},
         rounding=rounding,
-        path=path,
+        path=run.grams.steps,
         plane=points,
         held=held,
         walk=run.number("trajectory", "share", variant="published, random walk", at=1),

@@ -8,6 +8,7 @@ import nbformat
 import papermill
 import pytest
 
+from grokbook.chapters import asked
 from grokbook.chapters import staggered_order as chapter
 from grokbook.chapters import staggered_published as theirs
 from grokbook.chapters import staggered_tables as tables
@@ -70,14 +71,14 @@ def test_an_unknown_parameter_is_refused_by_the_chapter_itself(tmp_path, monkeyp
 
 
 def test_wanted_runs():
-    configs = chapter.wanted(
+    configs = asked.wanted(
         ["dual", "tri"], [1.0], [42, 137, 2024], modulus=97, learning_rate=1e-3, without_decay=True
     )
     from grokbook.studies import first_light
 
     assert {c.id for c in configs} == {c.id for c in first_light.configs()}
     with pytest.raises(ConfigError, match="unknown setting 'quad'; known settings: dual, tri"):
-        chapter.wanted(["quad"], [1.0], [1], modulus=97, learning_rate=1e-3, without_decay=False)
+        asked.wanted(["quad"], [1.0], [1], modulus=97, learning_rate=1e-3, without_decay=False)
 
 
 def test_the_finding_counts_what_is_there():
