@@ -6,7 +6,6 @@ import pytest
 from grokbook.geometry.trajectory import direction, displacements, spectrum
 from grokbook.geometry.trajectory_nulls import (
     LIMIT,
-    _unit_vectors,
     decay_factors,
     evenly,
     innovations,
@@ -81,18 +80,6 @@ def test_draws_have_the_law_of_a_plain_simulation(kind, dimension):
     if kind == "relaxation":
         wrong = 5 * np.std(starts) * np.sqrt(2 / draws)
         assert found.starts.mean() == pytest.approx(np.mean(starts), abs=wrong)
-
-
-@pytest.mark.parametrize("dimension", [1, 4, 60])
-def test_bartletts_rows_are_isotropic_unit_vectors(dimension):
-    """E⟨e_i, e_j⟩ = 0 and E⟨e_i, e_j⟩² = 1/D for i ≠ j."""
-    generator = np.random.default_rng(5)
-    drawn = [_unit_vectors(6, dimension, generator) for _ in range(2000)]
-    products = np.array([rows @ rows.T for rows in drawn])
-    np.testing.assert_allclose(products[:, range(6), range(6)], 1, rtol=1e-12)
-    apart = products[:, *np.tril_indices(6, -1)]
-    assert np.abs(apart.mean(axis=0)).max() < 5 / np.sqrt(2000 * dimension)
-    assert (apart**2).mean(axis=0) == pytest.approx(1 / dimension, rel=0.16)
 
 
 def test_the_mixing_is_the_recursion():
