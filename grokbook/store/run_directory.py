@@ -150,7 +150,7 @@ class RunDirectory:
         """Remove files of ours that the marker does not list; other people's stay."""
         patterns = ("resume-*.safetensors", "snapshots/*.safetensors", ".*.part", "*/.*.part")
         names = ("metrics.parquet", "answers.npz", "band.npz", "gram.npz")
-        derived = {self.path / name for name in names}
+        derived = {path for name in names if (path := self.path / name).exists()}
         ours = derived | {path for pattern in patterns for path in self.path.glob(pattern)}
         for path in sorted(ours):
             if str(path.relative_to(self.path)) not in self.entries():

@@ -28,6 +28,7 @@ def memorised_first(record):
     return memorised < half
 
 
+@pytest.mark.long(31)
 def test_addition_modulo_59(tmp_path):
     config = RunConfig(tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3)
     grok, record = grokked(config, Store(tmp_path), 3_000)
@@ -37,6 +38,7 @@ def test_addition_modulo_59(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long(60)
 def test_addition_modulo_97(tmp_path):
     config = RunConfig(tasks=("add",), learning_rate=3e-3)
     grok, record = grokked(config, Store(tmp_path), 4_000)
@@ -46,6 +48,7 @@ def test_addition_modulo_97(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long(80)
 def test_the_published_loop_groks_at_the_same_steps(tmp_path):
     """Three seeds of each: the means differ by less than seeds do.
 
