@@ -28,7 +28,7 @@ _TOGETHER = 10
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
-class Basis:
+class SingularDirections:
     """Orthonormal directions v_1 … v_r in ℝᴾ, strongest first.
 
     Attributes:
@@ -56,7 +56,7 @@ class Basis:
         centred: bool = False,
         where: np.ndarray | None = None,
         count: int | None = None,
-    ) -> Basis:
+    ) -> SingularDirections:
         """The right singular vectors of the displacements of some snapshots.
 
         Cost: 2n²D operations and n·D float64 in memory.
@@ -120,7 +120,7 @@ class Reconstruction:
 
     theta: Tensor
     start: Tensor
-    bases: tuple[Basis, ...]
+    bases: tuple[SingularDirections, ...]
     count: int
     apart: bool = False
     removed: bool = False
@@ -214,19 +214,30 @@ def reconstructions(
     origin, theta, start = snapshots[0], *map(torch.from_numpy, snapshots[[-1, 0]])
 
     # Bases are not given names: a name would keep their X alive.
-    yield "published", Reconstruction(theta, start, (Basis.of(snapshots[1:], origin),), count)
+    yield (
+        "published",
+        Reconstruction(theta, start, (SingularDirections.of(snapshots[1:], origin),), count),
+    )
     seen = min(len(snapshots) - 1, max(2, int((1 - held_out) * len(snapshots))))
-    yield "held-out", Reconstruction(theta, start, (Basis.of(snapshots[1:seen], origin),), count)
+    yield (
+        "held-out",
+        Reconstruction(theta, start, (SingularDirections.of(snapshots[1:seen], origin),), count),
+    )
     if other is not None:
-        yield "other seed", Reconstruction(theta, start, (Basis.of(other[1:], other[0]),), count)
+        yield (
+            "other seed",
+            Reconstruction(theta, start, (SingularDirections.of(other[1:], other[0]),), count),
+        )
     if apart_from is not None:
         begin = torch.where(torch.from_numpy(apart_from), theta, start)
         rest = np.flatnonzero(~apart_from)
         yield (
             "no embedding",
-            Reconstruction(theta, begin, (Basis.of(snapshots[1:], origin, where=rest),), count),
+            Reconstruction(
+                theta, begin, (SingularDirections.of(snapshots[1:], origin, where=rest),), count
+            ),
         )
-    centred = Basis.of(snapshots, origin, centred=True)
+    centred = SingularDirections.of(snapshots, origin, centred=True)
     middle = start.double() + torch.from_numpy(centred.mean)
     yield "centred", Reconstruction(theta, middle, (centred,), count)
 

@@ -52,7 +52,7 @@ class Process:
 
 
 @dataclass(frozen=True, eq=False)
-class Null:
+class NullSpectrum:
     """Shares of variance under a null.
 
     Attributes:
@@ -159,7 +159,7 @@ def innovations(moves: Displacements, decay: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(found, 0.0))
 
 
-def null(process: Process, *, draws: int, seed: int, components: int = 10) -> Null:
+def null_spectrum(process: Process, *, draws: int, seed: int, components: int = 10) -> NullSpectrum:
     """Shares under a null, by simulation and in the limit.
 
     Args:
@@ -180,7 +180,7 @@ def null(process: Process, *, draws: int, seed: int, components: int = 10) -> Nu
         shares.append(spectrum(moves.products).shares[:components])
         starts.append(direction(moves).start if process.start > 0 else np.nan)
     limit = spectrum(process.limit()).shares[:components]
-    return Null(np.array(shares), np.array(starts), limit)
+    return NullSpectrum(np.array(shares), np.array(starts), limit)
 
 
 def evenly(times: np.ndarray, until: float, count: int) -> np.ndarray:
