@@ -52,7 +52,7 @@ def matrices(layout: Layout, *, feedforward: bool = False) -> dict[str, tuple[sl
 def trajectory(layout: Layout, thetas: np.ndarray, *, k: int, skip: int = 0) -> Principal:
     """The top k right singular vectors of θ_t − θ_0, uncentred, all parameters.
 
-    Source: 2602.18523 section 4.7.  Costs n² P products: 5 s for 100 snapshots of 300,000.
+    Source: 2602.18523 section 4.7.  Costs n² P products.
 
     Args:
         layout: of the model.
@@ -98,7 +98,7 @@ def weight_svd(layout: Layout, theta: np.ndarray, *, rank: int, feedforward: boo
 
     Of the present weights, or of what they have moved: give θ_t − θ_0.  They are orthonormal as
     they are: ⟨u_i v_iᵀ, u_j v_jᵀ⟩ = δ_ij.  Source: 2602.16746 sections 4.6 (rank 3, K = 24) and
-    4.13 (displacements; feed-forward matrices, K = 36).  Costs one SVD a matrix: 0.1 s.
+    4.13 (displacements; feed-forward matrices, K = 36).  Costs one SVD a matrix.
 
     Args:
         layout: of the model.

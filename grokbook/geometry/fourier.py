@@ -149,7 +149,7 @@ def chance(
         width: w, columns of the matrix.
         count: of largest shares in ``top_share``.
         present: as for `power_spectrum`.
-        draws: of matrices, at least 2; 200 of 97 × 128 take 0.2 core-seconds.
+        draws: of matrices, at least 2.
         seed: of a private generator.
 
     Raises:

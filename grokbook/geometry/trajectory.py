@@ -103,8 +103,7 @@ def displacements(snapshots: np.ndarray, blocks: Mapping[str, slice]) -> dict[st
         blocks: name ↦ slice of the D entries.
 
     Returns:
-        One a block, and their sum under ``"all"`` if the blocks cover every entry.  256 snapshots
-        of 131,072 entries take 0.6 CPU seconds.
+        One a block, and their sum under ``"all"`` if the blocks cover every entry; n² D products.
     """
     found = {}
     for name, part in blocks.items():

@@ -177,7 +177,7 @@ def gradient_window(
     """The top directions of the gradients at the last snapshots.
 
     2602.16746 section 4.13 takes those of the last 50 updates, which no run keeps: here the loss
-    of all training pairs is differentiated at as many snapshots.  Costs a gradient each, 0.2 s.
+    of all training pairs is differentiated at as many snapshots.  Costs a gradient each.
 
     Args:
         run: finished, with full states.
