@@ -91,8 +91,15 @@ def retrain(record: RunRecord, steps: int) -> pd.DataFrame:
 
 
 def against(record: RunRecord, again: pd.DataFrame) -> Replay:
-    """Compare a record with what `retrain` made of the same config on this machine."""
-    recorded = record.metrics[: len(again)].reset_index(drop=True)
+    """Compare a record with what `retrain` made of the same config on this machine.
+
+    Raises:
+        ValueError: if the two were evaluated at other steps.
+    """
+    until = record.metrics["step"] <= again["step"].max()
+    recorded = record.metrics[until].reset_index(drop=True)
+    if recorded["step"].tolist() != again["step"].tolist():
+        raise ValueError(f"{record.config.label} was recorded at other steps than trained again")
     with single_thread():
         here = asdict(Numerics.here())
     # A field that the record was made without says nothing either way.

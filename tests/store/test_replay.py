@@ -41,6 +41,11 @@ def test_other_numerics_are_compared_within_tolerance(record):
     assert not compare("far", record.metrics, near, same=False).agrees
 
 
+def test_rows_of_other_steps_are_not_compared(record):
+    with pytest.raises(ValueError, match="at other steps"):
+        against(record, record.metrics[1:3])
+
+
 @pytest.mark.parametrize("name", sorted(Results().manifest()))
 def test_every_execution_answers_to_its_name(name):
     entry, found = Results().manifest()[name], Results().get(name)
@@ -61,4 +66,4 @@ def test_recorded_runs_replay(run_id):
     again = retrain(results.get(run_id), 300)
     for name in names:
         result = against(results.get(name), again)
-        assert result.rows == len(again) == 4 and result.agrees, (name, result.text())
+        assert result.rows == len(again) == 5 and result.agrees, (name, result.text())
