@@ -8,6 +8,7 @@ PYTHON ?= python3
 PORT ?= 8000
 JOBS ?= 2
 LAB_FLAGS ?=
+MARKED ?= not slow
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
@@ -16,7 +17,7 @@ PINNED := .venv/.pinned
 # JupyterLab asks for this where everything runs as root, as in a container
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help venv book serve lab test test-slow tidy pins clean clean-all
+.PHONY: help venv book serve lab test test-slow test-all tidy pins clean clean-all
 
 help: ## this list
 	@echo "grokbook: make TARGET"
@@ -50,10 +51,13 @@ lab: $(STAMP) ## JupyterLab on the chapter sources, loopback only
 test: $(STAMP) book ## lint, unit, integration and browser tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check . || { echo "ruff would format these differently: make tidy"; exit 1; }
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -m '$(MARKED)' -n $(JOBS) --dist worksteal
 
 test-slow: $(STAMP) book ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal
+
+test-all: ## `test` and `test-slow` in one go
+	@$(MAKE) test MARKED='slow or not slow'
 
 tidy: $(STAMP) ## format the code, clear outputs from the chapter sources
 	@$(BIN)/python -m grokbook.publishing.notebooks --clear notebooks/*.ipynb

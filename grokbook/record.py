@@ -75,8 +75,12 @@ class RunRecord:
         """Has the run ended, and gone as far as a plan asks or diverged before?"""
         if self.status == "partial":
             return False
-        groks = [self.grok_step(task, PUBLISHED_RULE) for task in self.config.tasks]
-        return self.status == "diverged" or self.last_step >= plan.end(groks)
+        return self.status == "diverged" or self.last_step >= plan.end(self.groks)
+
+    @property
+    def groks(self) -> list[int | None]:
+        """The published grok step of each task, or None."""
+        return [self.grok_step(task, PUBLISHED_RULE) for task in self.config.tasks]
 
     @cached_property
     def _twinless(self) -> dict[str, np.ndarray]:

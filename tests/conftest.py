@@ -17,6 +17,16 @@ for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_threads] = "1"
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no worker is left alone with one of them at the end."""
+
+    def seconds(item):
+        mark = item.get_closest_marker("long")
+        return mark.args[0] if mark else 0
+
+    items.sort(key=seconds, reverse=True)  # stable: the others stay in their order
+
+
 def _skipped(terminal):
     return [r for r in terminal.stats.get("skipped", []) if hasattr(r, "longrepr")]
 

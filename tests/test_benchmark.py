@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -264,12 +265,12 @@ def test_the_best_product_is_the_best():
 
 
 def test_a_worker_answers():
-    answers = io.StringIO()
+    answers, begun = io.StringIO(), time.monotonic()
     serve(io.StringIO(json.dumps([TINY.to_json()]) + "\n0.1\n0\n"), answers)
     ready, first, second = answers.getvalue().splitlines()
     assert ready == "ready"
     steps, seconds = json.loads(first)
-    assert steps >= 1 and 0.1 <= seconds < 5
+    assert steps >= 1 and 0.1 <= seconds < time.monotonic() - begun
     assert json.loads(second)[0] == 0
 
 

@@ -291,7 +291,7 @@ def test_stopped_watched_and_gone_on_with(place, capsys, monkeypatch, small_stud
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     try:
-        seen, deadline = None, time.monotonic() + 120
+        seen, deadline = None, time.monotonic() + 600
         while seen is None and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
             if (place / "store" / "studies" / "small.json").exists():
@@ -303,7 +303,7 @@ def test_stopped_watched_and_gone_on_with(place, capsys, monkeypatch, small_stud
                 )
         assert seen, process.communicate()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
     finally:
         process.kill()
     assert process.returncode == 130, err

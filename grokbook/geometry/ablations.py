@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.geometry.reconstruction import Basis, Reconstruction
+from grokbook.geometry.reconstruction import Reconstruction, SingularDirections
 from grokbook.models.layout import Layout
 
 EACH = 8
@@ -33,7 +33,9 @@ def attention_entries(layout: Layout) -> dict[str, np.ndarray]:
     return {name: entries[part] for name, part in layout.attention_blocks().items()}
 
 
-def attention_bases(layout: Layout, snapshots: np.ndarray, *, centred: bool) -> tuple[Basis, ...]:
+def attention_bases(
+    layout: Layout, snapshots: np.ndarray, *, centred: bool
+) -> tuple[SingularDirections, ...]:
     """At most `EACH` directions of each attention matrix's displacements from the first snapshot.
 
     Args:
@@ -42,7 +44,7 @@ def attention_bases(layout: Layout, snapshots: np.ndarray, *, centred: bool) -> 
         centred: about their mean, as published.
     """
     return tuple(
-        Basis.of(snapshots, snapshots[0], centred=centred, where=where, count=EACH)
+        SingularDirections.of(snapshots, snapshots[0], centred=centred, where=where, count=EACH)
         for where in attention_entries(layout).values()
     )
 
@@ -73,7 +75,7 @@ def ablations(layout: Layout, snapshots: np.ndarray) -> Iterator[tuple[str, Reco
         "v1 uncentred removed",
         Reconstruction(theta, start, plain, 2, apart=True, removed=True),
     )
-    whole = Basis.of(snapshots[1:], snapshots[0], centred=True)
+    whole = SingularDirections.of(snapshots[1:], snapshots[0], centred=True)
     yield "v4", Reconstruction(theta, origin, (whole,), 30)
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.isotropic import frame
 from grokbook.geometry.subspaces import Basis, Footprint
+from grokbook.geometry.svd import GramSVD
 from grokbook.geometry.trajectory import gram
 from grokbook.models.layout import ATTENTION, Layout
 
@@ -50,7 +52,7 @@ def matrices(layout: Layout, *, feedforward: bool = False) -> dict[str, tuple[sl
 def trajectory(layout: Layout, thetas: np.ndarray, *, k: int, skip: int = 0) -> Principal:
     """The top k right singular vectors of θ_t − θ_0, uncentred, all parameters.
 
-    Source: 2602.18523 section 4.7.  Costs n² P products: 5 s for 100 snapshots of 300,000.
+    Source: 2602.18523 section 4.7.  Costs n² P products.
 
     Args:
         layout: of the model.
@@ -96,7 +98,7 @@ def weight_svd(layout: Layout, theta: np.ndarray, *, rank: int, feedforward: boo
 
     Of the present weights, or of what they have moved: give θ_t − θ_0.  They are orthonormal as
     they are: ⟨u_i v_iᵀ, u_j v_jᵀ⟩ = δ_ij.  Source: 2602.16746 sections 4.6 (rank 3, K = 24) and
-    4.13 (displacements; feed-forward matrices, K = 36).  Costs one SVD a matrix: 0.1 s.
+    4.13 (displacements; feed-forward matrices, K = 36).  Costs one SVD a matrix.
 
     Args:
         layout: of the model.
@@ -137,7 +139,7 @@ def window(vectors: np.ndarray, *, k: int) -> Principal:
 
 def random(size: int, k: int, *, seed: int) -> Basis:
     """K random directions of ℝᴾ, uniform: the published control (2602.18523 section 4.10)."""
-    return Basis.of(np.linalg.qr(np.random.default_rng(seed).standard_normal((size, k)))[0])
+    return Basis.of(frame(np.random.default_rng(seed), size, k))
 
 
 def random_matched(basis: Basis, cut: dict[str, slice], *, seed: int) -> Basis:
@@ -170,7 +172,7 @@ def random_within(layout: Layout, *, per_matrix: int, seed: int) -> Basis:
     """
     generator = np.random.default_rng(seed)
     found = [
-        (place, np.linalg.qr(generator.standard_normal((rows * wide, per_matrix)))[0])
+        (place, frame(generator, rows * wide, per_matrix))
         for place, rows, wide in matrices(layout).values()
     ]
     return Basis(layout.size, tuple(found))
@@ -179,25 +181,20 @@ def random_within(layout: Layout, *, per_matrix: int, seed: int) -> Basis:
 def _leading(
     rows: np.ndarray, origin: np.ndarray, products: np.ndarray, k: int, skip: int
 ) -> Principal:
-    """Top k right singular vectors of ``rows − origin`` from its Gram matrix XXᵀ, less some.
+    """Top k right singular vectors of ``rows − origin`` from its Gram matrix, less some; float64.
 
-    With XXᵀ = UΣ²Uᵀ the right singular vectors are Xᵀu/σ, all in float64.  Their signs, which
-    nothing fixes, make the largest entry positive.
+    Their signs, which nothing fixes, make the largest entry positive.
     """
     if not 0 <= skip < k:
         raise ValueError(f"of {k} directions {skip} cannot be left out")
-    squared, left = np.linalg.eigh(products)
-    squared, left = squared[::-1], left[:, ::-1]
-    sizes = np.sqrt(np.maximum(squared, 0.0))
-    # A Gram matrix knows singular values to √ε of the largest.
-    rank = int((sizes > 1e-7 * sizes[0]).sum())
-    if rank < k:
+    found = GramSVD.of(products)
+    if (rank := found.rank()) < k:
         raise ValueError(f"what is given spans {rank} directions, fewer than {k}")
     moved = rows.astype(np.float64)
     moved -= origin
-    vectors = moved.T @ (left[:, :k] / sizes[:k])
+    vectors = moved.T @ found.modes(slice(k))
     # Orthonormal to the last bit also where singular values are far apart.
     basis, triangle = np.linalg.qr(vectors)
     basis *= np.sign(np.diag(triangle))
     largest = basis[np.abs(basis).argmax(axis=0), np.arange(k)]
-    return Principal(Basis.of((basis * np.sign(largest))[:, skip:]), sizes)
+    return Principal(Basis.of((basis * np.sign(largest))[:, skip:]), found.sizes)

@@ -26,7 +26,7 @@ Gradient = Callable[[Tensor], Tensor]
 """θ (P,) ↦ ∇L(θ) (P,), in the precision of θ."""
 
 
-class Operator(Protocol):
+class LinearMap(Protocol):
     """A linear map on ℝᴾ."""
 
     def __matmul__(self, vector: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class Bracket:
     relative: float
 
 
-def bracket(gradients: tuple[Tensor, Tensor], hessians: tuple[Operator, Operator]) -> Bracket:
+def bracket(gradients: tuple[Tensor, Tensor], hessians: tuple[LinearMap, LinearMap]) -> Bracket:
     """The exact bracket H_B g_A − H_A g_B; in float64 the referee of every defect.
 
     Costs 2 Hessian-vector products.

@@ -62,7 +62,7 @@ def primitive_root(p: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
-class Basis:
+class FourierBasis:
     """The residues modulo p, or the nonzero ones, in the order of a cyclic group.
 
     Attributes:
@@ -76,18 +76,18 @@ class Basis:
     residues: np.ndarray
 
     @classmethod
-    def additive(cls, p: int) -> Basis:
+    def additive(cls, p: int) -> FourierBasis:
         """All residues in their natural order, n = p."""
         return cls("additive", p, np.arange(p, dtype=np.int64))
 
     @classmethod
-    def discrete_log(cls, p: int) -> Basis:
+    def discrete_log(cls, p: int) -> FourierBasis:
         """The nonzero residues by discrete logarithm to the least primitive root, n = p − 1.
 
         Raises:
             ValueError: if p is not prime.
 
-        >>> Basis.discrete_log(7).residues.tolist()  # powers of 3
+        >>> FourierBasis.discrete_log(7).residues.tolist()  # powers of 3
         [1, 3, 2, 6, 4, 5]
         """
         g = primitive_root(p)

@@ -75,11 +75,10 @@ def extremes(
 ) -> Eigenpairs:
     """Eigenpairs at one end of the spectrum or at both, by ARPACK's restarted Lanczos method.
 
-    Both ends come from one Krylov space.  Late in training the top lies a hundred times further
-    out than the bottom, and a restart throws away what hides the bottom: in a space of 104, which
-    had to restart, 506 products were needed where one of 128 needs 132.  So the space is large
-    enough, at 155 MB on the book's models, to do without as a rule.  If the restarts run out, the
-    pairs are those of a single Krylov space, flagged as not converged.
+    Both ends come from one Krylov space.  Late in training the top lies much further out than the
+    bottom, and a restart throws away what hides the bottom.  So the space is large enough to do
+    without as a rule, and is held in memory: ``space`` vectors of P numbers.  If the restarts run
+    out, the pairs are those of a single Krylov space, flagged as not converged.
 
     Args:
         operator: symmetric, of size above the number of pairs.

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.geometry.cyclic import Basis
+from grokbook.geometry.cyclic import FourierBasis
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
+class PowerSpectrum:
     """How the variance of a matrix's rows is shared among frequencies.
 
     Attributes:
@@ -28,7 +28,7 @@ class Spectrum:
         residual: |Σ power / total − 1|; Parseval says 0, rounding some 1e-15.
     """
 
-    basis: Basis
+    basis: FourierBasis
     shares: np.ndarray
     total: float
     residual: float
@@ -79,7 +79,9 @@ class Spectrum:
         return self.top(int((self.shares > excess / len(self.shares)).sum()))
 
 
-def spectrum(rows: np.ndarray, basis: Basis, *, present: np.ndarray | None = None) -> Spectrum:
+def power_spectrum(
+    rows: np.ndarray, basis: FourierBasis, *, present: np.ndarray | None = None
+) -> PowerSpectrum:
     """The spectrum of a matrix whose rows belong to residues.
 
     Rows that the data never touch (token 0 where operands are nonzero) hold nothing learned, so
@@ -106,7 +108,7 @@ def spectrum(rows: np.ndarray, basis: Basis, *, present: np.ndarray | None = Non
         raise ValueError("rows that are all equal have no spectrum")
     squares = ((basis.matrix @ centred[basis.residues]) ** 2).sum(1)
     powers = np.bincount(basis.owners, squares)[1:]
-    return Spectrum(basis, powers / powers.sum(), total, abs(float(powers.sum()) / total - 1))
+    return PowerSpectrum(basis, powers / powers.sum(), total, abs(float(powers.sum()) / total - 1))
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Chance:
 
 
 def chance(
-    basis: Basis,
+    basis: FourierBasis,
     width: int,
     count: int,
     *,
@@ -137,7 +139,7 @@ def chance(
     draws: int = 200,
     seed: int,
 ) -> Chance:
-    """The null of `spectrum`: i.i.d. N(0, 1) entries, with the same rows missing.
+    """The null of `power_spectrum`: i.i.d. N(0, 1) entries, with the same rows missing.
 
     Without missing rows the shares are Dirichlet, with w parameters' worth a frequency (w/2 where
     k = n/2), so 1/E Σ share² = (Fw + 1)/(w + 1) for odd n.
@@ -146,19 +148,21 @@ def chance(
         basis: of the residues.
         width: w, columns of the matrix.
         count: of largest shares in ``top_share``.
-        present: as for `spectrum`.
-        draws: of matrices, at least 2; 200 of 97 × 128 take 0.2 core-seconds.
+        present: as for `power_spectrum`.
+        draws: of matrices, at least 2.
         seed: of a private generator.
 
     Raises:
-        ValueError: for fewer than 2 draws, or what `spectrum` refuses.
+        ValueError: for fewer than 2 draws, or what `power_spectrum` refuses.
     """
     if draws < 2:
         raise ValueError(f"a null needs at least 2 draws, not {draws}")
     generator = np.random.default_rng(seed)
     values = []
     for _ in range(draws):
-        drawn = spectrum(generator.standard_normal((basis.modulus, width)), basis, present=present)
+        drawn = power_spectrum(
+            generator.standard_normal((basis.modulus, width)), basis, present=present
+        )
         values.append((drawn.participation, drawn.gini, drawn.top_share(count)))
     means, deviations = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
     pairs = [(float(m), float(s)) for m, s in zip(means, deviations, strict=True)]
@@ -167,7 +171,7 @@ def chance(
 
 def without(
     rows: np.ndarray,
-    basis: Basis,
+    basis: FourierBasis,
     frequencies: Iterable[int],
     *,
     present: np.ndarray | None = None,
@@ -180,7 +184,7 @@ def without(
         rows: (p, w), row r of residue r.
         basis: of the residues.
         frequencies: to take out.
-        present: as for `spectrum`.
+        present: as for `power_spectrum`.
 
     Returns:
         (p, w) float64.
@@ -216,7 +220,7 @@ def difference_share(rows: np.ndarray) -> float:
     return float(((rows[0] - rows[1]) ** 2).sum() / 2 / (rows**2).sum())
 
 
-def _rows(rows: np.ndarray, basis: Basis) -> np.ndarray:
+def _rows(rows: np.ndarray, basis: FourierBasis) -> np.ndarray:
     """(p, w) float64, a copy."""
     rows = np.array(rows, dtype=np.float64)
     if rows.ndim != 2 or len(rows) != basis.modulus or not rows.shape[1]:
@@ -226,7 +230,7 @@ def _rows(rows: np.ndarray, basis: Basis) -> np.ndarray:
     return rows
 
 
-def _mask(basis: Basis, present: np.ndarray | None) -> np.ndarray:
+def _mask(basis: FourierBasis, present: np.ndarray | None) -> np.ndarray:
     """(p,) bool: rows that are present and have a place."""
     placed = basis.places >= 0
     if present is None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import special, stats
 
+from grokbook.geometry.isotropic import factors
 from grokbook.geometry.subspaces import TOLERANCE, Footprint, energies
 
 
@@ -118,19 +119,9 @@ def _mixed(
         if not energy.any():
             continue
         along = generator.standard_normal((draws, rank))
-        factor = _bartlett(generator, draws, rank, int(size) - 1)
+        factor = factors(generator, draws, rank, int(size) - 1)
         across = factor @ factor.transpose(0, 2, 1) + along[:, :, None] * along[:, None, :]
         scale = np.sqrt(energy / np.diagonal(across, axis1=1, axis2=2))
         inner += math.sqrt(weight) * scale * along
         products += scale[:, :, None] * scale[:, None, :] * across
     return np.einsum("dk,dk->d", inner, np.linalg.solve(products, inner[:, :, None])[:, :, 0])
-
-
-def _bartlett(generator: np.random.Generator, draws: int, rank: int, freedom: int) -> np.ndarray:
-    """(draws, K, ·) factors F of Wishart matrices FFᵀ of K normal vectors in so many dimensions."""
-    if freedom < rank:
-        return generator.standard_normal((draws, rank, freedom))
-    factor = np.tril(generator.standard_normal((draws, rank, rank)), -1)
-    diagonal = np.sqrt(generator.chisquare(freedom - np.arange(rank), (draws, rank)))
-    factor[:, np.arange(rank), np.arange(rank)] = diagonal
-    return factor

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_softmax
 
-from grokbook.geometry.cyclic import Basis
+from grokbook.geometry.cyclic import FourierBasis
 
 
-def basis_of(task: str, modulus: int) -> Basis:
+def basis_of(task: str, modulus: int) -> FourierBasis:
     """The basis in which a task's answers are read.
 
     Multiplication is addition of discrete logarithms.  The others' answers are sums in Z_p: of a
@@ -39,7 +39,7 @@ def basis_of(task: str, modulus: int) -> Basis:
     Raises:
         ValueError: for mul where the modulus is not prime.
     """
-    return Basis.discrete_log(modulus) if task == "mul" else Basis.additive(modulus)
+    return FourierBasis.discrete_log(modulus) if task == "mul" else FourierBasis.additive(modulus)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Answers:
         epsilon: of the logits' precision.
     """
 
-    basis: Basis
+    basis: FourierBasis
     logits: np.ndarray
     places: np.ndarray
     kept: np.ndarray
@@ -99,7 +99,7 @@ class Answers:
         cls,
         logits: np.ndarray,
         labels: np.ndarray,
-        basis: Basis,
+        basis: FourierBasis,
         *,
         fitted: np.ndarray | None = None,
     ) -> Answers:
@@ -144,7 +144,7 @@ class Answers:
     def by_residue(self) -> tuple[np.ndarray, np.ndarray]:
         """(p, p) mean logits by answer about their mean over classes, and which answers occur.
 
-        For `spectrum`.  Classes that are never an answer are left out: they hold no wave.
+        For `power_spectrum`.  Classes that are never an answer are left out: they hold no wave.
         """
         rows = np.zeros((self.basis.modulus, self.basis.modulus))
         present = np.zeros(self.basis.modulus, dtype=bool)
@@ -192,7 +192,9 @@ class Answers:
         )
 
 
-def random_frequencies(basis: Basis, count: int, *, draws: int, seed: int) -> list[tuple[int, ...]]:
+def random_frequencies(
+    basis: FourierBasis, count: int, *, draws: int, seed: int
+) -> list[tuple[int, ...]]:
     """Sets of ``count`` frequencies, each drawn without replacement from all of the basis.
 
     The null of key frequencies: any choice of as many, key ones not left out.

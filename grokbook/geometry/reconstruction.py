@@ -4,7 +4,7 @@
 
 V_k are the leading k right singular vectors of a matrix X of displacements, s is where one starts:
 θ(0) as published (2602.18523 section 4.7).  X has some 100 rows of 300,000 entries, so V is never
-formed: with XXᵀ = UΛUᵀ in float64, V = XᵀUΛ^{−1/2}, and all that is asked for is a product with X.
+formed (`grokbook.geometry.svd`): all that is asked for is a product with X.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grokbook.geometry.isotropic import frame
 from grokbook.geometry.perturbation import Perturbed
+from grokbook.geometry.svd import GramSVD
 
-_NOTHING = 1e-10
-"""Eigenvalues of XXᵀ below this share of the largest are left out: Gram matrices square, so their
-directions would be orthogonal to no better than 1e-4."""
+_NOTHING = 1e-5
+"""Singular values of X below this share of the largest are left out: a Gram matrix squares, so
+their directions would be orthogonal to no better than 1e-4."""
 _TOGETHER = 10
 """Vectors composed at once: X is read once for all of them, and they are held in memory."""
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
-class Basis:
+class SingularDirections:
     """Orthonormal directions v_1 … v_r in ℝᴾ, strongest first.
 
     Attributes:
         where: (D,) int64, the entries of θ on which the directions live; they are 0 elsewhere.
         rows: (n, D) float64, X, centred if that was asked for.
         modes: (n, r), V = rowsᵀ modes.
-        shares: (r,) λ_j / Σλ, the variance along each.
+        shares: (r,) σ_j² / Σσ², the variance along each.
         mean: (P,) what was subtracted as the mean of X, 0 if nothing was.
         error: largest entry of |VᵀV − 1|.
     """
@@ -54,7 +56,7 @@ class Basis:
         centred: bool = False,
         where: np.ndarray | None = None,
         count: int | None = None,
-    ) -> Basis:
+    ) -> SingularDirections:
         """The right singular vectors of the displacements of some snapshots.
 
         Cost: 2n²D operations and n·D float64 in memory.
@@ -80,15 +82,14 @@ class Basis:
             mean[where] = x.mean(axis=0)
             x -= mean[where]
         gram = x @ x.T
-        values, vectors = np.linalg.eigh(gram)
-        values, vectors = values[::-1], vectors[:, ::-1]
-        if not values[0] > 0:
+        found = GramSVD.of(gram)
+        rank = found.rank(_NOTHING)
+        if not rank:
             raise ValueError("displacements that do not vary have no directions")
-        kept = slice(0, int((values > _NOTHING * values[0]).sum()))
-        kept = kept if count is None else slice(0, min(kept.stop, count))
-        modes = vectors[:, kept] / np.sqrt(values[kept])
-        error = np.abs(modes.T @ gram @ modes - np.eye(modes.shape[1])).max()
-        return cls(where, x, modes, values[kept] / np.trace(gram), mean, float(error))
+        rank = rank if count is None else min(rank, count)
+        modes, shares = found.modes(slice(rank)), found.squares[:rank] / np.trace(gram)
+        error = np.abs(modes.T @ gram @ modes - np.eye(rank)).max()
+        return cls(where, x, modes, shares, mean, float(error))
 
     @property
     def rank(self) -> int:
@@ -119,7 +120,7 @@ class Reconstruction:
 
     theta: Tensor
     start: Tensor
-    bases: tuple[Basis, ...]
+    bases: tuple[SingularDirections, ...]
     count: int
     apart: bool = False
     removed: bool = False
@@ -213,19 +214,30 @@ def reconstructions(
     origin, theta, start = snapshots[0], *map(torch.from_numpy, snapshots[[-1, 0]])
 
     # Bases are not given names: a name would keep their X alive.
-    yield "published", Reconstruction(theta, start, (Basis.of(snapshots[1:], origin),), count)
+    yield (
+        "published",
+        Reconstruction(theta, start, (SingularDirections.of(snapshots[1:], origin),), count),
+    )
     seen = min(len(snapshots) - 1, max(2, int((1 - held_out) * len(snapshots))))
-    yield "held-out", Reconstruction(theta, start, (Basis.of(snapshots[1:seen], origin),), count)
+    yield (
+        "held-out",
+        Reconstruction(theta, start, (SingularDirections.of(snapshots[1:seen], origin),), count),
+    )
     if other is not None:
-        yield "other seed", Reconstruction(theta, start, (Basis.of(other[1:], other[0]),), count)
+        yield (
+            "other seed",
+            Reconstruction(theta, start, (SingularDirections.of(other[1:], other[0]),), count),
+        )
     if apart_from is not None:
         begin = torch.where(torch.from_numpy(apart_from), theta, start)
         rest = np.flatnonzero(~apart_from)
         yield (
             "no embedding",
-            Reconstruction(theta, begin, (Basis.of(snapshots[1:], origin, where=rest),), count),
+            Reconstruction(
+                theta, begin, (SingularDirections.of(snapshots[1:], origin, where=rest),), count
+            ),
         )
-    centred = Basis.of(snapshots, origin, centred=True)
+    centred = SingularDirections.of(snapshots, origin, centred=True)
     middle = start.double() + torch.from_numpy(centred.mean)
     yield "centred", Reconstruction(theta, middle, (centred,), count)
 
@@ -253,5 +265,5 @@ def _projections(
     """Q_kQ_kᵀc for k = 1 … K: the first k coordinates, or those along k random directions."""
     if generator is None:
         return np.tril(np.ones((count, len(coordinates)))) * coordinates
-    frame = np.linalg.qr(generator.standard_normal((len(coordinates), count))).Q
-    return np.cumsum(frame * (coordinates @ frame), axis=1).T
+    columns = frame(generator, len(coordinates), count)
+    return np.cumsum(columns * (coordinates @ columns), axis=1).T

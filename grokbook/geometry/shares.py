@@ -60,7 +60,7 @@ def within(
     """The share of a vector in a subspace.
 
     Costs two products with (P, K) and, with a footprint of columns that live in many parts,
-    draws · K² · parts numbers: 5 ms and 0.4 s for P = 300,000, K = 20, 32 parts, 200 draws.
+    draws · K² · parts numbers.
 
     Args:
         vector: (P,), a displacement, gradient or commutator.

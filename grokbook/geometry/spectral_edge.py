@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.svd import GramSVD
 from grokbook.geometry.trajectory import ROUNDING, centre
 
 DECLINED = 1.5
@@ -143,15 +144,14 @@ def edge(products: np.ndarray, *, centred: bool = False) -> Edge:
     inner = centre(products)  # which also refuses what is not (w, w)
     if not centred:
         inner = products
-    squares, vectors = np.linalg.eigh(inner)
-    sigma, vectors = np.sqrt(np.maximum(squares[::-1], 0.0)), vectors[:, ::-1]
+    found = GramSVD.of(inner)
+    largest = found.sizes[0]
     # Centring small differences of large updates leaves the rounding of the large ones.
-    floor = ROUNDING * np.sqrt(np.trace(products)) + sigma[0] * np.sqrt(len(inner) * 2.0**-53)
-    above = sigma > floor
+    floor = ROUNDING * np.sqrt(np.trace(products)) + largest * np.sqrt(len(inner) * 2.0**-53)
+    above = found.sizes > floor
     if not above[0]:
-        raise ValueError(f"a window needs updates that move; the largest σ is {sigma[0]:g}")
-    sigma = sigma[above]
-    return Edge(sigma, vectors[:, above] / sigma, float(np.trace(inner)), float(floor))
+        raise ValueError(f"a window needs updates that move; the largest σ is {largest:g}")
+    return Edge(found.sizes[above], found.modes(above), float(np.trace(inner)), float(floor))
 
 
 def coarsen(products: np.ndarray, stride: int) -> np.ndarray:

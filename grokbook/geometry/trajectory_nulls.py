@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.isotropic import factors
 from grokbook.geometry.trajectory import Displacements, direction, spectrum
 
 LIMIT = 6 / np.pi**2
@@ -44,14 +45,14 @@ class Process:
 
     def draw(self, generator: np.random.Generator) -> Displacements:
         """One draw of the process; n³/3 flops, whatever D."""
-        factor = _unit_vectors(self.mixing.shape[1], self.dimension, generator)
-        points = self.mixing @ factor
+        (rows,) = factors(generator, 1, self.mixing.shape[1], self.dimension)
+        points = self.mixing @ (rows / np.linalg.norm(rows, axis=1, keepdims=True))
         moved = points - points[0]
         return Displacements(moved @ moved.T, moved @ points[0], float(points[0] @ points[0]))
 
 
 @dataclass(frozen=True, eq=False)
-class Null:
+class NullSpectrum:
     """Shares of variance under a null.
 
     Attributes:
@@ -158,7 +159,7 @@ def innovations(moves: Displacements, decay: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(found, 0.0))
 
 
-def null(process: Process, *, draws: int, seed: int, components: int = 10) -> Null:
+def null_spectrum(process: Process, *, draws: int, seed: int, components: int = 10) -> NullSpectrum:
     """Shares under a null, by simulation and in the limit.
 
     Args:
@@ -179,7 +180,7 @@ def null(process: Process, *, draws: int, seed: int, components: int = 10) -> Nu
         shares.append(spectrum(moves.products).shares[:components])
         starts.append(direction(moves).start if process.start > 0 else np.nan)
     limit = spectrum(process.limit()).shares[:components]
-    return Null(np.array(shares), np.array(starts), limit)
+    return NullSpectrum(np.array(shares), np.array(starts), limit)
 
 
 def evenly(times: np.ndarray, until: float, count: int) -> np.ndarray:
@@ -232,16 +233,3 @@ def _norms(name: str, values: np.ndarray, dimension: int) -> np.ndarray:
     if dimension < 1:
         raise ValueError(f"a dimension must be at least 1, not {dimension}")
     return values
-
-
-def _unit_vectors(count: int, dimension: int, generator: np.random.Generator) -> np.ndarray:
-    """(count, min(count, D)) rows with the inner products of isotropic unit vectors of R^D.
-
-    Bartlett: a Gaussian (count, D) matrix is L Q, L lower triangular, with independent normal
-    entries below the diagonal and √χ²(D − i + 1) in row i on it.
-    """
-    width = min(count, dimension)
-    rows = np.tril(generator.standard_normal((count, width)), -1)
-    diagonal = np.arange(width)
-    rows[diagonal, diagonal] = np.sqrt(generator.chisquare(dimension - diagonal))
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)

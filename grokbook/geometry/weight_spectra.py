@@ -16,7 +16,7 @@ from grokbook.geometry.trajectory import ROUNDING
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
-class Spectrum:
+class SingularValues:
     """Singular values of a matrix.
 
     Attributes:
@@ -49,7 +49,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
-class Commutator:
+class MatrixCommutator:
     """How far two square matrices are from commuting.
 
     Attributes:
@@ -78,7 +78,7 @@ class HeadOperator:
         error: bound on the rounding of a singular value and of ``norm``, to first order.
     """
 
-    spectrum: Spectrum
+    spectrum: SingularValues
     norm: float
     asymmetry: float
     error: float
@@ -127,23 +127,23 @@ class Portrait:
     commutator_line: float
 
 
-def spectrum(matrix: np.ndarray) -> Spectrum:
+def singular_values(matrix: np.ndarray) -> SingularValues:
     """Singular values of a matrix (m, n), both ≥ 2.
 
     Raises:
         ValueError: for something that is not such a matrix.
 
-    >>> spectrum(np.diag([1.0, 3.0])).values.tolist()
+    >>> singular_values(np.diag([1.0, 3.0])).values.tolist()
     [3.0, 1.0]
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     if matrix.ndim != 2 or min(matrix.shape) < 2:
         raise ValueError(f"a spectrum needs a matrix of two rows and columns, not {matrix.shape}")
     values = np.linalg.svd(matrix, compute_uv=False)
-    return Spectrum(values, ROUNDING * float(np.linalg.norm(matrix)))
+    return SingularValues(values, ROUNDING * float(np.linalg.norm(matrix)))
 
 
-def commutator(a: np.ndarray, b: np.ndarray) -> Commutator:
+def matrix_commutator(a: np.ndarray, b: np.ndarray) -> MatrixCommutator:
     """‖AB − BA‖_F of two (n, n) matrices, raw and against their norms.
 
     The published one has A = W_Q and B = W_K, each 128 × 128 with rows that are outputs; it mixes
@@ -158,10 +158,10 @@ def commutator(a: np.ndarray, b: np.ndarray) -> Commutator:
     norm = float(np.linalg.norm(a @ b - b @ a))
     sizes = float(np.linalg.norm(a) * np.linalg.norm(b))
     # [A + E, B + F] − [A, B] = [E, B] + [A, F] to first order, each ≤ √2 · 2⁻²⁴ ‖A‖ ‖B‖.
-    return Commutator(norm, norm / sizes if sizes else 0.0, 2 * np.sqrt(2) * ROUNDING * sizes)
+    return MatrixCommutator(norm, norm / sizes if sizes else 0.0, 2 * np.sqrt(2) * ROUNDING * sizes)
 
 
-def diagonal_blocks(w_q: np.ndarray, w_k: np.ndarray, heads: int) -> list[Commutator]:
+def diagonal_blocks(w_q: np.ndarray, w_k: np.ndarray, heads: int) -> list[MatrixCommutator]:
     """The published commutator of a head: of the diagonal blocks [32h : 32h + 32]² of both.
 
     Their columns are an arbitrary choice of residual coordinates (section 7, D13).
@@ -170,7 +170,7 @@ def diagonal_blocks(w_q: np.ndarray, w_k: np.ndarray, heads: int) -> list[Commut
         ValueError: if heads do not divide the matrices.
     """
     parts = _heads(w_q, w_k, heads)
-    return [commutator(w_q[part, part], w_k[part, part]) for part in parts]
+    return [matrix_commutator(w_q[part, part], w_k[part, part]) for part in parts]
 
 
 def head_operators(w_q: np.ndarray, w_k: np.ndarray, heads: int) -> list[HeadOperator]:
@@ -189,7 +189,7 @@ def head_operators(w_q: np.ndarray, w_k: np.ndarray, heads: int) -> list[HeadOpe
         asymmetry = float(np.linalg.norm(operator - operator.T)) / norm if norm else 0.0
         error = 2 * ROUNDING * float(np.linalg.norm(q) * np.linalg.norm(k))
         values = np.linalg.svd(small, compute_uv=False)
-        found.append(HeadOperator(Spectrum(values, error), norm, asymmetry, error))
+        found.append(HeadOperator(SingularValues(values, error), norm, asymmetry, error))
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from grokbook.geometry.fourier import chance, difference_share, spectrum, without
+from grokbook.geometry.fourier import chance, difference_share, power_spectrum, without
 from grokbook.geometry.progress import Answers, basis_of
 from grokbook.instruments.frequencies import Frequencies
 from grokbook.instruments.instrument import Instrument, Quantity, Row
@@ -54,7 +54,7 @@ def _spectra(run: Frequencies, step: int, answers: Sequence[Answers]) -> Iterato
         parts.append((f"logits {task}", *answers[number].by_residue, own))
     for part, matrix, present, own in parts:
         for basis in run.bases:
-            found, top = spectrum(matrix, basis, present=present), run.top(basis)
+            found, top = power_spectrum(matrix, basis, present=present), run.top(basis)
             named = {"part": part, "variant": basis.name, "error": found.residual}
             yield Row(step, "participation", found.participation, **named)
             yield Row(step, "gini", found.gini, **named)

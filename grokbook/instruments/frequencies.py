@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.geometry.cyclic import Basis
-from grokbook.geometry.fourier import Spectrum, spectrum
+from grokbook.geometry.cyclic import FourierBasis
+from grokbook.geometry.fourier import PowerSpectrum, power_spectrum
 from grokbook.geometry.progress import basis_of, random_frequencies
 from grokbook.instruments.subject import Subject
 from grokbook.models import trunk
@@ -29,9 +29,9 @@ class Frequencies:
         self.subject, self.excess = subject, parameters["excess"]
         self.draws, self.most = parameters["draws"], parameters["top"]
         self.modulus, self.tasks = subject.config.modulus, subject.config.tasks
-        self.bases = [Basis.additive(self.modulus)]
+        self.bases = [FourierBasis.additive(self.modulus)]
         if is_prime(self.modulus):
-            self.bases.append(Basis.discrete_log(self.modulus))
+            self.bases.append(FourierBasis.discrete_log(self.modulus))
         residues = np.arange(self.modulus)
         self.tokens = np.isin(residues, subject.table.pairs)
         self.answers = [np.isin(residues, column) for column in subject.table.labels.T]
@@ -56,11 +56,11 @@ class Frequencies:
             views = layout.views(theta[None])
             return trunk.logits(layout, views, torch.from_numpy(pairs)[None])[0].numpy()
 
-    def head(self, step: int, number: int) -> Spectrum:
+    def head(self, step: int, number: int) -> PowerSpectrum:
         """The spectrum of a head's readout in its own basis."""
         rows = self.weights(step)[f"heads.{number}.weight"]
         basis = basis_of(self.tasks[number], self.modulus)
-        return spectrum(rows, basis, present=self.answers[number])
+        return power_spectrum(rows, basis, present=self.answers[number])
 
     @cached_property
     def key_of_heads(self) -> list[np.ndarray]:
@@ -72,13 +72,13 @@ class Frequencies:
     def key_of_token(self) -> list[np.ndarray]:
         """The frequencies that stand out in the last embedding, in each basis."""
         rows = self.weights(self.subject.last)["token.weight"]
-        return [spectrum(rows, b, present=self.tokens).key(self.excess) for b in self.bases]
+        return [power_spectrum(rows, b, present=self.tokens).key(self.excess) for b in self.bases]
 
-    def top(self, basis: Basis) -> int:
+    def top(self, basis: FourierBasis) -> int:
         """How many frequencies count as the largest; small groups have fewer."""
         return min(self.most, len(basis.frequencies))
 
-    def random(self, part: str, basis: Basis, count: int) -> list[tuple[int, ...]]:
+    def random(self, part: str, basis: FourierBasis, count: int) -> list[tuple[int, ...]]:
         """As many of all frequencies; the same draws at every step, so that they make curves."""
         seed = self.subject.seed(f"fourier/random/{part}/{basis.name}")
         return random_frequencies(basis, count, draws=self.draws, seed=seed)

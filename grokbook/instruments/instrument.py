@@ -77,7 +77,8 @@ class Instrument:
         quantities: by name, words joined by ``_``.
         points: the steps to measure a run at.
         take: measures one of them.
-        seconds: estimate for one point in core-seconds.
+        seconds: estimate for one point in core-seconds; its constants were timed, as ``cost`` was,
+            on one x86-64 core with PyTorch for CPU, and are to the nearest digit or two.
         budget: core-hours that a study may spend on it.
         cost: measured, of one published run on one core, in words.
         parameters: by name, with the defaults.

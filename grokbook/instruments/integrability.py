@@ -21,8 +21,6 @@ from grokbook.geometry.subspaces import Basis, Footprint, project
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.subject import Subject
 
-PATH = 100
-"""Most snapshots that a trajectory's basis is made from (2602.18523 section 4.7)."""
 SWEEP = (1, 2, 3, 4, 8, 16, 32)
 """Singular directions a matrix, for the sweep of dimensions (2602.16746 section 4.6)."""
 _OTHER = " of another seed"
@@ -126,8 +124,7 @@ def _lasting(subject: Subject, k: int) -> dict[str, Space]:
 
 def _trajectories(subject: Subject, k: int, *, half: bool) -> dict[str, Basis]:
     """Up to the published stop: the principal directions of each matrix, and of all parameters."""
-    end = subject.last if subject.grok is None else subject.grok
-    steps = subject.spaced(PATH, until=end // 2 if half else end)
+    steps = subject.path(until=50 if half else 100)
     layout, three = subject.layout, len(subject.config.tasks) == 3
     attention, theta = subject.attention(steps), subject.thetas(steps)
     return {

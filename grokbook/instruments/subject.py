@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grokbook.config import RunConfig
-from grokbook.events import PUBLISHED_RULE
 from grokbook.geometry.trajectory import thin
 from grokbook.models.layout import Layout
 from grokbook.store import RunDirectory, Store, StoreError
@@ -22,6 +21,10 @@ if TYPE_CHECKING:  # declaring a study asks for names alone, and PyTorch takes s
 
     from grokbook.geometry.loss import Loss
     from grokbook.record import RunRecord
+
+
+PATH = 100
+"""Most snapshots that a trajectory's basis is made from (2602.18523 section 4.7)."""
 
 
 class Subject:
@@ -60,10 +63,14 @@ class Subject:
         return np.array(sorted(self.run.snapshots()), dtype=np.int64)
 
     @cached_property
+    def groks(self) -> list[int | None]:
+        """The published grok step of each task, or None."""
+        return self.record.groks
+
+    @cached_property
     def grok(self) -> int | None:
         """The step at which the published run stops: every task at 98 % three times running."""
-        groks = [self.record.grok_step(task, PUBLISHED_RULE) for task in self.config.tasks]
-        return None if None in groks else max(groks)
+        return None if None in self.groks else max(self.groks)
 
     @cached_property
     def stop(self) -> int:
@@ -82,6 +89,16 @@ class Subject:
         kept = self.steps[self.steps <= until]
         stride = self.run.marker["global_stride"] * self.run.marker["plan"]["cadence"]
         return thin(kept[(kept % stride == 0) | (kept == kept[-1])], count)
+
+    def path(self, *, to_grok: bool = True, until: int = 100) -> np.ndarray:
+        """The steps whose snapshots make the basis of a trajectory, at most `PATH`.
+
+        Args:
+            to_grok: only up to the published stop, if the run has one; else to its end.
+            until: per cent of those steps.
+        """
+        end = self.grok if to_grok and self.grok is not None else self.last
+        return self.spaced(PATH, until=end * until // 100)
 
     def theta(self, step: int) -> Tensor:
         """All parameters at a snapshot, (P,) float32.

@@ -21,7 +21,7 @@ from grokbook.geometry.trajectory_nulls import (
     decay_factors,
     evenly,
     innovations,
-    null,
+    null_spectrum,
     random_walk,
     relaxation,
 )
@@ -99,7 +99,7 @@ def _nulls(
 ) -> Iterator[dict[str, Any]]:
     for name, process in processes.items():
         seed = subject.seed(f"trajectory/null/{part}/{name}", point)
-        drawn = null(
+        drawn = null_spectrum(
             process, draws=parameters["draws"], seed=seed, components=parameters["components"]
         )
         common = {"variant": f"published, {name}", "count": parameters["draws"]}

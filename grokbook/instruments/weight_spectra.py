@@ -9,10 +9,10 @@ import numpy as np
 
 from grokbook.geometry.weight_spectra import (
     alignment,
-    commutator,
     diagonal_blocks,
     head_operators,
-    spectrum,
+    matrix_commutator,
+    singular_values,
 )
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.subject import Subject
@@ -50,14 +50,14 @@ def _spectra(
     matrices: Mapping[str, tuple[np.ndarray, np.ndarray]],
 ) -> Iterator[dict[str, Any]]:
     for part, (now, first) in matrices.items():
-        found = spectrum(now)
+        found = singular_values(now)
         gap = {"part": part, "error": 2 * found.error}
         yield {"quantity": "g12", "value": found.gap(1), **gap}
         yield {"quantity": "g23", "value": found.gap(2), **gap}
         yield {"quantity": "ratio", "value": found.ratio, "part": part}
         yield {"quantity": "effective_rank", "value": found.effective_rank, "part": part}
-        moved = spectrum(now.astype(np.float64) - first)
-        error = found.error + spectrum(first).error  # bounds add up
+        moved = singular_values(now.astype(np.float64) - first)
+        error = found.error + singular_values(first).error  # bounds add up
         for name, values, wrong in (
             ("sigma", found.values, found.error),
             ("moved_sigma", moved.values, error),
@@ -68,7 +68,7 @@ def _spectra(
 
 def _pairs(layer: int, q: np.ndarray, k: np.ndarray, heads: int) -> Iterator[dict[str, Any]]:
     for part, found in (
-        (f"{layer}", commutator(q, k)),
+        (f"{layer}", matrix_commutator(q, k)),
         *((f"{layer}.{h}", each) for h, each in enumerate(diagonal_blocks(q, k, heads))),
     ):
         raw = {"quantity": "commutator", "part": part, "error": found.error}

@@ -11,7 +11,8 @@ from typing import Any
 from grokbook.config import RunConfig
 from grokbook.numerics import Numerics
 from grokbook.store.files import Disk, DiskFull, StoreError
-from grokbook.store.run_directory import Busy, RunDirectory
+from grokbook.store.lock import Busy
+from grokbook.store.run_directory import RunDirectory
 
 __all__ = ["Busy", "DiskFull", "RunDirectory", "Store", "StoreError", "default_root"]
 

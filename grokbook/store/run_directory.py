@@ -17,43 +17,34 @@ leftover of a save that was cut short, and is swept when the run is next opened.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import socket
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from safetensors import numpy as safetensors
 
 from grokbook.config import RunConfig
 from grokbook.numerics import Numerics, hardware
-from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
-
-if TYPE_CHECKING:
-    from grokbook.record import RunRecord
+from grokbook.store.files import Disk, StoreError, check, seal
+from grokbook.store.lock import hold
+from grokbook.store.resume_points import choose
+from grokbook.store.saved_run import SavedRun
 
 FORMAT = 1
 PROGRESS = "progress.json"
 
 
-class Busy(StoreError):
-    """Another process trains this run."""
+class RunDirectory(SavedRun):
+    """A saved run that one process may go on with.
 
-
-class RunDirectory:
-    """One run on disk.
-
-    Attributes:
+    Args:
         path: of the directory.
-        config: of the run.
-        numerics: of the run, as a dict.
-        hardware: the processor on which the run was begun.
-        marker: the contents of commit.json; empty before the first commit.
+        disk: through which it is written.
+        warn: gets one line for whatever is damaged.
     """
 
     def __init__(
@@ -63,20 +54,10 @@ class RunDirectory:
         disk: Disk | None = None,
         warn: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.path = path
+        super().__init__(path)
         self._disk = disk or Disk()
         self._warn = warn
         self._handle: int | None = None
-        head = read_sealed(path / "config.json")
-        self.config = RunConfig.from_json(head["config"])
-        self.numerics: dict[str, Any] = head["numerics"]
-        self.hardware: str = head.get("hardware", "")
-        if self.config.id != head["config_id"]:
-            raise StoreError(
-                f"{path / 'config.json'} names config {head['config_id']}, but its "
-                f"fields are those of {self.config.id}"
-            )
-        self.marker: dict[str, Any] = self._marker()
 
     @classmethod
     def create(
@@ -102,7 +83,7 @@ class RunDirectory:
                 "numerics": asdict(numerics),
                 "hardware": hardware(),
             }
-            handle = _lock(path, config)  # or its sweep would take our half-written file
+            handle = hold(path, config)  # or its sweep would take our half-written file
             try:
                 (disk or Disk()).place(path / "config.json", seal(head))
             finally:
@@ -112,7 +93,7 @@ class RunDirectory:
     # --- one writer -------------------------------------------------------------------------
 
     def __enter__(self) -> RunDirectory:
-        self._handle = _lock(self.path, self.config)
+        self._handle = hold(self.path, self.config)
         try:
             self.marker = self._marker()  # it may have moved on since it was read
             if not self.marker:
@@ -142,27 +123,16 @@ class RunDirectory:
             os.close(self._handle)
             self._handle = None
 
-    def _marker(self) -> dict[str, Any]:
-        path = self.path / "commit.json"
-        return read_sealed(path) if path.exists() else {}
-
     def _sweep(self) -> None:
         """Remove files of ours that the marker does not list; other people's stay."""
         patterns = ("resume-*.safetensors", "snapshots/*.safetensors", ".*.part", "*/.*.part")
         names = ("metrics.parquet", "answers.npz", "band.npz", "gram.npz")
-        derived = {self.path / name for name in names}
+        derived = {path for name in names if (path := self.path / name).exists()}
         ours = derived | {path for pattern in patterns for path in self.path.glob(pattern)}
         for path in sorted(ours):
             if str(path.relative_to(self.path)) not in self.entries():
                 with contextlib.suppress(OSError):  # a leftover does no harm
                     self._disk.remove(path)
-
-    def entries(self) -> dict[str, dict[str, Any]]:
-        """Every file that the marker lists, with its entry."""
-        entries = dict(self.marker.get("snapshots", {})) | dict(self.marker.get("files", {}))
-        for point in self.marker.get("resume", []):
-            entries[point["file"]] = point
-        return entries
 
     # --- saving -----------------------------------------------------------------------------
 
@@ -268,7 +238,6 @@ class RunDirectory:
             if (problem := check(self.path / name, entry))
         }
         points = self.marker.get("resume", [])
-        whole = [p for p in points if p["file"] not in problems]
         if not points:
             if self.step:
                 self._warn(
@@ -276,139 +245,13 @@ class RunDirectory:
                     "point; it starts again at step 0"
                 )
             return None
-        if not whole:
+        chosen = choose(self.marker, problems)
+        if chosen is None:
             raise StoreError(
                 f"no resume point of run {self.config.id} is whole: "
-                + "; ".join(problems[p["file"]] for p in points)
+                + "; ".join(problems[point["file"]] for point in points)
             )
-        lost = [name for name in self.marker["snapshots"] if name in problems]
-        # A point before the first lost snapshot would train past it again, to the same bits.
-        first = min((int(Path(name).stem) for name in lost), default=None)
-        before = [p for p in whole if first is None or p["step"] < first]
-        point = before[0] if before else whole[0]
-        if point is not points[0]:
-            for problem in problems.values():
-                self._warn(f"{problem}; falling back to step {point['step']}")
-        elif lost:
-            for name in lost:
-                self._warn(f"{problems[name]}; the run goes on without this snapshot")
-        keep = {
-            name: entry
-            for name, entry in self.marker["snapshots"].items()
-            if name not in problems and int(Path(name).stem) <= point["step"]
-        }
-        if problems:  # derived files are written again from the resume point
-            self.marker = self.marker | {
-                "resume": [p for p in whole if p["step"] <= point["step"]],
-                "snapshots": keep,
-                "files": {},
-            }
-        return safetensors.load((self.path / point["file"]).read_bytes())
-
-    # --- reading ----------------------------------------------------------------------------
-
-    @property
-    def step(self) -> int:
-        """Updates that are safe on disk."""
-        return self.marker.get("step", 0)
-
-    @property
-    def status(self) -> str:
-        """``"empty"`` before the first save, ``"partial"`` if it came so, else as saved."""
-        return self.marker.get("status", "empty")
-
-    @property
-    def ended(self) -> bool:
-        """Has the run reached the end of its plan, or diverged?"""
-        return self.status in ("finished", "diverged")
-
-    @property
-    def seconds(self) -> float:
-        """Time spent on the run so far."""
-        return float(self.marker.get("seconds", 0.0))
-
-    def record(self, source: str = "store") -> RunRecord:
-        """The measurements of an ended run; its files are checked.
-
-        Raises:
-            StoreError: if the run has not ended, or a file is damaged.
-        """
-        from grokbook.record import RunRecord  # pandas is slow to import
-
-        files = {name: self.file(name).read_bytes() for name in ("metrics.parquet", "answers.npz")}
-        return RunRecord.read(
-            self.config,
-            files,
-            status=self.status,
-            seconds=self.seconds,
-            source=source,
-            numerics=self.numerics,
-            hardware=self.hardware,
-        )
-
-    def file(self, name: str) -> Path:
-        """A listed file, checked.
-
-        Raises:
-            StoreError: if it is not listed, missing or damaged.
-        """
-        entry = self.entries().get(name)
-        if entry is None:
-            raise StoreError(f"run {self.config.id} has no {name}: its status is {self.status}")
-        problem = check(self.path / name, entry)
-        if problem:
-            raise StoreError(problem)
-        return self.path / name
-
-    def snapshots(self) -> dict[int, Path]:
-        """Listed snapshots by step, ascending."""
-        return {
-            int(Path(name).stem): self.path / name
-            for name in sorted(self.marker.get("snapshots", {}))
-        }
-
-    def snapshot(self, step: int, part: str = "attention") -> np.ndarray:
-        """A part of the snapshot at a step; ``attention`` is (layers · 4 · d²,) float32.
-
-        Other parts, if the plan keeps them: ``theta`` (P,), ``decayed`` and ``learned`` like
-        ``attention`` but float64.
-        """
-        path = self.file(f"snapshots/{step:09d}.safetensors")
-        parts = safetensors.load(path.read_bytes())
-        if part not in parts:
-            raise StoreError(
-                f"the snapshots of run {self.config.id} hold {', '.join(sorted(parts))}, not {part}"
-            )
-        return parts[part]
-
-    def verify(self) -> list[str]:
-        """Everything that is wrong with the directory, one line each."""
-        self.marker = self._marker()  # a run that is training has moved on
-        return [
-            problem
-            for name, entry in self.entries().items()
-            if (problem := check(self.path / name, entry))
-        ]
-
-
-def _lock(path: Path, config: RunConfig) -> int:
-    """Hold the run's lock; closing the handle, or dying, gives it back.
-
-    Raises:
-        Busy: naming who holds it.
-    """
-    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    for _ in range(5):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError:
-            # Whoever asks whether a run is being trained holds its lock for an instant.
-            time.sleep(0.02)
-    else:
-        holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
-        os.close(handle)
-        raise Busy(f"run {config.id} ({config.label}) is being trained by {holder}") from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-    return handle
+        for line in chosen.said:
+            self._warn(line)
+        self.marker = chosen.marker
+        return safetensors.load((self.path / chosen.file).read_bytes())

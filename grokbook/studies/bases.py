@@ -14,20 +14,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from grokbook.checks import ConfigError, integer
-from grokbook.instruments.subject import Subject
+from grokbook.instruments.subject import PATH, Subject
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
 from grokbook.store.files import read_sealed, seal
-from grokbook.studies.measures import MEASURES, POINTS, groks
+from grokbook.studies.measures import MEASURES
 
 __all__ = ["MEASURES", "complete", "find", "measure_basis"]
 
 _BOUNDS = {
     "seed": (0, 2**32 - 1),
-    "skip": (0, POINTS - 1),
+    "skip": (0, PATH - 1),
     "until": (1, 100),
-    "window": (1, POINTS),
+    "window": (1, PATH),
 }
 _LATER = ("skip", "until")
 """Parameters that came after the first bases: at their default they are not written down, so that
@@ -56,7 +56,7 @@ def complete(measure: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(known[name], bool) and not isinstance(value, bool):
             raise ConfigError(f"{name} of {measure} must be true or false, not {value!r}")
         if not isinstance(known[name], bool):
-            low, high = _BOUNDS.get(name, (1, POINTS - 1))
+            low, high = _BOUNDS.get(name, (1, PATH - 1))
             integer(f"{name} of {measure}", value, low=low, high=high)
     complete = known | dict(parameters)
     if "skip" in known and complete["skip"] >= complete["k"]:
@@ -100,6 +100,7 @@ def measure_basis(
         StoreError: if the run does not give it, or it cannot be stored.
     """
     facts = {"measure": measure, "parameters": dict(parameters), "step": run.step}
+    reached = Subject(run).groks
     facts |= {"config_id": run.config.id, "numerics_id": run.path.name, "run": run.config.label}
     taken_on = run
     if MEASURES[measure].sibling:
@@ -113,6 +114,6 @@ def measure_basis(
         facts["sibling"] = taken_on.config.label
     arrays = MEASURES[measure].take(taken_on, **parameters)
     name = Artefacts(store).put(arrays, facts)
-    note = facts | {"artefact": name, "grok_steps": groks(run)}
+    note = facts | {"artefact": name, "grok_steps": reached}
     store.disk.place(store.root / "bases" / run.config.id / f"{name}.json", seal(note))
     return name

@@ -13,15 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.events import PUBLISHED_RULE
 from grokbook.geometry import bases as geometry
 from grokbook.geometry.subspaces import Basis
 from grokbook.instruments.subject import Subject
 from grokbook.models.layout import Layout
 from grokbook.store import RunDirectory, StoreError
-
-POINTS = 100
-"""Most snapshots that a trajectory is measured on (2602.18523 section 4.7)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,8 @@ def trajectory(
     Raises:
         StoreError: if the trajectory spans fewer than k directions, or a snapshot is damaged.
     """
-    subject, steps = Subject(run), _steps(run, to_grok, until)
+    subject = Subject(run)
+    steps = subject.path(to_grok=to_grok, until=until)
     with _named(run):
         found = geometry.trajectory(subject.layout, subject.thetas(steps), k=k, skip=skip)
     return {"basis": _single(found.basis), "singular_values": found.sizes, "steps": steps}
@@ -88,7 +85,8 @@ def trajectory_attention(
     Raises:
         StoreError: if a matrix moves in too few directions, or a snapshot is damaged.
     """
-    subject, steps = Subject(run), _steps(run, to_grok, until)
+    subject = Subject(run)
+    steps = subject.path(to_grok=to_grok, until=until)
     with _named(run):
         found = geometry.trajectory_attention(
             subject.layout, subject.attention(steps), per_matrix=per_matrix
@@ -123,7 +121,8 @@ def random_matched(
     Raises:
         StoreError: as `trajectory`.
     """
-    subject, steps = Subject(run), _steps(run, to_grok)
+    subject = Subject(run)
+    steps = subject.path(to_grok=to_grok)
     with _named(run):
         found = geometry.trajectory(subject.layout, subject.thetas(steps), k=k)
     drawn = geometry.random_matched(
@@ -178,7 +177,7 @@ def gradient_window(
     """The top directions of the gradients at the last snapshots.
 
     2602.16746 section 4.13 takes those of the last 50 updates, which no run keeps: here the loss
-    of all training pairs is differentiated at as many snapshots.  Costs a gradient each, 0.2 s.
+    of all training pairs is differentiated at as many snapshots.  Costs a gradient each.
 
     Args:
         run: finished, with full states.
@@ -189,7 +188,8 @@ def gradient_window(
     Raises:
         StoreError: if the gradients span fewer directions, or a snapshot is damaged.
     """
-    subject, steps = Subject(run), _steps(run, to_grok)[-window:]
+    subject = Subject(run)
+    steps = subject.path(to_grok=to_grok)[-window:]
     loss = subject.loss(subject.table.train)
     rows = np.stack([loss.gradient(subject.theta(step)).numpy() for step in steps])
     with _named(run):
@@ -198,7 +198,8 @@ def gradient_window(
 
 
 def _singular(run: RunDirectory, rank: int, to_grok: bool, *, moved: bool) -> dict[str, np.ndarray]:
-    subject, steps = Subject(run), _steps(run, to_grok)[[0, -1]]
+    subject = Subject(run)
+    steps = subject.path(to_grok=to_grok)[[0, -1]]
     first, last = subject.attention(steps).astype(np.float64)
     theta = np.zeros(subject.layout.size)
     for name, block in subject.layout.attention_blocks().items():
@@ -229,20 +230,6 @@ MEASURES = {
     "gradient_window": Measure(gradient_window, True, _by_k),
 }
 """Measures by the name under which a study asks for them."""
-
-
-def groks(run: RunDirectory) -> list[int | None]:
-    """The published grok step of each task, or None."""
-    record = run.record()
-    return [record.grok_step(task, PUBLISHED_RULE) for task in run.config.tasks]
-
-
-def _steps(run: RunDirectory, to_grok: bool, until: int = 100) -> np.ndarray:
-    """At most 100 steps of the global stream, evenly spaced, with the last of the trajectory."""
-    last, reached = run.step, groks(run)
-    if to_grok and None not in reached:
-        last = max(reached)
-    return Subject(run).spaced(POINTS, until=last * until // 100)
 
 
 def _single(basis: Basis) -> np.ndarray:

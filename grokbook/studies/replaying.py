@@ -80,17 +80,34 @@ def compare(label: str, recorded: pd.DataFrame, again: pd.DataFrame, same: bool)
     )
 
 
-def replay(record: RunRecord, steps: int) -> Replay:
-    """Train ``steps`` steps again in memory and compare with the record's rows."""
+def retrain(record: RunRecord, steps: int) -> pd.DataFrame:
+    """The evaluations of a record's first ``steps`` steps, trained again in memory."""
     work = Session.alone(record.config, Plan(steps=steps, after_grok=None))
-    marks = [int(step) for step in record.steps if step <= steps]
     with single_thread():
-        for step in marks:
+        for step in record.steps[record.steps <= steps].tolist():
             work.trainer.advance(step - work.step)
             work.measure()
+    return work.log.frame()
+
+
+def against(record: RunRecord, again: pd.DataFrame) -> Replay:
+    """Compare a record with what `retrain` made of the same config on this machine.
+
+    Raises:
+        ValueError: if the two were evaluated at other steps.
+    """
+    until = record.metrics["step"] <= again["step"].max()
+    recorded = record.metrics[until].reset_index(drop=True)
+    if recorded["step"].tolist() != again["step"].tolist():
+        raise ValueError(f"{record.config.label} was recorded at other steps than trained again")
+    with single_thread():
         here = asdict(Numerics.here())
-    recorded = record.metrics[record.metrics["step"] <= steps].reset_index(drop=True)
     # A field that the record was made without says nothing either way.
     same = all(here.get(name) == value for name, value in record.numerics.items())
     same = same and record.hardware in ("", hardware())
-    return compare(record.config.label, recorded, work.log.frame(), same)
+    return compare(record.config.label, recorded, again, same)
+
+
+def replay(record: RunRecord, steps: int) -> Replay:
+    """Train ``steps`` steps again and compare with the record's rows."""
+    return against(record, retrain(record, steps))

@@ -11,8 +11,7 @@ A sweep can lose any worker at any moment. A run whose worker was killed is give
 and goes on from its last resume point, so that a death costs at most a minute of training. Run
 directories are locked, so that nothing is trained twice. On Ctrl-C the workers save and return;
 the same sweep given again goes on. How far each run is can be read from another terminal
-(`read_progress`), and how much memory a worker needs is stated in `Job.memory`:
-0.7 GB for a published run.
+(`read_progress`), and how much memory a worker needs is stated in `Job.memory`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grokbook.geometry.cyclic import Basis, fourier_matrix, primitive_root
+from grokbook.geometry.cyclic import FourierBasis, fourier_matrix, primitive_root
 
 PRIMES = [p for p in range(2, 100) if all(p % q for q in range(2, p))]
 
@@ -37,7 +37,7 @@ def test_primitive_roots_by_brute_force(p):
 
 @pytest.mark.parametrize("p", PRIMES)
 def test_discrete_logarithms_turn_products_into_sums(p):
-    basis = Basis.discrete_log(p)
+    basis = FourierBasis.discrete_log(p)
     g = primitive_root(p)
     for residue in range(1, p):  # the least exponent, searched for
         power, exponent = 1, 0
@@ -51,14 +51,14 @@ def test_discrete_logarithms_turn_products_into_sums(p):
 
 
 def test_the_additive_basis_keeps_the_order():
-    basis = Basis.additive(12)
+    basis = FourierBasis.additive(12)
     assert basis.residues.tolist() == basis.places.tolist() == list(range(12))
     assert basis.frequencies.tolist() == [1, 2, 3, 4, 5, 6]
     assert basis.owners.tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6]
 
 
 def test_waves_are_the_rows_of_their_frequencies():
-    basis = Basis.discrete_log(13)
+    basis = FourierBasis.discrete_log(13)
     t = np.arange(12)
     waves = basis.waves([6, 2])
     assert waves.shape == (3, 12) and basis.waves([]).shape == (0, 12)
@@ -70,11 +70,11 @@ def test_waves_are_the_rows_of_their_frequencies():
 @pytest.mark.parametrize(("chosen", "says"), [([0], "0 is not"), ([7], "7 is not"), ([2, 2], "2")])
 def test_what_is_no_frequency_is_refused(chosen, says):
     with pytest.raises(ValueError, match=says):
-        Basis.additive(13).waves(chosen)
+        FourierBasis.additive(13).waves(chosen)
 
 
 def test_what_has_no_basis_is_refused():
     with pytest.raises(ValueError, match="12 is not prime"):
-        Basis.discrete_log(12)
+        FourierBasis.discrete_log(12)
     with pytest.raises(ValueError, match="not 1"):
         fourier_matrix(1)

@@ -232,20 +232,20 @@ def test_at_the_start_the_floor_is_the_layer_norms():
 
 @pytest.mark.slow
 def test_the_corrected_form_costs_its_gradients():
-    """At most 1.3 times the four gradients it needs, in CPU time, the best of five."""
+    """At most 1.3 times the four gradients it needs, in CPU time, both measured in turn."""
     config = RunConfig(tasks=("add", "mul"))
     layout, table = Layout.of(config), config.table()
     theta = initial_parameters(layout, [42])[0]
     first, second = (Loss.on(layout, table, i) for i in batches(table, 42, 512, 2))
 
     def seconds(action):
-        times = []
-        for _ in range(5):
-            begun = time.process_time()
-            action()
-            times.append(time.process_time() - begun)
-        return min(times)
+        begun = time.process_time()
+        action()
+        return time.process_time() - begun
 
-    needed = seconds(lambda: [loss.gradient(theta) for loss in (first, second) * 2])
-    whole = seconds(lambda: commutator(first.gradient, second.gradient, theta).delta)
-    assert whole < 1.3 * needed, (whole, needed)
+    ratios = []
+    for _ in range(5):
+        needed = seconds(lambda: [loss.gradient(theta) for loss in (first, second) * 2])
+        whole = seconds(lambda: commutator(first.gradient, second.gradient, theta).delta)
+        ratios.append(whole / needed)
+    assert np.median(ratios) < 1.3, ratios

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from grokbook.geometry.cyclic import Basis
-from grokbook.geometry.fourier import Spectrum, chance, difference_share, spectrum, without
+from grokbook.geometry.cyclic import FourierBasis
+from grokbook.geometry.fourier import (
+    PowerSpectrum,
+    chance,
+    difference_share,
+    power_spectrum,
+    without,
+)
 
 P = 13
 
@@ -23,12 +29,12 @@ def noise(shape, seed=0):
 
 @pytest.fixture(params=["additive", "discrete_log"])
 def basis(request):
-    return getattr(Basis, request.param)(P)
+    return getattr(FourierBasis, request.param)(P)
 
 
 def test_a_pure_wave_has_all_its_power_at_its_frequency(basis):
     for k in basis.frequencies:
-        found = spectrum(wave(basis, k) @ noise((2, 5)) + 3, basis)
+        found = power_spectrum(wave(basis, k) @ noise((2, 5)) + 3, basis)
         assert found.shares[k - 1] == pytest.approx(1, abs=1e-14)
         assert found.participation == pytest.approx(1, abs=1e-13)
         assert found.gini == pytest.approx(1 - 1 / 6, abs=1e-13)
@@ -37,7 +43,7 @@ def test_a_pure_wave_has_all_its_power_at_its_frequency(basis):
 
 def test_waves_share_by_their_squared_amplitudes(basis):
     rows = np.hstack([wave(basis, 1), 2 * wave(basis, 3), wave(basis, 4)])
-    found = spectrum(rows, basis)
+    found = power_spectrum(rows, basis)
     np.testing.assert_allclose(found.shares, [1 / 6, 0, 2 / 3, 1 / 6, 0, 0], atol=1e-14)
     assert found.participation == pytest.approx(1 / (1 / 36 + 4 / 9 + 1 / 36))
     # ascending 0 0 0 1/6 1/6 2/3 against −5 −3 −1 1 3 5
@@ -47,7 +53,7 @@ def test_waves_share_by_their_squared_amplitudes(basis):
 
 
 def test_the_largest_come_first_and_ties_go_to_the_lower(basis):
-    found = Spectrum(basis, np.array([2, 0, 8, 2, 1, 3]) / 16, total=1.0, residual=0.0)
+    found = PowerSpectrum(basis, np.array([2, 0, 8, 2, 1, 3]) / 16, total=1.0, residual=0.0)
     assert found.top(4).tolist() == [3, 6, 1, 4]
     assert found.top_share(2) == 11 / 16
     assert found.even_share == 5 / 16
@@ -57,16 +63,18 @@ def test_the_largest_come_first_and_ties_go_to_the_lower(basis):
 
 def test_a_character_of_one_group_is_flat_in_the_other():
     """A Gauss sum has modulus √p at every additive frequency."""
-    product = Basis.discrete_log(P)
+    product = FourierBasis.discrete_log(P)
     for k in (1, 2, 5):
         rows = wave(product, k)
-        np.testing.assert_allclose(spectrum(rows, Basis.additive(P)).shares, 1 / 6, atol=1e-14)
-        assert spectrum(rows, product).participation == pytest.approx(1)
+        np.testing.assert_allclose(
+            power_spectrum(rows, FourierBasis.additive(P)).shares, 1 / 6, atol=1e-14
+        )
+        assert power_spectrum(rows, product).participation == pytest.approx(1)
 
 
 def test_power_by_brute_force_and_by_numpy(basis):
     rows = noise((P, 4))
-    found = spectrum(rows, basis)
+    found = power_spectrum(rows, basis)
     n, x = basis.order, rows[basis.residues]
     x = x - x.mean(0)
     dft = np.array([[np.exp(-2j * np.pi * k * j / n) for j in range(n)] for k in range(n)])
@@ -83,12 +91,12 @@ def test_rows_that_differ_by_rounding_alone_have_no_spectrum(basis):
     rows[1] = 0.1 + 0.2
     assert (rows[1] != rows[2]).all()
     with pytest.raises(ValueError, match="all equal"):
-        spectrum(rows, basis)
+        power_spectrum(rows, basis)
 
 
 def test_parseval(basis):
     rows = noise((P, 4))
-    found = spectrum(rows, basis)
+    found = power_spectrum(rows, basis)
     x = rows[basis.residues]
     assert found.total == pytest.approx(((x - x.mean(0)) ** 2).sum(), rel=1e-13)
     assert found.shares.sum() == pytest.approx(1, abs=1e-14)
@@ -97,10 +105,10 @@ def test_parseval(basis):
 
 def test_another_root_renames_the_frequencies():
     rows, p = noise((P, 4)), P
-    least = Basis.discrete_log(p)
+    least = FourierBasis.discrete_log(p)
     for root in (6, 7, 11):  # the other primitive roots of 13
-        other = Basis("discrete log", p, np.array([pow(root, t, p) for t in range(p - 1)]))
-        found, expected = spectrum(rows, other), spectrum(rows, least)
+        other = FourierBasis("discrete log", p, np.array([pow(root, t, p) for t in range(p - 1)]))
+        found, expected = power_spectrum(rows, other), power_spectrum(rows, least)
         np.testing.assert_allclose(np.sort(found.shares), np.sort(expected.shares), rtol=1e-12)
         assert found.even_share == pytest.approx(expected.even_share)
 
@@ -108,20 +116,20 @@ def test_another_root_renames_the_frequencies():
 def test_even_frequencies_are_functions_of_the_square():
     rows = noise((P, 4))
     mirrored = rows[-np.arange(P) % P]
-    log = Basis.discrete_log(P)
-    assert spectrum(rows + mirrored, log).even_share == pytest.approx(1)
-    assert spectrum(rows - mirrored, log).even_share == pytest.approx(0, abs=1e-15)
-    drawn = [spectrum(noise((P, 4), seed), log).even_share for seed in range(400)]
+    log = FourierBasis.discrete_log(P)
+    assert power_spectrum(rows + mirrored, log).even_share == pytest.approx(1)
+    assert power_spectrum(rows - mirrored, log).even_share == pytest.approx(0, abs=1e-15)
+    drawn = [power_spectrum(noise((P, 4), seed), log).even_share for seed in range(400)]
     assert np.mean(drawn) == pytest.approx(5 / 11, abs=4 * np.std(drawn) / 20)
 
 
 def test_a_missing_row_leaks_as_much_as_worked_out():
     """With row 0 missing y_j = e^{iωj} − δ_j p/(p−1) + 1/(p−1), so its transform is known."""
-    additive, q = Basis.additive(P), P - 1
+    additive, q = FourierBasis.additive(P), P - 1
     present = np.arange(P) > 0
     rows = wave(additive, 4)
     rows[0] = 1e3  # what lies there must not matter
-    found = spectrum(rows, additive, present=present)
+    found = power_spectrum(rows, additive, present=present)
     expected = np.full(6, 2 / (q * (q - 1)))
     expected[3] = ((q - 1) ** 2 + 1) / (q * (q - 1))
     np.testing.assert_allclose(found.shares, expected, rtol=1e-12)
@@ -134,14 +142,14 @@ def test_a_random_matrix_has_dirichlet_shares(basis):
     alpha = np.where(2 * basis.frequencies == basis.order, width / 2, width)
     total = alpha.sum()
     squares = [
-        (spectrum(noise((P, width), seed), basis).shares ** 2).sum() for seed in range(draws)
+        (power_spectrum(noise((P, width), seed), basis).shares ** 2).sum() for seed in range(draws)
     ]
     expected = (alpha * (alpha + 1)).sum() / (total * (total + 1))
     assert np.mean(squares) == pytest.approx(expected, abs=4 * np.std(squares) / np.sqrt(draws))
 
 
 def test_chance_at_the_published_shape():
-    additive = Basis.additive(97)
+    additive = FourierBasis.additive(97)
     null = chance(additive, 128, 5, draws=100, seed=1)
     mean, deviation = null.participation
     # For 6,144 parameters Jensen's gap is far below the deviation.
@@ -153,9 +161,12 @@ def test_chance_at_the_published_shape():
 
 
 def test_chance_is_the_mean_and_deviation_of_its_draws():
-    null = chance(Basis.additive(P), 4, 2, draws=3, seed=5)
+    null = chance(FourierBasis.additive(P), 4, 2, draws=3, seed=5)
     generator = np.random.default_rng(5)
-    drawn = [spectrum(generator.standard_normal((P, 4)), Basis.additive(P)) for _ in range(3)]
+    drawn = [
+        power_spectrum(generator.standard_normal((P, 4)), FourierBasis.additive(P))
+        for _ in range(3)
+    ]
     for field, values in (
         (null.participation, [d.participation for d in drawn]),
         (null.gini, [d.gini for d in drawn]),
@@ -176,12 +187,12 @@ def test_frequencies_are_taken_out_as_the_fft_would(basis):
 
 
 def test_frequencies_are_taken_out_where_rows_are_missing():
-    rows, additive = noise((P, 4)), Basis.additive(P)
+    rows, additive = noise((P, 4)), FourierBasis.additive(P)
     present = np.arange(P) > 0
     left = without(rows, additive, [2, 3], present=present)
     np.testing.assert_array_equal(left[0], rows[0])
     np.testing.assert_allclose(left[1:].mean(0), rows[1:].mean(0), atol=1e-15)
-    assert spectrum(left, additive, present=present).shares[[1, 2]].max() < 1e-28
+    assert power_spectrum(left, additive, present=present).shares[[1, 2]].max() < 1e-28
     # Least squares: what was taken is a combination of the four waves and a constant.
     design = np.vstack([np.ones(P), additive.waves([2, 3])])[:, 1:].T
     taken = (rows - left)[1:]
@@ -214,19 +225,19 @@ def test_the_difference_of_two_rows():
 )
 def test_what_has_no_spectrum_is_refused(rows, present, says):
     with pytest.raises(ValueError, match=says):
-        spectrum(rows, Basis.additive(P), present=present)
+        power_spectrum(rows, FourierBasis.additive(P), present=present)
 
 
 def test_other_refusals():
-    found = spectrum(noise((P, 2)), Basis.additive(P))
-    assert isinstance(found, Spectrum) and found.top(0).tolist() == []
+    found = power_spectrum(noise((P, 2)), FourierBasis.additive(P))
+    assert isinstance(found, PowerSpectrum) and found.top(0).tolist() == []
     with pytest.raises(ValueError, match="6 frequencies, not 7"):
         found.top(7)
     with pytest.raises(ValueError, match="2 draws, not 1"):
-        chance(Basis.additive(P), 2, 1, draws=1, seed=0)
+        chance(FourierBasis.additive(P), 2, 1, draws=1, seed=0)
     with pytest.raises(ValueError, match=r"not \(13, w\)"):
-        without(np.ones((12, 2)), Basis.additive(P), [1])
+        without(np.ones((12, 2)), FourierBasis.additive(P), [1])
     with pytest.raises(ValueError, match="frequency 7"):
-        without(noise((P, 2)), Basis.additive(P), [7])
+        without(noise((P, 2)), FourierBasis.additive(P), [7])
     with pytest.raises(ValueError, match="two rows"):
         difference_share(np.zeros((2, 3)))

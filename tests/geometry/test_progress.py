@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from grokbook.geometry.cyclic import Basis
-from grokbook.geometry.fourier import spectrum
+from grokbook.geometry.cyclic import FourierBasis
+from grokbook.geometry.fourier import power_spectrum
 from grokbook.geometry.progress import Answers, basis_of, random_frequencies
 from grokbook.tasks.modular import Table
 
@@ -46,22 +46,22 @@ def test_an_ideal_network_lives_in_its_frequencies(task, domain):
     others = answers.progress([2, 5])
     assert others.restricted == pytest.approx(math.log(P), abs=1e-12)
     assert others.excluded == pytest.approx(found.loss, abs=1e-12)
-    shares = spectrum(answers.by_residue[0], basis, present=answers.by_residue[1]).shares
+    shares = power_spectrum(answers.by_residue[0], basis, present=answers.by_residue[1]).shares
     np.testing.assert_allclose(shares, np.array([1, 0, 1, 1, 0, 0]) / 3, atol=1e-13)
 
 
 @pytest.mark.parametrize("task", ["add", "mul"])
 def test_an_ideal_network_looks_random_in_the_other_group(task):
     logits, labels, own = clock(task, "nonzero", [1, 3])
-    other = Basis.additive(P) if task == "mul" else Basis.discrete_log(P)
+    other = FourierBasis.additive(P) if task == "mul" else FourierBasis.discrete_log(P)
     rows, present = Answers.of(logits, labels, own).by_residue
-    assert spectrum(rows, own, present=present).participation < 2.1
-    assert spectrum(rows, other, present=present).participation > 3.5
+    assert power_spectrum(rows, own, present=present).participation < 2.1
+    assert power_spectrum(rows, other, present=present).participation > 3.5
 
 
 def test_no_frequency_leaves_the_mean_and_all_leave_the_answer():
     data = table("add", "nonzero")
-    logits, labels, basis = noise((144, P)), data.labels[:, 0], Basis.additive(P)
+    logits, labels, basis = noise((144, P)), data.labels[:, 0], FourierBasis.additive(P)
     answers = Answers.of(logits, labels, basis)
     none, every = answers.progress([]), answers.progress(range(1, 7))
     mean = torch.from_numpy(logits.mean(0)).expand(144, P)
@@ -113,8 +113,10 @@ def test_a_lookup_table_seems_to_make_progress_and_makes_none():
     data, height = table("add", "full"), 8.0
     labels, tested = data.labels[:, 0], ~data.trained
     logits = height * np.eye(P)[labels] * data.trained[:, None]
-    published = Answers.of(logits, labels, Basis.additive(P)).progress(range(1, 7), on=tested)
-    corrected = Answers.of(logits, labels, Basis.additive(P), fitted=tested)
+    published = Answers.of(logits, labels, FourierBasis.additive(P)).progress(
+        range(1, 7), on=tested
+    )
+    corrected = Answers.of(logits, labels, FourierBasis.additive(P), fitted=tested)
     assert published.loss == pytest.approx(math.log(P))
     # All frequencies: the mean logit of an answer is the height times its share in training.
     share = np.array([data.trained[labels == r].mean() for r in range(P)])
@@ -128,7 +130,7 @@ def test_a_lookup_table_seems_to_make_progress_and_makes_none():
 def test_what_no_loss_sees_changes_nothing():
     labels, logits = table("add", "nonzero").labels[:, 0], noise((144, P))
     shifted = logits + 5 * noise((144, 1), seed=1)
-    one, other = (Answers.of(z, labels, Basis.additive(P)) for z in (logits, shifted))
+    one, other = (Answers.of(z, labels, FourierBasis.additive(P)) for z in (logits, shifted))
     assert one.share == pytest.approx(other.share, rel=1e-12)
     first, second = one.progress([2, 3]), other.progress([2, 3])
     for name in ("loss", "restricted", "excluded"):
@@ -142,10 +144,11 @@ def test_the_share_of_the_answer_is_an_analysis_of_variance():
     frame = pd.DataFrame(logits[fitted] - logits[fitted].mean(1, keepdims=True))
     within = frame - frame.groupby(labels[fitted]).transform("mean")
     total = ((frame - frame.mean()) ** 2).to_numpy().sum()
-    found = Answers.of(logits, labels, Basis.additive(P), fitted=fitted).share
+    found = Answers.of(logits, labels, FourierBasis.additive(P), fitted=fitted).share
     assert found == pytest.approx(1 - (within**2).to_numpy().sum() / total, rel=1e-12)
     by_chance = [
-        Answers.of(noise((144, P), seed), labels, Basis.additive(P)).share for seed in range(100)
+        Answers.of(noise((144, P), seed), labels, FourierBasis.additive(P)).share
+        for seed in range(100)
     ]
     spread = np.std(by_chance) / 10
     assert np.mean(by_chance) == pytest.approx((len(set(labels)) - 1) / 143, abs=4 * spread)
@@ -153,8 +156,10 @@ def test_the_share_of_the_answer_is_an_analysis_of_variance():
 
 def test_rounding_the_logits_changes_no_loss_by_more_than_the_error():
     labels, logits = table("add", "nonzero").labels[:, 0], 30 * noise((144, P))
-    exact = Answers.of(logits, labels, Basis.additive(P)).progress([1, 2])
-    rounded = Answers.of(logits.astype(np.float32), labels, Basis.additive(P)).progress([1, 2])
+    exact = Answers.of(logits, labels, FourierBasis.additive(P)).progress([1, 2])
+    rounded = Answers.of(logits.astype(np.float32), labels, FourierBasis.additive(P)).progress(
+        [1, 2]
+    )
     for name in ("loss", "restricted", "excluded"):
         assert abs(getattr(exact, name) - getattr(rounded, name)) <= rounded.error
     assert rounded.error == pytest.approx(np.abs(logits).max() * 2**-23, rel=1e-6)
@@ -163,7 +168,7 @@ def test_rounding_the_logits_changes_no_loss_by_more_than_the_error():
 
 def test_products_of_zero_are_left_out():
     data = table("mul", "full")
-    logits, basis = noise((169, P)), Basis.discrete_log(P)
+    logits, basis = noise((169, P)), FourierBasis.discrete_log(P)
     labels = data.labels[:, 0]
     kept = labels > 0
     whole = Answers.of(logits, labels, basis).progress([1], on=data.trained)
@@ -173,14 +178,14 @@ def test_products_of_zero_are_left_out():
 
 def test_answers_that_never_occur_are_marked():
     labels = np.repeat([1, 2, 3], 4)
-    rows, present = Answers.of(noise((12, 5)), labels, Basis.additive(5)).by_residue
+    rows, present = Answers.of(noise((12, 5)), labels, FourierBasis.additive(5)).by_residue
     assert present.tolist() == [False, True, True, True, False]
     assert (rows[:, [0, 4]] == 0).all() and (rows[[0, 4]] == 0).all()
     np.testing.assert_allclose(rows[1:4].sum(1), 0, atol=1e-15)
 
 
 def test_random_frequencies():
-    basis = Basis.additive(P)
+    basis = FourierBasis.additive(P)
     sets = random_frequencies(basis, 3, draws=400, seed=1)
     assert sets == random_frequencies(basis, 3, draws=400, seed=1)
     assert all(len(set(chosen)) == 3 for chosen in sets)
@@ -215,11 +220,11 @@ GOOD, LABELS = np.zeros((4, P)), np.arange(4)
 )
 def test_what_are_no_answers_is_refused(logits, labels, fitted, says):
     with pytest.raises(ValueError, match=says):
-        Answers.of(logits, labels, Basis.additive(P), fitted=fitted)
+        Answers.of(logits, labels, FourierBasis.additive(P), fitted=fitted)
 
 
 def test_other_refusals():
-    answers = Answers.of(GOOD, LABELS, Basis.additive(P))
+    answers = Answers.of(GOOD, LABELS, FourierBasis.additive(P))
     with pytest.raises(ValueError, match="no pair to take"):
         answers.progress([1], on=np.zeros(4, bool))
     with pytest.raises(ValueError, match=r"on is bool \(3,\)"):
@@ -227,6 +232,6 @@ def test_other_refusals():
     with pytest.raises(ValueError, match="frequency 7"):
         answers.progress([7])
     with pytest.raises(ValueError, match="6 frequencies, not 7"):
-        random_frequencies(Basis.additive(P), 7, draws=1, seed=0)
+        random_frequencies(FourierBasis.additive(P), 7, draws=1, seed=0)
     with pytest.raises(ValueError, match="1 draw, not 0"):
-        random_frequencies(Basis.additive(P), 2, draws=0, seed=0)
+        random_frequencies(FourierBasis.additive(P), 2, draws=0, seed=0)

@@ -5,7 +5,12 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from grokbook.geometry.reconstruction import Basis, Reconstruction, reconstructions, threshold
+from grokbook.geometry.reconstruction import (
+    Reconstruction,
+    SingularDirections,
+    reconstructions,
+    threshold,
+)
 
 P = 60
 
@@ -46,7 +51,7 @@ def test_a_planted_path_is_found_in_closed_form():
     weights = np.array([0.5, 0.4, 0.2, 0.1])
     snapshots, e = planted(weights)
     theta, start = torch.from_numpy(snapshots[-1]), torch.from_numpy(snapshots[0])
-    held = Basis.of(snapshots[1:-1], snapshots[0])  # exactly e_1 … e_4
+    held = SingularDirections.of(snapshots[1:-1], snapshots[0])  # exactly e_1 … e_4
     assert held.rank == 4 and held.error < 1e-12
     assert np.allclose(np.abs(dense(held) @ e.T), np.eye(4), rtol=0, atol=1e-12)
     assert np.allclose(held.shares, 0.25 ** np.arange(4) / (0.25 ** np.arange(4)).sum())
@@ -66,7 +71,7 @@ def test_a_planted_path_is_found_in_closed_form():
 
 
 def test_directions_are_those_of_a_dense_svd(walk):
-    basis = Basis.of(walk[1:], walk[0])
+    basis = SingularDirections.of(walk[1:], walk[0])
     _, s, vt = np.linalg.svd(walk[1:] - walk[0], full_matrices=False)
     assert np.allclose(basis.shares, s**2 / np.sum(s**2), rtol=1e-10)
     assert np.allclose(np.abs(dense(basis) @ vt.T), np.eye(19), rtol=0, atol=1e-9)
@@ -78,7 +83,7 @@ def test_directions_are_those_of_a_dense_svd(walk):
 
 @pytest.mark.parametrize("where", [None, np.arange(7, 41)])
 def test_centred_directions_are_scikit_learns(walk, where):
-    basis = Basis.of(walk, walk[0], centred=True, where=where, count=5)
+    basis = SingularDirections.of(walk, walk[0], centred=True, where=where, count=5)
     part = walk if where is None else walk[:, where]
     pca = PCA(5, svd_solver="full").fit(part)
     vectors = dense(basis)[:, basis.where]
@@ -94,7 +99,7 @@ def test_centred_directions_are_scikit_learns(walk, where):
 
 def test_projection_is_idempotent_and_ends_at_the_target(walk):
     theta, start = torch.from_numpy(walk[-1]), torch.from_numpy(walk[0])
-    basis = Basis.of(walk[1:], walk[0])
+    basis = SingularDirections.of(walk[1:], walk[0])
     path = list(Reconstruction(theta, start, (basis,), 19).path())
     for k, once in enumerate(path, start=1):
         *_, twice = Reconstruction(once.theta, start, (basis,), k).path()
@@ -105,7 +110,7 @@ def test_projection_is_idempotent_and_ends_at_the_target(walk):
 
 def test_random_directions_lie_in_the_span_and_are_nested(walk):
     theta, start = torch.from_numpy(walk[-1]), torch.from_numpy(walk[0])
-    basis = Basis.of(walk[1:9], walk[0])
+    basis = SingularDirections.of(walk[1:9], walk[0])
     whole = Reconstruction(theta, start, (basis,), 8)
     *_, full = whole.path()
     drawn = np.array([[new.kept for new in whole.path(seed=seed)] for seed in range(300)])
@@ -124,7 +129,7 @@ def test_random_directions_lie_in_the_span_and_are_nested(walk):
 def test_several_bases_are_one_block_diagonal_basis(walk):
     theta, start = torch.from_numpy(walk[-1]), torch.from_numpy(walk[0])
     parts = [np.arange(20), np.arange(20, 60, 2)]
-    bases = tuple(Basis.of(walk, walk[0], where=part, count=3) for part in parts)
+    bases = tuple(SingularDirections.of(walk, walk[0], where=part, count=3) for part in parts)
     v, w = map(dense, bases)
     delta = walk[-1] - walk[0]
 
@@ -181,7 +186,7 @@ def test_float32_snapshots_are_subtracted_in_float64(walk):
     """Weights that decay a thousandfold lose three digits beside their start in float32."""
     snapshots = walk.astype(np.float32)
     snapshots[0] *= 1000
-    x = Basis.of(snapshots[1:], snapshots[0]).rows
+    x = SingularDirections.of(snapshots[1:], snapshots[0]).rows
     exact = snapshots[1:].astype(np.float64) - snapshots[0].astype(np.float64)
     assert x.dtype == np.float64 and np.array_equal(x, exact)
 
@@ -194,13 +199,13 @@ def test_no_k_is_enough():
 def test_bad_arguments_are_named(walk):
     theta = torch.from_numpy(walk[-1])
     with pytest.raises(ValueError, match=r"snapshots, not \(0, 60\)"):
-        Basis.of(walk[:0], walk[0])
+        SingularDirections.of(walk[:0], walk[0])
     with pytest.raises(ValueError, match="no directions"):
-        Basis.of(walk[:1], walk[0])
+        SingularDirections.of(walk[:1], walk[0])
     with pytest.raises(ValueError, match="at least 1 with a basis, not 0"):
-        Reconstruction(theta, theta, (Basis.of(walk, walk[0]),), 0)
+        Reconstruction(theta, theta, (SingularDirections.of(walk, walk[0]),), 0)
     with pytest.raises(ValueError, match=r"one shape, not \(59,\)"):
-        Reconstruction(theta, theta[1:], (Basis.of(walk, walk[0]),), 1)
+        Reconstruction(theta, theta[1:], (SingularDirections.of(walk, walk[0]),), 1)
     with pytest.raises(ValueError, match="three snapshots, not 2"):
         list(reconstructions(walk[:2], count=1))
     with pytest.raises(ValueError, match="between 0 and 1, not 1"):

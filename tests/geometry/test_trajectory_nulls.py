@@ -6,12 +6,11 @@ import pytest
 from grokbook.geometry.trajectory import direction, displacements, spectrum
 from grokbook.geometry.trajectory_nulls import (
     LIMIT,
-    _unit_vectors,
     decay_factors,
     evenly,
     innovations,
     matched,
-    null,
+    null_spectrum,
     random_walk,
     relaxation,
 )
@@ -50,7 +49,7 @@ def test_the_walks_of_the_published_null():
 
     The sd, 0.28 points, is that of 200 walks drawn entry by entry.
     """
-    found = null(random_walk(np.ones(33), 16_384), draws=400, seed=0)
+    found = null_spectrum(random_walk(np.ones(33), 16_384), draws=400, seed=0)
     assert found.mean[0] == pytest.approx(0.6088, abs=0.0006)  # 4 standard errors
     assert found.sd[0] == pytest.approx(0.0028, rel=0.2)  # 3 standard errors of the 200
     assert np.isnan(found.starts).all()
@@ -65,7 +64,7 @@ def test_draws_have_the_law_of_a_plain_simulation(kind, dimension):
         process, start, decay = random_walk(STEPS, dimension), 0.0, np.ones(8)
     else:
         process, start, decay = relaxation(4.0, DECAY, STEPS, dimension), 4.0, DECAY
-    found = null(process, draws=draws, seed=2, components=3)
+    found = null_spectrum(process, draws=draws, seed=2, components=3)
     shares, starts = [], []
     for _ in range(draws):
         path = plain(start, decay, STEPS, dimension, generator)
@@ -81,18 +80,6 @@ def test_draws_have_the_law_of_a_plain_simulation(kind, dimension):
     if kind == "relaxation":
         wrong = 5 * np.std(starts) * np.sqrt(2 / draws)
         assert found.starts.mean() == pytest.approx(np.mean(starts), abs=wrong)
-
-
-@pytest.mark.parametrize("dimension", [1, 4, 60])
-def test_bartletts_rows_are_isotropic_unit_vectors(dimension):
-    """E⟨e_i, e_j⟩ = 0 and E⟨e_i, e_j⟩² = 1/D for i ≠ j."""
-    generator = np.random.default_rng(5)
-    drawn = [_unit_vectors(6, dimension, generator) for _ in range(2000)]
-    products = np.array([rows @ rows.T for rows in drawn])
-    np.testing.assert_allclose(products[:, range(6), range(6)], 1, rtol=1e-12)
-    apart = products[:, *np.tril_indices(6, -1)]
-    assert np.abs(apart.mean(axis=0)).max() < 5 / np.sqrt(2000 * dimension)
-    assert (apart**2).mean(axis=0) == pytest.approx(1 / dimension, rel=0.16)
 
 
 def test_the_mixing_is_the_recursion():
@@ -125,20 +112,20 @@ def test_the_norms_of_a_stationary_relaxation():
 
 
 def test_pure_decay_is_one_component_along_the_start():
-    found = null(relaxation(3.0, np.full(9, 0.8), np.zeros(9), 100), draws=2, seed=0)
+    found = null_spectrum(relaxation(3.0, np.full(9, 0.8), np.zeros(9), 100), draws=2, seed=0)
     assert found.mean[0] == pytest.approx(1, abs=1e-12)
     assert found.limit[0] == pytest.approx(1, abs=1e-12)
     assert found.starts == pytest.approx([1, 1], abs=1e-7)
 
 
 def test_the_limit_is_that_of_many_dimensions():
-    found = null(relaxation(4.0, DECAY, STEPS, 10**8), draws=3, seed=0)
+    found = null_spectrum(relaxation(4.0, DECAY, STEPS, 10**8), draws=3, seed=0)
     np.testing.assert_allclose(found.shares, np.tile(found.limit, (3, 1))[:, :8], atol=2e-3)
 
 
 def test_z_and_seeds():
     process = random_walk(STEPS, 40)
-    found, again, other = (null(process, draws=10, seed=s) for s in (4, 4, 5))
+    found, again, other = (null_spectrum(process, draws=10, seed=s) for s in (4, 4, 5))
     assert np.array_equal(found.shares, again.shares)
     assert not np.array_equal(found.shares, other.shares)
     first = found.shares[:, 0]
@@ -194,7 +181,7 @@ def test_too_few_snapshots_are_refused_not_thinned():
         (lambda: relaxation(-1.0, np.ones(3), np.ones(3), 5), "not -1"),
         (lambda: relaxation(1.0, np.ones(2), np.ones(3), 5), "factors in"),
         (lambda: relaxation(1.0, 2 * np.ones(3), np.ones(3), 5), "factors in"),
-        (lambda: null(random_walk(np.ones(3), 5), draws=0, seed=0), "not 0"),
+        (lambda: null_spectrum(random_walk(np.ones(3), 5), draws=0, seed=0), "not 0"),
         (lambda: decay_factors(np.arange(3), 1.5), "not 1.5"),
         (lambda: evenly(np.arange(5), 4, 1), "not 1 and 4"),
         (lambda: evenly(np.arange(5), 0, 3), "not 3 and 0"),

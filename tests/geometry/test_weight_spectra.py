@@ -6,13 +6,13 @@ import scipy.linalg
 import torch
 
 from grokbook.geometry.weight_spectra import (
-    Spectrum,
+    SingularValues,
     alignment,
-    commutator,
     diagonal_blocks,
     head_operators,
+    matrix_commutator,
     portrait,
-    spectrum,
+    singular_values,
 )
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
@@ -24,31 +24,31 @@ def pair():
 
 
 def test_singular_values_are_another_librarys(pair):
-    found = spectrum(pair[0])
+    found = singular_values(pair[0])
     np.testing.assert_allclose(found.values, scipy.linalg.svdvals(pair[0]), rtol=1e-12)
     eigen = torch.linalg.eigvalsh(torch.from_numpy(pair[0].T @ pair[0])).flip(0).sqrt()
     np.testing.assert_allclose(found.values, eigen, rtol=1e-6)
 
 
 def test_gaps_and_ranks_by_hand():
-    found = spectrum(np.diag([2.0, 8.0, 4.0]))
+    found = singular_values(np.diag([2.0, 8.0, 4.0]))
     assert (found.gap(1), found.gap(2), found.ratio) == (4.0, 2.0, 2.0)
     p = np.array([8, 4, 2]) / 14
     assert found.effective_rank == pytest.approx(np.prod(p**-p), rel=1e-14)
-    assert spectrum(np.eye(7)).effective_rank == pytest.approx(7, rel=1e-12)
-    one = Spectrum(np.array([3.0, 0.0]), 0.0)
+    assert singular_values(np.eye(7)).effective_rank == pytest.approx(7, rel=1e-12)
+    one = SingularValues(np.array([3.0, 0.0]), 0.0)
     assert (one.effective_rank, one.ratio) == (1.0, np.inf)
-    assert Spectrum(np.zeros(2), 0.0).effective_rank == 0
+    assert SingularValues(np.zeros(2), 0.0).effective_rank == 0
 
 
 def test_rounding_stays_within_the_errors(pair):
     a, b = (each.astype(np.float32) for each in pair)
-    rounded, exact = spectrum(a), spectrum(pair[0])
+    rounded, exact = singular_values(a), singular_values(pair[0])
     assert 0 < np.abs(rounded.values - exact.values).max() <= rounded.error < 1e-6
-    off = abs(commutator(a, b).norm - commutator(*pair).norm)
-    assert 0 < off <= commutator(a, b).error < 1e-4
+    off = abs(matrix_commutator(a, b).norm - matrix_commutator(*pair).norm)
+    assert 0 < off <= matrix_commutator(a, b).error < 1e-4
     # A matrix commutes with its square; what is left of that is rounding alone.
-    left = commutator(a, (pair[0] @ pair[0]).astype(np.float32))
+    left = matrix_commutator(a, (pair[0] @ pair[0]).astype(np.float32))
     assert left.error / 100 < left.norm <= left.error
     for found, true in zip(head_operators(a, b, 3), head_operators(*pair, 3), strict=True):
         assert 0 < abs(found.norm - true.norm) <= found.error < 1e-5
@@ -61,8 +61,8 @@ def test_rounding_stays_within_the_errors(pair):
 def test_errors_are_the_bounds_that_they_say(pair):
     """2⁻²⁴ of Frobenius norms, to first order in both factors of a product."""
     bits = 2.0**-24
-    assert spectrum(np.eye(9)).error == 3 * bits  # of which the largest σ is 1
-    assert commutator(*pair).error == pytest.approx(
+    assert singular_values(np.eye(9)).error == 3 * bits  # of which the largest σ is 1
+    assert matrix_commutator(*pair).error == pytest.approx(
         2 * 2**0.5 * bits * np.linalg.norm(pair[0]) * np.linalg.norm(pair[1]), rel=1e-12
     )
     for h, found in enumerate(head_operators(*pair, 3)):
@@ -75,11 +75,15 @@ def test_errors_are_the_bounds_that_they_say(pair):
 def test_a_commutator_by_hand():
     """[E12, E21] = E11 − E22, the largest that two matrices of norm 1 can have."""
     a, b = np.array([[0.0, 3], [0, 0]]), np.array([[0.0, 0], [2, 0]])
-    found = commutator(a, b)
+    found = matrix_commutator(a, b)
     assert found.norm == pytest.approx(6 * np.sqrt(2), rel=1e-14)
     assert found.share == pytest.approx(np.sqrt(2), rel=1e-14)
-    assert commutator(a, a).norm == commutator(np.diag([1.0, 2]), np.diag([3.0, 4])).norm == 0
-    assert commutator(a, 0 * b).share == 0
+    assert (
+        matrix_commutator(a, a).norm
+        == matrix_commutator(np.diag([1.0, 2]), np.diag([3.0, 4])).norm
+        == 0
+    )
+    assert matrix_commutator(a, 0 * b).share == 0
 
 
 def test_a_commutator_by_the_kronecker_product(pair):
@@ -87,7 +91,7 @@ def test_a_commutator_by_the_kronecker_product(pair):
     a, b = pair
     one = np.eye(12)
     vector = (np.kron(one, a) - np.kron(a.T, one)) @ b.T.reshape(-1)
-    found = commutator(a, b)
+    found = matrix_commutator(a, b)
     assert found.norm == pytest.approx(np.linalg.norm(vector), rel=1e-12)
     sizes = np.sqrt((a**2).sum() * (b**2).sum())
     assert found.share == pytest.approx(found.norm / sizes, rel=1e-12)
@@ -121,7 +125,9 @@ def test_a_heads_operator_knows_no_basis_of_the_head(pair):
     for before, after in zip(head_operators(q, k, 3), head_operators(*turned, 3), strict=True):
         np.testing.assert_allclose(after.spectrum.values, before.spectrum.values, rtol=1e-9)
         assert after.asymmetry == pytest.approx(before.asymmetry, rel=1e-9)
-    assert commutator(*turned).share != pytest.approx(commutator(q, k).share, rel=0.01)
+    assert matrix_commutator(*turned).share != pytest.approx(
+        matrix_commutator(q, k).share, rel=0.01
+    )
     first = diagonal_blocks(q, k, 3)[0].share
     assert diagonal_blocks(*turned, 3)[0].share != pytest.approx(first, rel=0.01)
 
@@ -154,11 +160,11 @@ def test_published_values_at_the_start():
     layout = Layout(modulus=97, tasks=1)
     weights = layout.attention(initial_parameters(layout, [42, 137, 2024])).numpy()
     q, k = (weights[:, layout.attention_blocks()[f"0.W_{m}"]].reshape(3, 128, 128) for m in "QK")
-    found = [spectrum(each) for each in q]
+    found = [singular_values(each) for each in q]
     assert [round(each.gap(1), 3) for each in found] == [0.018, 0.056, 0.044]
     assert [round(each.gap(2), 3) for each in found] == [0.010, 0.017, 0.018]
     assert [round(each.values[0], 2) for each in found] == [1.34, 1.39, 1.38]
-    moved = [commutator(*each) for each in zip(q, k, strict=True)]
+    moved = [matrix_commutator(*each) for each in zip(q, k, strict=True)]
     assert [round(each.norm, 1) for each in moved] == [8.0, 8.0, 8.0]
     assert [each.share for each in moved] == pytest.approx(3 * [np.sqrt(2 / 128)], rel=0.02)
 
@@ -187,12 +193,12 @@ def test_extremes_at_an_edge_are_no_turns():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: spectrum(np.ones(4)), "\\(4,\\)"),
-        (lambda: spectrum(np.ones((1, 4))), "\\(1, 4\\)"),
-        (lambda: spectrum(np.eye(3)).gap(3), "not 3"),
-        (lambda: spectrum(np.eye(3)).gap(0), "not 0"),
-        (lambda: commutator(np.eye(3), np.eye(2)), "not \\(3, 3\\)"),
-        (lambda: commutator(np.ones((2, 3)), np.ones((2, 3))), "not \\(2, 3\\)"),
+        (lambda: singular_values(np.ones(4)), "\\(4,\\)"),
+        (lambda: singular_values(np.ones((1, 4))), "\\(1, 4\\)"),
+        (lambda: singular_values(np.eye(3)).gap(3), "not 3"),
+        (lambda: singular_values(np.eye(3)).gap(0), "not 0"),
+        (lambda: matrix_commutator(np.eye(3), np.eye(2)), "not \\(3, 3\\)"),
+        (lambda: matrix_commutator(np.ones((2, 3)), np.ones((2, 3))), "not \\(2, 3\\)"),
         (lambda: head_operators(np.eye(4), np.eye(4), 3), "4 rows are not 3 heads"),
         (lambda: head_operators(np.eye(4), np.eye(4), 4), "two rows"),
         (lambda: diagonal_blocks(np.eye(4), np.eye(3), 1), "one size"),

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from grokbook.config import RunConfig
-from grokbook.geometry.cyclic import Basis
-from grokbook.geometry.fourier import spectrum, without
+from grokbook.geometry.cyclic import FourierBasis
+from grokbook.geometry.fourier import power_spectrum, without
 from grokbook.geometry.progress import Answers, basis_of
 from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.frequencies import Frequencies
@@ -104,8 +104,8 @@ def test_plain_losses_are_those_of_the_loss(subject, rows):
 
 def test_shares_are_the_snapshots(subject, rows):
     token = subject.layout.views(subject.theta(100)[None])["token.weight"][0].numpy()
-    for basis in (Basis.additive(13), Basis.discrete_log(13)):
-        found = spectrum(token, basis, present=np.arange(13) > 0)
+    for basis in (FourierBasis.additive(13), FourierBasis.discrete_log(13)):
+        found = power_spectrum(token, basis, present=np.arange(13) > 0)
         shares = chosen(rows[100], "share", part="token", variant=basis.name)
         assert [row.at for row in shares] == basis.frequencies.tolist()
         np.testing.assert_allclose([row.value for row in shares], found.shares)
@@ -130,7 +130,7 @@ def test_a_head_that_never_sees_zero_has_no_row_for_it(subject, rows):
     views = subject.layout.views(subject.theta(200)[None])
     for head, (task, present) in enumerate((("add", None), ("mul", np.arange(13) > 0))):
         readout = views[f"heads.{head}.weight"][0].numpy()
-        found = spectrum(readout, Basis.additive(13), present=present)
+        found = power_spectrum(readout, FourierBasis.additive(13), present=present)
         row = one(rows[200], "gini", part=f"head {task}", variant="additive")
         assert row.value == pytest.approx(found.gini, rel=1e-12)
 
@@ -138,13 +138,13 @@ def test_a_head_that_never_sees_zero_has_no_row_for_it(subject, rows):
 def test_key_frequencies_are_chosen_at_the_end_from_weights(subject, rows):
     views = subject.layout.views(subject.theta(200)[None])
     expected = {
-        ("head add", "additive"): ("heads.0.weight", Basis.additive(13), None),
-        ("head mul", "discrete log"): ("heads.1.weight", Basis.discrete_log(13), None),
-        ("token", "additive"): ("token.weight", Basis.additive(13), np.arange(13) > 0),
-        ("token", "discrete log"): ("token.weight", Basis.discrete_log(13), None),
+        ("head add", "additive"): ("heads.0.weight", FourierBasis.additive(13), None),
+        ("head mul", "discrete log"): ("heads.1.weight", FourierBasis.discrete_log(13), None),
+        ("token", "additive"): ("token.weight", FourierBasis.additive(13), np.arange(13) > 0),
+        ("token", "discrete log"): ("token.weight", FourierBasis.discrete_log(13), None),
     }
     for (part, variant), (name, basis, present) in expected.items():
-        key = spectrum(views[name][0].numpy(), basis, present=present).key(1.1)
+        key = power_spectrum(views[name][0].numpy(), basis, present=present).key(1.1)
         listed = chosen(rows[200], "key_frequency", part=part, variant=variant)
         assert [(row.at, row.value) for row in listed] == list(enumerate(key, start=1))
         row = one(rows[200], "key_frequencies", part=part, variant=variant)
@@ -153,7 +153,7 @@ def test_key_frequencies_are_chosen_at_the_end_from_weights(subject, rows):
     assert not chosen(rows[0] + rows[100], "key_frequency")
 
 
-@pytest.mark.parametrize("basis", [Basis.additive(13), Basis.discrete_log(13)])
+@pytest.mark.parametrize("basis", [FourierBasis.additive(13), FourierBasis.discrete_log(13)])
 def test_ablation_takes_the_key_frequencies_out_of_the_embedding(subject, rows, basis):
     theta, named = subject.theta(100), {"variant": basis.name}
     token = subject.layout.views(theta[None])["token.weight"][0]
@@ -201,11 +201,11 @@ def test_what_each_protocol_fits_on(subject, rows):
 
 def test_the_initial_null_uses_as_many_frequencies_from_the_start(subject, rows):
     table, views = subject.table, subject.layout.views(subject.theta(0)[None])
-    first = spectrum(views["heads.0.weight"][0].numpy(), Basis.additive(13))
+    first = power_spectrum(views["heads.0.weight"][0].numpy(), FourierBasis.additive(13))
     count = len(chosen(rows[200], "key_frequency", part="head add"))
     at = subject.layout.views(subject.theta(100)[None])
     logits = subject.loss(range(len(table.pairs)))._logits(at)[0, :, 0].numpy()
-    answers = Answers.of(logits, table.labels[:, 0], Basis.additive(13))
+    answers = Answers.of(logits, table.labels[:, 0], FourierBasis.additive(13))
     expected = answers.progress(first.top(count), on=~table.trained)
     row = one(rows[100], "restricted_test_loss", part="add", variant="published, initial")
     assert row.value == pytest.approx(expected.restricted, rel=1e-5)
@@ -232,11 +232,11 @@ def test_the_spread_over_draws_is_the_samples(subject, rows):
     run = Frequencies.of(subject, PARAMETERS)
     views = subject.layout.views(subject.theta(100)[None])
     logits = subject.loss(range(len(subject.table.pairs)))._logits(views)[0, :, 0].numpy()
-    answers = Answers.of(logits, subject.table.labels[:, 0], Basis.additive(13))
+    answers = Answers.of(logits, subject.table.labels[:, 0], FourierBasis.additive(13))
     count = len(chosen(rows[200], "key_frequency", part="head add"))
     losses = [
         answers.progress(drawn, on=~subject.table.trained).restricted
-        for drawn in run.random("head add", Basis.additive(13), count)
+        for drawn in run.random("head add", FourierBasis.additive(13), count)
     ]
     row = one(rows[100], "restricted_test_loss", part="add", variant="published, random")
     assert row.value == pytest.approx(np.mean(losses), rel=1e-5)

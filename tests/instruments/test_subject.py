@@ -30,11 +30,10 @@ def test_spaced_steps_keep_the_first_and_the_last(small_run):
 
 def test_a_run_stops_when_its_last_task_has_grokked(small_run):
     stopped = Subject(small_run.run)
-    groks = {"add": 40, "mul": 24}
-    stopped.record = SimpleNamespace(grok_step=lambda task, rule: groks[task])
+    stopped.groks = [40, 24]
     assert stopped.grok == 40
     never = Subject(small_run.run)
-    never.record = SimpleNamespace(grok_step=lambda task, rule: {"add": 40, "mul": None}[task])
+    never.groks = [40, None]
     assert never.grok is None
 
 
@@ -63,6 +62,18 @@ def test_the_stop_is_the_last_snapshot_at_or_before_the_grok_step(small_run):
         stopped = Subject(small_run.run)
         stopped.grok = grok
         assert stopped.stop == stop
+
+
+def test_a_path_ends_with_the_trajectory(small_run):
+    assert small_run.path().tolist() == small_run.path(to_grok=False).tolist()
+    assert (small_run.path()[-1], small_run.path(until=50)[-1]) == (60, 30)
+    stopped = Subject(small_run.run)
+    stopped.groks = [12, 41]
+    assert (stopped.path()[-1], stopped.path(until=50)[-1]) == (40, 20)
+    assert stopped.path(to_grok=False)[-1] == 60
+    stopped = Subject(small_run.run)
+    stopped.groks = [12, None]  # one task alone does not stop it
+    assert stopped.path()[-1] == 60
 
 
 def test_the_loss_is_that_of_training(small_run):

@@ -10,7 +10,7 @@ from grokbook.geometry.trajectory import displacements
 from grokbook.geometry.trajectory_nulls import (
     decay_factors,
     innovations,
-    null,
+    null_spectrum,
     random_walk,
     relaxation,
 )
@@ -125,7 +125,7 @@ def test_z_is_of_its_null(subject, rows):
     decay = decay_factors(steps, 1e-2)
     process = relaxation(float(moves.norms[0]), decay, innovations(moves, decay), 256)
     seed = subject.seed("trajectory/null/1.W_K/relaxation", 400)
-    starts = null(process, draws=3, seed=seed, components=10).starts
+    starts = null_spectrum(process, draws=3, seed=seed, components=10).starts
     assert start.value == pytest.approx(starts.mean(), rel=1e-9)
     assert start.error == pytest.approx(starts.std(ddof=1), rel=1e-9)
 
@@ -163,7 +163,7 @@ def test_nulls_live_in_as_many_dimensions_as_what_they_stand_for(subject, rows):
     for part, block, size in (("0.W_Q", "0.W_Q", 256), ("", "all", 8 * 256)):
         process = random_walk(moves[block].steps, size)
         seed = subject.seed(f"trajectory/null/{part}/random walk", 400)
-        expected = null(process, draws=3, seed=seed, components=10).mean[0]
+        expected = null_spectrum(process, draws=3, seed=seed, components=10).mean[0]
         found = one(rows, quantity="share", part=part, variant="published, random walk", at=1)
         assert found.value == pytest.approx(expected, rel=1e-12)
 

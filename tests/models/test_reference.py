@@ -14,14 +14,7 @@ from grokbook.training.trainer import Trainer
 SETTINGS = {"single": ("add",), "dual": ("add", "mul"), "tri": ("add", "mul", "sq")}
 
 
-@pytest.fixture(
-    params=[
-        "dual",
-        pytest.param("single", marks=pytest.mark.slow),
-        pytest.param("tri", marks=pytest.mark.slow),
-    ],
-    scope="module",
-)
+@pytest.fixture(params=["dual", "single", "tri"], scope="module")
 def config(request):
     return RunConfig(tasks=SETTINGS[request.param], seed=137)
 
@@ -64,7 +57,18 @@ def test_forward_in_float32(config):
     torch.testing.assert_close(ours, plain(pairs[0]), rtol=0, atol=5e-6)
 
 
-def test_two_hundred_steps_in_float64(config):
+@pytest.mark.long(55)
+def test_two_hundred_steps_in_float64():
+    two_hundred_steps(RunConfig(tasks=SETTINGS["dual"], seed=137))
+
+
+@pytest.mark.parametrize("setting", ["single", "tri"])
+def test_two_hundred_steps_in_float64_with_other_heads(setting):
+    """On fewer pairs: what differs is how many heads there are."""
+    two_hundred_steps(RunConfig(tasks=SETTINGS[setting], seed=137, modulus=23, batch_size=32))
+
+
+def two_hundred_steps(config):
     trainer = Trainer([config], dtype=torch.float64)
     trainer.advance(200)
     plain = exchange.from_state_dict(
@@ -73,6 +77,7 @@ def test_two_hundred_steps_in_float64(config):
     torch.testing.assert_close(trainer.theta, plain, rtol=0, atol=1e-10)
 
 
+@pytest.mark.long(26)
 def test_two_hundred_steps_in_float32():
     config = RunConfig(tasks=("add", "mul"), seed=42)
     trainer = Trainer([config])
@@ -106,7 +111,9 @@ def test_optimiser_on_identical_gradients():
 
 def test_an_ensemble_is_its_single_runs():
     configs = [
-        RunConfig(tasks=("add", "mul"), seed=s, weight_decay=w, learning_rate=r)
+        RunConfig(
+            tasks=("add", "mul"), modulus=23, batch_size=32, seed=s, weight_decay=w, learning_rate=r
+        )
         for s, w, r in [(1, 1.0, 1e-3), (2, 0.0, 3e-3), (3, 0.3, 1e-3)]
     ]
     together = Trainer(configs, dtype=torch.float64)

@@ -8,7 +8,7 @@ from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.store.recorded import Results
-from grokbook.studies.replaying import compare, replay
+from grokbook.studies.replaying import against, compare, replay, retrain
 from grokbook.training.run import run
 
 SMALL = RunConfig(tasks=("add", "mul"), modulus=23, seed=9)
@@ -41,6 +41,11 @@ def test_other_numerics_are_compared_within_tolerance(record):
     assert not compare("far", record.metrics, near, same=False).agrees
 
 
+def test_rows_of_other_steps_are_not_compared(record):
+    with pytest.raises(ValueError, match="at other steps"):
+        against(record, record.metrics[1:3])
+
+
 @pytest.mark.parametrize("name", sorted(Results().manifest()))
 def test_every_execution_answers_to_its_name(name):
     entry, found = Results().manifest()[name], Results().get(name)
@@ -52,7 +57,13 @@ def test_every_execution_answers_to_its_name(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run_id", sorted(Results().manifest()))
+@pytest.mark.long(20)
+@pytest.mark.parametrize("run_id", sorted({n.partition("-")[0] for n in Results().manifest()}))
 def test_recorded_runs_replay(run_id):
-    result = replay(Results().get(run_id), 300)
-    assert result.agrees, result.text()
+    """A run that was recorded twice is trained once, and compared with both records."""
+    results = Results()
+    names = [name for name in results.manifest() if name.partition("-")[0] == run_id]
+    again = retrain(results.get(run_id), 300)
+    for name in names:
+        result = against(results.get(name), again)
+        assert result.rows == len(again) == 5 and result.agrees, (name, result.text())

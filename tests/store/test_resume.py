@@ -145,10 +145,17 @@ def test_interrupted_and_resumed(tmp_path, whole, after):
 
 
 @pytest.mark.parametrize("kind", ["crash", "full", "error"])
-@pytest.mark.parametrize("steps", [4, pytest.param(16, marks=pytest.mark.slow)])
-def test_every_file_operation_may_fail(tmp_path, kind, steps):
-    """Saves after every step, so that each kind of file is written, replaced and dropped."""
-    streams = {"cadence": 2, "dense_until": 2, "global_limit": 2, "window": 2}
+@pytest.mark.parametrize(
+    ("steps", "cadence"),
+    [(4, 2), pytest.param(8, 1, marks=[pytest.mark.slow, pytest.mark.long(30)])],
+)
+def test_every_file_operation_may_fail(tmp_path, kind, steps, cadence):
+    """Saves after every step, so that each kind of file is written, replaced and dropped.
+
+    In eight steps with a snapshot each the global stream is halved three times, once by the last
+    save: every sequence of operations that a save can be made of is there.
+    """
+    streams = {"cadence": cadence, "dense_until": cadence, "global_limit": 2, "window": 2}
     plan, disk = Plan(**{**PLAN.to_json(), **streams, "steps": steps}), Faulty()
     expected = fingerprint(run_on(Store(tmp_path / "whole", disk=disk), plan).directory)
     operations = disk.count

@@ -578,7 +578,7 @@ def _upto(run, step):
 def test_only_up_to_the_grok_step_where_asked(carried_out, monkeypatch):
     store, log = carried_out
     (run,) = store.runs(log[0])
-    monkeypatch.setattr(measures, "groks", lambda run: [30])
+    monkeypatch.setattr(measures.Subject, "groks", [30])
     assert measures.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist() == [
         0,
         10,
@@ -586,7 +586,7 @@ def test_only_up_to_the_grok_step_where_asked(carried_out, monkeypatch):
         30,
     ]
     assert measures.trajectory(_upto(run, 60), k=2)["steps"].tolist()[-1] == 60
-    monkeypatch.setattr(measures, "groks", lambda run: [30, None])
+    monkeypatch.setattr(measures.Subject, "groks", [30, None])
     assert measures.trajectory(_upto(run, 60), k=2, to_grok=True)["steps"].tolist()[-1] == 60
 
 

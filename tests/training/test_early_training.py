@@ -16,6 +16,7 @@ RELEASED = {
 }
 
 
+@pytest.mark.long(18)
 @pytest.mark.parametrize("task", RELEASED)
 def test_train_accuracy_to_the_printed_digit(task):
     trainer = Trainer([RunConfig(tasks=(task,), seed=42)])

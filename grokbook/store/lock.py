@@ -1,0 +1,39 @@
+"""One writer a run: a lock that a process holds until it closes it or dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from pathlib import Path
+
+from grokbook.config import RunConfig
+from grokbook.store.files import StoreError
+
+
+class Busy(StoreError):
+    """Another process trains this run."""
+
+
+def hold(path: Path, config: RunConfig) -> int:
+    """Hold the run's lock; closing the handle, or dying, gives it back.
+
+    Raises:
+        Busy: naming who holds it.
+    """
+    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    for _ in range(5):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            # Whoever asks whether a run is being trained holds its lock for an instant.
+            time.sleep(0.02)
+    else:
+        holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+        os.close(handle)
+        raise Busy(f"run {config.id} ({config.label}) is being trained by {holder}") from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    return handle
