@@ -48,10 +48,12 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
             )
         first = f"In {count} {grown}, by {np.median(early):,.0f} steps (median)"
     raised = sum(course.onsets[protocol][at] is not None for course in others)
-    if others:
-        second = f"; so it does in {raised} of {_runs(len(others))} that never grok{_s(others)}"
-        if not raised:
-            second = f"; it does in none of {_runs(len(others))} that never grok{_s(others)}"
+    if len(others) == 1:
+        second = "; so it does" if raised else "; it does not"
+        second += " in the one run that never groks"
+    elif others:
+        many = f"{raised or 'none'} of {len(others)} runs that never grok"
+        second = f"; so it does in {many}"
     else:
         second = "; no run that never groks is measured, so nothing says what this is worth"
     return first + second + "."

@@ -84,22 +84,23 @@ function timeline(state, goTo) {
   function draw(axis) {
     const { course: c, control } = state, width = Math.max(260, el.clientWidth);
     const common = { width, last: c.last, xOf: (step) => state.clock(c, step), ...axis };
-    const grok = c.grok === null ? [] : [{ step: c.grok, kind: "gb-grok", text: "first task groks", at: 0 }];
+    const grok = c.grok === null ? [] : [{ step: c.grok, kind: "gb-grok", text: "first task groks" }];
     const onset = state.onset(c);
-    const flag = onset === null ? [] : [{ step: onset, kind: "gb-flag", text: `${state.get("factor")}-fold`, at: 1 }];
+    const flag = onset === null ? [] : [{ step: onset, kind: "gb-flag", text: `${state.get("factor")}-fold` }];
+    const silent = grok.map((one) => ({ ...one, text: "" }));
     charts.accuracy.draw({
       ...common, scale: "share", title: "right answers, test pairs", label: `Test accuracy of ${c.tasks.join(", ")}, ${c.label}`,
       lines: c.tasks.map((task, t) => ({ xs: c.steps, ys: c.test[t], kind: "gb-test", style: `stroke:var(--gb-task-${task})` })),
-      flags: grok.map((one) => ({ ...one, text: "" })),
+      flags: grok,
     });
     charts.size.draw({
-      ...common, scale: rangeOf([c.loss, c.gradient]), title: "training loss (dashed, nats) and gradient norm, log",
-      label: `Training loss and gradient norm, ${c.label}`, flags: grok.map((one) => ({ ...one, text: "" })),
+      ...common, scale: rangeOf([c.loss, c.gradient]), title: "training loss (dashed), gradient norm; log",
+      label: `Training loss and gradient norm, ${c.label}`, flags: silent,
       lines: [{ xs: c.steps, ys: c.gradient, kind: "gb-plain" }, { xs: c.steps, ys: c.loss, kind: "gb-plain gb-dashed" }],
     });
     const shown = control ? [c.published, c.corrected] : [c.published];
     charts.defect.draw({
-      ...common, scale: rangeOf(shown), title: "commutator defect D, log", flags: [...grok, ...flag],
+      ...common, scale: rangeOf(shown), title: "commutator defect D, log", flags: [...silent, ...flag],
       label: `Commutator defect, ${c.label}`,
       bands: control ? [{ xs: c.read, high: c.rounding }] : [],
       lines: [

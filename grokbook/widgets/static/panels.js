@@ -92,13 +92,13 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
           root.append(svg("circle", { class: "gb-hollow", cx: at.toFixed(1), cy: py[i].toFixed(1), r: 2.4 })));
       }
     }
-    for (const { step, kind, style, text, at } of flags) {
+    for (const { step, kind, style, text } of flags) {
       const place = x(xOf(step));
       root.append(svg("line", { class: kind, style, x1: place, x2: place, y1: top - 4, y2: height + top }));
       if (kind === "gb-flag") root.append(svg("path", { class: "gb-pennant", d: `M${place} ${top - 4}l11 5-11 5z` }));
       if (text) {
         const near = place > width - 150, anchor = near ? "end" : "start", out = kind === "gb-flag" ? 14 : 5;
-        root.append(svg("text", { class: `${kind}-text`, style, x: place + (near ? -5 : out), y: top + 9 + 15 * (at || 0), "text-anchor": anchor }, text));
+        root.append(svg("text", { class: `${kind}-text`, style, x: place + (near ? -5 : out), y: top + 10, "text-anchor": anchor }, text));
       }
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));

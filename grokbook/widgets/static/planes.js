@@ -6,7 +6,7 @@ function pathPlane(state) {
   const el = html("figure", { class: "gb-state" }, root, note);
   let place = null;
   function draw() {
-    const { course: c, control } = state, size = Math.min(Math.max(200, el.clientWidth), 340), pad = 26, n = c.path.length;
+    const { course: c, control } = state, size = Math.min(Math.max(200, el.clientWidth), 300), pad = 26, n = c.path.length;
     const xs = [], ys = [];
     for (let i = 0; i < n; i++) { xs.push(c.plane[2 * i]); ys.push(c.plane[2 * i + 1]); }
     const span = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) / 2 || 1;
@@ -45,7 +45,7 @@ function shareStrip(state) {
     ? [["own", "its own"], ["matched", "random, alike"], ["whole", "random, anywhere"], ["other", "another seed's"]]
     : [["own", "its own"]]);
   function draw() {
-    const { course: c } = state, width = Math.max(240, el.clientWidth), left = 118, right = 16, height = 26;
+    const { course: c } = state, width = Math.max(240, el.clientWidth), left = 128, right = 16, height = 26;
     x = logScale(rangeOf([c.own, ...c.whole, ...c.matched, c.other]), left, width - right);
     const kinds = rows(), foot = kinds.length * height + 6;
     root.replaceChildren();
