@@ -38,6 +38,8 @@ class Run:
         measurements: of this execution.
         basis: what its intervention's basis was measured by, on which run; empty without one.
         read_grams: gives the inner products of its displacements.
+        meant: instrument ↦ the parameters whose rows are meant where none are named; those that
+            are not here are at their default.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Run:
     measurements: tuple[Measurement, ...] = ()
     basis: Mapping[str, Any] = field(default_factory=dict)
     read_grams: Callable[[], Grams] | None = None
+    meant: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def config(self) -> RunConfig:
@@ -131,12 +134,14 @@ class Run:
             part: exactly this one; None is any.
             variant: likewise.
             at: the free coordinate, up to float32; None is any.
-            where: parameters of the measurement; by default those that it has by default.
+            where: parameters of the measurement; by default those that are `meant`.
 
         Raises:
             Missing: if there are none.
         """
-        wanted = as_json(declared(instrument).complete({}) if where is None else where)
+        if where is None:
+            where = declared(instrument).complete(self.meant.get(instrument, {}))
+        wanted = as_json(where)
         for parameters, rows in self._rows.get(instrument, []):
             if any(parameters.get(name) != value for name, value in wanted.items()):
                 continue

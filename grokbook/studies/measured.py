@@ -7,7 +7,7 @@ store, else the run is trained and measured, unless ``GROKBOOK_TRAIN`` is ``neve
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,40 @@ from grokbook.training.run import run as train
 
 Wanted = Mapping[str, Mapping[str, Any]]
 """Instrument ↦ parameters; those not given are at their default."""
+
+
+def ask_all_measured(
+    configs: Sequence[RunConfig],
+    plan: Callable[[RunConfig], Plan],
+    wanted: Wanted,
+    *,
+    shelf: Shelf | None = None,
+    store: Store | None = None,
+) -> list[Run]:
+    """Several runs with measurements, as `ask_measured`.
+
+    All are trained before any is measured, for one seed's measurement takes another as a control.
+
+    Args:
+        configs: of the runs.
+        plan: config ↦ how far it must have been trained.
+        wanted: what must have been measured on each.
+        shelf: where to look first; by default the book's.
+        store: where to look second, and to train; by default the user's.
+
+    Raises:
+        ConfigError: naming an instrument or a parameter that there is not.
+        MissingRun: if something would have to be made and may not be, or it was stopped.
+        StoreError: if a file is damaged.
+    """
+    shelf, store, complete = shelf or Shelf(), store or Store(), _complete(wanted)
+    found: list[Run | RunDirectory] = []
+    for config, far in [(config, plan(config)) for config in configs]:
+        found.append(_recorded(config, far, complete, shelf) or _stored(config, far, store))
+    return [
+        each if isinstance(each, Run) else _with_measurements(each, complete, store)
+        for each in found
+    ]
 
 
 def ask_measured(
@@ -51,15 +85,25 @@ def ask_measured(
         MissingRun: if something would have to be made and may not be, or it was stopped.
         StoreError: if a file is damaged.
     """
-    complete = {name: instrument(name).complete(given) for name, given in wanted.items()}
+    (run,) = ask_all_measured([config], lambda _: plan, wanted, shelf=shelf, store=store)
+    return run
+
+
+def _complete(wanted: Wanted) -> dict[str, dict[str, Any]]:
+    return {name: instrument(name).complete(given) for name, given in wanted.items()}
+
+
+def _recorded(config: RunConfig, plan: Plan, wanted: Wanted, shelf: Shelf) -> Run | None:
     try:
-        recorded = (shelf or Shelf()).run(config)
+        run = shelf.run(config)
     except Missing:
-        recorded = None
-    if recorded is not None and recorded.record.reaches(plan) and _has(recorded, complete):
-        return recorded
-    store = store or Store()
-    directory = next(
+        return None
+    return replace(run, meant=wanted) if run.record.reaches(plan) and _has(run, wanted) else None
+
+
+def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
+    """The run in the store, trained if need be."""
+    found = next(
         (
             each
             for each in store.runs(config, warn=_say)
@@ -67,14 +111,16 @@ def ask_measured(
         ),
         None,
     )
-    if directory is None or not training_allowed():
-        directory = _trained(config, replace(plan, full_state=True), store)
-    measured = [_measured(name, directory, given, store) for name, given in complete.items()]
+    return found or _trained(config, replace(plan, full_state=True), store)
+
+
+def _with_measurements(directory: RunDirectory, wanted: Wanted, store: Store) -> Run:
     return Run(
         "/".join(directory.path.parts[-2:]),
         directory.record("store"),
-        tuple(measured),
+        tuple(_measured(name, directory, given, store) for name, given in wanted.items()),
         read_grams=lambda: Grams.read(gram_file(directory)),
+        meant=wanted,
     )
 
 
@@ -86,10 +132,7 @@ def _has(run: Run, wanted: Wanted) -> bool:
 
 def _trained(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
     if not training_allowed():
-        raise MissingRun(
-            f"run {config.id} ({config.label}) is not recorded with all its measurements, and "
-            "GROKBOOK_TRAIN is never: unset the variable to train and measure it"
-        )
+        raise _refused(config)
     _say(f"training {config.label}: up to {plan.steps:,} steps")
     with interrupts() as stop, ProgressLine(config.tasks) as line:
         outcome = train(config, plan, store, watch=line.show, stop=stop, warn=_say)
@@ -101,11 +144,20 @@ def _trained(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
     return outcome.directory
 
 
+def _refused(config: RunConfig) -> MissingRun:
+    return MissingRun(
+        f"run {config.id} ({config.label}) is not recorded with all its measurements, and "
+        "GROKBOOK_TRAIN is never: unset the variable to train and measure it"
+    )
+
+
 def _measured(name: str, run: RunDirectory, parameters: Mapping[str, Any], store: Store):
     job = Measuring.of(name, run, parameters)
     _, begun = job.begun(store)
     if begun.complete:
         return begun
+    if not training_allowed():
+        raise _refused(run.config)
     _say(f"measuring {job.label}: {len(begun.left)} of {len(begun.points)} points left")
     with interrupts() as stop:
         found = job.measure(store, stop)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from grokbook.events import FACTORS, PLACEBOS, growth_onset
 from grokbook.geometry.trajectory import plane
-from grokbook.instruments.runs import Run
+from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.first_light import setting
 from grokbook.widgets.courses import PROTOCOLS, Course
 
@@ -27,7 +28,10 @@ def onsets(run: Run, protocol: str) -> tuple[int | None, ...]:
 
 
 def _shares(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Shares of the median δ, on the steps at which the run's own is known."""
+    """Shares of the median δ, on the steps at which the run's own is known.
+
+    Another seed's are NaN where there was none to measure by.
+    """
     own = run.rows("integrability", "commutator_share", variant=_PATH)
     steps = own["step"].to_numpy()
     found = {"own": own["value"].to_numpy(float)}
@@ -36,12 +40,19 @@ def _shares(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         ("matched_high", "commutator_high_matched", _PATH),
         ("whole_low", "commutator_low_whole", _PATH),
         ("whole_high", "commutator_high_whole", _PATH),
-        ("other", "commutator_share", f"{_PATH} of another seed"),
     ):
-        rows = run.rows("integrability", quantity, variant=variant)
-        values = dict(zip(rows["step"], rows["value"].astype(float), strict=True))
-        found[name] = np.array([values.get(step, np.nan) for step in steps])
+        found[name] = _at(steps, run.rows("integrability", quantity, variant=variant))
+    try:
+        theirs = run.rows("integrability", "commutator_share", variant=f"{_PATH} of another seed")
+        found["other"] = _at(steps, theirs)
+    except Missing:
+        found["other"] = np.full(len(steps), np.nan)
     return steps, found
+
+
+def _at(steps: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
+    values = dict(zip(rows["step"], rows["value"].astype(float), strict=True))
+    return np.array([values.get(step, np.nan) for step in steps])
 
 
 def course(run: Run) -> Course:

@@ -108,7 +108,7 @@ class Integrability(anywidget.AnyWidget):
             raise ValueError("Integrability needs at least one course")
         ordered = sorted(courses, key=lambda c: (c.weight_decay, len(c.tasks), c.seed, c.label))
         frames = _frames(max(course.last_step for course in ordered))
-        run = int(kwargs.pop("run", len(ordered) - 1))
+        run = _within(int(kwargs.pop("run", len(ordered) - 1)), len(ordered), "run")
         opening = int(np.searchsorted(frames, ordered[run].last_step * 0.6))
         kwargs.setdefault("frame", min(opening, len(frames) - 1))
         super().__init__(
@@ -122,7 +122,7 @@ class Integrability(anywidget.AnyWidget):
                 for control in (False, True)
             },
             run=run,
-            heights=[800 + 48 * len(ordered), 1180 + 105 * len(ordered)],
+            heights=[920 + 50 * len(ordered), 1630 + 90 * len(ordered)],
             **kwargs,
         )
 

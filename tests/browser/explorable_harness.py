@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +23,7 @@ from grokbook.widgets.courses import BARS
 
 HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
 CADENCE = 100
+SETTLE = 350  # ms: longer than the delay with which the address is written
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -158,7 +165,7 @@ def synthetic_course(
     walk = np.cumsum(rng.normal(size=(len(path), 30)) + np.linspace(1, -1, 30), axis=0)
     moved = walk - walk[0]
     points, held = plane(moved @ moved.T)
-    base = np.full(shared.shape, 0.02)
+    base = np.linspace(0.02, 0.05, len(shared))
     shares = dict(
         zip(BARS, (0.4 * base, 0.9 * base, 1.2 * base, 0.3 * base, 0.4 * base, base), strict=True)
     )
@@ -197,9 +204,70 @@ def synthetic_course(
     )
 
 
+def small_courses() -> list[Course]:
+    """Two runs that grok at λ = 1, one at 0.5, and one without decay that never does."""
+    return [
+        synthetic_course(137, grok=8000),
+        synthetic_course(42, grok=9000),
+        synthetic_course(42, grok=None, weight_decay=0.0, last=14000),
+        synthetic_course(42, grok=11000, weight_decay=0.5, last=13000),
+    ]
+
+
 def write_page(folder: Path, *widgets: object, name: str = "index.html", **parts: str) -> Path:
     """Write the page and the host into ``folder``; returns the page's path."""
     (folder / "gb-host.js").write_text(HOST.read_text(encoding="utf-8"), encoding="utf-8")
     path = folder / name
     path.write_text(page_html(*widgets, **parts), encoding="utf-8")
     return path
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve a folder on loopback; gives its address without a slash at the end."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@contextmanager
+def hushed(page, base: str) -> Iterator[object]:
+    """A wide page that must make no error, no console message and no request to anywhere else."""
+    page.noise = []
+    own = (base, "file://", "blob:", "data:")
+    page.on("request", lambda r: r.url.startswith(own) or page.noise.append(r.url))
+    page.on("console", lambda m: m.type in ("error", "warning") and page.noise.append(m.text))
+    page.on("pageerror", lambda e: page.noise.append(str(e)))
+    page.set_viewport_size({"width": 1400, "height": 900})
+    yield page
+    assert page.noise == []
+
+
+def show(page, address: str):
+    """Open an address and wait until its explorables are drawn."""
+    page.goto("about:blank")
+    page.goto(address)
+    page.evaluate("window.grokbook.drawn")
+    return page
+
+
+def move(page, frame: int) -> None:
+    """Put the first slider on a frame."""
+    page.locator(".gb-slider").first.evaluate(
+        "(el, v) => { el.value = v; el.dispatchEvent(new Event('input', {bubbles: true})); }",
+        str(frame),
+    )
+
+
+def hex_of(colour: str) -> str:
+    """``rgb(…)`` as a page computes it, as ``#rrggbb``."""
+    channels = [int(float(c)) for c in re.findall(r"[\d.]+", colour)[:3]]
+    return "#" + "".join(f"{c:02x}" for c in channels)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
-import re
 import sys
-import threading
 from pathlib import Path
 
 import anywidget
@@ -18,12 +14,10 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parent))
-from explorable_harness import small_lanes, write_page
+from explorable_harness import SETTLE, hex_of, hushed, move, serving, show, small_lanes, write_page
 
 from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import FrontPicture, StaggeredOrder, order_sentence
-
-SETTLE = 350  # ms: longer than the delay with which the address is written
 
 
 class Broken(anywidget.AnyWidget):
@@ -55,47 +49,19 @@ def folder(made, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bench(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving(folder) as address:
+        yield address
 
 
 @pytest.fixture
 def quiet(page, bench):
-    """A page that must make no error, no console message and no request to anywhere else."""
-    page.noise = []
-    own = (bench, "file://", "blob:", "data:")
-    page.on("request", lambda r: r.url.startswith(own) or page.noise.append(r.url))
-    page.on("console", lambda m: m.type in ("error", "warning") and page.noise.append(m.text))
-    page.on("pageerror", lambda e: page.noise.append(str(e)))
-    page.set_viewport_size({"width": 1400, "height": 900})
-    yield page
-    assert page.noise == []
-
-
-def show(page, address):
-    page.goto("about:blank")
-    page.goto(address)
-    page.evaluate("window.grokbook.drawn")
-    return page
+    with hushed(page, bench) as listened:
+        yield listened
 
 
 @pytest.fixture
 def order(quiet, bench):
     return show(quiet, f"{bench}/index.html")
-
-
-def move(page, frame):
-    page.locator(".gb-slider").first.evaluate(
-        "(el, v) => { el.value = v; el.dispatchEvent(new Event('input', {bubbles: true})); }",
-        str(frame),
-    )
 
 
 def counts(page):
@@ -314,11 +280,6 @@ def test_download_and_command(order, made):
     expect(order.get_by_text(lane.command)).to_be_visible()
 
 
-def _hex(colour: str) -> str:
-    channels = [int(float(c)) for c in re.findall(r"[\d.]+", colour)[:3]]
-    return "#" + "".join(f"{c:02x}" for c in channels)
-
-
 def stroke_of_first_task(page):
     curve = page.locator(".gb-curves .gb-test").first
     return curve.evaluate("el => getComputedStyle(el).stroke")
@@ -340,16 +301,16 @@ def test_dark_theme_live_and_legible(order):
     )
     assert len(texts) > 20
     for name, ink, page in texts:
-        assert contrast(_hex(ink), _hex(page)) >= 4.5, (name, ink, page)
+        assert contrast(hex_of(ink), hex_of(page)) >= 4.5, (name, ink, page)
     stroke = stroke_of_first_task(order)
-    assert _hex(stroke) == task_colour("add", dark=True).lower()
-    assert contrast(_hex(stroke), DARK_PAGE) >= 3
+    assert hex_of(stroke) == task_colour("add", dark=True).lower()
+    assert contrast(hex_of(stroke), DARK_PAGE) >= 3
 
 
 def test_jupyterlab_theme_is_followed(order):
     order.evaluate("document.body.dataset.jpThemeLight = 'false'")
     stroke = stroke_of_first_task(order)
-    assert _hex(stroke) == task_colour("add", dark=True).lower()
+    assert hex_of(stroke) == task_colour("add", dark=True).lower()
 
 
 @pytest.mark.parametrize("name", ["index", "front"])

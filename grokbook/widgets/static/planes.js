@@ -41,8 +41,9 @@ function shareStrip(state) {
   const root = svg("svg", { class: "gb-strip", role: "img" }), note = html("figcaption", {});
   const el = html("figure", { class: "gb-state" }, html("b", { class: "gb-strip-title" }, "How much of the commutator the path's subspace holds"), root, note);
   let x = null;
+  const known = ([kind]) => kind !== "other" || state.course.other.some((share) => share > 0);
   const rows = () => (state.control
-    ? [["own", "its own"], ["matched", "random, alike"], ["whole", "random, anywhere"], ["other", "another seed's"]]
+    ? [["own", "its own"], ["matched", "random, alike"], ["whole", "random, anywhere"], ["other", "another seed's"]].filter(known)
     : [["own", "its own"]]);
   function draw() {
     const { course: c } = state, width = Math.max(240, el.clientWidth), left = 128, right = 16, height = 26;
