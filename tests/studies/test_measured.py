@@ -23,6 +23,8 @@ from grokbook.training.run import run as train
 from grokbook.widgets import Integrability
 from grokbook.widgets.from_measurements import course
 
+pytestmark = pytest.mark.long(20)
+
 SMALL = {
     "tasks": ("add", "mul"),
     "modulus": 11,

@@ -1,0 +1,437 @@
+"""Chapter 2: executed for real at small parameters, and its sentences on runs made by hand."""
+
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import papermill
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
+from explorable_harness import synthetic_course
+
+from grokbook.chapters import integrability as chapter
+from grokbook.chapters import integrability_tables as tables
+from grokbook.claims.readings.place import MATRICES
+from grokbook.claims.registry import claims
+from grokbook.config import ConfigError, RunConfig
+from grokbook.events import FACTORS, PLACEBOS
+from grokbook.figures import integrability as draw
+from grokbook.instruments.runs import Missing, Run
+from grokbook.widgets import lead_sentence
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_integrability.ipynb"
+SMALL = {
+    "settings": ["dual"],
+    "modulus": 23,
+    "weight_decays": [0.8],
+    "seeds": [3],
+    "learning_rate": 0.003,
+    "steps": 400,
+    "without_decay": False,
+    "readings": 3,
+}
+
+spec = importlib.util.spec_from_file_location(
+    "reading_cases", Path(__file__).parents[1] / "claims" / "test_readings.py"
+)
+cases = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(cases)
+
+
+# --- the notebook
+
+
+def execute(tmp_path, monkeypatch, parameters, train):
+    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("GROKBOOK_TRAIN", "allowed" if train else "never")
+    out = tmp_path / "out.ipynb"
+    papermill.execute_notebook(
+        str(NOTEBOOK), str(out), parameters, cwd=str(tmp_path), progress_bar=False
+    )
+    return nbformat.read(out, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.long(80)
+def test_small_parameters_train_measure_and_render(tmp_path, monkeypatch):
+    notebook = execute(tmp_path, monkeypatch, SMALL, train=True)
+    outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+    kinds = [kind for o in outputs if "data" in o for kind in o["data"]]
+    assert kinds.count("application/vnd.plotly.v1+json") == 3
+    assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
+    text = json.dumps(outputs, ensure_ascii=False)
+    assert "No run here groks" in text  # so few steps are too few, and it says so
+    assert "so with others they are withheld" in text
+    assert "its finding is not checked here" in text
+    assert "add + mul, λ = 0.8, p = 23" in text
+    again = execute(tmp_path, monkeypatch, SMALL, train=False)  # now it is in the store
+    for first, second in zip(notebook.cells, again.cells, strict=True):
+        assert _results(first) == _results(second)
+
+
+def _results(cell):
+    """What a cell shows, but for the progress of training, and the widget's name."""
+    if cell.cell_type != "code":
+        return []
+    return [
+        {kind: value for kind, value in out["data"].items() if "widget-view" not in kind}
+        for out in cell.outputs
+        if "data" in out and "application/vnd.jupyter.widget-view+json" not in out["data"]
+    ]
+
+
+def test_a_missing_run_is_an_error_where_training_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(
+        papermill.PapermillExecutionError, match="is not recorded with all its measurements"
+    ):
+        execute(tmp_path, monkeypatch, SMALL, train=False)
+
+
+def test_too_few_steps_are_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    with pytest.raises(
+        papermill.PapermillExecutionError, match="steps must be 400 or more .* not 200"
+    ):
+        execute(tmp_path, monkeypatch, SMALL | {"steps": 200}, train=True)
+    assert not (tmp_path / "store" / "runs").exists()
+
+
+def test_an_unknown_parameter_is_refused_by_the_chapter_itself(tmp_path, monkeypatch):
+    with pytest.raises(
+        papermill.PapermillExecutionError, match=r"unknown parameter reading.*known are: settings"
+    ):
+        execute(tmp_path, monkeypatch, {"reading": 3}, train=False)
+
+
+# --- what it asks for
+
+
+def test_wanted_measurements():
+    assert tuple(chapter.wanted(140)) == chapter.INSTRUMENTS
+    assert chapter.wanted(3) == {
+        "events": {},
+        "trajectory": {},
+        "commutator": {"snapshots": 3, "checkpoints": 3},
+        "integrability": {"snapshots": 3},
+    }
+    from grokbook.instruments.catalogue import instrument
+
+    for name, given in chapter.wanted(140).items():  # the page's own are the instruments' own
+        assert instrument(name).complete(given) == instrument(name).complete({})
+
+
+@pytest.mark.parametrize(("tasks", "least"), [(("add", "mul"), 400), (("add", "mul", "sq"), 600)])
+def test_the_path_must_be_long_enough_for_its_directions(tasks, least):
+    config = RunConfig(tasks=tasks)
+    assert chapter.plan(config, least).steps == least
+    with pytest.raises(ConfigError, match=f"steps must be {least} or more"):
+        chapter.plan(config, least - 100)
+    assert chapter.plan(config, 10**6).steps == 300_000
+
+
+# --- runs made by hand, with answers that are known
+
+
+STEPS = list(range(0, 1200, 100))
+
+
+def config(seed, weight_decay=1.0):
+    return RunConfig(tasks=("add", "mul"), seed=seed, weight_decay=weight_decay)
+
+
+def commutator(published, corrected):
+    rows = [(step, "reading", "", "published", np.nan, 1.0) for step in STEPS]
+    for variant, values in (("published", published), ("corrected", corrected)):
+        rows += [
+            (step, "defect", "", variant, 0.5, v) for step, v in zip(STEPS, values, strict=True)
+        ]
+    return cases.measured("commutator", rows)
+
+
+def jump(step):
+    """1 until a step, 60 from there on."""
+    return [60.0 if at >= step else 1.0 for at in STEPS]
+
+
+def trajectory(share, walk, stop):
+    """A share of the first component for every matrix; at other steps something else."""
+    rows = []
+    for at, factor in ((0, 0.5), (stop, 1.0), (stop + 100, 0.7)):
+        for k, matrix in enumerate(MATRICES):
+            rows += [
+                (at, "share", matrix, "published", 1, factor * (share + 0.01 * k)),
+                (at, "share", matrix, "published", 2, 0.01),
+                (at, "share", matrix, "published, random walk", 1, factor * walk),
+            ]
+            for window, one in ((50.0, 0.9), (100.0, 0.8)):
+                rows += [
+                    (at, "expanding", matrix, "published", window, factor * one),
+                    (at, "expanding", matrix, "published, random walk", window, factor * one / 2),
+                ]
+    return cases.measured("trajectory", rows)
+
+
+def integrability(rhos, *, other=True, stop=1000):
+    """ρ by variant at two steps up to the stop, and one beyond it that must not count."""
+    kinds = ["published, attention path", "corrected, attention path"]
+    kinds += ["corrected, attention path of another seed"] * other
+    rows = []
+    for variant, (first, second) in zip(kinds, rhos, strict=False):
+        for at, rho in ((0, first), (stop, second), (stop + 100, 0.1)):
+            rows.append((at, "commutator_rho", "", variant, np.nan, rho))
+    for at, share in ((0, 0.04), (stop, 0.06), (stop + 100, 0.9)):
+        variant = "corrected, attention path"
+        rows.append((at, "commutator_null_matched", "", variant, np.nan, share))
+    return cases.measured("integrability", rows)
+
+
+RHOS = [(0.6, 1.0), (0.96, 0.96), (0.28, 0.28)]
+"""Means 0.8, 0.96 and 0.28: 60, 28 and 96 % inside."""
+
+
+def made(config, groks, *measurements):
+    return Run(config.id, cases.Record(config, groks, last=1100), measurements)
+
+
+def grokked(seed, add, mul, *, published, corrected, share=0.7, other=True):
+    stop = max(add, mul)
+    return made(
+        config(seed),
+        {"add": add, "mul": mul},
+        commutator(jump(published), jump(corrected)),
+        trajectory(share, 0.75, stop),
+        integrability(RHOS, other=other, stop=stop),
+    )
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """Two that grok first at 900 and 800, one that never does and jumps at 700."""
+    still = made(config(42, 0.0), {}, commutator(jump(700), jump(1200)))
+    return [
+        grokked(42, 900, 1000, published=700, corrected=300),
+        grokked(137, 1000, 800, published=900, corrected=300),
+        still,
+    ]
+
+
+def course_of(run, published, true, placebos):
+    """The course of a run with onsets that are given; the published defect starts at 6 × true."""
+    groks = [step for step in run.record.groks.values() if step is not None]
+    base = synthetic_course(run.config.seed, weight_decay=run.config.weight_decay)
+    truth = np.ones_like(base.defects["corrected"])
+    return replace(
+        base,
+        defects={"published": 6 * truth, "corrected": truth},
+        onsets={
+            "published": tuple(published for _ in FACTORS),
+            "corrected": tuple(true for _ in FACTORS),
+        },
+        placebos=dict(zip(PLACEBOS, placebos, strict=True)),
+        grok=min(groks, default=None),
+    )
+
+
+@pytest.fixture(scope="module")
+def courses(runs):
+    return [
+        course_of(runs[0], 850, 400, (100, 200, 300, 950)),
+        course_of(runs[1], 850, 500, (100, 200, None, None)),
+        course_of(runs[2], None, 600, (100, 200, 300, None)),
+    ]
+
+
+def test_grokking_runs_are_those_of_which_some_task_groks(runs):
+    half = made(config(7), {"add": None, "mul": 500})
+    assert chapter.grokking([*runs, half]) == [runs[0], runs[1], half]
+
+
+def test_detectors_have_the_record_that_the_runs_give_them(runs, courses):
+    found = {each.name: each for each in chapter.detectors(runs, courses)}
+    assert len(found) == 2 * (2 + len(FACTORS)) + len(PLACEBOS)
+    first, second = runs[0].config.label, runs[1].config.label
+
+    def record(name):
+        each = found[name]
+        assert each.quiet == 1 and set(each.leads) == {first, second}
+        return [each.leads[first], each.leads[second]], each.ahead, each.raised
+
+    # The dual detector looks two readings ahead: 700 is seen at 500, 900 at 700.  A jump within
+    # the first quarter raises its own threshold.
+    assert record("dual detector, published defect") == ([400, 100], 2, 1)
+    assert record("dual detector, true defect") == ([None, None], 0, 0)
+    assert record("tri detector, published defect") == ([200, -100], 1, 1)
+    assert record("tri detector, true defect") == ([600, 500], 2, 0)
+    for factor in FACTORS:
+        assert record(f"{factor:g} × the start, published defect") == ([50, -50], 1, 0)
+        assert record(f"{factor:g} × the start, true defect") == ([500, 300], 2, 1)
+    assert record("step 1,000, always") == ([800, 700], 2, 1)
+    assert record("training loss below 0.1") == ([700, 600], 2, 1)
+    assert record("training accuracy 99 %") == ([600, None], 1, 1)
+    assert record("weights at half their norm") == ([-50, None], 0, 0)
+    assert found["tri detector, published defect"].median == 50
+    assert np.isnan(found["dual detector, true defect"].median)
+    kinds = [(each.kind, each.protocol) for each in found.values()]
+    assert kinds.count(("published", "true")) == 2 and kinds.count(("placebo", "")) == 4
+
+
+def test_the_record_of_detectors_as_a_table(runs, courses):
+    table = tables.detector_table(chapter.detectors(runs, courses))
+    assert table.loc["tri detector, published defect"].tolist() == ["1 of 2", "50", "1 of 1"]
+    assert table.loc["dual detector, true defect"].tolist() == ["0 of 2", "–", "0 of 1"]
+    table = tables.detector_table(chapter.detectors(runs[:2], courses[:2]))
+    assert set(table["raised without grokking"]) == {"–"}
+
+
+def test_shares_are_read_at_the_stop_of_each_run_that_groks(runs):
+    found = chapter.shares(runs)
+    assert list(found) == list(MATRICES)
+    for k, (values, walk) in enumerate(found.values()):
+        assert values == pytest.approx([70 + k, 70 + k], rel=1e-6)
+        assert walk == pytest.approx(75, rel=1e-6)
+    assert chapter.shares(runs[2:]) == {}
+    table = tables.share_table(runs, claims("multitask", "integrability"))
+    assert table.index.tolist() == [matrix.replace(".", " · ") for matrix in MATRICES]
+    assert table.loc["0 · W_K", "ours (%)"].startswith("71 [")
+    assert set(table["random walk (%)"]) == {"75.0"} and set(table["n"]) == {2}
+
+
+def test_windows_are_those_of_the_run_and_of_a_walk(runs):
+    found = chapter.declines(runs)
+    assert list(found) == [run.config.label for run in runs[:2]]
+    for ours, walk in found.values():
+        assert ours == pytest.approx([90, 80], rel=1e-6)
+        assert walk == pytest.approx([45, 40], rel=1e-6)
+
+
+def test_what_lies_inside_comes_from_the_mean_of_what_lies_outside(runs):
+    found = chapter.inside(runs)
+    assert {name: pytest.approx(values, rel=1e-5) for name, values in found.items()} == {
+        "published commutator, own directions": [60, 60],
+        "true commutator, own directions": [28, 28],
+        "true commutator, another seed's": [96, 96],
+        "true commutator, random alike": [5, 5],
+    }
+    table = tables.inside_table(runs)
+    assert table.loc["true commutator, another seed's"].tolist() == ["96 [96, 96]", 2]
+
+
+def test_a_run_without_another_seed_is_left_out_of_that_alone():
+    alone = grokked(42, 900, 1000, published=700, corrected=300, other=False)
+    found = chapter.inside([alone])
+    assert "true commutator, another seed's" not in found and len(found) == 3
+    without = made(config(3), {"add": 900, "mul": 1000}, cases.measured("integrability", []))
+    with pytest.raises(Missing):
+        chapter.inside([without])
+
+
+WALKED = (
+    "A random walk with the same steps is at least as one-dimensional as the path of {} "
+    "attention matrices."
+)
+"""Shares are 70, 71, … 77 %, a walk's 75 %: five are below."""
+
+
+def test_the_finding_counts_what_is_there(runs, courses):
+    said = chapter.finding(runs, courses)
+    assert said == " ".join(
+        [
+            lead_sentence(courses, 10.0, control=True),
+            "As published, the defect starts 6 times too high: most of what is read there is "
+            "rounding.",
+            "But a clock that always says step 1,000 leads in as many runs, by 750 steps.",
+            WALKED.format("5 of 8"),
+        ]
+    )
+    assert said.startswith("In all 2 runs that grok the true defect grows 10-fold")
+    assert "by 400 steps (median); so it does in the one run that never groks." in said
+
+
+def test_the_finding_leaves_out_what_is_not_so(runs, courses):
+    late = [replace(each, placebos=each.placebos | {"constant": 1_000}) for each in courses]
+    assert "a clock" not in chapter.finding(runs, late)
+    straight = [
+        grokked(seed, add, mul, published=700, corrected=300, share=0.76)
+        for seed, add, mul in ((42, 900, 1000), (137, 1000, 800))
+    ]
+    assert "random walk" not in chapter.finding([*straight, runs[2]], courses)
+    later = [replace(each, read=each.read + 100) for each in courses]
+    assert "As published" not in chapter.finding(runs, later)
+    assert chapter.finding(runs[2:], courses[2:]) == lead_sentence(courses[2:], 10.0, control=True)
+
+
+def test_rounding_is_read_at_the_start_and_only_there(courses):
+    assert chapter.rounding_factor(courses) == [6, 6, 6]
+    grown = replace(
+        courses[0],
+        defects={
+            "published": np.linspace(8, 1, len(courses[0].read)),
+            "corrected": np.linspace(2, 1, len(courses[0].read)),
+        },
+    )
+    later = replace(courses[1], read=courses[1].read + 100)
+    assert chapter.rounding_factor([grown, later]) == [4]
+
+
+def test_the_guard_lets_the_finding_pass(runs, courses):
+    assert chapter.guard(runs, courses) is None
+
+
+@pytest.mark.parametrize("true", [None, 900, 950])
+def test_the_guard_stops_where_the_true_defect_does_not_lead(runs, courses, true):
+    flipped = course_of(runs[0], 850, true, (100, 200, 300, 950))
+    with pytest.raises(AssertionError, match="add . mul, seed 42: the true defect does not lead"):
+        chapter.guard(runs, [flipped, *courses[1:]])
+
+
+def test_the_guard_looks_at_the_factor_of_the_finding(runs, courses):
+    ten = FACTORS.index(10.0)
+    onsets = tuple(None if at == ten else 400 for at in range(len(FACTORS)))
+    flipped = replace(courses[0], onsets=courses[0].onsets | {"corrected": onsets})
+    with pytest.raises(AssertionError, match="does not lead"):
+        chapter.guard(runs, [flipped, *courses[1:]])
+
+
+def test_the_guard_stops_where_rounding_is_not_to_be_seen(runs, courses):
+    truth = courses[1].defects["corrected"]
+    plain = replace(courses[1], defects={"published": 2 * truth, "corrected": truth})
+    with pytest.raises(AssertionError, match="not inflated at the start"):
+        chapter.guard(runs, [courses[0], plain, courses[2]])
+    unread = [replace(each, read=each.read + 100) for each in courses]
+    with pytest.raises(AssertionError, match="not inflated at the start"):
+        chapter.guard(runs, unread)
+
+
+def test_the_guard_stops_where_nothing_groks(runs, courses):
+    with pytest.raises(AssertionError, match="no run of the chapter groks"):
+        chapter.guard(runs[2:], courses[2:])
+
+
+def test_figures_hold_the_numbers(runs, courses):
+    found = chapter.detectors(runs, courses)
+    figure = draw.leads(found)
+    dots = {trace.name: list(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert sum(map(len, dots.values())) == sum(
+        lead is not None for each in found for lead in each.leads.values()
+    )
+    assert (-100, "tri detector, published defect") in dots["published detector"]
+    assert (800, "step 1,000, always") in dots["knows nothing of geometry"]
+    published = {"0.W_Q": 81.0}
+    band, theirs, ours = draw.first_shares(chapter.shares(runs), published).data
+    assert (list(theirs.x), list(theirs.y)) == (["0.W_Q"], [81.0])
+    assert ours.y == pytest.approx([70 + k for k in range(8) for _ in (0, 1)], rel=1e-6)
+    assert len(band.x) == len(band.y) == 2 * len(MATRICES)
+    grown = draw.growing(chapter.declines(runs)).data
+    assert [trace.x[-1] for trace in grown[1::2]] == [100, 100]
+    for empty in (draw.first_shares({}, published), draw.growing({}), draw.leads([])):
+        assert all(not len(trace.x or ()) for trace in empty.data)
+
+
+def test_the_runs_behind_the_page_and_their_costs(runs):
+    table = tables.computed_table(runs)
+    assert table.loc[runs[0].config.label].tolist() == [runs[0].name, "1,100", "2", "3"]
+    assert table.index.tolist() == [run.config.label for run in runs]
