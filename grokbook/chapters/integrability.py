@@ -9,9 +9,10 @@ import numpy as np
 
 from grokbook.chapters import asked
 from grokbook.chapters.wording import share
+from grokbook.checks import ConfigError, integer
 from grokbook.claims.readings.integrability import MATRICES, WALK, first_share, rho, windows
 from grokbook.claims.readings.phase_structure import onset
-from grokbook.config import ConfigError, RunConfig
+from grokbook.config import RunConfig
 from grokbook.events import FACTORS, PLACEBOS
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
@@ -27,9 +28,13 @@ INSTRUMENTS = ("events", "trajectory", "commutator", "integrability")
 def wanted(readings: int) -> dict[str, dict[str, int]]:
     """Instruments with their parameters, for so many readings of the defect.
 
+    Raises:
+        ConfigError: for fewer than two.
+
     >>> wanted(140)["commutator"]
     {'snapshots': 140, 'checkpoints': 120}
     """
+    integer("readings", readings, low=2)
     return {
         "events": {},
         "trajectory": {},

@@ -124,6 +124,12 @@ def test_wanted_measurements():
         assert instrument(name).complete(given) == instrument(name).complete({})
 
 
+@pytest.mark.parametrize("readings", [1, 0, 2.5, "140"])
+def test_fewer_readings_than_make_a_line_are_refused(readings):
+    with pytest.raises(ConfigError, match=f"readings .*{readings}"):
+        chapter.wanted(readings)
+
+
 @pytest.mark.parametrize(("tasks", "least"), [(("add", "mul"), 400), (("add", "mul", "sq"), 600)])
 def test_the_path_must_be_long_enough_for_its_directions(tasks, least):
     config = RunConfig(tasks=tasks)
