@@ -184,8 +184,8 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
     constant = next(each for each in detectors(runs, courses) if each.name == _PLACEBO["constant"])
     if constant.ahead == len(chosen):
         said.append(
-            "But a clock that always says step 1,000 leads in as many runs, by "
-            f"{constant.median:,.0f} steps."
+            "But a clock that always says step 1,000 leads in every run that groks, by "
+            f"{constant.median:,.0f} steps (median)."
         )
     below = [matrix for matrix, (values, walk) in shares(runs).items() if np.mean(values) < walk]
     if below:
