@@ -247,7 +247,7 @@ def test_four_long_runs_fit_into_a_page():
     """Three published runs of 17,000 steps and one of 50,000, read as the chapter reads them."""
     runs = [synthetic_course(seed, grok=15_000, last=17_000) for seed in (42, 137, 2024)]
     runs.append(synthetic_course(42, grok=None, weight_decay=0.0, last=50_000))
-    assert len(page_html(Integrability(runs)).encode()) <= 250_000
+    assert len(page_html(Integrability(runs)).encode()) <= 160_000
 
 
 def test_modules_are_small_and_ask_nobody():
