@@ -74,7 +74,6 @@ def _counts(rows: Sequence[Row]) -> str:
         f"<li class='gb-count-{SLUGS[verdict]}' style='flex:{count}'>"
         f"<b>{count}</b> <span>{mark(verdict)}</span></li>"
         for verdict, count in found.items()
-        if count
     )
     return f"<ul class='gb-board-counts'>{parts}</ul>"
 

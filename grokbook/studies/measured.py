@@ -67,7 +67,7 @@ def ask_measured(
         ),
         None,
     )
-    if directory is None or not training_allowed():
+    if directory is None:
         directory = _trained(config, replace(plan, full_state=True), store)
     measured = [_measured(name, directory, given, store) for name, given in complete.items()]
     return Run(
@@ -86,10 +86,7 @@ def _has(run: Run, wanted: Wanted) -> bool:
 
 def _trained(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
     if not training_allowed():
-        raise MissingRun(
-            f"run {config.id} ({config.label}) is not recorded with all its measurements, and "
-            "GROKBOOK_TRAIN is never: unset the variable to train and measure it"
-        )
+        raise MissingRun(_refused(config))
     _say(f"training {config.label}: up to {plan.steps:,} steps")
     with interrupts() as stop, ProgressLine(config.tasks) as line:
         outcome = train(config, plan, store, watch=line.show, stop=stop, warn=_say)
@@ -106,6 +103,8 @@ def _measured(name: str, run: RunDirectory, parameters: Mapping[str, Any], store
     _, begun = job.begun(store)
     if begun.complete:
         return begun
+    if not training_allowed():
+        raise MissingRun(_refused(run.config))
     _say(f"measuring {job.label}: {len(begun.left)} of {len(begun.points)} points left")
     with interrupts() as stop:
         found = job.measure(store, stop)
@@ -115,6 +114,13 @@ def _measured(name: str, run: RunDirectory, parameters: Mapping[str, Any], store
             "nothing is lost: ask again to go on"
         )
     return found
+
+
+def _refused(config: RunConfig) -> str:
+    return (
+        f"run {config.id} ({config.label}) is not recorded with all its measurements, and "
+        "GROKBOOK_TRAIN is never: unset the variable to train and measure it"
+    )
 
 
 def _say(line: str) -> None:
