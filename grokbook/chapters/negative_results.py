@@ -35,7 +35,7 @@ WANTED: dict[str, dict[str, int]] = {"trajectory": {}, "reconstruction": {}, "sp
 
 RELAXATION = "published, relaxation"
 LARGE_Z = 5.0
-"""Published as significant (2602.16746 section 4.2)."""
+"""The least |z| that 2602.16746 (claim ST-07) reports of a task."""
 SPACINGS = ("100 steps", "200 steps")
 """Of the updates in a window; published is the second, for these runs."""
 BASES = {

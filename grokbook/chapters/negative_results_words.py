@@ -119,7 +119,7 @@ def walk_sentence(runs: Sequence[Run]) -> str:
         points, z = found
         said += (
             f" And z is large for nothing: a difference of {show(points)} points already has "
-            f"z = {show(z)}, beyond the {LARGE_Z:g} that were published as significant."
+            f"z = {show(z)}, beyond {LARGE_Z:g}, the least that the single-task paper reports."
         )
     return said
 
