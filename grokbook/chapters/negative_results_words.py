@@ -113,6 +113,8 @@ def walk_sentence(runs: Sequence[Run]) -> str:
     said = (
         f"In {share(walks, len(shares))} attention matrices the interval over seeds does not lie "
         f"above the random walk, in {share(relaxations, len(shares))} not above the relaxation."
+        if len(runs) > 1
+        else "One seed gives no interval."
     )
     found = smallest_large_z(runs)
     if found is not None:

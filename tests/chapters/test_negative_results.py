@@ -132,5 +132,6 @@ def test_the_page_says_what_the_runs_say(runs):
         words.noise_sentence(runs),
     ):
         assert sentence.endswith(".") and "nan" not in sentence
+    assert words.walk_sentence(runs[:1]).startswith("One seed gives no interval.")
     for table in (words.walk_table, words.decline_table, words.threshold_table):
         assert len(table(runs)) >= 4
