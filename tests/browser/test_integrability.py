@@ -154,9 +154,12 @@ def test_the_slider_moves_charts_plane_and_strip(defect, courses, frames, share)
     own = float(np.float32(course.shares["own"][i]))
     said = defect.locator(".gb-strip + figcaption").text_content()
     assert said.startswith(f"At step {course.shared[i]:,}: ")
-    inside, rho = map(float, re.search(r": (\S+) inside, so ρ = (\S+)\.$", said).groups())
-    assert inside == pytest.approx(own, rel=0.05)
-    assert rho == pytest.approx(np.sqrt(1 - own**2), abs=5.1e-6)
+    inside, digits, power = re.search(
+        r": (\S+) of its norm is inside, so ρ = 1 − (\S+) × 10⁻(\S)\.$", said
+    ).groups()
+    assert float(inside) == pytest.approx(own, rel=0.05)
+    left = float(digits) * 10.0 ** -"⁰¹²³⁴⁵⁶⁷⁸⁹".index(power)
+    assert left == pytest.approx(1 - np.sqrt(1 - own**2), rel=0.05)
     expect(defect.locator(".gb-when")).to_have_text(f"step {step:,}")
 
 
@@ -361,7 +364,7 @@ def test_a_screen_reader_hears_step_and_share(defect, frames):
     move(defect, 40)
     live = defect.locator(".gb-live")
     expect(live).to_contain_text(f"step {frames[40]:,}; At step ")
-    expect(live).to_contain_text("inside, so ρ = ")
+    expect(live).to_contain_text("of its norm is inside, so ρ = 1 − ")
 
 
 def test_play_goes_on_and_rests(defect):

@@ -7,6 +7,13 @@ const tenTo = (k) => {
   return `10${k < 0 ? "⁻" : ""}${String(Math.abs(k)).split("").map((d) => POWERS[d]).join("")}`;
 };
 
+// A small number as 4.8 × 10⁻⁷.
+function powerText(v) {
+  if (!(v > 0)) return "0";
+  const k = Math.floor(Math.log10(v));
+  return k >= -2 ? v.toPrecision(2) : `${(v / 10 ** k).toFixed(1)}\u00a0×\u00a0${tenTo(k)}`;
+}
+
 function floatsOf(view) {
   const bytes = bytesOf(view).slice();
   return new Float32Array(bytes.buffer);
@@ -98,7 +105,7 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
       if (kind === "gb-flag") root.append(svg("path", { class: "gb-pennant", d: `M${place} ${top - 4}l11 5-11 5z` }));
       if (text) {
         const near = place > width - 150, anchor = near ? "end" : "start", out = kind === "gb-flag" ? 14 : 5;
-        root.append(svg("text", { class: `${kind}-text`, style, x: place + (near ? -5 : out), y: top + 10, "text-anchor": anchor }, text));
+        root.append(svg("text", { class: `${kind}-text`, style, x: place + (near ? -5 : out), y: kind === "gb-grok" ? 13 : top + 10, "text-anchor": anchor }, text));
       }
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));

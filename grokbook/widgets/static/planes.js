@@ -74,9 +74,10 @@ function shareStrip(state) {
       const [low, high] = c[kind].map((values) => x(values[i]));
       fill(mark, { x: low, width: Math.max(3, high - low) });
     }
-    const own = c.own[i], rho = Math.sqrt(Math.max(0, 1 - own * own));
-    note.textContent = `At step ${comma(c.shared[i])}: ${own.toPrecision(2)} inside, so ρ = ${rho.toFixed(5)}`
-      + (control ? "; bands hold 95 % of random subspaces." : ".");
+    // 1 − √(1 − s²), without the cancellation.
+    const own = c.own[i], left = (own * own) / (1 + Math.sqrt(Math.max(0, 1 - own * own)));
+    note.textContent = `At step ${comma(c.shared[i])}: ${own.toPrecision(2)} of its norm is inside, so ρ = 1 − ${powerText(left)}`
+      + (control ? "; bands hold 95\u00a0% of random subspaces." : ".");
     root.setAttribute("aria-label", note.textContent);
   }
   return { el, draw, cursor };

@@ -1,0 +1,262 @@
+"""Negative results: sentences and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from grokbook.chapters.negative_results import (
+    BASES,
+    LARGE_Z,
+    SPACINGS,
+    Again,
+    Reading,
+    along_start,
+    best_of_worst,
+    captured,
+    declines,
+    first_shares,
+    outside_by_chance,
+    smallest_large_z,
+    thresholds,
+)
+from grokbook.chapters.staggered_tables import keyed
+from grokbook.chapters.wording import share
+from grokbook.claims.numbers import interval, show
+from grokbook.config import RunConfig
+from grokbook.instruments.runs import Run
+from grokbook.statistics import mean_interval
+
+
+def span(values: Sequence[float], unit: str = "") -> str:
+    """The range of some values, or the one that they all are.
+
+    >>> span([1.0, 3.0, 2.0], " %"), span([2.0, 2.0])
+    ('1 to 3 %', '2')
+    """
+    low, high = show(min(values)), show(max(values))
+    return (low if low == high else f"{low} to {high}") + unit
+
+
+def start_sentence(found: Sequence[Reading]) -> str:
+    """How much of the published defect is rounding before anything was learned."""
+    start = [each.defect for each in found if not each.trained]
+    factor = span([d.published / d.corrected for d in start])
+    part = span([100 * d.rounding / d.published for d in start], " %")
+    return (
+        f"In the untrained network the published arithmetic gives a defect {factor} times the true "
+        f"one, and rounding alone has {part} of the published value."
+    )
+
+
+def floor_sentence(found: Sequence[Reading]) -> str:
+    """What frozen gradients see of the rounding."""
+    start, end = _ends(found)
+    if not end:
+        return "No weights of a trained network are recorded for these seeds."
+    first = span([100 * d.floor / d.rounding for d in start], " %")
+    last = span([100 * d.floor / d.rounding for d in end], " %")
+    return (
+        f"In the untrained network frozen gradients read {first} of the rounding that is there. In "
+        f"the trained ones they read {last} of it."
+    )
+
+
+def bound_sentence(found: Sequence[Reading]) -> str:
+    """How loose the rounding is as an error of the published defect."""
+    end = _ends(found)[1]
+    if not end:
+        return ""
+    size = span([100 * d.rounding / d.corrected for d in end], " %")
+    off = span([100 * abs(d.published - d.corrected) / d.corrected for d in end], " %")
+    return (
+        f"In the trained networks the rounding is {size} of the true defect, but the published "
+        f"defect differs from the true one by only {off}."
+    )
+
+
+def _ends(found: Sequence[Reading]) -> tuple[list, list]:
+    return tuple([each.defect for each in found if each.trained is t] for t in (False, True))
+
+
+def reading_table(found: Sequence[Reading]) -> pd.DataFrame:
+    """The defect in every form, at both ends of the runs."""
+    rows = [
+        {
+            "weights": f"{each.run}, {'trained' if each.trained else 'untrained'}",
+            "as published": show(each.defect.published),
+            "true": show(each.defect.corrected),
+            "rounding": show(each.defect.rounding),
+            "frozen gradients": show(each.defect.floor),
+        }
+        for each in found
+    ]
+    return keyed(rows, "weights")
+
+
+def outside_sentence(config: RunConfig) -> str:
+    """What ρ is by chance."""
+    count, rho = outside_by_chance(config)
+    return (
+        f"{count} random directions leave ρ = {rho:.5f} of any vector at all, so a ρ that rounds "
+        "to one is what there is to expect without any geometry."
+    )
+
+
+def walk_sentence(runs: Sequence[Run]) -> str:
+    """How many matrices are no more one-dimensional than a random walk, and what z makes of it."""
+    shares = first_shares(runs)
+    least = {matrix: mean_interval(ours).low for matrix, (ours, _, _) in shares.items()}
+    walks = sum(least[matrix] <= walk for matrix, (_, walk, _) in shares.items())
+    relaxations = sum(least[matrix] <= other for matrix, (_, _, other) in shares.items())
+    said = (
+        f"In {share(walks, len(shares))} attention matrices the interval over seeds does not lie "
+        f"above the random walk, in {share(relaxations, len(shares))} not above the relaxation."
+        if len(runs) > 1
+        else "One seed gives no interval."
+    )
+    found = smallest_large_z(runs)
+    if found is not None:
+        points, z = found
+        said += (
+            f" And z is large for nothing: a difference of {show(points)} points already has "
+            f"z = {show(z)}, beyond {LARGE_Z:g}, the least that the single-task paper reports."
+        )
+    return said
+
+
+def walk_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """First component's share beside its nulls."""
+    rows = []
+    for matrix, (ours, walk, other) in first_shares(runs).items():
+        found = mean_interval(ours)
+        rows.append(
+            {
+                "layer and matrix": matrix.replace(".", " · "),
+                "ours (%)": interval(found.mean, found.low, found.high),
+                "random walk (%)": show(walk),
+                "relaxation (%)": show(other),
+            }
+        )
+    return keyed(rows, "layer and matrix")
+
+
+def decline_sentence(runs: Sequence[Run]) -> str:
+    """How much of the decline is the spacing and the scale."""
+    found = declines(runs)
+    fine, wide = (found[spacing, "decline"] for spacing in SPACINGS)
+    factor = span([a / b for a, b in zip(fine, wide, strict=True)])
+    return (
+        f"Measured every {SPACINGS[0]} the same runs decline {factor} times as much as every "
+        f"{SPACINGS[1]}. Every {SPACINGS[1]}, as published, the gap falls by a factor of "
+        f"{span(wide)}; as a share of all variance it falls by "
+        f"{span(found[SPACINGS[1], 'decline_share'])}."
+    )
+
+
+def decline_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Decline of g23 by spacing and scale."""
+    words = {"decline": "σ2² − σ3²", "decline_share": "the same as a share of Σσ²"}
+    rows = [
+        {
+            "decline of": f"{words[quantity]}, every {spacing}",
+            **{
+                f"seed {run.config.seed}": show(value)
+                for run, value in zip(runs, values, strict=True)
+            },
+        }
+        for (spacing, quantity), values in declines(runs).items()
+    ]
+    return keyed(rows, "decline of")
+
+
+def threshold_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """k* of every basis and every run."""
+    every = {run.config.seed: thresholds(run) for run in runs}
+    rows = [
+        {
+            "from": words,
+            **{
+                f"k*, seed {seed}": str(found[variant] or "none") if variant in found else "–"
+                for seed, found in every.items()
+            },
+        }
+        for variant, words in BASES.items()
+    ]
+    return keyed(rows, "from")
+
+
+def held_out_sentence(runs: Sequence[Run]) -> str:
+    """Why the held-out path does not suffice."""
+    held = span([captured(run, "held-out") for run in runs], " %")
+    worst = span([best_of_worst(run, "held-out") for run in runs], " %")
+    seen = span([best_of_worst(run, "last seen") for run in runs], " %")
+    return (
+        f"Without its last tenth the path holds {held} of the squared displacement, and yet the "
+        f"task that does worse answers at most {worst} of the test pairs. The last network that "
+        f"this path has seen, taken as it is, answers {seen} of them."
+    )
+
+
+def other_seed_sentence(runs: Sequence[Run]) -> str:
+    """Why another seed's path does not."""
+    held = max(captured(run, "other seed") for run in runs)
+    along = span(along_start(runs), " %")
+    return (
+        f"Another seed's path holds at most {show(held)} % of the squared displacement. That says "
+        f"little about the solution: {along} of it is along −θ(0), which decay takes away in "
+        "every run and which no two seeds share."
+    )
+
+
+def noise_sentence(runs: Sequence[Run]) -> str:
+    """What noise of the same size needs."""
+    found = [thresholds(run) for run in runs]
+    directions, noise = (
+        [each[name] for each in found] for name in ("published", "published, noise by tensor")
+    )
+    if None in (*directions, *noise):
+        return ""
+    return (
+        f"The run's own directions need k = {span(directions)}. Noise that is in every tensor as "
+        f"large as what k directions leave out lets all tasks reach the same level from "
+        f"k = {span(noise)} on."
+    )
+
+
+def again_sentence(found: Sequence[Again]) -> str:
+    """How far two executions of one config lie apart."""
+    if not found:
+        return "None of these runs was recorded twice."
+    beyond = sum(each.apart > max(each.gaps) for each in found)
+    return (
+        f"Two executions of one config grok {span([100 * each.share for each in found], ' %')} "
+        f"apart, {span([float(each.apart) for each in found])} steps. In "
+        f"{share(beyond, len(found))} cases that is more than the run's first and last task are "
+        "apart in either."
+    )
+
+
+def again_table(found: Sequence[Again]) -> pd.DataFrame:
+    """Both executions' grok steps."""
+    rows = [
+        {
+            "run and task": f"{each.run} · {each.task}",
+            "first execution": f"{each.steps[0]:,}",
+            "second": f"{each.steps[1]:,}",
+            "apart": f"{each.apart:,}",
+            "first to last task": " and ".join(f"{gap:,}" for gap in each.gaps),
+        }
+        for each in found
+    ]
+    return keyed(rows, "run and task")
+
+
+def hessian_sentence(theirs: float, ours: float) -> str:
+    """How symmetric two ways to the Hessian are."""
+    return (
+        f"On a model of a few hundred parameters, in float64, the largest entry of H − Hᵀ is "
+        f"{show(100 * theirs)} % of the largest of H by `torch.func.hessian`, and "
+        f"{ours:.0e} of it by products."
+    )

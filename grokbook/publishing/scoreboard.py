@@ -1,0 +1,158 @@
+"""The scoreboard: one tile a claim, as HTML that filters without a script.
+
+Each tile is a ``details`` element: closed it shows shape, number and a tiny scale; open, the whole
+row.  The filters are radio buttons and style rules, so that the page works from disk, in print and
+for a screen reader.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from grokbook.claims.board import Row, counts
+from grokbook.claims.numbers import interval, show
+from grokbook.claims.verdicts import VERDICTS
+from grokbook.publishing.verdicts import WORDS, mark
+
+CHAPTERS = {
+    "staggered-order": ("Staggered order", "01_staggered_order"),
+    "integrability": ("Integrability", "02_integrability"),
+    "phase-structure": ("Phase structure", ""),
+    "incompressibility": ("Incompressibility", ""),
+    "transverse-fragility": ("Transverse fragility", ""),
+    "shared": ("Weight spectra and the spectral edge", ""),
+    "overview": ("The network", ""),
+}
+"""Title of a chapter, and its page where there is one."""
+
+SLUGS = dict(zip(VERDICTS, ("reproduced", "caveat", "not", "untestable", "open"), strict=True))
+"""What a verdict is called in a style sheet."""
+
+_WIDTH, _HEIGHT = 132, 16
+
+
+def sentence(rows: Sequence[Row]) -> str:
+    """What to believe, in one sentence made from the counts.
+
+    >>> sentence([])
+    'No claims.'
+    """
+    if not rows:
+        return "No claims."
+    found = counts(rows)
+    judged = found["●"] + found["◐"] + found["○"]
+    return (
+        f"Of {len(rows)} claims {judged} have met a run of ours: {found['●']} are reproduced, "
+        f"{found['◐']} hold so far with a caveat, {found['○']} are not reproduced. "
+        f"{found['…']} wait for runs, and {found['–']} cannot be tested."
+    )
+
+
+def page(rows: Sequence[Row]) -> str:
+    """Sentence, counts, filters and tiles."""
+    groups = []
+    for chapter, (title, target) in CHAPTERS.items():
+        tiles = [_tile(row, target) for row in rows if row.claim.chapter == chapter]
+        if tiles:
+            head = f"<a href='{target}.html'>{escape(title)}</a>" if target else escape(title)
+            groups.append(
+                f"<section class='gb-group' data-chapter='{chapter}'><h3>{head}</h3>"
+                f"<div class='gb-tiles'>{''.join(tiles)}</div></section>"
+            )
+    return (
+        f"<div class='gb-board'><p class='gb-board-sentence'>{escape(sentence(rows))}</p>"
+        f"{_counts(rows)}{_filters(rows)}{''.join(groups)}</div>"
+    )
+
+
+def _counts(rows: Sequence[Row]) -> str:
+    """The whole board as one bar, readable from across a room."""
+    found = counts(rows)
+    parts = "".join(
+        f"<li class='gb-count-{SLUGS[verdict]}' style='flex:{count}'>"
+        f"<b>{count}</b> <span>{mark(verdict)}</span></li>"
+        for verdict, count in found.items()
+    )
+    return f"<ul class='gb-board-counts'>{parts}</ul>"
+
+
+def _filters(rows: Sequence[Row]) -> str:
+    papers = dict.fromkeys(row.claim.paper for row in rows)
+    groups = [
+        ("verdict", "verdict", [(SLUGS[shape], mark(shape)) for shape in VERDICTS]),
+        ("chapter", "chapter", [(key, escape(title)) for key, (title, _) in CHAPTERS.items()]),
+    ]
+    if len(papers) > 1:
+        groups.append(("paper", "paper", [(_slug(paper), escape(paper)) for paper in papers]))
+    found = []
+    for name, legend, options in groups:
+        labels = "".join(
+            f"<label><input type='radio' name='gb-{name}' value='{value}'"
+            f"{' checked' if value == 'all' else ''}><span>{text}</span></label>"
+            for value, text in [("all", "all"), *options]
+        )
+        found.append(f"<fieldset><legend>{legend}</legend>{labels}</fieldset>")
+    return f"<form class='gb-filters'>{''.join(found)}</form>"
+
+
+def _slug(text: str) -> str:
+    return "p" + "".join(c if c.isalnum() else "-" for c in text)
+
+
+def _tile(row: Row, target: str) -> str:
+    claim, found = row.claim, row.judgement
+    unit = claim.published.get("unit", "")
+    facts = [
+        ("published", f"{show(row.published, unit)}, n = {claim.n}"),
+        ("ours", f"{interval(found.value, found.low, found.high, unit)}, n = {found.n}"),
+        ("unit", escape(unit) if unit not in ("", "1") else "–"),
+        ("where", escape(found.cell) or "–"),
+        ("test", escape(claim.test)),
+        *(("control", f"{escape(name)}: {escape(text)}") for name, text in claim.control.items()),
+        ("controls", WORDS[found.control] if claim.control else "there is none"),
+        ("why", escape(found.why)),
+        ("source", escape(f"{claim.paper}, section {claim.section}, {claim.where}".rstrip(", "))),
+        ("runs", f"{len(row.runs)}, {row.seconds:,.0f} core-seconds"),
+        *(("to run", f"<code>{escape(command)}</code>") for command in claim.needs.commands),
+        *(("wants", escape(each.wants)) for each in claim.needs.every if each.wants),
+    ]
+    if target:
+        facts.append(("chapter", f"<a href='{target}.html'>{CHAPTERS[claim.chapter][0]}</a>"))
+    rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
+    return (
+        f"<details class='gb-tile gb-tile-{SLUGS[found.verdict]}' id='{claim.id}' "
+        f"data-claim='{claim.id}' data-verdict='{found.verdict}' data-paper='{_slug(claim.paper)}'>"
+        f"<summary><span class='gb-tile-head'><b>{claim.id}</b> {mark(found.verdict)}</span>"
+        f"<span class='gb-tile-text'>{escape(claim.statement)}</span>{_scale(row)}</summary>"
+        f"<dl>{rows}</dl></details>"
+    )
+
+
+def _scale(row: Row) -> str:
+    """Published hollow, ours filled with its interval, on a scale of their own."""
+    found, theirs = row.judgement, row.published
+    values = [v for v in (theirs, found.value, found.low, found.high) if math.isfinite(v)]
+    if not (math.isfinite(theirs) and math.isfinite(found.value)):
+        return (
+            f"<svg class='gb-scale' width='{_WIDTH}' height='{_HEIGHT}' aria-hidden='true'></svg>"
+        )
+    low, high = min(values), max(values)
+    room = (high - low) or abs(high) or 1.0
+
+    def x(value: float) -> float:
+        share = (value - low + 0.08 * room) / (1.16 * room)
+        return round(4 + (_WIDTH - 8) * share, 1)
+
+    bar = ""
+    if math.isfinite(found.low) and math.isfinite(found.high):
+        bar = f"<line x1='{x(found.low)}' x2='{x(found.high)}' y1='8' y2='8'/>"
+    at = x(theirs)
+    label = f"published {show(theirs)}, ours {show(found.value)}"
+    size = f"width='{_WIDTH}' height='{_HEIGHT}'"
+    return (
+        f"<svg class='gb-scale' {size} role='img' aria-label='{label}'>{bar}"
+        f"<circle cx='{x(found.value)}' cy='8' r='4'/>"
+        f"<path d='M{at - 5} 8l5-5 5 5-5 5z'/></svg>"
+    )
