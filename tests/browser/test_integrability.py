@@ -155,7 +155,7 @@ def test_the_slider_moves_charts_plane_and_strip(defect, courses, frames, share)
     said = defect.locator(".gb-strip + figcaption").text_content()
     assert said.startswith(f"At step {course.shared[i]:,}: ")
     inside, digits, power = re.search(
-        r": (\S+) of its norm is inside, so ρ = 1 − (\S+) × 10⁻(\S)\.$", said
+        r": (\S+) of its norm is inside, so ρ = 1 − (\S+)\s×\s10⁻(\S)\.$", said
     ).groups()
     assert float(inside) == pytest.approx(own, rel=0.05)
     left = float(digits) * 10.0 ** -"⁰¹²³⁴⁵⁶⁷⁸⁹".index(power)

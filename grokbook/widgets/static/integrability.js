@@ -57,13 +57,15 @@ function changesOf(state, said) {
 
 // Three charts over one axis: accuracy, loss and gradient, the defect.
 function timeline(state, goTo) {
-  const charts = { accuracy: panel({ height: 92 }), size: panel({ height: 92 }), defect: panel({ height: 170, axis: true }) };
+  const accuracy = panel({ height: 92 }), size = panel({ height: 92 }), defect = panel({ height: 170, axis: true });
+  const charts = { accuracy, size, defect };
   const all = Object.values(charts), tip = html("div", { class: "gb-tip", hidden: true });
   const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
   const close = (x) => (x === undefined || Number.isNaN(x) ? "–" : x >= 100 ? comma(x) : x.toPrecision(3));
   function words(step) {
     const { course: c, control } = state, e = c.index(c.steps, step), i = c.index(c.read, step);
-    const lines = c.tasks.map((task, t) => html("span", { style: `color:var(--gb-text-${task})` }, `${task}: ${percent(c.test[t][e])}`));
+    const lines = c.tasks.map((task, t) =>
+      html("span", { style: `color:var(--gb-text-${task})` }, `${task}: ${percent(c.test[t][e])}`));
     lines.push(html("span", {}, `training loss ${close(c.loss[e])} nats, gradient ${close(c.gradient[e])}`));
     const truth = control ? `, true ${close(c.corrected[i])}, rounding ${close(c.rounding[i])}` : "";
     lines.push(html("span", {}, `defect at ${comma(c.read[i])}: published ${close(c.published[i])}${truth}`));
@@ -89,14 +91,19 @@ function timeline(state, goTo) {
     const flag = onset === null ? [] : [{ step: onset, kind: "gb-flag", text: `${state.get("factor")}-fold` }];
     const silent = grok.map((one) => ({ ...one, text: "" }));
     charts.accuracy.draw({
-      ...common, scale: "share", title: "right answers, test pairs", label: `Test accuracy of ${c.tasks.join(", ")}, ${c.label}`,
-      lines: c.tasks.map((task, t) => ({ xs: c.steps, ys: c.test[t], kind: "gb-test", style: `stroke:var(--gb-task-${task})` })),
+      ...common, scale: "share", title: "right answers, test pairs",
+      label: `Test accuracy of ${c.tasks.join(", ")}, ${c.label}`,
+      lines: c.tasks.map((task, t) =>
+        ({ xs: c.steps, ys: c.test[t], kind: "gb-test", style: `stroke:var(--gb-task-${task})` })),
       flags: grok,
     });
     charts.size.draw({
       ...common, scale: rangeOf([c.loss, c.gradient]), title: "training loss (dashed), gradient norm; log",
       label: `Training loss and gradient norm, ${c.label}`, flags: silent,
-      lines: [{ xs: c.steps, ys: c.gradient, kind: "gb-plain" }, { xs: c.steps, ys: c.loss, kind: "gb-plain gb-dashed" }],
+      lines: [
+        { xs: c.steps, ys: c.gradient, kind: "gb-plain" },
+        { xs: c.steps, ys: c.loss, kind: "gb-plain gb-dashed" },
+      ],
     });
     const shown = control ? [c.published, c.corrected] : [c.published];
     charts.defect.draw({
@@ -125,7 +132,8 @@ function courseRow(course, pick) {
     track.replaceChildren();
     fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
     if (!still) {
-      track.append(svg("path", { class: state.control ? "gb-ours" : "gb-theirs", d: pathOf(px, Array.from(values, (v) => (v > 0 ? y(v) : NaN))) }));
+      const kind = state.control ? "gb-ours" : "gb-theirs", py = Array.from(values, (v) => (v > 0 ? y(v) : NaN));
+      track.append(svg("path", { class: kind, d: pathOf(px, py) }));
       for (const [step, kind] of [[course.grok, "gb-grok"], [onset, "gb-flag"]]) {
         if (step === null) continue;
         const place = x(state.clock(course, step));
@@ -139,7 +147,8 @@ function courseRow(course, pick) {
     track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
     const flag = onset === null ? "no flag" : `flag at ${comma(onset)}`;
     const said = course.grok === null ? `${flag}; never groks` : onset === null ? `no flag before ${comma(course.grok)}`
-      : onset < course.grok ? `flag ${comma(course.grok - onset)} steps before grokking` : `flag ${comma(onset - course.grok)} steps after grokking`;
+      : onset < course.grok ? `flag ${comma(course.grok - onset)} steps before grokking`
+        : `flag ${comma(onset - course.grok)} steps after grokking`;
     result.textContent = still ? "τ stays 0: no weight decay" : said;
     el.setAttribute("aria-label", `${course.label}, ${course.setting}: ${said}`);
   }
@@ -153,7 +162,8 @@ function courseList(state, pick) {
   const el = choiceList(rows, axis, () => state.get("run"), pick);
   function draw({ xLabel, xText }) {
     const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
-    const end = Math.max(...state.courses.map((course) => state.clock(course, course.last))), at = scale(0, end, 6, width - 6);
+    const end = Math.max(...state.courses.map((course) => state.clock(course, course.last)));
+    const at = scale(0, end, 6, width - 6);
     axis.replaceChildren(svg("text", { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" }, xLabel),
       ...ticksOf(end, Math.max(2, width / 110)).map((v) =>
         svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, xText(v))));
@@ -166,7 +176,8 @@ function courseList(state, pick) {
 
 function csvOf(c) {
   const rows = [["step", "tau", "defect_published", "defect_true", "rounding"]];
-  c.read.forEach((step, i) => rows.push([step, c.tau(step).toPrecision(6), c.published[i], c.corrected[i], c.rounding[i]]));
+  c.read.forEach((step, i) =>
+    rows.push([step, c.tau(step).toPrecision(6), c.published[i], c.corrected[i], c.rounding[i]]));
   return rows.map((row) => row.join(",")).join("\n") + "\n";
 }
 
@@ -174,9 +185,11 @@ function legend(state) {
   const el = html("div", { class: "gb-legend" });
   const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
   function draw() {
-    const tasks = state.course.tasks.map((task) => html("span", { class: "gb-key", style: `color:var(--gb-text-${task})` },
+    const tasks = state.course.tasks.map((task) => html("span",
+      { class: "gb-key", style: `color:var(--gb-text-${task})` },
       html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` }), task));
-    const more = state.control ? [key("gb-ours", FLAGS.corrected), html("span", { class: "gb-key" }, html("i", { class: "gb-chip gb-band" }), "rounding alone")] : [];
+    const band = html("span", { class: "gb-key" }, html("i", { class: "gb-chip gb-band" }), "rounding alone");
+    const more = state.control ? [key("gb-ours", FLAGS.corrected), band] : [];
     el.replaceChildren(...tasks, key("gb-theirs", FLAGS.published), ...more);
   }
   return { el, draw };
@@ -189,12 +202,14 @@ function partsOf(state, put) {
     play: html("button", { type: "button", class: "gb-button gb-play" }),
     slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "Training step" }),
     when: html("output", { class: "gb-when" }),
-    control: switchOf("Apply the control", "the true defect, rounding, and what chance gives", null, (control) => put({ control })),
+    control: switchOf("Apply the control", "the true defect, rounding, and what chance gives", null,
+      (control) => put({ control })),
     tau: switchOf("Count time as τ = ηλt", "", null, (tau) => put({ tau })),
     keys: legend(state),
     time: timeline(state, (step) => rest({ frame: nearest(state, step) })),
     plane: pathPlane(state), strip: shareStrip(state),
-    knob: choiceKnob("The flag goes up when the defect has grown", state.factors.map((v) => [v, `${v}×`]), (factor) => put({ factor })),
+    knob: choiceKnob("The flag goes up when the defect has grown", state.factors.map((v) => [v, `${v}×`]),
+      (factor) => put({ factor })),
     list: courseList(state, (run) => rest({ run })),
     foot: footOf({ name: () => state.course.run, csv: () => csvOf(state.course), command: () => state.course.command }),
     live: html("p", { class: "gb-live", "aria-live": "polite" }),
@@ -228,7 +243,9 @@ function pictureOf(state, parts) {
     for (const part of [parts.time, parts.plane, parts.strip]) part.cursor(step);
     parts.list.cursor(state.clock(shown, step));
     clearTimeout(timer);
-    timer = setTimeout(() => { live.textContent = `${text}; ${root.querySelector(".gb-strip").getAttribute("aria-label")}`; }, 600);
+    timer = setTimeout(() => {
+      live.textContent = `${text}; ${root.querySelector(".gb-strip").getAttribute("aria-label")}`;
+    }, 600);
   }
   function draw() {
     const room = root.clientWidth, { tau, control } = state;
@@ -244,7 +261,8 @@ function pictureOf(state, parts) {
     parts.knob.draw(state.get("factor"));
     parts.keys.draw();
     parts.foot.draw();
-    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText: (v) => (tau ? String(+v.toFixed(2)) : comma(v)) };
+    const xText = (v) => (tau ? String(+v.toFixed(2)) : comma(v));
+    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText };
     parts.time.draw(axis);
     parts.plane.draw();
     parts.strip.draw();
@@ -254,5 +272,6 @@ function pictureOf(state, parts) {
   return { draw, frame, stop: () => clearTimeout(timer) };
 }
 
-export default { render: ({ model, el }) => stage({ model, el, state: stateOf(model), partsOf, pictureOf, viewOf, changesOf,
+export default { render: ({ model, el }) => stage({
+  model, el, state: stateOf(model), partsOf, pictureOf, viewOf, changesOf,
   keys: ["run", "factor", "control", "tau"], end: (state) => state.course.end }) };

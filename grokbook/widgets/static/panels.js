@@ -92,7 +92,8 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
     drawAxes(now);
     for (const band of bands) root.append(svg("path", { class: "gb-null", d: bandPath(band, (s) => x(xOf(s)), y) }));
     for (const { xs, ys, kind, style, dots } of lines) {
-      const px = xs.map((step) => x(xOf(step))), py = Array.from(ys, (v) => (v > 0 || options.scale === "share" ? y(v) : NaN));
+      const px = xs.map((step) => x(xOf(step)));
+      const py = Array.from(ys, (v) => (v > 0 || options.scale === "share" ? y(v) : NaN));
       root.append(svg("path", { class: kind, style, d: pathOf(px, py) }));
       if (dots) {
         px.forEach((at, i) => Number.isNaN(py[i]) ||
@@ -105,7 +106,8 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
       if (kind === "gb-flag") root.append(svg("path", { class: "gb-pennant", d: `M${place} ${top - 4}l11 5-11 5z` }));
       if (text) {
         const near = place > width - 150, anchor = near ? "end" : "start", out = kind === "gb-flag" ? 14 : 5;
-        root.append(svg("text", { class: `${kind}-text`, style, x: place + (near ? -5 : out), y: kind === "gb-grok" ? 13 : top + 10, "text-anchor": anchor }, text));
+        const at = { x: place + (near ? -5 : out), y: kind === "gb-grok" ? 13 : top + 10, "text-anchor": anchor };
+        root.append(svg("text", { class: `${kind}-text`, style, ...at }, text));
       }
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));
@@ -117,7 +119,8 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
     fill(root.querySelector(".gb-cursor"), { x1: at, x2: at });
   }
   function stepAt(event) {
-    const box = root.getBoundingClientRect(), value = now.x.invert(((event.clientX - box.left) * now.width) / box.width);
+    const box = root.getBoundingClientRect();
+    const value = now.x.invert(((event.clientX - box.left) * now.width) / box.width);
     return clamp(value / now.xOf(now.last), 0, 1) * now.last;
   }
   return { el: root, draw, cursor, stepAt };

@@ -6,12 +6,14 @@ function pathPlane(state) {
   const el = html("figure", { class: "gb-state" }, root, note);
   let place = null;
   function draw() {
-    const { course: c, control } = state, size = Math.min(Math.max(200, el.clientWidth), 300), pad = 26, n = c.path.length;
+    const { course: c, control } = state, n = c.path.length;
+    const size = Math.min(Math.max(200, el.clientWidth), 300), pad = 26;
     const xs = [], ys = [];
     for (let i = 0; i < n; i++) { xs.push(c.plane[2 * i]); ys.push(c.plane[2 * i + 1]); }
     const span = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) / 2 || 1;
     const mid = (v) => (Math.max(...v) + Math.min(...v)) / 2;
-    const x = scale(mid(xs) - span, mid(xs) + span, pad, size - pad), y = scale(mid(ys) - span, mid(ys) + span, size - pad, pad);
+    const x = scale(mid(xs) - span, mid(xs) + span, pad, size - pad);
+    const y = scale(mid(ys) - span, mid(ys) + span, size - pad, pad);
     const px = xs.map(x), py = ys.map(y);
     place = (i) => [px[i], py[i]];
     root.replaceChildren(svg("rect", { class: "gb-frame", x: 8, y: 8, width: size - 16, height: size - 16 }),
@@ -21,10 +23,13 @@ function pathPlane(state) {
     const groks = c.grok === null ? -1 : c.path.findIndex((step) => step >= c.grok);
     if (groks >= 0) root.append(svg("path", { class: "gb-here", d: `M${px[groks] - 6} ${py[groks]}l6-6 6 6-6 6z` }));
     root.append(svg("circle", { class: "gb-now", r: 5.5 }));
-    fill(root, { viewBox: `0 0 ${size} ${size}`, width: size, height: size, "aria-label": `Path of the attention weights, ${c.label}` });
+    const label = `Path of the attention weights, ${c.label}`;
+    fill(root, { viewBox: `0 0 ${size} ${size}`, width: size, height: size, "aria-label": label });
     root.px = px; root.py = py;
     const walk = control ? `; a random walk with the same steps has ${percent(c.walk)}` : "";
-    note.textContent = `The attention weights' path. PC1 holds ${percent(c.held[0])} of its variance, PC2 ${percent(c.held[1])}${walk}. ◇ first task groks.`;
+    const [one, two] = c.held.map(percent);
+    note.textContent = `The attention weights' path. PC1 holds ${one} of its variance, PC2 ${two}${walk}.`
+      + " ◇ first task groks.";
   }
   function cursor(step) {
     const { course: c } = state;
@@ -39,12 +44,12 @@ function pathPlane(state) {
 // What the run's own subspace holds of a commutator, beside what random ones and another run's do.
 function shareStrip(state) {
   const root = svg("svg", { class: "gb-strip", role: "img" }), note = html("figcaption", {});
-  const el = html("figure", { class: "gb-state" }, html("b", { class: "gb-strip-title" }, "How much of the commutator the path's subspace holds"), root, note);
+  const title = html("b", { class: "gb-strip-title" }, "How much of the commutator the path's subspace holds");
+  const el = html("figure", { class: "gb-state" }, title, root, note);
   let x = null;
   const known = ([kind]) => kind !== "other" || state.course.other.some((share) => share > 0);
-  const rows = () => (state.control
-    ? [["own", "its own"], ["matched", "random, alike"], ["whole", "random, anywhere"], ["other", "another seed's"]].filter(known)
-    : [["own", "its own"]]);
+  const itself = [["own", "its own"]], chance = [["matched", "random, alike"], ["whole", "random, anywhere"]];
+  const rows = () => (state.control ? [...itself, ...chance, ["other", "another seed's"]].filter(known) : itself);
   function draw() {
     const { course: c } = state, width = Math.max(240, el.clientWidth), left = 128, right = 16, height = 26;
     x = logScale(rangeOf([c.own, ...c.whole, ...c.matched, c.other]), left, width - right);
@@ -55,7 +60,8 @@ function shareStrip(state) {
       root.append(svg("line", { class: "gb-rule", x1: x.of(k), x2: x.of(k), y1: 0, y2: foot }),
         svg("text", { x: x.of(k), y: foot + 15, "text-anchor": "middle" }, tenTo(k)));
     }
-    root.append(svg("text", { class: "gb-axis-title", x: width - right, y: foot + 32, "text-anchor": "end" }, "share of its norm, log"));
+    const end = { class: "gb-axis-title", x: width - right, y: foot + 32, "text-anchor": "end" };
+    root.append(svg("text", end, "share of its norm, log"));
     kinds.forEach(([kind, text], i) => {
       const y = i * height + 17;
       root.append(svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, text));
@@ -70,13 +76,17 @@ function shareStrip(state) {
     const i = c.index(c.shared, step);
     for (const mark of root.querySelectorAll("[data-kind]")) {
       const kind = mark.dataset.kind;
-      if (mark.tagName === "circle") { fill(mark, { cx: x(c[kind][i]), visibility: c[kind][i] > 0 ? "visible" : "hidden" }); continue; }
+      if (mark.tagName === "circle") {
+        fill(mark, { cx: x(c[kind][i]), visibility: c[kind][i] > 0 ? "visible" : "hidden" });
+        continue;
+      }
       const [low, high] = c[kind].map((values) => x(values[i]));
       fill(mark, { x: low, width: Math.max(3, high - low) });
     }
     // 1 − √(1 − s²), without the cancellation.
     const own = c.own[i], left = (own * own) / (1 + Math.sqrt(Math.max(0, 1 - own * own)));
-    note.textContent = `At step ${comma(c.shared[i])}: ${own.toPrecision(2)} of its norm is inside, so ρ = 1 − ${powerText(left)}`
+    note.textContent = `At step ${comma(c.shared[i])}: ${own.toPrecision(2)} of its norm is inside, `
+      + `so ρ = 1 − ${powerText(left)}`
       + (control ? "; bands hold 95\u00a0% of random subspaces." : ".");
     root.setAttribute("aria-label", note.textContent);
   }

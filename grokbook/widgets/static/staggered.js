@@ -180,5 +180,6 @@ function pictureOf(state, parts) {
   return { draw, frame, stop: speaker.stop };
 }
 
-export default { render: ({ model, el }) => stage({ model, el, state: stateOf(model), partsOf, pictureOf, viewOf, changesOf,
+export default { render: ({ model, el }) => stage({
+  model, el, state: stateOf(model), partsOf, pictureOf, viewOf, changesOf,
   keys: ["run", "threshold", "control", "tau"], end: (state) => state.lane.end }) };
