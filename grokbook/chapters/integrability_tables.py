@@ -55,7 +55,7 @@ def detector_table(found: Sequence[TrackRecord]) -> pd.DataFrame:
             "detector": each.name,
             "leads in": share(each.ahead, len(each.leads)),
             "median lead (steps)": "–" if each.median != each.median else f"{each.median:,.0f}",
-            "raised without grokking": share(each.raised, each.quiet) if each.quiet else "–",
+            "false alarms": share(each.raised, each.quiet) if each.quiet else "–",
         }
         for each in found
     ]

@@ -35,7 +35,9 @@ class Row:
 
     @property
     def published(self) -> float:
-        """The published number of the cell that decides; NaN if there is none."""
+        """The published number of the cell that decides; NaN if it is of something else."""
+        if not self.judgement.compared:
+            return math.nan
         return self.claim.targets().get(self.judgement.cell, math.nan)
 
     def to_json(self) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import math
 WHOLE = ("steps", "directions", "cases", "parameters")
 """Units in which nobody counts fractions."""
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def show(value: float, unit: str = "") -> str:
     """A number with three or four digits, and what is not a number as a dash.
@@ -15,11 +17,16 @@ def show(value: float, unit: str = "") -> str:
     ('14,933', '0.00812', '–')
     >>> show(-35.04), show(302_914.0), show(6.3333, "directions")
     ('−35', '302,914', '6.33')
+    >>> show(5.48e-6)
+    '5.48 × 10⁻⁶'
     """
     if not math.isfinite(value):
         return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     if abs(value) >= 999.5 or (unit in WHOLE and float(value).is_integer()):
         text = f"{value:,.0f}"
+    elif 0 < abs(value) < 1e-4:
+        digits, power = f"{value:.2e}".split("e")
+        text = f"{digits} × 10{str(int(power)).translate(_RAISED)}"
     else:
         text = f"{value:.3g}"
     return text.replace("-", "−")

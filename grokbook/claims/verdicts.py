@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grokbook.claims.criteria import LEAST
+from grokbook.claims.criteria import LEAST, Exact, Magnitude
 from grokbook.claims.judges import FAILS, HOLDS, JUDGES, NONE, OPEN, Finding, Series
 from grokbook.claims.registry import Claim
 
@@ -53,6 +53,7 @@ class Judgement:
         control: ``stands``, ``falls`` or ``missing``.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.
+        compared: is it of the quantity that was published, so that both can stand side by side?
     """
 
     value: float
@@ -64,6 +65,7 @@ class Judgement:
     control: str = "missing"
     findings: tuple[Finding, ...] = ()
     cell: str = ""
+    compared: bool = False
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
@@ -78,11 +80,13 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     """
     _known(claim, evidence)
     nan, published = math.nan, claim.targets()
-    findings, remarks, states = [], [], []
+    findings, beside, remarks, states = [], [], [], []
     for part in claim.criterion:
         given, look = evidence.get(part.series, Evidence({})), JUDGES[type(part)]
         found = look(part, published, given.ours)
         findings += found
+        if isinstance(part, Exact | Magnitude):
+            beside += found
         for name, expected in part.control.items():
             checked = look(part, published, given.controls.get(name, {}))
             state, said = _control(name, expected, found, checked)
@@ -110,7 +114,15 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         verdict, why = "●", ["every cell holds, and its controls come out as they must"]
     one = (failed or undecided or ran)[0]
     numbers = (one.value, one.low, one.high, one.n)
-    return Judgement(*numbers, verdict, "; ".join(why), control, tuple(findings), one.cell)
+    return Judgement(
+        *numbers,
+        verdict,
+        "; ".join(why),
+        control,
+        tuple(findings),
+        one.cell,
+        any(one is each for each in beside),
+    )
 
 
 def _control(

@@ -28,7 +28,7 @@ def table(rows: Iterable[Row], *, controls: bool = True) -> str:
         rows: of the scoreboard.
         controls: with what the control is and what it does.
     """
-    head = ["claim", "published", "ours, 95 % interval", "n", *(["control"] * controls), "verdict"]
+    head = ["claim and verdict", "published", "ours, 95 % interval", "n", *(["control"] * controls)]
     cells = "".join(f"<th scope='col'>{escape(text)}</th>" for text in head)
     body = "".join(_line(row, controls) for row in rows)
     return (
@@ -42,22 +42,23 @@ def _line(row: Row, controls: bool) -> str:
     unit = claim.published.get("unit", "")
     units = f" {unit}" if unit not in ("", "1") and len(unit) < 12 else ""
     where = f" <small>({escape(found.cell)})</small>" if found.cell not in ("", "all") else ""
+    ours = "–"
+    if found.n:
+        units = escape(units) if found.compared else ""
+        ours = interval(found.value, found.low, found.high, unit) + units + where
     cells = [
-        ("claim", f"<b>{claim.id}</b> {escape(claim.statement)}"),
+        (
+            "claim",
+            f"<b>{claim.id}</b> <span class='gb-verdict' title='{escape(found.why, quote=True)}'>"
+            f"{mark(found.verdict)}</span><br>{escape(claim.statement)}",
+        ),
         ("published", show(row.published, unit)),
-        ("ours", interval(found.value, found.low, found.high, unit) + escape(units) + where),
+        ("ours", ours),
         ("n", str(found.n)),
     ]
     if controls:
         names = "; ".join(escape(name) for name in claim.control) or "none"
         cells.append(("control", f"{names}: {WORDS[found.control]}" if claim.control else names))
-    cells.append(
-        (
-            "verdict",
-            f"<span class='gb-verdict' title='{escape(found.why, quote=True)}'>"
-            f"{mark(found.verdict)}</span>",
-        )
-    )
     inner = "".join(f"<td data-label='{escape(name)}'>{text}</td>" for name, text in cells)
     return f"<tr data-claim='{claim.id}' data-verdict='{found.verdict}'>{inner}</tr>"
 

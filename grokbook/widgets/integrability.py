@@ -35,36 +35,35 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     at = FACTORS.index(factor)
     leads = [lead for course in grokked if (lead := course.lead(protocol, factor)) is not None]
     early = [lead for lead in leads if lead > 0]
-    grown = f"the {what} defect grows {factor:g}-fold before the first task does"
-    if not grokked:
-        first = f"No run here groks, so {grown.split(' before')[0]} before nothing"
-    elif not early:
-        first = f"No: in none of {_runs(len(grokked))} that grok{_s(grokked)} {grown}"
-    else:
-        count = f"{len(early)} of {_runs(len(grokked))} that grok{_s(grokked)}"
-        if len(early) == len(grokked):
-            count = (
-                f"all {len(grokked)} runs that grok" if len(grokked) > 1 else "the run that groks"
-            )
-        first = f"In {count} {grown}, by {np.median(early):,.0f} steps (median)"
     raised = sum(course.onsets[protocol][at] is not None for course in others)
+    if not grokked:
+        return (
+            f"No run here groks, so there is nothing to announce; the {what} defect grows "
+            f"{factor:g}-fold in {raised} of {len(others)}."
+        )
+    grown = f"{factor:g}-fold before the first task groks"
+    if not early and len(grokked) == 1:
+        first = f"No: in the run that groks the {what} defect does not grow {grown}"
+    elif not early:
+        first = (
+            f"No: in none of the {len(grokked)} runs that grok does the {what} defect grow {grown}"
+        )
+    elif len(grokked) == 1:
+        first = f"In the run that groks the {what} defect grows {grown}, by {early[0]:,} steps"
+    else:
+        some = len(early) < len(grokked)
+        count = f"{len(early)} of {len(grokked)}" if some else f"all {len(grokked)}"
+        median = f"{np.median(early):,.0f} steps (median)"
+        first = f"In {count} runs that grok the {what} defect grows {grown}, by {median}"
     if len(others) == 1:
         second = "; so it does" if raised else "; it does not"
         second += " in the one run that never groks"
     elif others:
         many = f"{raised or 'none'} of {len(others)} runs that never grok"
-        second = f"; so it does in {many}"
+        second = f"; so it does in {many}" if raised else f"; it does in {many}"
     else:
         second = "; no run that never groks is measured, so nothing says what this is worth"
     return first + second + "."
-
-
-def _runs(count: int) -> str:
-    return f"{count} run" if count == 1 else f"{count} runs"
-
-
-def _s(runs: Sequence[Course]) -> str:
-    return "s" if len(runs) == 1 else ""
 
 
 class Integrability(anywidget.AnyWidget):

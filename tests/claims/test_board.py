@@ -33,6 +33,13 @@ def test_a_row_names_the_runs_behind_it_and_their_seconds(rows):
     assert by_id["MT-04"].runs == () and by_id["MT-04"].seconds == 0
 
 
+def test_published_stands_only_beside_the_same_quantity(rows):
+    """MT-16 publishes ρ and is judged by 1 − ρ; of MT-02 both are steps."""
+    by_id = {row.claim.id: row for row in rows}
+    assert math.isnan(by_id["MT-16"].published) and by_id["MT-16"].judgement.n
+    assert by_id["MT-02"].published == by_id["MT-02"].claim.targets()["1.0"]
+
+
 def test_few_seeds_never_reproduce(rows):
     for row in rows:
         if row.judgement.verdict == "●":
@@ -65,9 +72,9 @@ def test_disagreements_are_named(rows):
     wrong = disagreements(rows, said | {"MT-10": [*said["MT-10"], other, other]})
     assert len(wrong) == 1 and wrong[0].startswith("MT-10: the results say")
     assert VERDICTS[other] not in wrong[0] and other in wrong[0]
+    assert "does not know it" in disagreements(rows, said | {"X-1": ["●"]})[0]
     del said["MT-11"]
     assert disagreements(rows, said) == ["MT-11: the book does not show it"]
-    assert "does not know it" in disagreements(rows, said | {"MT-11": ["…"], "X-1": ["●"]})[0]
 
 
 def test_no_book_is_said(tmp_path):

@@ -124,7 +124,7 @@ def test_a_lead_is_the_grok_step_minus_the_onset(course):
     assert one.last_step == 11_000
 
 
-GROWN = "the published defect grows 10-fold before the first task does"
+GROWN = "the published defect grows 10-fold before the first task groks"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ GROWN = "the published defect grows 10-fold before the first task does"
         (
             [(4_000, 9_000)],
             [300],
-            f"In the run that groks {GROWN}, by 5,000 steps (median); so it does in the one run "
+            f"In the run that groks {GROWN}, by 5,000 steps; so it does in the one run "
             "that never groks.",
         ),
         (
@@ -151,19 +151,20 @@ GROWN = "the published defect grows 10-fold before the first task does"
         (
             [(9_500, 9_000), (None, 8_000)],
             [300, None, 500],
-            f"No: in none of 2 runs that grok {GROWN}; so it does in 2 of 3 runs that never grok.",
+            "No: in none of the 2 runs that grok does the published defect grow 10-fold before the "
+            "first task groks; so it does in 2 of 3 runs that never grok.",
         ),
         (
             [(None, 9_000)],
             [None, None],
-            f"No: in none of 1 run that groks {GROWN}; so it does in none of 2 runs that never "
-            "grok.",
+            "No: in the run that groks the published defect does not grow 10-fold before the first "
+            "task groks; it does in none of 2 runs that never grok.",
         ),
         (
             [],
             [300, 400],
-            "No run here groks, so the published defect grows 10-fold before nothing; so it does "
-            "in 2 of 2 runs that never grok.",
+            "No run here groks, so there is nothing to announce; the published defect grows "
+            "10-fold in 2 of 2.",
         ),
     ],
 )
@@ -180,11 +181,11 @@ def test_the_control_looks_at_the_true_defect(course):
         dated(course, None, None, true=400),
     ]
     assert lead_sentence(courses, 10.0) == (
-        "In 1 of 2 runs that grok the published defect grows 10-fold before the first task does, "
+        "In 1 of 2 runs that grok the published defect grows 10-fold before the first task groks, "
         "by 1,000 steps (median); it does not in the one run that never groks."
     )
     assert lead_sentence(courses, 10.0, control=True) == (
-        "In all 2 runs that grok the true defect grows 10-fold before the first task does, "
+        "In all 2 runs that grok the true defect grows 10-fold before the first task groks, "
         "by 6,500 steps (median); so it does in the one run that never groks."
     )
 

@@ -249,7 +249,7 @@ function pictureOf(state, parts) {
   }
   function draw() {
     const room = root.clientWidth, { tau, control } = state;
-    root.classList.toggle("gb-narrow", room < 680);
+    root.classList.toggle("gb-narrow", room < 640);
     shown = state.course;
     slider.max = shown.end;
     parts.answer.textContent = state.sentence;
