@@ -9,6 +9,7 @@ claim is undecided.  Nothing is trained or measured here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -93,20 +94,25 @@ class Shelf:
         self.asked[name] = self._read[name]
         return self._read[name]
 
-    def intervened(self, config: RunConfig, **wanted: Any) -> Run:
+    def intervened(
+        self, config: RunConfig, measure: str, parameters: Mapping[str, Any], **wanted: Any
+    ) -> Run:
         """The run of a config whose intervention is this one, whatever its basis is called.
 
         Args:
             config: without intervention.
-            wanted: fields of the intervention; ``basis`` is what it was measured by.
+            measure: by which the basis was measured.
+            parameters: of the measure, all of them, as its note has them.
+            wanted: fields of the intervention.
 
         Raises:
             Missing: if it was not recorded.
         """
-        measure = wanted.pop("basis", None)
         for name, entry in self._entries.items():
             intervention = entry["config"].get("intervention")
-            if intervention is None or entry.get("basis", {}).get("measure") != measure:
+            basis = entry.get("basis", {})
+            known = (basis.get("measure"), basis.get("parameters"))
+            if intervention is None or known != (measure, dict(parameters)):
                 continue
             plain = RunConfig.from_json(entry["config"] | {"intervention": None})
             fits = all(intervention.get(key) == value for key, value in wanted.items())

@@ -64,7 +64,9 @@ def record(
 
     try:
         for run in _finished(runs):
-            entry = Results().add(run, replace=replace, again=again, weights=weights)
+            entry = Results().add(
+                run, replace=replace, again=again, weights=weights, basis=_basis(run)
+            )
             size = sum(facts["bytes"] for facts in entry["files"].values())
             found = _measurements(run)
             size += sum(facts["bytes"] for facts in found)
@@ -101,6 +103,17 @@ def _finished(names: list[str]) -> list:
                 fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
         found |= {run.path: run for run in fitting}
     return list(found.values())
+
+
+def _basis(run) -> dict | None:
+    """What the basis of a run's intervention was measured by; None if it has none."""
+    from grokbook.store import Store
+    from grokbook.studies.bases import note_of
+
+    intervention = run.config.intervention
+    if intervention is None or intervention.basis is None:
+        return None
+    return note_of(Store(), intervention.basis)
 
 
 def _measurements(run) -> list[dict]:

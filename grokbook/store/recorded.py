@@ -12,6 +12,7 @@ results/runs/<config id>/             of an execution after the first: <config i
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,7 @@ class Results:
         again: bool = False,
         weights: bool = False,
         allow_partial: bool = False,
+        basis: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Record a run of the store: measurements, Gram matrices, manifest entry.
 
@@ -153,6 +155,9 @@ class Results:
             allow_partial: record it also if it has not ended, with the status ``"partial"``, as
                 far as it has come.  A later record of the same run, begun with the same rows,
                 takes the place of a partial one.
+
+            basis: what the basis of its intervention was measured by, and on which run; its hash
+                alone tells no reader.
 
         Raises:
             StoreError: if the run has not ended and may not be partial, a file of it is damaged,
@@ -210,6 +215,8 @@ class Results:
                     file: disk.place(folder / file, content) for file, content in data.items()
                 },
             }
+            if basis is not None:
+                entry["basis"] = dict(basis)
             runs = manifest | {name: entry}
             disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": runs}))
         return entry

@@ -21,7 +21,7 @@ from grokbook.store.artefacts import Artefacts
 from grokbook.store.files import read_sealed, seal
 from grokbook.studies.measures import MEASURES
 
-__all__ = ["MEASURES", "complete", "find", "measure_basis"]
+__all__ = ["MEASURES", "complete", "find", "measure_basis", "note_of"]
 
 _BOUNDS = {
     "seed": (0, 2**32 - 1),
@@ -117,3 +117,16 @@ def measure_basis(
     note = facts | {"artefact": name, "grok_steps": reached}
     store.disk.place(store.root / "bases" / run.config.id / f"{name}.json", seal(note))
     return name
+
+
+def note_of(store: Store, artefact: str) -> dict[str, Any]:
+    """What a basis was measured by, and on which run.
+
+    Raises:
+        StoreError: if the store has no note of it, or the note is damaged.
+    """
+    for path in sorted((store.root / "bases").glob(f"*/{artefact}.json")):
+        note = read_sealed(path)
+        names = ("measure", "parameters", "run", "config_id", "sibling")
+        return {name: note[name] for name in names if name in note}
+    raise StoreError(f"no note of basis {artefact} in {store.root / 'bases'}")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from grokbook.claims.readings import READINGS, gather
+from grokbook.claims.readings import transverse_fragility as fragility
 from grokbook.claims.readings.incompressibility import decay_share
 from grokbook.claims.readings.place import Place, each, slope
 from grokbook.claims.readings.shared import NORMALISED, RAW, peak
@@ -17,6 +18,8 @@ from grokbook.config import RunConfig
 from grokbook.instruments.measurement import Measurement, as_frame
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
+from grokbook.studies.bases import complete
+from grokbook.studies.published import STUDIES
 
 DUAL = RunConfig(tasks=("add", "mul"), seed=42)
 
@@ -182,3 +185,45 @@ def test_each_leaves_out_what_is_missing_and_only_that():
     assert each("abc", read) == {", a": 1.0, ", c": None}
     with pytest.raises(Missing):
         each("b", read)
+
+
+def test_the_arms_are_those_that_the_studies_train():
+    for arm, name in (
+        (fragility.PATH, "deletion"),
+        ("random_matched", "deletion-random-matched"),
+        (fragility.PATH, "deletion-update"),
+        ("trajectory_attention", "deletion-attention"),
+        ("random", "deletion-random"),
+        ("random_attention", "deletion-random-attention"),
+    ):
+        after = STUDIES[name].after
+        known = complete(arm, fragility.BASES[arm])
+        assert (after.measure, after.parameters) == (arm, known), name
+
+
+def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
+    """Two arms differ in a parameter of the measure alone; the hash of a basis says nothing."""
+
+    def entry(parameters, **change):
+        intervention = {"transform": "delete", "strength": 0.07, "start": 500, "basis": "f" * 64}
+        config = DUAL.to_json() | {"intervention": intervention | change}
+        return {"config": config, "basis": {"measure": "trajectory", "parameters": parameters}}
+
+    path = complete("trajectory", fragility.BASES["trajectory"])
+    arms = Shelf(shelf.results)
+    arms.__dict__["_entries"] = {
+        "half": entry(path | {"until": 50}),
+        "dose": entry(path, strength=0.1),
+        "update": entry(path, transform="delete_update"),
+        "own": entry(path),
+        "plain": {"config": DUAL.to_json()},
+    }
+    arms._run = lambda name: name
+    at = Place({}, 42, arms)
+    assert fragility.deleted(at, "dual", 0.07) == "own"
+    assert fragility.deleted(at, "dual", 0.1) == "dose"
+    assert fragility.deleted(at, "dual", 0.07, transform="delete_update") == "update"
+    with pytest.raises(Missing, match="is not recorded"):
+        fragility.deleted(at, "dual", 0.07, basis="random_matched")
+    with pytest.raises(Missing, match="seed 137"):
+        fragility.deleted(Place({}, 137, arms), "dual", 0.07)

@@ -14,6 +14,7 @@ from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import Store, StoreError
 from grokbook.store.artefacts import Artefacts
+from grokbook.store.recorded import Results
 from grokbook.studies import bases, declaring, measures
 from grokbook.studies.carrying_out import carry_out, conflicts
 from grokbook.studies.members import stages
@@ -462,6 +463,19 @@ def test_each_run_names_the_basis_of_its_own_source(carried_out):
     resolved = [member.resolve(store) for member in members(SOURCE, CUT)]
     assert [c.id for c in resolved] == [c.id for c in log]
     assert {stand(store, m).state for m in members(SOURCE, CUT)} == {"done"}
+
+
+def test_a_record_says_what_its_basis_was_measured_by(carried_out, tmp_path):
+    store, log = carried_out
+    (run,) = store.runs(log[1])
+    note = bases.note_of(store, log[1].intervention.basis)
+    assert (note["measure"], note["parameters"]) == ("trajectory", {"k": 3, "to_grok": False})
+    assert note["config_id"] == log[0].id
+    results = Results(tmp_path)
+    results.add(run, basis=note)
+    assert results.manifest()[run.config.id]["basis"] == note and results.verify() == []
+    with pytest.raises(StoreError, match="no note of basis"):
+        bases.note_of(store, "0" * 64)
 
 
 def test_again_trains_and_measures_nothing(carried_out, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 from grokbook.claims.readings.place import Place, Reader, slope
 from grokbook.claims.readings.staggered_order import grokked
 from grokbook.instruments.runs import Missing, Run
+from grokbook.studies.bases import complete
 
 DOSES = (0.01, 0.02, 0.03, 0.05, 0.07)
 """Up to 7 %: where the published delay rises."""
@@ -16,6 +17,15 @@ DOSES = (0.01, 0.02, 0.03, 0.05, 0.07)
 BUDGET = {"dual": 50_000, "tri": 60_000}
 LONGER = {"dual": 200_000, "tri": 240_000}
 PATH = "trajectory"
+BASES = {
+    PATH: {"k": 20, "to_grok": True},
+    "random_matched": {"k": 20, "to_grok": True},
+    "trajectory_attention": {"per_matrix": 2, "to_grok": True},
+    "random": {"k": 20},
+    "random_attention": {"per_matrix": 2},
+}
+"""Measures with their parameters, as the studies of the claims have them."""
+
 PCA = {"PCA": "trajectory_attention", "random": "random"}
 
 
@@ -34,8 +44,9 @@ def deleted(
     Raises:
         Missing: if it was not recorded.
     """
+    parameters = complete(basis, BASES[basis])
     return at.shelf.intervened(
-        at.config(setting, 1.0), transform=transform, strength=dose, basis=basis
+        at.config(setting, 1.0), basis, parameters, transform=transform, strength=dose
     )
 
 
