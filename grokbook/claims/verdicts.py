@@ -99,9 +99,9 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         return Judgement(nan, nan, nan, 0, "…", "no run yet", findings=tuple(findings))
     control = next((state for state in ("falls", "missing") if state in states), "stands")
     if not claim.control:
-        control, remarks = "missing", ["there is no control"]
-    caveats = [f"{each.cell}: {text}" for each in findings for text in each.caveats]
-    caveats += [f"{each.cell}: not run" for each in findings if each.outcome == NONE]
+        control, remarks = "missing", [("", "there is no control")]
+    caveats = [(each.cell, text) for each in findings for text in each.caveats]
+    caveats += [(each.cell, "not run") for each in findings if each.outcome == NONE]
     failed = [each for each in ran if each.outcome == FAILS]
     undecided = [each for each in ran if each.outcome == OPEN]
     if failed:
@@ -109,7 +109,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     elif undecided:
         verdict, why = "…", [f"{f.cell}: undecided, n = {f.n}" for f in undecided]
     elif caveats or remarks:
-        verdict, why = "◐", caveats + remarks
+        verdict, why = "◐", _grouped(caveats + remarks)
     else:
         verdict, why = "●", ["every cell holds, and its controls come out as they must"]
     one = (failed or undecided or ran)[0]
@@ -125,9 +125,30 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     )
 
 
+_NAMED = 3
+"""Cells that are named where the same is to be said of many."""
+
+
+def _grouped(said: Sequence[tuple[str, str]]) -> list[str]:
+    """What is said of cells, each text once.
+
+    >>> _grouped([("1.0", "not run"), ("0.5", "one run"), ("0.3", "not run")])
+    ['1.0, 0.3: not run', '0.5: one run']
+    """
+    cells: dict[str, list[str]] = {}
+    for cell, text in said:
+        cells.setdefault(text, []).append(cell)
+    found = []
+    for text, names in cells.items():
+        more = len(names) - _NAMED
+        where = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        found.append(f"{where}: {text}" if where else text)
+    return found
+
+
 def _control(
     name: str, expected: str, found: Sequence[Finding], checked: Sequence[Finding]
-) -> tuple[str, list[str]]:
+) -> tuple[str, list[tuple[str, str]]]:
     """Does a control come out as it must, in every cell that was run?"""
     states, remarks = set[str](), []
     for ours, its in zip(found, checked, strict=True):
@@ -135,14 +156,14 @@ def _control(
             continue
         if its.outcome == NONE or its.fewest < LEAST:
             states.add("missing")
-            remarks.append(f"{its.cell}: control {name!r} has {its.fewest} runs")
+            remarks.append((its.cell, f"control {name!r} has {its.fewest} runs"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             states.add("missing")
-            remarks.append(f"{its.cell}: control {name!r} is undecided")
+            remarks.append((its.cell, f"control {name!r} is undecided"))
         if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
             states.add("falls")
             said = "holds too" if its.outcome == HOLDS else "does not hold"
-            remarks.append(f"{its.cell}: with control {name!r} it {said}")
+            remarks.append((its.cell, f"with control {name!r} it {said}"))
         states.add("stands")
     # Where we have no run at all, no control has been looked at.
     found = (state for state in ("falls", "missing", "stands") if state in states)

@@ -44,9 +44,9 @@ def sentence(rows: Sequence[Row]) -> str:
     found = counts(rows)
     judged = found["●"] + found["◐"] + found["○"]
     return (
-        f"Of {len(rows)} claims {judged} have met a run of ours: {found['●']} are reproduced, "
-        f"{found['◐']} hold so far with a caveat, {found['○']} are not reproduced. "
-        f"{found['…']} wait for runs, and {found['–']} cannot be tested."
+        f"Of {len(rows)} claims {judged} have met runs of ours. Reproduced: {found['●']}; "
+        f"so far, with a caveat: {found['◐']}; not reproduced: {found['○']}. "
+        f"The others wait for runs ({found['…']}) or cannot be tested ({found['–']})."
     )
 
 

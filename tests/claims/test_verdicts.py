@@ -60,7 +60,7 @@ def test_all_there_and_all_as_it_must():
 def test_few_seeds_never_reproduce(n):
     found = verdict({"x": Evidence(cells(10.0, 20.0, n), FULL.controls)})
     assert (found.verdict, found.n) == ("◐", n)
-    assert f"1.0: {n} of 8 seeds" in found.why
+    assert f"1.0, 0.5: {n} of 8 seeds" in found.why
 
 
 @pytest.mark.parametrize("name", ["walk", "strict"])
