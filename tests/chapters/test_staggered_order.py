@@ -14,6 +14,7 @@ from grokbook.chapters import staggered_published as theirs
 from grokbook.chapters import staggered_tables as tables
 from grokbook.claims.registry import claims
 from grokbook.config import ConfigError, RunConfig
+from grokbook.studies.first_light import TASKS
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_staggered_order.ipynb"
 SMALL = {
@@ -90,7 +91,7 @@ def test_tables_hold_every_run_and_published_number():
     table = tables.order_table(cases.DUAL)
     assert table.loc["dual, 98 % × 3", "mul first"] == "1 of 4"
     steps = theirs.published_steps(claims())
-    dual, tri = (RunConfig(tasks=tasks, seed=42) for tasks in chapter.TASKS.values())
+    dual, tri = (RunConfig(tasks=tasks, seed=42) for tasks in TASKS.values())
     assert steps[dual.id] == {"add": 16_400, "mul": 16_300}
     assert steps[tri.id]["sq"] == 24_800
     chapter_claims = claims(chapter="staggered-order")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from grokbook.chapters import integrability as chapter
+from grokbook.chapters.measured import ask_all_measured, ask_measured
 from grokbook.checks import ConfigError
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
@@ -18,7 +19,6 @@ from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.asking import MissingRun
-from grokbook.studies.measured import ask_all_measured, ask_measured
 from grokbook.training.run import run as train
 from grokbook.widgets import Integrability
 from grokbook.widgets.from_measurements import course
