@@ -248,7 +248,7 @@ def test_an_interrupted_measuring_raises_and_goes_on(allowed, made, tmp_path, mo
 
 def test_an_interrupted_training_raises_and_goes_on(allowed, places, monkeypatch):
     """Ctrl-C comes while the progress line is drawn for the first time."""
-    from grokbook.studies import measured
+    from grokbook.chapters import measured
 
     class Interrupting(measured.ProgressLine):
         def show(self, *news):
