@@ -290,7 +290,7 @@ def test_the_record_of_detectors_as_a_table(runs, courses):
     assert table.loc["tri detector, published defect"].tolist() == ["1 of 2", "50", "1 of 1"]
     assert table.loc["dual detector, true defect"].tolist() == ["0 of 2", "–", "0 of 1"]
     table = tables.detector_table(chapter.detectors(runs[:2], courses[:2]))
-    assert set(table["raised without grokking"]) == {"–"}
+    assert set(table["false alarms"]) == {"–"}
 
 
 def test_shares_are_read_at_the_stop_of_each_run_that_groks(runs):
