@@ -24,8 +24,6 @@ from grokbook.sweep.order import Order
 from grokbook.training.memory import free_bytes
 from grokbook.training.run import run
 
-HANGS = 600
-"""Seconds after which something has hung; a busy machine is slower than any guess below that."""
 PLAN = Plan(steps=60, after_grok=None, cadence=10, window=3, resume_seconds=0.1)
 
 
@@ -137,7 +135,7 @@ def started(store, workers):
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + HANGS
+    deadline = time.monotonic() + 120
     while sum(bool((p := read_progress(r.path)) and p.step) for r in store.runs()) < workers:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -149,8 +147,8 @@ def pids_in(store):
     return [int((r.path / "lock").read_text().split()[1]) for r in store.runs()]
 
 
-def gone(pids):
-    deadline = time.monotonic() + HANGS
+def gone(pids, within=30):
+    deadline = time.monotonic() + within
     while any(os.path.exists(f"/proc/{pid}") for pid in pids):
         assert time.monotonic() < deadline, f"one of {pids} lives on"
         time.sleep(0.05)
@@ -162,7 +160,7 @@ def test_ctrl_c_loses_nothing(tmp_path):
     process = started(store, workers=2)
     reading = [read_progress(r.path) for r in store.runs()]
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers hear it too
-    output, errors = process.communicate(timeout=HANGS)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     words = [line.split() for line in output.splitlines()[1:]]
     assert [status for status, _ in words] == ["interrupted"] * 3
@@ -190,7 +188,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
         time.sleep(1)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=HANGS)
+        process.communicate(timeout=30)
         assert process.returncode not in (0, None) and gone(pids)
     finally:
         if process.poll() is None:
@@ -223,7 +221,7 @@ def test_a_worker_is_sheltered_while_it_imports(tmp_path, order, monkeypatch):
     time.sleep(0.2)
     assert b"OMP_NUM_THREADS=1\0" in Path(f"/proc/{pid}/environ").read_bytes()
     os.kill(pid, signal.SIGINT)
-    assert future.result(timeout=HANGS)[0].status == "finished"
+    assert future.result(timeout=60)[0].status == "finished"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     assert pool.deaths(future) == 0 and pool.room() == 1
     pool.close(hard=False)
@@ -247,7 +245,7 @@ def test_a_run_held_by_this_very_sweep_is_waited_for(tmp_path, order):
     store, job = Store(tmp_path), Job(tiny(1), PLAN)
     directory = run(job.config, dataclasses.replace(PLAN, steps=20), store).directory
     reading = {"step": 20, "end": 60, "rate": 1.0, "accuracy": {}, "time": 0.0}
-    enough = threading.Timer(120, order.stop)
+    enough = threading.Timer(20, order.stop)
     enough.start()
     with directory:
         path = directory.path / "progress.json"
@@ -265,14 +263,14 @@ def test_what_is_waited_for_can_be_given_up(tmp_path, order):
     store, job = Store(tmp_path), Job(tiny(1), PLAN)
     directory = run(job.config, dataclasses.replace(PLAN, steps=20), store).directory
     reading = {"step": 20, "end": 60, "rate": 1.0, "accuracy": {}, "time": 0.0}
-    enough = threading.Timer(120, order.path.unlink)
+    enough, begun = threading.Timer(20, order.path.unlink), time.monotonic()
     enough.start()
     with directory:
         (directory.path / "progress.json").write_text(json.dumps(reading | {"sweep": order.name}))
         threading.Timer(0.3, order.stop).start()
         done, _ = job.carry_out(store, order)
-    assert enough.is_alive()  # it was the stop that ended it, not that the order was gone
     enough.cancel()
+    assert time.monotonic() - begun < 10
     assert (done.status, done.step, done.note) == ("interrupted", 20, "")
 
 

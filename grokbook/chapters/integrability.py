@@ -10,8 +10,10 @@ import numpy as np
 from grokbook.chapters import asked
 from grokbook.chapters.wording import share
 from grokbook.checks import ConfigError, integer
-from grokbook.claims.readings.integrability import MATRICES, WALK, first_share, rho, windows
-from grokbook.claims.readings.phase_structure import onset
+from grokbook.claims.readings.integrability import rho
+from grokbook.claims.readings.leads import onset
+from grokbook.claims.readings.paths import WALK, first_share, windows
+from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
 from grokbook.events import FACTORS, PLACEBOS
 from grokbook.events.track_record import TrackRecord

@@ -6,7 +6,6 @@ store, else the run is trained and measured, unless ``GROKBOOK_TRAIN`` is ``neve
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,10 +19,8 @@ from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store
 from grokbook.store.derived import Grams, gram_file
-from grokbook.studies.asking import MissingRun, training_allowed
+from grokbook.studies.asking import MissingRun, say, trained, training_allowed
 from grokbook.training.process import interrupts
-from grokbook.training.progress import ProgressLine
-from grokbook.training.run import run as train
 
 Wanted = Mapping[str, Mapping[str, Any]]
 """Instrument ↦ parameters; those not given are at their default."""
@@ -106,12 +103,14 @@ def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
     found = next(
         (
             each
-            for each in store.runs(config, warn=_say)
+            for each in store.runs(config, warn=say)
             if each.ended and each.marker["plan"]["full_state"] and each.record().reaches(plan)
         ),
         None,
     )
-    return found or _trained(config, replace(plan, full_state=True), store)
+    if found is None and not training_allowed():
+        raise _refused(config)
+    return found or trained(config, replace(plan, full_state=True), store)
 
 
 def _with_measurements(directory: RunDirectory, wanted: Wanted, store: Store) -> Run:
@@ -130,20 +129,6 @@ def _has(run: Run, wanted: Wanted) -> bool:
     return all((name, as_json(given)) in at_hand for name, given in wanted.items())
 
 
-def _trained(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
-    if not training_allowed():
-        raise _refused(config)
-    _say(f"training {config.label}: up to {plan.steps:,} steps")
-    with interrupts() as stop, ProgressLine(config.tasks) as line:
-        outcome = train(config, plan, store, watch=line.show, stop=stop, warn=_say)
-    if outcome.status == "interrupted":
-        raise MissingRun(
-            f"training {config.label} was stopped at step {outcome.step:,}; "
-            "nothing is lost: ask again to go on"
-        )
-    return outcome.directory
-
-
 def _refused(config: RunConfig) -> MissingRun:
     return MissingRun(
         f"run {config.id} ({config.label}) is not recorded with all its measurements, and "
@@ -158,7 +143,7 @@ def _measured(name: str, run: RunDirectory, parameters: Mapping[str, Any], store
         return begun
     if not training_allowed():
         raise _refused(run.config)
-    _say(f"measuring {job.label}: {len(begun.left)} of {len(begun.points)} points left")
+    say(f"measuring {job.label}: {len(begun.left)} of {len(begun.points)} points left")
     with interrupts() as stop:
         found = job.measure(store, stop)
     if not found.complete:
@@ -167,7 +152,3 @@ def _measured(name: str, run: RunDirectory, parameters: Mapping[str, Any], store
             "nothing is lost: ask again to go on"
         )
     return found
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

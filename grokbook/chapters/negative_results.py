@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from grokbook.claims.readings.incompressibility import decay_share
-from grokbook.claims.readings.integrability import MATRICES, WALK, first_share
+from grokbook.claims.readings.paths import WALK, first_share
+from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
 from grokbook.geometry.defect import Defect, defect

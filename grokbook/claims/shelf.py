@@ -121,15 +121,12 @@ class Shelf:
         raise Missing(f"{config.label}, {wanted}, is not recorded")
 
     def weights(self, run: Run) -> dict[str, np.ndarray]:
-        """Parameters by name at a run's last step.
+        """Parameters by name at a run's last step, of that very execution.
 
         Raises:
             Missing: if they were not recorded.
             StoreError: if the file is damaged.
         """
-        if not any(
-            "weights.safetensors" in self._entries[name]["files"]
-            for name in self._configs[run.config.id]
-        ):
+        if "weights.safetensors" not in self._entries[run.name]["files"]:
             raise Missing(f"no weights of {run.name} are recorded")
-        return self.results.weights(run.config)
+        return self.results.weights(run.config, run.name)

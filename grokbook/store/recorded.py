@@ -68,15 +68,20 @@ class Results:
         }
         return [self._read(config, entries[name], name) for name in sorted(entries)]
 
-    def weights(self, config: RunConfig) -> dict[str, np.ndarray]:
-        """Parameters by name at the last step of a config's last execution, by name, that has them.
+    def weights(self, config: RunConfig, execution: str = "") -> dict[str, np.ndarray]:
+        """Parameters by name at the last step.
+
+        Args:
+            config: of the run.
+            execution: by name; by default the last one, by name, that has them.
 
         Raises:
             StoreError: if none was recorded, or the file is damaged.
         """
         for name, entry in sorted(self.manifest().items(), reverse=True):
             facts = entry["files"].get("weights.safetensors")
-            if name.partition("-")[0] == config.id and facts is not None:
+            meant = execution in ("", name) and name.partition("-")[0] == config.id
+            if meant and facts is not None:
                 path = self.folder / "runs" / name / "weights.safetensors"
                 if problem := check(path, facts):
                     raise StoreError(f"recorded result {problem}")

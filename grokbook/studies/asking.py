@@ -13,7 +13,7 @@ import sys
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.record import RunRecord
-from grokbook.store import Store
+from grokbook.store import RunDirectory, Store
 from grokbook.store.recorded import Results
 from grokbook.training.progress import ProgressLine
 from grokbook.training.run import interrupts, run
@@ -59,7 +59,7 @@ def ask(
     if record is not None and record.reaches(plan):
         return record
     store = store or Store()
-    for directory in store.runs(config, warn=_say):
+    for directory in store.runs(config, warn=say):
         if directory.ended and (record := directory.record()).reaches(plan):
             return record
     if not training_allowed():
@@ -67,16 +67,27 @@ def ask(
             f"run {config.id} ({config.label}) is not recorded as far as asked, and "
             f"GROKBOOK_TRAIN is never: train it with `{config.command}`, or unset the variable"
         )
-    _say(f"training {config.label}: up to {plan.steps:,} steps")
+    return trained(config, plan, store).record("trained now")
+
+
+def trained(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
+    """A run trained now, with its progress shown.
+
+    Raises:
+        MissingRun: if it was stopped; what it had is in the store.
+        StoreError: if the store cannot be written.
+    """
+    say(f"training {config.label}: up to {plan.steps:,} steps")
     with interrupts() as stop, ProgressLine(config.tasks) as line:
-        outcome = run(config, plan, store, watch=line.show, stop=stop, warn=_say)
+        outcome = run(config, plan, store, watch=line.show, stop=stop, warn=say)
     if outcome.status == "interrupted":
         raise MissingRun(
             f"training {config.label} was stopped at step {outcome.step:,}; "
             "nothing is lost: ask again to go on"
         )
-    return outcome.directory.record("trained now")
+    return outcome.directory
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """To the reader who waits, not into the page."""
     print(line, file=sys.stderr)

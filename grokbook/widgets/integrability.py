@@ -11,7 +11,7 @@ import traitlets as t
 from grokbook.events import FACTORS
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.courses import PROTOCOLS, Course
-from grokbook.widgets.staggered import _within
+from grokbook.widgets.lanes import frame_axis, within
 
 FACTOR = 10.0
 """Where a single threshold must stand for the sweep."""
@@ -107,7 +107,7 @@ class Integrability(anywidget.AnyWidget):
             raise ValueError("Integrability needs at least one course")
         ordered = sorted(courses, key=lambda c: (c.weight_decay, len(c.tasks), c.seed, c.label))
         frames = _frames(max(course.last_step for course in ordered))
-        run = _within(int(kwargs.pop("run", len(ordered) - 1)), len(ordered), "run")
+        run = within(int(kwargs.pop("run", len(ordered) - 1)), len(ordered), "run")
         opening = int(np.searchsorted(frames, ordered[run].last_step * 0.6))
         kwargs.setdefault("frame", min(opening, len(frames) - 1))
         super().__init__(
@@ -127,15 +127,13 @@ class Integrability(anywidget.AnyWidget):
 
     @t.validate("run")
     def _run_exists(self, proposal: dict) -> int:
-        return _within(proposal["value"], len(self.courses), "run")
+        return within(proposal["value"], len(self.courses), "run")
 
     @t.validate("frame")
     def _frame_exists(self, proposal: dict) -> int:
-        return _within(proposal["value"], len(self.frames), "frame")
+        return within(proposal["value"], len(self.frames), "frame")
 
 
 def _frames(last: int, count: int = 128) -> list[int]:
     """Steps that the slider stops at, multiples of 100 and denser at the start."""
-    from grokbook.widgets.lanes import frame_axis
-
     return [int(step) for step in frame_axis(last, count=count)]

@@ -12,7 +12,7 @@ import traitlets as t
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.tasks.modular import OPERATIONS
 from grokbook.widgets.assets import css, module
-from grokbook.widgets.lanes import Lane
+from grokbook.widgets.lanes import Lane, within
 from grokbook.widgets.packing import pack_lanes
 
 
@@ -151,14 +151,8 @@ class StaggeredOrder(anywidget.AnyWidget):
 
     @t.validate("run")
     def _run_exists(self, proposal: dict) -> int:
-        return _within(proposal["value"], len(self.lanes), "run")
+        return within(proposal["value"], len(self.lanes), "run")
 
     @t.validate("frame")
     def _frame_exists(self, proposal: dict) -> int:
-        return _within(proposal["value"], len(self.frames), "frame")
-
-
-def _within(value: int, count: int, name: str) -> int:
-    if count and not 0 <= value < count:
-        raise t.TraitError(f"{name} must be 0..{count - 1}, got {value}")
-    return value
+        return within(proposal["value"], len(self.frames), "frame")

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import papermill
 import pytest
@@ -24,7 +23,7 @@ from grokbook.figures import integrability as draw
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets import lead_sentence
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_integrability.ipynb"
+NOTEBOOK = "02_integrability"
 SMALL = {
     "settings": ["dual"],
     "modulus": 23,
@@ -46,20 +45,10 @@ spec.loader.exec_module(cases)
 # --- the notebook
 
 
-def execute(tmp_path, monkeypatch, parameters, train):
-    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("GROKBOOK_TRAIN", "allowed" if train else "never")
-    out = tmp_path / "out.ipynb"
-    papermill.execute_notebook(
-        str(NOTEBOOK), str(out), parameters, cwd=str(tmp_path), progress_bar=False
-    )
-    return nbformat.read(out, 4)
-
-
 @pytest.mark.slow
 @pytest.mark.long(80)
-def test_small_parameters_train_measure_and_render(tmp_path, monkeypatch):
-    notebook = execute(tmp_path, monkeypatch, SMALL, train=True)
+def test_small_parameters_train_measure_and_render(execute):
+    notebook = execute(NOTEBOOK, SMALL, train=True)
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     kinds = [kind for o in outputs if "data" in o for kind in o["data"]]
     assert kinds.count("application/vnd.plotly.v1+json") == 3
@@ -69,7 +58,7 @@ def test_small_parameters_train_measure_and_render(tmp_path, monkeypatch):
     assert "so with others they are withheld" in text
     assert "its finding is not checked here" in text
     assert "add + mul, λ = 0.8, p = 23" in text
-    again = execute(tmp_path, monkeypatch, SMALL, train=False)  # now it is in the store
+    again = execute(NOTEBOOK, SMALL, train=False)  # now it is in the store
     for first, second in zip(notebook.cells, again.cells, strict=True):
         assert _results(first) == _results(second)
 
@@ -85,26 +74,26 @@ def _results(cell):
     ]
 
 
-def test_a_missing_run_is_an_error_where_training_is_refused(tmp_path, monkeypatch):
+def test_a_missing_run_is_an_error_where_training_is_refused(execute):
     with pytest.raises(
         papermill.PapermillExecutionError, match="is not recorded with all its measurements"
     ):
-        execute(tmp_path, monkeypatch, SMALL, train=False)
+        execute(NOTEBOOK, SMALL, train=False)
 
 
-def test_too_few_steps_are_refused_before_anything_is_trained(tmp_path, monkeypatch):
+def test_too_few_steps_are_refused_before_anything_is_trained(execute, tmp_path):
     with pytest.raises(
         papermill.PapermillExecutionError, match="steps must be 400 or more .* not 200"
     ):
-        execute(tmp_path, monkeypatch, SMALL | {"steps": 200}, train=True)
+        execute(NOTEBOOK, SMALL | {"steps": 200}, train=True)
     assert not (tmp_path / "store" / "runs").exists()
 
 
-def test_an_unknown_parameter_is_refused_by_the_chapter_itself(tmp_path, monkeypatch):
+def test_an_unknown_parameter_is_refused_by_the_chapter_itself(execute):
     with pytest.raises(
         papermill.PapermillExecutionError, match=r"unknown parameter reading.*known are: settings"
     ):
-        execute(tmp_path, monkeypatch, {"reading": 3}, train=False)
+        execute(NOTEBOOK, {"reading": 3}, train=False)
 
 
 # --- what it asks for

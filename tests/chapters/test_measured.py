@@ -248,15 +248,15 @@ def test_an_interrupted_measuring_raises_and_goes_on(allowed, made, tmp_path, mo
 
 def test_an_interrupted_training_raises_and_goes_on(allowed, places, monkeypatch):
     """Ctrl-C comes while the progress line is drawn for the first time."""
-    from grokbook.chapters import measured
+    from grokbook.studies import asking
 
-    class Interrupting(measured.ProgressLine):
+    class Interrupting(asking.ProgressLine):
         def show(self, *news):
             signal.raise_signal(signal.SIGINT)
             return super().show(*news)
 
     with monkeypatch.context() as patch:
-        patch.setattr(measured, "ProgressLine", Interrupting)
+        patch.setattr(asking, "ProgressLine", Interrupting)
         with pytest.raises(MissingRun, match=r"training .* was stopped at step \d+; nothing is"):
             ask_measured(small(3), PLAN, {"events": {}}, **places)
     assert 0 < places["store"].runs(small(3))[0].step < 400

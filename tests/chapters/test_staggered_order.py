@@ -4,7 +4,6 @@ import importlib.util
 import json
 from pathlib import Path
 
-import nbformat
 import papermill
 import pytest
 
@@ -16,7 +15,7 @@ from grokbook.claims.registry import claims
 from grokbook.config import ConfigError, RunConfig
 from grokbook.studies.first_light import TASKS
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_staggered_order.ipynb"
+NOTEBOOK = "01_staggered_order"
 SMALL = {
     "settings": ["dual"],
     "modulus": 23,
@@ -34,18 +33,8 @@ cases = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cases)
 
 
-def execute(tmp_path, monkeypatch, parameters, train):
-    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("GROKBOOK_TRAIN", "allowed" if train else "never")
-    out = tmp_path / "out.ipynb"
-    papermill.execute_notebook(
-        str(NOTEBOOK), str(out), parameters, cwd=str(tmp_path), progress_bar=False
-    )
-    return nbformat.read(out, 4)
-
-
-def test_small_parameters_train_and_render(tmp_path, monkeypatch):
-    notebook = execute(tmp_path, monkeypatch, SMALL, train=True)
+def test_small_parameters_train_and_render(execute):
+    notebook = execute(NOTEBOOK, SMALL, train=True)
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     kinds = {kind for o in outputs if "data" in o for kind in o["data"]}
     assert "application/vnd.plotly.v1+json" in kinds
@@ -54,21 +43,21 @@ def test_small_parameters_train_and_render(tmp_path, monkeypatch):
     assert "no task groks in any run at hand" in text  # 200 steps are too few, and it says so
     assert "its finding is not checked here" in text
     assert "trained now" in text
-    again = execute(tmp_path, monkeypatch, SMALL, train=False)  # now it is in the store
+    again = execute(NOTEBOOK, SMALL, train=False)  # now it is in the store
     assert "trained now" not in json.dumps(again.cells)
 
 
-def test_a_missing_run_is_an_error_where_training_is_refused(tmp_path, monkeypatch):
+def test_a_missing_run_is_an_error_where_training_is_refused(execute):
     with pytest.raises(papermill.PapermillExecutionError, match="is not recorded"):
-        execute(tmp_path, monkeypatch, SMALL, train=False)
+        execute(NOTEBOOK, SMALL, train=False)
 
 
-def test_an_unknown_parameter_is_refused_by_the_chapter_itself(tmp_path, monkeypatch):
+def test_an_unknown_parameter_is_refused_by_the_chapter_itself(execute):
     with pytest.raises(
         papermill.PapermillExecutionError,
         match=r"unknown parameter wieght_decays.*known are: settings",
     ):
-        execute(tmp_path, monkeypatch, {"wieght_decays": [0.8]}, train=False)
+        execute(NOTEBOOK, {"wieght_decays": [0.8]}, train=False)
 
 
 def test_wanted_runs():

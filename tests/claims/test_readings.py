@@ -71,6 +71,15 @@ def test_an_execution_keeps_its_own_measurements(shelf):
     assert run.stop == max(run.grok(task) for task in run.tasks)
 
 
+def test_weights_are_those_of_the_execution_itself(shelf):
+    run = shelf.run(DUAL)
+    norm = math.sqrt(sum(float((w.astype(float) ** 2).sum()) for w in shelf.weights(run).values()))
+    assert norm == pytest.approx(run.record.metrics["parameter_norm"].iloc[-1], rel=1e-6)
+    first = shelf._run(DUAL.id)
+    with pytest.raises(Missing, match=f"no weights of {DUAL.id} are"):
+        shelf.weights(first)
+
+
 def test_a_run_that_was_not_trained_so_far_is_missing_and_one_that_was_is_cut_off(shelf):
     still = shelf.run(RunConfig(tasks=("add", "mul"), seed=42, weight_decay=0.0))
     assert still.grok("add") is None and still.grok("add", within=50_000) is None

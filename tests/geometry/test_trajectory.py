@@ -200,11 +200,8 @@ def test_what_cannot_be_measured_is_refused(call, says):
 
 
 @pytest.mark.slow
-def test_a_whole_run_costs_less_than_a_few_of_its_decompositions():
-    """All of 256 snapshots of 131,072 parameters, eight matrices with 20 windows each.
-
-    The four largest windows of one matrix are decomposed beside it, in CPU time as well.
-    """
+def test_a_whole_run_takes_three_cpu_seconds():
+    """256 snapshots of 131,072 parameters, eight matrices and all, with 20 windows each."""
     walk = np.random.default_rng(0).standard_normal((256, 131_072), dtype=np.float32)
     blocks = {str(k): slice(k * 16_384, (k + 1) * 16_384) for k in range(8)}
     begun = time.process_time()
@@ -212,9 +209,4 @@ def test_a_whole_run_costs_less_than_a_few_of_its_decompositions():
         for size in window_sizes(256):
             spectrum(moves.products[:size, :size], rounding=moves.rounding)
         direction(moves)
-    whole = time.process_time() - begun
-    rows = walk[:, blocks["0"]].astype(np.float64)
-    begun = time.process_time()
-    for size in window_sizes(256)[-4:]:
-        np.linalg.svd(rows[:size] - rows[:size].mean(axis=0), compute_uv=False)
-    assert whole < time.process_time() - begun
+    assert time.process_time() - begun <= 3

@@ -4,9 +4,11 @@ import dataclasses
 import errno
 import hashlib
 import io
+import itertools
 import re
 import shutil
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,25 @@ BIG_PLAN = Plan(steps=16, after_grok=None, cadence=1, window=2, full_state=True)
 
 class Crash(BaseException):
     """The process is gone: nothing below catches it."""
+
+
+@contextmanager
+def crashing(monkeypatch, at, names=("write", "rename", "remove")):
+    """The ``at``-th of these operations on a disk, from now on, does not happen: a crash does."""
+    done = itertools.count(1)
+
+    def counted(original):
+        def operation(self, *arguments):
+            if next(done) == at:
+                raise Crash
+            return original(self, *arguments)
+
+        return operation
+
+    with monkeypatch.context() as patch:
+        for name in names:
+            patch.setattr(Disk, name, counted(getattr(Disk, name)))
+        yield
 
 
 def trained(store, config=SMALL, plan=PLAN, **options):
@@ -240,24 +261,10 @@ def test_a_pack_that_could_not_be_written_leaves_the_one_before(whole, away, tmp
 
 @pytest.mark.parametrize("at", range(1, 8))
 def test_a_pack_cut_short_is_never_taken_for_a_whole_one(at, whole, away, tmp_path, monkeypatch):
-    folder, count = tmp_path / "pack", 0
+    folder = tmp_path / "pack"
     pack(away.runs(seeded(20)), folder)
-
-    def counted(original):
-        def operation(self, *arguments):
-            nonlocal count
-            count += 1
-            if count == at:
-                raise Crash
-            return original(self, *arguments)
-
-        return operation
-
-    with monkeypatch.context() as patch:
-        for name in ("write", "rename", "remove"):
-            patch.setattr(Disk, name, counted(getattr(Disk, name)))
-        with pytest.raises(Crash):
-            pack([whole], folder)
+    with crashing(monkeypatch, at), pytest.raises(Crash):
+        pack([whole], folder)
     try:
         (run,) = read_pack(folder).runs
         assert run["head"]["config_id"] == seeded(20).id
@@ -478,43 +485,26 @@ def test_a_resume_point_can_follow(away, tmp_path):
 
 def test_unpacking_cut_short_anywhere_loses_nothing(whole, tmp_path, monkeypatch):
     pack([whole], tmp_path / "late")
-    count = at = 0
-
-    def counted(original):
-        def operation(self, *arguments):
-            nonlocal count
-            count += 1
-            if count == at:
-                raise Crash
-            return original(self, *arguments)
-
-        return operation
-
     early = interrupted(Store(tmp_path / "early"), 50)
     pack([early], tmp_path / "p")
-    with monkeypatch.context() as patch:
-        for name in ("write", "rename", "remove"):
-            patch.setattr(Disk, name, counted(getattr(Disk, name)))
-        for at in range(1, 80):
-            store = Store(tmp_path / "home" / str(at))
-            count = -1000
-            unpack(tmp_path / "p", store)
-            count = 0
-            try:
+    for at in range(1, 80):
+        store = Store(tmp_path / "home" / str(at))
+        unpack(tmp_path / "p", store)
+        try:
+            with crashing(monkeypatch, at):
                 unpack(tmp_path / "late", store)
-                break
-            except Crash:
-                count = -1000
-                (left,) = store.runs()
-                assert left.verify() == []
-                assert left.ended or RunDirectory(left.path).resume() is not None
-                unpack(tmp_path / "late", store)
-                (now,) = store.runs()
-                assert now.ended and now.verify() == []
-                assert now.record().metrics.equals(whole.record().metrics)
-                with now:  # the next to open it sweeps what is not listed
-                    pass
-                assert tree(now.path).keys() == {"config.json", "commit.json", *now.entries()}
+            break
+        except Crash:
+            (left,) = store.runs()
+            assert left.verify() == []
+            assert left.ended or RunDirectory(left.path).resume() is not None
+            unpack(tmp_path / "late", store)
+            (now,) = store.runs()
+            assert now.ended and now.verify() == []
+            assert now.record().metrics.equals(whole.record().metrics)
+            with now:  # the next to open it sweeps what is not listed
+                pass
+            assert tree(now.path).keys() == {"config.json", "commit.json", *now.entries()}
     assert at > 20
 
 
@@ -915,31 +905,17 @@ def test_a_merge_cut_short_anywhere_loses_no_measurement(measured, tmp_path, mon
     pack([second], tmp_path / "early")
     late, whole = fully(tmp_path / "full", second)
     pack([late], tmp_path / "late")
-    count = 0
-
-    def counted(original):
-        def operation(self, *arguments):
-            nonlocal count
-            count += 1
-            if count == at:
-                raise Crash
-            return original(self, *arguments)
-
-        return operation
-
     for at in range(1, 9):
-        home, count = Store(tmp_path / "home" / str(at)), -1000
+        home = Store(tmp_path / "home" / str(at))
         unpack(tmp_path / "early", home)
         path = home.root / whole.relative_to(tmp_path / "full")
-        before, count = path.read_bytes(), 0
-        with monkeypatch.context() as patch:
-            for name in ("write", "rename", "sync_folder"):
-                patch.setattr(Disk, name, counted(getattr(Disk, name)))
-            try:
+        before = path.read_bytes()
+        try:
+            with crashing(monkeypatch, at, ("write", "rename", "sync_folder")):
                 unpack(tmp_path / "late", home)
-                break
-            except Crash:
-                assert path.read_bytes() in (before, whole.read_bytes())
+            break
+        except Crash:
+            assert path.read_bytes() in (before, whole.read_bytes())
         unpack(tmp_path / "late", home)
         assert path.read_bytes() == whole.read_bytes()
     assert 3 <= at < 8

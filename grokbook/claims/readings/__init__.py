@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from grokbook.claims.criteria import Criterion
 from grokbook.claims.readings import (
+    curvature,
     incompressibility,
     integrability,
+    leads,
     overview,
+    paths,
     phase_structure,
     shared,
     staggered_order,
@@ -27,8 +30,11 @@ from grokbook.instruments.runs import Missing, Run
 
 READINGS: dict[tuple[str, ...], Reader] = {
     **staggered_order.READINGS,
+    **paths.READINGS,
     **integrability.READINGS,
     **phase_structure.READINGS,
+    **curvature.READINGS,
+    **leads.READINGS,
     **incompressibility.READINGS,
     **transverse_fragility.READINGS,
     **shared.READINGS,

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from grokbook.claims.readings.phase_structure import threshold
 from grokbook.claims.readings.place import Place, Reader, Value, minus
 from grokbook.instruments.runs import Missing, Run
 
@@ -16,6 +15,12 @@ MODULES = {"other": 0, "block 0": 1, "block 1": 2, "heads": 3}
 
 
 # --- directions of the path
+
+
+def threshold(run: Run, variant: str = "published") -> Value:
+    """k*, the fewest directions with which every task has 90 %; None if not by 20."""
+    found = run.number("reconstruction", "threshold", variant=variant)
+    return None if math.isnan(found) else int(found)
 
 
 def _threshold(setting: str, variant: str = "published") -> Reader:

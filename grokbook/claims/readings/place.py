@@ -107,6 +107,15 @@ def each(keys: Iterable[Any], read: Callable[[Any], Value]) -> dict[str, Value]:
     return found
 
 
+def by_strength(at: Place, read: Callable[[Run], Value]) -> Value | dict[str, Value]:
+    """Of the item's decay; ``strong`` and ``weak`` stand for several."""
+    name = at["decay"]
+    groups = {"strong": STRONG, "weak": WEAK}
+    if name not in groups:
+        return read(at.run(at["setting"], float(name)))
+    return each(groups[name], lambda decay: read(at.run(at["setting"], decay)))
+
+
 def minus(a: Value, b: Value) -> Value:
     """The difference a − b; None if either was cut off."""
     return None if a is None or b is None else a - b
