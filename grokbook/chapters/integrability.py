@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from grokbook.chapters import asked
 from grokbook.chapters.wording import share
 from grokbook.checks import ConfigError, integer
-from grokbook.claims.readings.integrability import rho
+from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.leads import onset
 from grokbook.claims.readings.paths import WALK, first_share, windows
 from grokbook.claims.readings.place import MATRICES
@@ -19,12 +18,8 @@ from grokbook.events import FACTORS, PLACEBOS
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
-from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Course, lead_sentence
 from grokbook.widgets.integrability import FACTOR
-
-INSTRUMENTS = ("events", "trajectory", "commutator", "integrability")
-"""What every run of the chapter has been measured by."""
 
 
 def wanted(readings: int) -> dict[str, dict[str, int]]:
@@ -136,30 +131,25 @@ def declines(runs: Sequence[Run]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def inside(runs: Sequence[Run]) -> dict[str, list[float]]:
     """What of a commutator lies in a subspace, in % of its norm, one mean a run that groks.
 
-    √(1 − ρ²) of the mean ρ, for the float32 and the true commutator, and another seed's basis;
-    beside them the share that random bases with the same footprint hold. A run that was measured
-    without another seed at hand has no value of that.
+    Means over checkpoints of the share of ‖δ‖: of the float32 and of the true commutator in the
+    run's own directions, in another seed's, and in random ones with the same footprint, so that
+    like stands beside like. A run that was measured without another seed has no value of that.
     """
+    own, other = "corrected, attention path", "true commutator, another seed's"
     found: dict[str, list[float]] = {}
     for run in grokking(runs):
-        for name, variant in (
-            ("published commutator, own directions", "published, attention path"),
-            ("true commutator, own directions", "corrected, attention path"),
-            ("true commutator, another seed's", "corrected, attention path of another seed"),
+        for name, quantity, variant in (
+            ("published commutator, own directions", "share", "published, attention path"),
+            ("true commutator, own directions", "share", own),
+            (other, "share", f"{own} of another seed"),
+            ("true commutator, random alike", "null_matched", own),
         ):
             try:
-                outside = rho(run, "", variant)
+                found.setdefault(name, []).append(100 * held(run, quantity, variant))
             except Missing:
-                if variant.endswith("another seed"):
-                    continue
-                raise
-            found.setdefault(name, []).append(100 * math.sqrt(max(0.0, 1 - outside**2)))
-        null = run.rows(
-            "integrability", "commutator_null_matched", variant="corrected, attention path"
-        )
-        kept = null.loc[null["step"] <= run.stop, "value"].astype(float)
-        found.setdefault("true commutator, random alike", []).append(100 * float(kept.mean()))
-    return found
+                if name != other:
+                    raise
+    return {name: values for name, values in found.items() if values}
 
 
 def rounding_factor(courses: Sequence[Course]) -> list[float]:
@@ -196,11 +186,6 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
             f"{share(len(below), len(MATRICES))} attention matrices."
         )
     return " ".join(said)
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Mean and 95 % interval over seeds."""
-    return mean_interval(values)
 
 
 def guard(runs: Sequence[Run], courses: Sequence[Course]) -> None:

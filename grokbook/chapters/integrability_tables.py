@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from grokbook.chapters.integrability import inside, interval, shares
+from grokbook.chapters.integrability import inside, shares
 from grokbook.chapters.staggered_tables import keyed
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval as words
 from grokbook.claims.registry import Claim
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Run
+from grokbook.statistics import mean_interval
 
 
 def share_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFrame:
@@ -20,7 +21,7 @@ def share_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFram
     published = claims["MT-10"].targets()
     rows = []
     for matrix, (values, walk) in shares(runs).items():
-        found = interval(values)
+        found = mean_interval(values)
         rows.append(
             {
                 "layer and matrix": matrix.replace(".", " · "),
@@ -37,7 +38,7 @@ def inside_table(runs: Sequence[Run]) -> pd.DataFrame:
     """What of a commutator lies in a subspace, in % of its norm."""
     rows = []
     for name, values in inside(runs).items():
-        found = interval(values)
+        found = mean_interval(values)
         rows.append(
             {
                 "what": name,

@@ -52,6 +52,12 @@ def rho(run: Run, part: str, variant: str) -> float:
     return float(rows.loc[rows["step"] <= run.stop, "value"].astype(float).mean())
 
 
+def held(run: Run, quantity: str, variant: str) -> float:
+    """A share of ‖δ‖ of the total loss, mean over the checkpoints to the stop."""
+    rows = run.rows("integrability", f"commutator_{quantity}", variant=variant)
+    return float(rows.loc[rows["step"] <= run.stop, "value"].astype(float).mean())
+
+
 def _modes(run: Run, mode: str) -> list[str]:
     return [""] if mode in ("total", "same", "defect") else pairs(run)
 
@@ -65,7 +71,7 @@ def _missing(variant: str) -> Reader:
 
 
 def _missing_at_random(at: Place) -> float:
-    """1 − ρ of random bases: their mean share s of the norm leaves √(1 − s²)."""
+    """1 − ρ of random bases, from the mean and the standard deviation of the share they hold."""
     run, found = at.run(at["setting"], at.decay), []
     for part in _modes(run, at["mode"]):
         rows = run.rows(
@@ -74,8 +80,9 @@ def _missing_at_random(at: Place) -> float:
             part=part,
             variant="published, attention path",
         )
-        share = rows.loc[rows["step"] <= run.stop, "value"].astype(float)
-        found.append(float((1 - np.sqrt(1 - share**2)).mean()))
+        share = rows.loc[rows["step"] <= run.stop, ["value", "error"]].astype(float)
+        square = share["value"] ** 2 + share["error"] ** 2
+        found.append(float((1 - np.sqrt(1 - square)).mean()))
     return float(np.mean(found))
 
 
