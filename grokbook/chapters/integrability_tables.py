@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from grokbook.chapters.integrability import inside, shares
-from grokbook.chapters.staggered_tables import keyed
+from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval as words
 from grokbook.claims.registry import Claim

@@ -21,7 +21,7 @@ from grokbook.chapters.negative_results import (
     smallest_large_z,
     thresholds,
 )
-from grokbook.chapters.staggered_tables import keyed
+from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval, show
 from grokbook.config import RunConfig

@@ -8,6 +8,7 @@ import pandas as pd
 
 from grokbook.chapters.staggered_order import counts, races
 from grokbook.chapters.staggered_published import published_steps
+from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import percent, share
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
@@ -16,12 +17,6 @@ from grokbook.record import RunRecord
 from grokbook.statistics import mean_interval
 from grokbook.studies.first_light import setting, short_name
 from grokbook.studies.order import LeakTest
-
-
-def keyed(rows: Sequence[Mapping[str, object]], key: str) -> pd.DataFrame:
-    """A table with one header row: the key names the first column and the rows."""
-    table = pd.DataFrame(rows, columns=None if rows else [key])
-    return table.set_index(key).rename_axis(index=None, columns=key)
 
 
 def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:

@@ -482,6 +482,27 @@ def test_a_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, bench, their
     assert abs(bar["y"] + bar["height"] - 844) < 1
 
 
+OVERLAPS = """
+[...document.querySelectorAll('.gb-panel')].flatMap((panel) => {
+  const boxes = [...panel.querySelectorAll('text')].filter((e) => e.textContent)
+    .map((e) => [e.textContent, e.getBoundingClientRect()]);
+  return boxes.flatMap(([one, a], i) => boxes.slice(i + 1)
+    .filter(([, b]) => a.left < b.right && b.left < a.right)
+    .filter(([, b]) => a.top + 2 < b.bottom && b.top + 2 < a.bottom)
+    .map(([other]) => `${one} / ${other}`));
+})
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_words_of_a_chart_lie_on_others(quiet, bench, width):
+    quiet.set_viewport_size({"width": width, "height": 844})
+    page = show(quiet, f"{bench}/long.html")
+    for run in page.locator(".gb-lane").all():
+        run.click()
+        assert page.evaluate(OVERLAPS) == []
+
+
 @pytest.mark.parametrize(("width", "at"), [(1400, 0), (820, 0), (390, 1)])
 def test_the_page_keeps_about_the_room_that_is_needed(quiet, bench, courses, width, at):
     quiet.set_viewport_size({"width": width, "height": 900})

@@ -70,6 +70,10 @@ def test_text_is_readable(offline, read_to_end, site, name, scheme):
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert poor_contrast(page, TEXTS, 4.5) == []
     assert poor_contrast(page, FIGURE_TEXTS, 4.5) == []
+    thin = page.eval_on_selector_all(
+        TEXTS, "all => all.filter(e => getComputedStyle(e).fontWeight < 400).map(e => e.outerHTML)"
+    )
+    assert thin == []
 
 
 @every_page

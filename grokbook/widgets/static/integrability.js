@@ -91,7 +91,7 @@ function timeline(state, goTo) {
     const flag = onset === null ? [] : [{ step: onset, kind: "gb-flag", text: `${state.get("factor")}-fold` }];
     const silent = grok.map((one) => ({ ...one, text: "" }));
     charts.accuracy.draw({
-      ...common, scale: "share", title: "right answers, test pairs",
+      ...common, scale: "share", title: "test accuracy",
       label: `Test accuracy of ${c.tasks.join(", ")}, ${c.label}`,
       lines: c.tasks.map((task, t) =>
         ({ xs: c.steps, ys: c.test[t], kind: "gb-test", style: `stroke:var(--gb-task-${task})` })),
