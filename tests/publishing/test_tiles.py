@@ -22,9 +22,7 @@ def points(shape):
     edge = miniatures.EDGE
     wide, high = miniatures.WIDTH - 2 * edge, miniatures.HEIGHT - 2 * edge
     pairs = [map(float, pair.split(",")) for pair in re.search("points='(.*?)'", shape)[1].split()]
-    return [
-        ((x - edge) / (wide - 2 * edge), (high - edge - y) / (high - 2 * edge)) for x, y in pairs
-    ]
+    return [((x - edge) / wide, 1 - (y - edge) / high) for x, y in pairs]
 
 
 @pytest.fixture(scope="module")
