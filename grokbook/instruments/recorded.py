@@ -16,7 +16,8 @@ from grokbook.config import RunConfig
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import FORMAT, Measurement, as_json
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
-from grokbook.store.recorded import Results
+from grokbook.store.ledger import note
+from grokbook.store.recorded import Results, today
 
 
 class Recorded:
@@ -68,10 +69,14 @@ class Recorded:
             raise StoreError(f"{place} is not in measurements.json")
         if problem := check(self.folder / place, entry):
             raise StoreError(f"recorded measurement {problem}")
+        note(place)
         return Measurement.read(self.folder / place)
 
     def add(self, measurement: Measurement) -> dict[str, Any]:
         """Record a complete measurement; the same again changes nothing.
+
+        One that an earlier version of the instrument made, of the same execution with the same
+        parameters, goes: two would answer the same question.
 
         Raises:
             StoreError: if points are left, or it was recorded before with other rows.
@@ -97,11 +102,27 @@ class Recorded:
                 "numerics_id": measurement.numerics_id,
                 "seconds": measurement.seconds,
                 "rows": len(measurement.rows),
+                "recorded": today(),
                 **Disk().place(self.folder / place, measurement.to_bytes()),
             }
-            record = {"format": FORMAT, "measurements": manifest | {place: entry}}
+            old = self._superseded(measurement, manifest)
+            kept = {key: each for key, each in manifest.items() if key not in old}
+            record = {"format": FORMAT, "measurements": kept | {place: entry}}
             Disk().place(self.folder / "measurements.json", seal(record))
+            for each in old:
+                Disk().remove(self.folder / each)
         return entry
+
+    def _superseded(self, found: Measurement, manifest: Mapping[str, dict[str, Any]]) -> list[str]:
+        """Places of what earlier versions measured, where this one did."""
+        same = ("instrument", "config_id", "numerics_id")
+        return [
+            place
+            for place, entry in manifest.items()
+            if all(entry[name] == getattr(found, name) for name in same)
+            and entry["version"] < found.version
+            and self.read(place).parameters == found.parameters
+        ]
 
     def verify(self) -> list[str]:
         """Everything that is wrong with the measurements, one line each."""
