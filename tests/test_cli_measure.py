@@ -135,7 +135,7 @@ def test_what_is_not_recorded_is_said(say, trained):
     two = "measure small.toml --instruments weight-spectra --workers 1"
     say(two), say(two + " --with weight-spectra.snapshots=2")
     usual = {"snapshots": 128}
-    found = map(Measurement.read, trained.rglob("store/measurements/*/weight-spectra-*"))
+    found = map(Measurement.read, trained.rglob("store/measurements/*/weight-spectra-*.parquet"))
     whole = next(each for each in found if each.parameters == usual)
     path, points = whole.path(Store(trained / "store")), len(whole.points)
     path.write_bytes(replace(whole, measured=whole.measured[:1]).to_bytes())
