@@ -1,0 +1,157 @@
+"""Chapter 5, transverse fragility: its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from grokbook.chapters.tables import keyed
+from grokbook.chapters.transverse_fragility import (
+    budget,
+    outsides,
+    published_steps,
+    tests,
+    title,
+)
+from grokbook.chapters.wording import share
+from grokbook.claims.numbers import interval, show
+from grokbook.claims.registry import Claim
+from grokbook.instruments.runs import Run
+from grokbook.statistics import holm, mean_interval
+from grokbook.studies.arms import OWN, Arm
+from grokbook.studies.deletion import Change, Noise, Trials, mean_of
+
+
+def outside_table(found: Sequence[Trials]) -> pd.DataFrame:
+    """How much of the gradient lies outside, beside what random directions leave."""
+    shares = outsides(found)
+    rows = []
+    for name, at in (("the run's own path", 0), ("random directions alike", 1)):
+        if shares:
+            mean = mean_interval([pair[at] for pair in shares.values()])
+            left = mean_interval([100 - pair[at] for pair in shares.values()])
+            rows.append(
+                {
+                    "outside of": name,
+                    "outside (% of ‖g‖²)": interval(mean.mean, mean.low, mean.high),
+                    "inside (%)": show(left.mean),
+                    "n": mean.n,
+                }
+            )
+    return keyed(rows, "outside of")
+
+
+def noise_table(found: Sequence[Trials], published: Noise) -> pd.DataFrame:
+    """The same run carried out several times: when its last task groks."""
+    rows = [
+        {
+            "run": f"{title(trials)}, {each.label}",
+            "groks at": ", ".join(f"{step:,}" for step in each.steps),
+            "apart": f"{show(each.percent)} %",
+        }
+        for trials in found
+        for each in trials.noise()
+    ]
+    theirs = {
+        "run": f"dual, {published.label}",
+        "groks at": ", ".join(f"{step:,}" for step in published.steps),
+        "apart": f"{show(published.percent)} %",
+    }
+    return keyed([*rows, theirs], "run")
+
+
+def dose_table(
+    found: Sequence[Trials], claims: Mapping[str, Claim], doses: Sequence[float]
+) -> pd.DataFrame:
+    """The published deletion, dose by dose: who groks, how much later, and the published delay."""
+    rows = []
+    for trials in found:
+        theirs, limit = published_steps(trials, claims), budget(trials)
+        plain = theirs.get(0.0)
+        for dose in sorted({*doses, *(d for d in theirs if d)}):
+            changes = list(trials.delays(OWN, dose).values())
+            rows.append(
+                {
+                    "setting and dose": f"{title(trials)}, {100 * dose:g} %",
+                    "runs": len(changes) or "–",
+                    "later than plain": share(sum(c.percent > 0 for c in changes), len(changes))
+                    if changes
+                    else "not here yet",
+                    "cut off": sum(bool(c.bound) for c in changes) if changes else "–",
+                    "delay (%)": _mean(changes),
+                    "published delay (%)": _theirs(theirs, dose, plain, limit),
+                }
+            )
+    return keyed(rows, "setting and dose")
+
+
+def _mean(changes: Sequence[Change]) -> str:
+    mean = mean_of(changes)
+    if mean is not None:
+        return interval(mean.mean, mean.low, mean.high)
+    return f"at least {show(min(c.percent for c in changes))}" if changes else "–"
+
+
+def _theirs(
+    theirs: Mapping[float, int | None], dose: float, plain: int | None, limit: int | None
+) -> str:
+    if dose not in theirs or plain is None:
+        return "–"
+    step = theirs[dose]
+    if step is None:
+        return f"at least {show(100 * (limit / plain - 1))}"
+    return show(100 * (step / plain - 1))
+
+
+def shift_table(
+    found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
+) -> pd.DataFrame:
+    """Every control against the published deletion at equal dose, beside the same-seed noise."""
+    rows = []
+    for trials in found:
+        p = tests(trials, [arm for arm in arms if arm.name != OWN], doses)
+        adjusted = holm({f"{arm} {dose:g}": value for (arm, dose), value in p.items()})
+        for arm in arms:
+            for dose in doses if arm.name != OWN else ():
+                shifts = list(trials.shifts(arm.name, dose).values())
+                if not shifts:
+                    continue
+                mean, key = mean_of(shifts), f"{arm.name} {dose:g}"
+                rows.append(
+                    {
+                        "control and dose": f"{title(trials)}, {arm.title}, {100 * dose:g} %",
+                        "shift (points)": "–"
+                        if mean is None
+                        else interval(mean.mean, mean.low, mean.high),
+                        "seeds": len(shifts),
+                        "cut off": sum(bool(change.bound) for change in shifts),
+                        "same-seed noise (%)": "–" if trials.floor is None else show(trials.floor),
+                        "p (Holm)": show(adjusted[key]) if key in adjusted else "–",
+                    }
+                )
+    return keyed(rows, "control and dose")
+
+
+def missing_table(lines: Sequence[tuple[Arm, str]]) -> pd.DataFrame:
+    """What has not been trained yet, and what trains it."""
+    rows = [{"arm": arm.title, "deleted": arm.what, "command": line} for arm, line in lines]
+    return keyed(rows, "arm")
+
+
+def computed_table(found: Sequence[Trials]) -> pd.DataFrame:
+    """The runs behind the page and what they cost."""
+    runs: list[Run] = [
+        trial.run for trials in found for trial in (*trials.plain, *trials.again, *trials.deleted)
+    ]
+    rows = [
+        {
+            "execution": run.name,
+            "run": run.config.label,
+            "steps": f"{run.record.last_step:,}",
+            "training (core-s)": f"{run.record.seconds:,.0f}",
+            "measuring (core-s)": f"{run.seconds - run.record.seconds:,.0f}",
+        }
+        for run in runs
+    ]
+    return keyed(rows, "execution")
