@@ -117,7 +117,7 @@ OWN = "own"
 _ARMS = (
     Arm(OWN, "as published", "from the gradient, outside the run's own path", "deletion"),
     Arm("update", "on the update", "from the Adam step instead", "deletion-update"),
-    Arm("amplify", "amplified inside", "nothing, but the inside amplified", "deletion-amplify"),
+    Arm("amplify", "amplified inside", "nothing, the inside amplified instead", "deletion-amplify"),
     Arm(
         "random-matched",
         "random, alike",

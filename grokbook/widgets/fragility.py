@@ -31,34 +31,38 @@ def noise_sentence(trials: Trials) -> str:
     """How far executions of one run lie apart, as a clause."""
     if trials.floor is None:
         return "no run was carried out twice, so the same-seed noise is not known"
-    return f"the same run carried out twice differs by up to {show(trials.floor)} %"
+    return f"the same run carried out twice differs by up to {trials.floor:.0f} %"
 
 
 def deletion_sentence(trials: Trials, dose: float) -> str:
-    """What the published deletion does at a dose, beside the same-seed noise.
-
-    >>> deletion_sentence(Trials(()), 0.07)
-    'There is no plain run to compare with.'
-    """
-    if not trials.plain:
-        return "There is no plain run to compare with."
+    """What the published deletion does at a dose, beside the same-seed noise."""
     percent, found = f"{key_of(dose)} %", list(trials.delays(OWN, dose).values())
     if not found:
         groks = [trial.grok for trial in trials.plain if trial.grok is not None]
-        plain = f"The plain runs grok at {_span(groks)} steps, and " if groks else "And "
-        return f"No run with {percent} deleted is here yet. {plain}{noise_sentence(trials)}."
-    cut = [change for change in found if change.bound]
-    if len(found) == 1:
-        said = f"the one run at hand {_one(found[0])}"
-    else:
-        later = sum(change.percent > 0 for change in found)
-        said = f"{later} of {len(found)} runs grok later than their plain twins, or not at all"
-        mean = mean_of(found)
-        if mean is not None:
-            said += f"; those that grok {_moved(mean.mean)} on average"
-        if cut:
-            said += f"; {len(cut)} of {len(found)} cut off before"
-    return f"With {percent} deleted {said}; {noise_sentence(trials)}."
+        plain = f"the plain runs grok at {_span(groks)} steps, and " if groks else ""
+        return f"No run with {percent} deleted is here yet; {plain}{noise_sentence(trials)}."
+    return f"With {percent} deleted, {_delayed(found)}; {noise_sentence(trials)}."
+
+
+def _delayed(found: Sequence[Change]) -> str:
+    """What runs do against their plain twins."""
+    cut, mean, n = sum(bool(change.bound) for change in found), mean_of(found), len(found)
+    if n == 1:
+        (one,) = found
+        how = "was cut off, still waiting," if cut else "groks"
+        return f"the one run at hand {how} {_moved(one.percent)} than its plain twin"
+    if mean is None:
+        return f"none of {n} runs grokked before it was cut off"
+    if cut:
+        return (
+            f"{cut} of {n} runs did not grok before they were cut off, and the others grok "
+            f"{_moved(mean.mean)} than their plain twins on average"
+        )
+    later = sum(change.percent > 0 for change in found)
+    return (
+        f"{later} of {n} runs grok later than their plain twins, and the mean is "
+        f"{_moved(mean.mean)}"
+    )
 
 
 def _span(steps: Sequence[int]) -> str:
@@ -67,47 +71,34 @@ def _span(steps: Sequence[int]) -> str:
 
 
 def _moved(percent: float) -> str:
-    return f"{show(abs(percent))} % {'later' if percent >= 0 else 'earlier'}"
-
-
-def _one(change: Change) -> str:
-    if change.bound:
-        return f"was cut off before it grokked, {_moved(change.percent)} than its plain twin"
-    return f"groks {_moved(change.percent)} than its plain twin"
+    return f"{abs(percent):.0f} % {'later' if percent >= 0 else 'earlier'}"
 
 
 def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:
     """What a control does at a dose in place of the published deletion."""
-    start = f"Control, {arm.title} (deleted {arm.what})"
-    if arm.name == "amplify":
-        start = f"Control, {arm.title} ({arm.what})"
+    start = f"{arm.title[0].upper()}{arm.title[1:]} (deleted {arm.what})"
     shifts = list(trials.shifts(arm.name, dose).values())
     if not shifts:
         delays = list(trials.delays(arm.name, dose).values())
         if not delays:
             return f"{start}: not here yet at this dose."
-        mean = mean_of(delays)
-        said = "cut off before it groks" if mean is None else f"groks {_moved(mean.mean)}"
-        return f"{start}: {said} than plain; there is nothing published to set it beside."
+        return f"{start}: {_delayed(delays)}; no published deletion is there to compare."
     mean = mean_of(shifts)
     if mean is None:
-        return f"{start}: in {_many(len(shifts))} a budget cut the comparison short."
+        many = "the one seed" if len(shifts) == 1 else f"all {len(shifts)} seeds"
+        return f"{start}: in {many} a budget cuts the comparison short, so there is only a bound."
     said = (
-        f"{start}: the grok step moves by {show(mean.mean)} points of the plain time "
-        f"against the published deletion"
+        f"{start}: {abs(mean.mean):.0f} points {'later' if mean.mean >= 0 else 'earlier'} than "
+        "the published deletion"
     )
     if mean.n > 1:
-        said += f" [{show(mean.low)}, {show(mean.high)}], {mean.n} seeds"
+        said += f" [{show(round(mean.low))}, {show(round(mean.high))}; {mean.n} seeds]"
     else:
-        said += ", one seed and no interval"
-    floor = trials.floor
-    if floor is not None:
-        said += f"; {'within' if abs(mean.mean) <= floor else 'beyond'} the same-seed noise"
+        said += " in one seed, which gives no interval"
+    if trials.floor is not None:
+        near = "within" if abs(mean.mean) <= trials.floor else "beyond"
+        said += f", {near} the same-seed noise"
     return f"{said}."
-
-
-def _many(count: int) -> str:
-    return "the one seed" if count == 1 else f"all {count} seeds"
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +239,7 @@ class Fragility(anywidget.AnyWidget):
             doses=doses,
             frames=[int(step) for step in frames],
             run=run,
-            heights=[1030 + 50 * rows, 1800 + 90 * rows],
+            heights=[1120 + 58 * rows, 1990 + 98 * rows],
             **kwargs,
         )
 

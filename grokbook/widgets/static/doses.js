@@ -9,7 +9,7 @@ const tip3 = (x, y, r, turn = 0) => {
 
 // The share of runs that have not grokked yet: of the plain ones, the deleted ones and the control.
 function survivalChart(state, goTo) {
-  const chart = panel({ height: 118, axis: true, left: 58 });
+  const chart = panel({ height: 124, axis: true, left: 58 });
   const note = html("figcaption", {}), el = html("figure", { class: "gb-state" }, chart.el, note);
   chart.el.addEventListener("click", (event) => goTo(chart.stepAt(event)));
   const curveOf = (arm) => state.group.survival[arm ? `${arm} ${state.key}` : ""];
@@ -51,7 +51,7 @@ function survivalChart(state, goTo) {
 function doseChart(state, pick) {
   const root = svg("svg", { class: "gb-doses", role: "img" }), note = html("figcaption", {});
   const el = html("figure", { class: "gb-state" }, root, note);
-  const height = 190, left = 58, right = 14, top = 24, foot = 40;
+  const height = 230, left = 58, right = 14, top = 24, foot = 40;
   let y = null, places = [];
   root.addEventListener("click", (event) => {
     const box = root.getBoundingClientRect();
@@ -134,7 +134,7 @@ function changeStrip(state) {
     root.replaceChildren();
     fill(root, { viewBox: `0 0 ${width} ${foot + 38}`, width, height: foot + 38, "aria-label": title.textContent });
     if (floor) root.append(svg("rect", { class: "gb-null", x: x(-floor), y: 0, width: x(floor) - x(-floor), height: foot }));
-    const step = ticksOf(Math.max(high, -low), width < 380 ? 3 : 5)[1];
+    const step = ticksOf(high - low, Math.max(2, (width - left - right) / 62))[1];
     for (let v = Math.ceil((low - pad) / step) * step; v <= high + pad; v += step) {
       root.append(svg("line", { class: "gb-rule", x1: x(v), x2: x(v), y1: 0, y2: foot }),
         svg("text", { x: x(v), y: foot + 16, "text-anchor": "middle" }, v === 0 ? "0" : `${v < 0 ? "−" : "+"}${comma(Math.abs(v))}`));
@@ -183,5 +183,5 @@ function against(row, trace) {
   if (trace.grok === null) return `cut off at ${comma(trace.end)}`;
   if (row.grok === null) return `groks at ${comma(trace.grok)}`;
   const off = trace.grok - row.grok, way = off < 0 ? "earlier" : "later";
-  return `${comma(Math.abs(off))} steps ${way} (${signed((100 * off) / row.grok)} %)`;
+  return `${comma(Math.abs(off))} steps ${way} (${signed((100 * off) / row.grok)}\u00a0%)`;
 }

@@ -97,7 +97,7 @@ function timeline(state, goTo) {
   function draw(axis) {
     const width = Math.max(260, el.clientWidth), { group, row } = state;
     const common = { ...axis, width }, { budget } = group;
-    const edge = budget && budget <= state.last ? [{ step: budget, kind: "gb-edge", text: "published budget" }] : [];
+    const edge = budget && budget <= state.last ? [{ step: budget, kind: "gb-edge" }] : [];
     const right = linesOf("accuracy"), sizes = linesOf("norm");
     const ends = (lines) => lines.map(({ trace, ys }) => ({
       step: trace.end, value: ys[trace.at(trace.end)], kind: trace.grok === null ? "gb-open-end" : trace.arm === "own" ? "gb-own-dot" : "gb-plain-dot",
@@ -109,7 +109,7 @@ function timeline(state, goTo) {
     const high = Math.max(...state.traces.filter((trace) => trace.group === row.group).map((trace) => trace.norm[0]));
     norm.draw({
       ...common, scale: upTo(1.05 * high, comma), title: "size of all weights ‖θ‖", lines: sizes, marks: ends(sizes),
-      flags: edge.map((one) => ({ ...one, text: "" })), label: `Norm of the weights, every seed, ${group.setting}`,
+      flags: edge, label: `Norm of the weights, every seed, ${group.setting}`,
     });
   }
   const cursor = (step) => all.forEach((chart) => chart.cursor(step));
@@ -133,7 +133,7 @@ function seedRow(row, pick) {
     const plain = row.grok === null ? "plain never groks" : `plain groks at ${comma(row.grok)}`;
     const said = [against(row, state.mine(row, "own"))];
     if (state.control) said.push(`control: ${against(row, state.mine(row, state.get("arm")))}`);
-    result.replaceChildren(said.join("; "), html("small", {}, ` ${plain}`));
+    result.replaceChildren(said[0], ...[...said.slice(1), plain].map((words) => html("small", {}, words)));
     el.setAttribute("aria-label", `${row.label}: ${said.join("; ")}; ${plain}`);
   }
   const cursor = (step) => fill(track.querySelector(".gb-cursor"), { x1: x(step), x2: x(step) });
@@ -173,7 +173,8 @@ function legend(state) {
     svg("circle", { class: "gb-open-end", cx: 6, cy: 6, r: 4.5 })), "cut off");
   function draw() {
     const more = state.control ? [key("gb-wide", `control: ${state.title}`)] : [];
-    el.replaceChildren(key("gb-ghost", "plain"), key("gb-ours", `${state.key} % deleted`), ...more, open);
+    const edge = state.group.budget && state.group.budget <= state.last ? [key("gb-edge", "published budget")] : [];
+    el.replaceChildren(key("gb-ghost", "plain"), key("gb-ours", `${state.key} % deleted`), ...more, open, ...edge);
   }
   return { el, draw };
 }
