@@ -48,6 +48,12 @@ def title(trials: Trials) -> str:
     return f"{setting(config)}, λ = {config.weight_decay:g}"
 
 
+def names(trials: Trials) -> str:
+    """``"add and mul"``."""
+    *first, last = trials.tasks
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def as_published(trials: Trials) -> str | None:
     """``"dual"`` or ``"tri"`` if all but the seed is as published, else None."""
     config = trials.plain[0].run.config
@@ -142,7 +148,7 @@ def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
 
 
 def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> list[str]:
-    where, noise = setting(trials.plain[0].run.config), noise_sentence(trials)
+    where, noise = names(trials), noise_sentence(trials)
     changes = [(dose, c) for dose in doses for c in trials.delays(OWN, dose).values()]
     if not changes:
         return [
@@ -182,7 +188,7 @@ def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
         groks, runs = trials.within(OWN, dose, limit)
         if runs:
             parts.append(f"{share(groks, runs)} at {100 * dose:g} %")
-    where = setting(trials.plain[0].run.config)
+    where = names(trials)
     if not parts:
         return f"With {where} no run at these doses is here yet."
     return f"With {where}, within {limit:,} steps grok {', '.join(parts)}."

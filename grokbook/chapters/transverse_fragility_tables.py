@@ -21,22 +21,21 @@ from grokbook.instruments.runs import Run
 from grokbook.statistics import holm, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials, mean_of
+from grokbook.studies.first_light import setting
 
 
 def outside_table(found: Sequence[Trials]) -> pd.DataFrame:
     """How much of the gradient lies outside, beside what random directions leave."""
-    shares = outsides(found)
-    rows = []
+    shares, rows = outsides(found), []
     for name, at in (("the run's own path", 0), ("random directions alike", 1)):
         if shares:
-            mean = mean_interval([pair[at] for pair in shares.values()])
-            left = mean_interval([100 - pair[at] for pair in shares.values()])
+            inside = mean_interval([100 - pair[at] for pair in shares.values()])
             rows.append(
                 {
                     "outside of": name,
-                    "outside (% of ‖g‖²)": interval(mean.mean, mean.low, mean.high),
-                    "inside (%)": show(left.mean),
-                    "n": mean.n,
+                    "outside (% of ‖g‖²)": f"{100 - inside.mean:.3f}",
+                    "inside (%)": interval(inside.mean, inside.low, inside.high),
+                    "n": inside.n,
                 }
             )
     return keyed(rows, "outside of")
@@ -73,17 +72,16 @@ def dose_table(
             changes = list(trials.delays(OWN, dose).values())
             rows.append(
                 {
-                    "setting and dose": f"{title(trials)}, {100 * dose:g} %",
-                    "runs": len(changes) or "–",
+                    "dose": f"{100 * dose:g} %, {setting(trials.plain[0].run.config)}",
                     "later than plain": share(sum(c.percent > 0 for c in changes), len(changes))
                     if changes
-                    else "not here yet",
+                    else "none yet",
                     "cut off": sum(bool(c.bound) for c in changes) if changes else "–",
                     "delay (%)": _mean(changes),
-                    "published delay (%)": _theirs(theirs, dose, plain, limit),
+                    "published (%)": _theirs(theirs, dose, plain, limit),
                 }
             )
-    return keyed(rows, "setting and dose")
+    return keyed(rows, "dose")
 
 
 def _mean(changes: Sequence[Change]) -> str:
@@ -110,6 +108,7 @@ def shift_table(
     """Every control against the published deletion at equal dose, beside the same-seed noise."""
     rows = []
     for trials in found:
+        where = setting(trials.plain[0].run.config)
         p = tests(trials, [arm for arm in arms if arm.name != OWN], doses)
         adjusted = holm({f"{arm} {dose:g}": value for (arm, dose), value in p.items()})
         for arm in arms:
@@ -120,23 +119,22 @@ def shift_table(
                 mean, key = mean_of(shifts), f"{arm.name} {dose:g}"
                 rows.append(
                     {
-                        "control and dose": f"{title(trials)}, {arm.title}, {100 * dose:g} %",
+                        "control": f"{arm.title}, {100 * dose:g} %, {where}",
                         "shift (points)": "–"
                         if mean is None
                         else interval(mean.mean, mean.low, mean.high),
                         "seeds": len(shifts),
                         "cut off": sum(bool(change.bound) for change in shifts),
-                        "same-seed noise (%)": "–" if trials.floor is None else show(trials.floor),
+                        "noise (%)": "–" if trials.floor is None else show(trials.floor),
                         "p (Holm)": show(adjusted[key]) if key in adjusted else "–",
                     }
                 )
-    return keyed(rows, "control and dose")
+    return keyed(rows, "control")
 
 
-def missing_table(lines: Sequence[tuple[Arm, str]]) -> pd.DataFrame:
-    """What has not been trained yet, and what trains it."""
-    rows = [{"arm": arm.title, "deleted": arm.what, "command": line} for arm, line in lines]
-    return keyed(rows, "arm")
+def missing_list(lines: Sequence[tuple[Arm, str]]) -> str:
+    """What has not been trained yet, and what trains it, as a Markdown list."""
+    return "\n".join(f"- **{arm.title}** (deleted {arm.what}): `{line}`" for arm, line in lines)
 
 
 def computed_table(found: Sequence[Trials]) -> pd.DataFrame:

@@ -76,6 +76,7 @@ def dose_response(
         )
     figure.update_xaxes(
         title_text="deleted outside the run's own path",
+        type="category",
         categoryorder="array",
         categoryarray=names,
         range=[-0.5, len(names) - 0.5],
@@ -117,9 +118,16 @@ def survivals(trials: Trials) -> go.Figure:
                 marker={"symbol": "circle-open", "color": colour, "size": 10},
                 hovertemplate=f"{name}: cut off<extra></extra>",
             )
-    figure.update_xaxes(title_text="training step", rangemode="tozero", tickformat=",")
+    last = max(float(curve.steps[-1]) for _, curve, *_ in curves)
+    figure.update_xaxes(title_text="training step", range=[0, 1.05 * last], tickformat=",")
     figure.update_yaxes(title_text="not grokked yet (% of runs)", range=[-3, 103])
-    figure.update_layout(height=400, margin=_MARGIN, legend=_BELOW, title_text="Later, or never?")
+    figure.update_layout(
+        height=400,
+        margin=_MARGIN,
+        legend=_BELOW,
+        showlegend=True,
+        title_text="Later, or never?",
+    )
     return figure
 
 

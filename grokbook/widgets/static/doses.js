@@ -86,7 +86,7 @@ function doseChart(state, pick) {
     });
     const chosen = places.find(([dose]) => dose === state.dose);
     root.append(svg("rect", { class: "gb-column", x: chosen[1] - gap / 2, y: top, width: gap, height }),
-      svg("text", { class: "gb-panel-title", x: left, y: 13 }, "step at which the last task groks"));
+      svg("text", { class: "gb-panel-title", x: left, y: 13 }, "last task groks at step"));
     for (const v of ticksOf(1.06 * high, 4)) {
       root.append(svg("line", { class: "gb-rule", x1: left, x2: width - right, y1: y(v), y2: y(v) }),
         svg("text", { x: left - 7, y: y(v) + 4, "text-anchor": "end" }, comma(v)));
@@ -121,13 +121,14 @@ function doseChart(state, pick) {
 function changeStrip(state) {
   const root = svg("svg", { class: "gb-strip gb-changes", role: "img" }), note = html("figcaption", {});
   const title = html("b", { class: "gb-strip-title" }), el = html("figure", { class: "gb-state" }, title, root, note);
-  const left = 132, right = 14, tall = 27;
+  const left = 118, right = 14, tall = 27;
   const found = (arm) => state.group.changes[`${arm} ${state.key}`];
   function draw() {
     const { group, control } = state, width = Math.max(260, el.clientWidth);
     const rows = state.arms.filter(([name]) => name === "own" || control), floor = group.floor ?? 0;
     const values = rows.flatMap(([name]) => [...found(name).each.map(([, v]) => v), ...(found(name).mean || []).slice(0, 1)]);
-    const low = Math.min(0, -floor, ...values), high = Math.max(20, floor, ...values), pad = 0.08 * (high - low);
+    // Right of the band there is room for words where there are no runs.
+    const low = Math.min(-10, -1.1 * floor, ...values), high = Math.max(30, 2.6 * floor, ...values), pad = 0.06 * (high - low);
     const x = scale(low - pad, high + pad, left, width - right), foot = rows.length * tall + 8;
     const inside = (v) => clamp(x(v), left, width - right);
     title.textContent = control ? "How much later, and does the way of deleting matter?" : "How much later than its plain twin?";
@@ -143,7 +144,7 @@ function changeStrip(state) {
     rows.forEach(([name, words], i) => {
       const { each, mean } = found(name), at = i * tall + tall / 2 + 4, chosen = name === "own" || name === state.get("arm");
       root.append(svg("text", { class: chosen ? "gb-chosen" : "", x: left - 10, y: at + 4, "text-anchor": "end" }, words));
-      if (!each.length) { root.append(svg("text", { class: "gb-none", x: Math.max(x(0), left) + 8, y: at + 4 }, "not here yet")); return; }
+      if (!each.length) { root.append(svg("text", { class: "gb-none", x: x(floor) + 6, y: at + 4 }, "none yet")); return; }
       if (mean && mean[1] !== null) {
         root.append(svg("line", { class: "gb-bar-of", "data-arm": name, x1: inside(mean[1]), x2: inside(mean[2]), y1: at, y2: at }));
       }

@@ -203,8 +203,7 @@ function partsOf(state, put) {
   parts.root = html("div", { class: "gb-explorable gb-defect gb-fragile", role: "region", "aria-labelledby": title },
     html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
     html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
-    html("div", { class: "gb-options" }, parts.control.el, parts.tau.el, parts.dose.el, parts.arm.el),
-    parts.second, parts.missing.el,
+    html("div", { class: "gb-options" }, parts.control.el, parts.tau.el), parts.dose.el, parts.arm.el, parts.second, parts.missing.el,
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el, parts.survival.el),
     html("div", { class: "gb-states" }, parts.doses.el, parts.changes.el),
     html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el, parts.live);
@@ -237,7 +236,8 @@ function pictureOf(state, parts) {
     slider.max = state.end;
     const { tau, control, group, key } = state, arm = state.get("arm");
     parts.answer.textContent = group.answers[key];
-    parts.second.textContent = control ? group.controls[`${arm} ${key}`] : "";
+    parts.second.textContent = control ? group.controls[`${arm} ${key}`]
+      : "Flip the switch to set another way of deleting beside it: same seeds, same dose.";
     parts.control.box.checked = control;
     parts.tau.box.disabled = state.row.decay === 0;
     parts.tau.box.checked = tau;
