@@ -87,7 +87,7 @@ def _gathered(
     plain: Sequence[Run], arms: Sequence[Arm], shelf: Shelf, store: Store
 ) -> list[Trials]:
     def interventions(config: RunConfig) -> list[Run]:
-        return [*shelf.interventions(config), *deletion.stored_interventions(store, config)]
+        return [*shelf.interventions(config), *deletion.stored_interventions(store, config, say)]
 
     kinds: dict[str, list[Run]] = {}
     for run in plain:

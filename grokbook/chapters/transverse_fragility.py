@@ -150,6 +150,8 @@ def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
 def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> list[str]:
     where, noise = names(trials), noise_sentence(trials)
     changes = [(dose, c) for dose in doses for c in trials.delays(OWN, dose).values()]
+    if not changes and trials.deleted:
+        return [f"With {where} no plain run groks, so there is nothing to compare with."]
     if not changes:
         return [
             f"With {where} no deleted run is here yet; {noise}, and any smaller delay of one seed "

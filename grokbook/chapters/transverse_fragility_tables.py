@@ -73,15 +73,19 @@ def dose_table(
             rows.append(
                 {
                     "dose": f"{100 * dose:g} %, {setting(trials.plain[0].run.config)}",
-                    "later than plain": share(sum(c.percent > 0 for c in changes), len(changes))
-                    if changes
-                    else "none yet",
+                    "later than plain": _later(changes, len(trials.of(OWN, dose))),
                     "cut off": sum(bool(c.bound) for c in changes) if changes else "–",
                     "delay (%)": _mean(changes),
                     "published (%)": _theirs(theirs, dose, plain, limit),
                 }
             )
     return keyed(rows, "dose")
+
+
+def _later(changes: Sequence[Change], runs: int) -> str:
+    if not changes:
+        return "plain never groks" if runs else "none yet"
+    return share(sum(change.percent > 0 for change in changes), len(changes))
 
 
 def _mean(changes: Sequence[Change]) -> str:

@@ -13,7 +13,7 @@ from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Run
 from grokbook.statistics import Interval, LogRank, Survival, log_rank, mean_interval, survival
-from grokbook.store import Store
+from grokbook.store import Store, StoreError
 from grokbook.studies.arms import OWN, Arm, arm_of
 from grokbook.studies.bases import note_of
 
@@ -238,8 +238,16 @@ def gather(
     return Trials(tuple(map(Trial, plain)), tuple(again), found)
 
 
-def stored_interventions(store: Store, config: RunConfig) -> list[Run]:
-    """Runs of a store that have ended and are a config but for an intervention."""
+def stored_interventions(
+    store: Store, config: RunConfig, warn: Callable[[str], None] = lambda line: None
+) -> list[Run]:
+    """Runs of a store that have ended and are a config but for an intervention.
+
+    Args:
+        store: where they are.
+        config: without intervention.
+        warn: called with one line for every run of whose basis nothing is known; it is left out.
+    """
     found = []
     for directory in store.runs():
         change = directory.config.intervention
@@ -248,6 +256,10 @@ def stored_interventions(store: Store, config: RunConfig) -> list[Run]:
         plain = RunConfig.from_json(directory.config.to_json() | {"intervention": None})
         if plain.id == config.id:
             name = "/".join(directory.path.parts[-2:])
-            basis = note_of(store, change.basis)
+            try:
+                basis = note_of(store, change.basis)
+            except StoreError as error:
+                warn(f"run {name} is left out: {error}")
+                continue
             found.append(Run(name, directory.record("store"), basis=basis))
     return found

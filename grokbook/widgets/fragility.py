@@ -37,6 +37,10 @@ def noise_sentence(trials: Trials) -> str:
 def deletion_sentence(trials: Trials, dose: float) -> str:
     """What the published deletion does at a dose, beside the same-seed noise."""
     percent, found = f"{key_of(dose)} %", list(trials.delays(OWN, dose).values())
+    if not found and trials.of(OWN, dose):
+        return (
+            f"With {percent} deleted there are runs, but no plain run groks to compare them with."
+        )
     if not found:
         groks = [trial.grok for trial in trials.plain if trial.grok is not None]
         plain = f"the plain runs grok at {_span(groks)} steps, and " if groks else ""
@@ -80,6 +84,8 @@ def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:
     shifts = list(trials.shifts(arm.name, dose).values())
     if not shifts:
         delays = list(trials.delays(arm.name, dose).values())
+        if not delays and trials.of(arm.name, dose):
+            return f"{start}: there are runs, but no plain run groks to compare them with."
         if not delays:
             return f"{start}: not here yet at this dose."
         return f"{start}: {_delayed(delays)}; no published deletion is there to compare."

@@ -153,7 +153,8 @@ def test_deletion_on_three_tasks():
     assert [m.blank for m in before.members] == [m.blank for m in members(STUDIES["tri"])[:3]]
     by_hand = stages(
         declaring.change(
-            declaring.find("deletion"), ["tasks=add+mul+sq", "intervention.strength=0.01,0.03,0.07,0.1,0.5"]
+            declaring.find("deletion"),
+            ["tasks=add+mul+sq", "intervention.strength=0.01,0.03,0.07,0.1,0.5"],
         )
     )[-1]
     assert [m.blank for m in deletion.members] == [m.blank for m in by_hand.members]
