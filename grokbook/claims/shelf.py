@@ -79,9 +79,14 @@ class Shelf:
         """
         if config.id not in self._configs:
             raise Missing(f"{config.label} is not recorded")
-        return self._run(self._configs[config.id][0])
+        return self.execution(self._configs[config.id][0])
 
-    def _run(self, name: str) -> Run:
+    def execution(self, name: str) -> Run:
+        """An execution by its name in the manifest.
+
+        Raises:
+            StoreError: if a file of it is damaged.
+        """
         if name not in self._read:
             recorded = Recorded(self.results)
             self._read[name] = Run(
@@ -114,7 +119,7 @@ class Shelf:
             known = (basis.get("measure"), basis.get("parameters"))
             fits = all(change.get(key) == value for key, value in wanted.items())
             if fits and known == (measure, dict(parameters)):
-                return self._run(name)
+                return self.execution(name)
         raise Missing(f"{config.label}, {wanted}, is not recorded")
 
     def interventions(self, config: RunConfig) -> list[Run]:
@@ -126,7 +131,7 @@ class Shelf:
         Raises:
             StoreError: if a file of one is damaged.
         """
-        return [self._run(name) for name in self._changed(config)]
+        return [self.execution(name) for name in self._changed(config)]
 
     def executions(self, config: RunConfig) -> list[Run]:
         """Every recorded execution of a config, in the order of their names.
@@ -134,7 +139,7 @@ class Shelf:
         Raises:
             StoreError: if a file of one is damaged.
         """
-        return [self._run(name) for name in sorted(self._configs.get(config.id, []))]
+        return [self.execution(name) for name in sorted(self._configs.get(config.id, []))]
 
     def _changed(self, config: RunConfig) -> list[str]:
         """Names of the executions whose config, its intervention left out, is this one."""

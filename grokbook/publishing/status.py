@@ -76,28 +76,21 @@ def page(made: list[Account], results: Results) -> str:
     """
     runs, measured = results.manifest(), Recorded(results).manifest()
     head = [
-        (
-            "page",
-            "executed, UTC",
-            "seconds",
-            "memory, MiB",
-            "runs",
-            "recorded",
-            "measurements",
-            "recorded",
-        ),
-        (":--", ":--", "--:", "--:", "--:", ":--", "--:", ":--"),
+        ("page", "executed, UTC", "seconds", "memory, MiB", "runs", "measured", "recorded"),
+        (":--", ":--", "--:", "--:", "--:", "--:", ":--"),
     ]
     rows = [
         (
             f"{{doc}}`{each.title} <{_document(each.name)}>`",
-            each.executed,
+            _unbroken(each.executed),
             f"{each.seconds:,.0f}",
             f"{each.mebibytes:,}",
             str(len(each.runs)) if each.runs else "–",
-            _days(runs[name].get("recorded", "?") for name in each.runs),
             str(len(each.measurements)) if each.measurements else "–",
-            _days(measured[name].get("recorded", "?") for name in each.measurements),
+            _days(
+                [runs[name].get("recorded", "?") for name in each.runs]
+                + [measured[name].get("recorded", "?") for name in each.measurements]
+            ),
         )
         for each in made
     ]
@@ -108,7 +101,8 @@ def page(made: list[Account], results: Results) -> str:
         "# Status\n\n"
         "How this copy of the book was made. A page is executed from recorded results, without "
         "training; what it took here, and how much memory its kernel held at most, is in the "
-        "table, with the days on which the results that it read were recorded.\n\n"
+        "table, with the numbers of runs and of measurements that it read, and the days on which "
+        "they were recorded.\n\n"
         f"{table}\n\n"
         f"In all {len(runs)} runs are recorded, {hours:,.1f} hours of training, and "
         f"{len(measured)} measurements of them, {core:,.1f} hours of one core.\n\n"
@@ -120,14 +114,19 @@ def _document(name: str) -> str:
     return name if name == "index" else f"chapters/{name}"
 
 
-def _days(found) -> str:
+def _days(found: list[str]) -> str:
     """The first and the last of some dates.
 
-    >>> _days(["2026-11-26", "2026-11-22"]), _days(["2026-11-22"]), _days([])
-    ('2026-11-22 to 2026-11-26', '2026-11-22', '–')
+    >>> _days(["2026-11-22"]), _days([])
+    ('2026‑11‑22', '–')
     """
     days = sorted(found)
-    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "–"
+    return " to ".join(map(_unbroken, dict.fromkeys((days[0], days[-1])))) if days else "–"
+
+
+def _unbroken(date: str) -> str:
+    """A date that no line break tears apart."""
+    return date.replace("-", "\u2011").replace(" ", "\u00a0")
 
 
 def _list(each: Account, runs: dict) -> str:

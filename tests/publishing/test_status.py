@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import nbformat
 import pytest
 
+from grokbook.instruments.recorded import Recorded
 from grokbook.publishing.notebooks import ChapterError, execute
 from grokbook.publishing.places import account_of, accounts, sources
 from grokbook.publishing.status import Account, page
@@ -67,10 +68,13 @@ def test_an_account_says_what_it_cost(made):
 def test_the_page_says_it(made):
     results = Results()
     entry, text = results.manifest()[RUN], page(made, results)
+    measured = Recorded(results).manifest()
     rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| {doc}")}
     reading = rows["The reading page <chapters/reading>"]
-    assert f"| 1 | {entry['recorded']} | 1 |" in reading
-    assert rows["The idle page <chapters/idle>"].endswith("| – | – | – | – |")
+    days = {entry["recorded"], measured[made[0].measurements[0]]["recorded"]}
+    said = " to ".join(sorted(day.replace("-", "\u2011") for day in days))
+    assert reading.endswith(f"| 1 | 1 | {said} |")
+    assert rows["The idle page <chapters/idle>"].endswith("| – | – | – |")
     assert f"| `{RUN}` | {entry['label']} | {entry['steps']:,} |" in text
     assert ":::{dropdown} The idle page" not in text
     hours = sum(each["seconds"] for each in results.manifest().values()) / 3600

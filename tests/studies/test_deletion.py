@@ -214,6 +214,6 @@ def test_the_shelf_knows_executions_and_interventions():
     assert shelf.run(DUAL).name in names
     entry = {"config": DUAL.to_json() | {"intervention": {"transform": "noise", "strength": 0.1}}}
     shelf.__dict__["_entries"] = {"changed": entry, "plain": {"config": DUAL.to_json()}}
-    shelf._run = lambda name: name
+    shelf.execution = lambda name: name
     assert shelf.interventions(DUAL) == ["changed"]
     assert shelf.interventions(replace(DUAL, weight_decay=0.5)) == []
