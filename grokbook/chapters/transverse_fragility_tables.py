@@ -17,7 +17,6 @@ from grokbook.chapters.transverse_fragility import (
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
-from grokbook.instruments.runs import Run
 from grokbook.statistics import holm, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials, mean_of
@@ -141,19 +140,22 @@ def missing_list(lines: Sequence[tuple[Arm, str]]) -> str:
     return "\n".join(f"- **{arm.title}** (deleted {arm.what}): `{line}`" for arm, line in lines)
 
 
-def computed_table(found: Sequence[Trials]) -> pd.DataFrame:
+def computed_table(found: Sequence[Trials], arms: Sequence[Arm]) -> pd.DataFrame:
     """The runs behind the page and what they cost."""
-    runs: list[Run] = [
-        trial.run for trials in found for trial in (*trials.plain, *trials.again, *trials.deleted)
+    titles = {arm.name: arm.title for arm in arms}
+    every = [
+        (trials, trial)
+        for trials in found
+        for trial in (*trials.plain, *trials.again, *trials.deleted)
     ]
     rows = [
         {
-            "execution": run.name,
-            "run": run.config.label,
-            "steps": f"{run.record.last_step:,}",
-            "training (core-s)": f"{run.record.seconds:,.0f}",
-            "measuring (core-s)": f"{run.seconds - run.record.seconds:,.0f}",
+            "execution": trial.run.name,
+            "run": f"{title(trials)}, seed {trial.seed}, "
+            + (f"{titles[trial.arm]} {100 * trial.dose:g} %" if trial.arm else "plain"),
+            "steps": f"{trial.run.record.last_step:,}",
+            "training (core-s)": f"{trial.run.record.seconds:,.0f}",
         }
-        for run in runs
+        for trials, trial in every
     ]
     return keyed(rows, "execution")

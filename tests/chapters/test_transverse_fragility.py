@@ -73,8 +73,8 @@ def test_small_parameters_train_and_render(execute):
     assert "no plain run groks, so there is nothing to compare with" in text
     assert "so with others they are withheld" in text
     assert "its finding is not checked here" in text
-    assert "delete 0.25 from step 500 on basis" in text
-    assert "delete_update 0.25 from step 500 on basis" in text
+    assert "dual, λ = 0.8, seed 3, as published 25 %" in text
+    assert "dual, λ = 0.8, seed 3, on the update 25 %" in text
     again = execute(NOTEBOOK, SMALL | {"train": False}, train=False)  # now it is in the store
     widgets = [
         c["state"]
@@ -311,7 +311,10 @@ def test_tables_say_what_the_trials_say(trials, bare, published):
     noise = chapter.published_noise(published, claims("multitask", "staggered-order"))
     rows = tables.noise_table([trials], noise)
     assert rows.loc["dual, λ = 1, seed 42"].tolist() == ["9,000, 9,900", "10 %"]
-    assert len(tables.computed_table([trials])) == 5 + 8 + 4
+    runs = tables.computed_table([trials], ARMS)["run"].tolist()
+    assert len(runs) == 5 + 8 + 4
+    assert "dual, λ = 1, seed 137, as published 3 %" in runs
+    assert runs.count("dual, λ = 1, seed 42, plain") == 2
 
 
 def test_figures_hold_the_numbers(trials, bare, published):
