@@ -227,7 +227,7 @@ def _falls_to(run: Run, norm: float) -> int | None:
     return int(below.iloc[0]) if len(below) else None
 
 
-def tests(
+def log_ranks(
     trials: Trials, arms: Sequence[Arm], doses: Sequence[float]
 ) -> dict[tuple[str, float], float]:
     """(arm, dose) ↦ p of the log-rank permutation test.

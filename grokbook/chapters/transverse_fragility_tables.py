@@ -11,7 +11,7 @@ from grokbook.chapters.transverse_fragility import (
     budget,
     outsides,
     published_steps,
-    tests,
+    log_ranks,
     title,
 )
 from grokbook.chapters.wording import share
@@ -112,7 +112,7 @@ def shift_table(
     rows = []
     for trials in found:
         where = setting(trials.plain[0].run.config)
-        p = tests(trials, [arm for arm in arms if arm.name != OWN], doses)
+        p = log_ranks(trials, [arm for arm in arms if arm.name != OWN], doses)
         adjusted = holm({f"{arm} {dose:g}": value for (arm, dose), value in p.items()})
         for arm in arms:
             for dose in doses if arm.name != OWN else ():

@@ -88,7 +88,7 @@ class Arm:
     def command(self, like: RunConfig, doses: Iterable[float], seeds: Iterable[int]) -> str:
         """What trains this arm on plain runs like one, at these doses.
 
-        >>> arms(["update"])[0].command(RunConfig(tasks=("add", "mul")), [0.07], [42, 137, 2024])
+        >>> arms(["update"])[1].command(RunConfig(tasks=("add", "mul")), [0.07], [42, 137, 2024])
         'grokbook study deletion-update --set intervention.strength=0.07'
         """
         study, rest = self.study, like.dynamics()

@@ -11,7 +11,7 @@ from grokbook.palette import decay_colour
 from grokbook.studies.deletion import Trial
 from grokbook.widgets.packing import quantise
 
-MOST = 160
+MOST = 110
 """Evaluations that a page holds of a run, at most."""
 
 NORM = 100

@@ -302,7 +302,7 @@ def test_tables_say_what_the_trials_say(trials, bare, published):
     first = shifts.loc["on the update, 7 %, dual"]
     assert first["shift (points)"].startswith("−70 [") and first["noise (%)"] == "10"
     assert (first["seeds"], first["cut off"]) == (3, 1)
-    p = chapter.tests(trials, ARMS[1:], DOSES)
+    p = chapter.log_ranks(trials, ARMS[1:], DOSES)
     assert set(p) == {("update", 0.07)} and float(first["p (Holm)"]) == pytest.approx(
         p["update", 0.07], rel=0.01
     )

@@ -246,7 +246,7 @@ def test_a_page_with_all_published_runs_stays_small():
     )
     assert len(trials.deleted) == 90
     group = replace(small_groups()[0], trials=trials)
-    assert len(page_html(Fragility([group], doses, ARMS)).encode()) < 350_000
+    assert len(page_html(Fragility([group], doses, ARMS)).encode()) < 270_000
 
 
 def test_modules_are_small_and_ask_for_nothing():

@@ -25,7 +25,8 @@ function survivalChart(state, goTo) {
       if (ys.at(-1) > 0) marks.push({ step: xs.at(-1), value: ys.at(-1), kind: "gb-open-end" });
     }
     chart.draw({
-      ...axis, width: Math.max(240, el.clientWidth), scale: "share", title: "runs that have not grokked yet", lines, marks,
+      ...axis, width: Math.max(240, el.clientWidth), scale: "share", lines, marks,
+      title: "runs that have not grokked yet",
       label: `Share of runs that have not grokked yet, ${state.group.setting}, ${state.key} % deleted`,
     });
   }
@@ -55,7 +56,8 @@ function doseChart(state, pick) {
   let y = null, places = [];
   root.addEventListener("click", (event) => {
     const box = root.getBoundingClientRect();
-    const near = places.map(([dose, x]) => [Math.abs(x - ((event.clientX - box.left) * root.viewBox.baseVal.width) / box.width), dose]);
+    const at = ((event.clientX - box.left) * root.viewBox.baseVal.width) / box.width;
+    const near = places.map(([dose, x]) => [Math.abs(x - at), dose]);
     const [, dose] = near.sort((a, b) => a[0] - b[0])[0];
     if (state.doses.includes(dose)) pick(dose);
   });
@@ -77,7 +79,8 @@ function doseChart(state, pick) {
     const all = [...new Set([0, ...doses, ...group.published.map(([dose]) => dose)])].sort((a, b) => a - b);
     const gap = (width - left - right) / all.length;
     places = all.map((dose, i) => [dose, left + (i + 0.5) * gap]);
-    const high = Math.max(state.last, group.published.length ? group.budget : 0, ...group.published.map(([, s]) => s ?? 0));
+    const theirs = group.published.map(([, step]) => step ?? group.budget);
+    const high = Math.max(state.last, ...theirs);
     y = scale(0, 1.06 * high, height + top, top);
     root.replaceChildren();
     fill(root, {
@@ -100,18 +103,20 @@ function doseChart(state, pick) {
     for (const [dose, step] of group.published) {
       const mark = step === null ? svg("path", { class: "gb-hollow", d: tip3(xOf(dose), y(group.budget), 7) })
         : svg("circle", { class: "gb-hollow", cx: xOf(dose), cy: y(step), r: 5 });
-      mark.append(svg("title", {}, `published, ${keyOf(dose)} %: ${step === null ? `cut off at ${comma(group.budget)}` : comma(step)}`));
+      const when = step === null ? `cut off at ${comma(group.budget)}` : comma(step);
+      mark.append(svg("title", {}, `published, ${keyOf(dose)} %: ${when}`));
       root.append(mark);
     }
     const traces = state.traces.filter((trace) => trace.group === state.row.group);
-    marksOf(xOf(0), traces.filter((trace) => !trace.arm), "gb-plain-dot", "circle");
+    const of = (arm, dose) => traces.filter((trace) => trace.arm === arm && trace.dose === dose);
+    marksOf(xOf(0), of("", 0), "gb-plain-dot", "circle");
     for (const dose of doses) {
-      if (control) marksOf(xOf(dose), traces.filter((trace) => trace.arm === state.get("arm") && trace.dose === dose), "gb-control-dot", "square");
-      marksOf(xOf(dose), traces.filter((trace) => trace.arm === "own" && trace.dose === dose), "gb-own-dot", "circle");
+      if (control) marksOf(xOf(dose), of(state.get("arm"), dose), "gb-control-dot", "square");
+      marksOf(xOf(dose), of("own", dose), "gb-own-dot", "circle");
     }
     root.append(svg("line", { class: "gb-cursor", x1: left, x2: width - right }));
-    const theirs = group.published.length ? "Hollow: published. " : "";
-    note.textContent = `${theirs}▲ cut off by its budget: it groks later, or never.`;
+    const hollow = group.published.length ? "Hollow: published. " : "";
+    note.textContent = `${hollow}▲ cut off by its budget: it groks later, or never.`;
   }
   const cursor = (step) => y && fill(root.querySelector(".gb-cursor"), { y1: y(step), y2: y(step) });
   return { el, draw, cursor };
@@ -126,27 +131,36 @@ function changeStrip(state) {
   function draw() {
     const { group, control } = state, width = Math.max(260, el.clientWidth);
     const rows = state.arms.filter(([name]) => name === "own" || control), floor = group.floor ?? 0;
-    const values = rows.flatMap(([name]) => [...found(name).each.map(([, v]) => v), ...(found(name).mean || []).slice(0, 1)]);
+    const values = rows.flatMap(([name]) => found(name).each.map(([, value]) => value));
     // Right of the band there is room for words where there are no runs.
-    const low = Math.min(-10, -1.1 * floor, ...values), high = Math.max(30, 2.6 * floor, ...values), pad = 0.06 * (high - low);
+    const low = Math.min(-10, -1.1 * floor, ...values), high = Math.max(30, 2.6 * floor, ...values);
+    const pad = 0.06 * (high - low);
     const x = scale(low - pad, high + pad, left, width - right), foot = rows.length * tall + 8;
     const inside = (v) => clamp(x(v), left, width - right);
-    title.textContent = control ? "How much later, and does the way of deleting matter?" : "How much later than its plain twin?";
+    title.textContent = control ? "How much later, and does the way of deleting matter?"
+      : "How much later than its plain twin?";
     root.replaceChildren();
     fill(root, { viewBox: `0 0 ${width} ${foot + 38}`, width, height: foot + 38, "aria-label": title.textContent });
-    if (floor) root.append(svg("rect", { class: "gb-null", x: x(-floor), y: 0, width: x(floor) - x(-floor), height: foot }));
+    const band = { class: "gb-null", x: x(-floor), y: 0, width: x(floor) - x(-floor), height: foot };
+    if (floor) root.append(svg("rect", band));
     const step = ticksOf(high - low, Math.max(2, (width - left - right) / 62))[1];
     for (let v = Math.ceil((low - pad) / step) * step; v <= high + pad; v += step) {
       root.append(svg("line", { class: "gb-rule", x1: x(v), x2: x(v), y1: 0, y2: foot }),
-        svg("text", { x: x(v), y: foot + 16, "text-anchor": "middle" }, v === 0 ? "0" : `${v < 0 ? "−" : "+"}${comma(Math.abs(v))}`));
+        svg("text", { x: x(v), y: foot + 16, "text-anchor": "middle" }, v === 0 ? "0" : signed(v)));
     }
-    root.append(svg("text", { class: "gb-axis-title", x: width - right, y: foot + 34, "text-anchor": "end" }, "% of the plain run's time"));
+    const end = { class: "gb-axis-title", x: width - right, y: foot + 34, "text-anchor": "end" };
+    root.append(svg("text", end, "% of the plain run's time"));
     rows.forEach(([name, words], i) => {
-      const { each, mean } = found(name), at = i * tall + tall / 2 + 4, chosen = name === "own" || name === state.get("arm");
-      root.append(svg("text", { class: chosen ? "gb-chosen" : "", x: left - 10, y: at + 4, "text-anchor": "end" }, words));
-      if (!each.length) { root.append(svg("text", { class: "gb-none", x: x(floor) + 6, y: at + 4 }, "none yet")); return; }
+      const { each, mean } = found(name), at = i * tall + tall / 2 + 4, y = at + 4;
+      const kind = name === "own" || name === state.get("arm") ? "gb-chosen" : "";
+      root.append(svg("text", { class: kind, x: left - 10, y, "text-anchor": "end" }, words));
+      if (!each.length) {
+        root.append(svg("text", { class: "gb-none", x: x(floor) + 6, y }, "none yet"));
+        return;
+      }
       if (mean && mean[1] !== null) {
-        root.append(svg("line", { class: "gb-bar-of", "data-arm": name, x1: inside(mean[1]), x2: inside(mean[2]), y1: at, y2: at }));
+        const ends = { x1: inside(mean[1]), x2: inside(mean[2]), y1: at, y2: at };
+        root.append(svg("line", { class: "gb-bar-of", "data-arm": name, ...ends }));
       }
       for (const [seed, value, bound] of each) {
         const turn = { "at least": Math.PI / 2, "at most": -Math.PI / 2 }[bound];
@@ -157,12 +171,13 @@ function changeStrip(state) {
         mark.append(svg("title", {}, `seed ${seed}: ${bound} ${signed(value)} %`));
         root.append(mark);
       }
-      if (mean && mean[3] > 1) root.append(svg("path", { class: "gb-mean", "data-arm": name, d: `M${x(mean[0]) - 7} ${at}l7-7 7 7-7 7z` }));
+      const diamond = mean && `M${x(mean[0]) - 7} ${at}l7-7 7 7-7 7z`;
+      if (mean && mean[3] > 1) root.append(svg("path", { class: "gb-mean", "data-arm": name, d: diamond }));
     });
-    const band = group.floor === null ? "No run was carried out twice, so there is no band of noise."
+    const noise = group.floor === null ? "No run was carried out twice, so there is no band of noise."
       : "Band: what two executions of one run differ by.";
     note.textContent = (control ? "First row against plain, the others against the published deletion. " : "")
-      + `${band} ▶ at least so much.`;
+      + `${noise} ▶ at least so much.`;
   }
   return { el, draw };
 }

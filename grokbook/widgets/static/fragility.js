@@ -18,7 +18,7 @@ function traceOf(raw) {
 function stateOf(model) {
   const get = (key) => model.get(key), frames = get("frames"), groups = get("groups"), doses = get("doses");
   const traces = get("traces").map(traceOf), rows = traces.filter((trace) => !trace.arm && !trace.again);
-  const lasts = groups.map((_, g) => Math.max(...traces.filter((trace) => trace.group === g).map((trace) => trace.last)));
+  const lasts = groups.map((_, g) => Math.max(...traces.map((trace) => (trace.group === g ? trace.last : 0))));
   const state = {
     get, frames, groups, doses, traces, rows, arms: get("arms"),
     get row() { return rows[get("run")]; },
@@ -59,7 +59,9 @@ function changesOf(state, said) {
   return changes;
 }
 
-const kindsOf = (state) => [["", "gb-ghost"], ...(state.control ? [[state.get("arm"), "gb-wide"]] : []), ["own", "gb-ours"]];
+// What is drawn, from back to front.
+const kindsOf = (state) =>
+  [["", "gb-ghost"], ...(state.control ? [[state.get("arm"), "gb-wide"]] : []), ["own", "gb-ours"]];
 
 // Two charts over one axis: accuracy of the worst task, and the size of the weights.
 function timeline(state, goTo) {
@@ -68,11 +70,12 @@ function timeline(state, goTo) {
   const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
   function words(step) {
     const name = { "": "plain", own: `${state.key} % deleted`, [state.get("arm")]: state.title };
-    const lines = kindsOf(state).map(([arm]) => [arm, arm ? state.mine(state.row, arm) : state.row]).filter(([, trace]) => trace)
-      .map(([arm, trace]) => {
-        const e = trace.at(step), over = step > trace.last ? ` (ended at ${comma(trace.last)})` : "";
-        return html("span", {}, `${name[arm]}: ${percent(trace.accuracy[e])}, ‖θ‖ ${trace.norm[e].toFixed(1)}${over}`);
-      });
+    const mine = kindsOf(state).map(([arm]) => [arm, arm ? state.mine(state.row, arm) : state.row]);
+    const lines = mine.filter(([, trace]) => trace).map(([arm, trace]) => {
+      const e = trace.at(step), over = step > trace.last ? ` (ended at ${comma(trace.last)})` : "";
+      const norm = trace.norm[e].toFixed(1);
+      return html("span", {}, `${name[arm]}: ${percent(trace.accuracy[e])}, ‖θ‖ ${norm}${over}`);
+    });
     return [html("b", {}, `seed ${state.row.seed}, ${state.text(step)}`), ...lines];
   }
   for (const chart of all) {
@@ -100,16 +103,17 @@ function timeline(state, goTo) {
     const edge = budget && budget <= state.last ? [{ step: budget, kind: "gb-edge" }] : [];
     const right = linesOf("accuracy"), sizes = linesOf("norm");
     const ends = (lines) => lines.map(({ trace, ys }) => ({
-      step: trace.end, value: ys[trace.at(trace.end)], kind: trace.grok === null ? "gb-open-end" : trace.arm === "own" ? "gb-own-dot" : "gb-plain-dot",
+      step: trace.end, value: ys[trace.at(trace.end)],
+      kind: trace.grok === null ? "gb-open-end" : trace.arm === "own" ? "gb-own-dot" : "gb-plain-dot",
     })).filter((_, i) => lines[i].trace.arm || lines[i].trace.grok !== null);
     accuracy.draw({
       ...common, scale: "share", title: "right test answers, worst task", lines: right, marks: ends(right), flags: edge,
-      label: `Test accuracy of the worst task, every seed, ${group.setting}, ${state.key} % deleted; in front ${row.label}`,
+      label: `Test accuracy of the worst task, ${group.setting}, ${state.key} % deleted; in front ${row.label}`,
     });
     const high = Math.max(...state.traces.filter((trace) => trace.group === row.group).map((trace) => trace.norm[0]));
     norm.draw({
-      ...common, scale: upTo(1.05 * high, comma), title: "size of all weights ‖θ‖", lines: sizes, marks: ends(sizes),
-      flags: edge, label: `Norm of the weights, every seed, ${group.setting}`,
+      ...common, scale: upTo(1.05 * high, comma), title: "size of all weights ‖θ‖", lines: sizes,
+      marks: ends(sizes), flags: edge, label: `Norm of the weights, every seed, ${group.setting}`,
     });
   }
   const cursor = (step) => all.forEach((chart) => chart.cursor(step));
@@ -121,13 +125,14 @@ function seedRow(row, pick) {
   let x;
   function draw(state, { width, at }) {
     x = at;
-    const y = scale(0, 1, SPARK - 5, 5), shown = kindsOf(state).map(([arm, kind]) => [arm ? state.mine(row, arm) : row, kind]);
+    const y = scale(0, 1, SPARK - 5, 5);
+    const shown = kindsOf(state).map(([arm, kind]) => [arm ? state.mine(row, arm) : row, kind]);
     track.replaceChildren();
     fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
     for (const [trace, kind] of shown.filter(([one]) => one)) {
-      const at = trace.end, e = trace.at(at);
+      const cx = x(trace.end), cy = y(trace.accuracy[trace.at(trace.end)]);
       track.append(svg("path", { class: kind, d: pathOf(trace.steps.map((s) => x(s)), trace.accuracy.map(y)) }),
-        svg("circle", { class: trace.grok === null ? "gb-open-end" : "gb-plain-dot", cx: x(at), cy: y(trace.accuracy[e]), r: 3.5 }));
+        svg("circle", { class: trace.grok === null ? "gb-open-end" : "gb-plain-dot", cx, cy, r: 3.5 }));
     }
     track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
     const plain = row.grok === null ? "plain never groks" : `plain groks at ${comma(row.grok)}`;
@@ -145,9 +150,11 @@ function seedList(state, pick) {
   const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
   const el = choiceList(rows, axis, () => state.get("run"), pick);
   function draw() {
-    const width = Math.max(120, rows[0].track.getBoundingClientRect().width), end = Math.max(...state.traces.map((trace) => trace.last));
+    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
+    const end = Math.max(...state.traces.map((trace) => trace.last));
     const at = scale(0, end, 6, width - 6);
-    axis.replaceChildren(svg("text", { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" }, "training step"),
+    const title = { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" };
+    axis.replaceChildren(svg("text", title, "training step"),
       ...ticksOf(end, Math.max(2, width / 110)).map((v) =>
         svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, comma(v))));
     fill(axis, { viewBox: `0 0 ${width} 36`, width });
@@ -168,7 +175,8 @@ function csvOf(state) {
 }
 
 function legend(state) {
-  const el = html("div", { class: "gb-legend" }), key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
+  const el = html("div", { class: "gb-legend" });
+  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
   const open = html("span", { class: "gb-key" }, svg("svg", { width: 12, height: 12, "aria-hidden": "true" },
     svg("circle", { class: "gb-open-end", cx: 6, cy: 6, r: 4.5 })), "cut off");
   function draw() {
@@ -203,7 +211,8 @@ function partsOf(state, put) {
   parts.root = html("div", { class: "gb-explorable gb-defect gb-fragile", role: "region", "aria-labelledby": title },
     html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
     html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
-    html("div", { class: "gb-options" }, parts.control.el, parts.tau.el), parts.dose.el, parts.arm.el, parts.second, parts.missing.el,
+    html("div", { class: "gb-options" }, parts.control.el, parts.tau.el),
+    parts.dose.el, parts.arm.el, parts.second, parts.missing.el,
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el, parts.survival.el),
     html("div", { class: "gb-states" }, parts.doses.el, parts.changes.el),
     html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el, parts.live);

@@ -97,7 +97,8 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
     const { width, xOf, last, lines, bands = [], flags = [], marks = [], label } = options;
     const x = scale(0, xOf(last), left, width - right);
     const log = Array.isArray(options.scale), from = height + top;
-    const y = log ? logScale(options.scale, from, top) : options.scale === "share" ? shareScale(from, top) : options.scale(from, top);
+    const linear = options.scale === "share" ? shareScale : options.scale;
+    const y = log ? logScale(options.scale, from, top) : linear(from, top);
     now = { ...options, x, y };
     const tall = height + top + below;
     root.replaceChildren();
