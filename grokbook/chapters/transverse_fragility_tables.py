@@ -9,9 +9,9 @@ import pandas as pd
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.transverse_fragility import (
     budget,
+    log_ranks,
     outsides,
     published_steps,
-    log_ranks,
     title,
 )
 from grokbook.chapters.wording import share
