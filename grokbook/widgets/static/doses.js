@@ -126,7 +126,7 @@ function doseChart(state, pick) {
 function changeStrip(state) {
   const root = svg("svg", { class: "gb-strip gb-changes", role: "img" }), note = html("figcaption", {});
   const title = html("b", { class: "gb-strip-title" }), el = html("figure", { class: "gb-state" }, title, root, note);
-  const left = 118, right = 14, tall = 27;
+  const left = 126, right = 14, tall = 27;
   const found = (arm) => state.group.changes[`${arm} ${state.key}`];
   function draw() {
     const { group, control } = state, width = Math.max(260, el.clientWidth);
