@@ -1,6 +1,7 @@
 """Explorables: widgets that answer in the browser, with and without a kernel."""
 
 from grokbook.widgets.courses import Course
+from grokbook.widgets.fragility import Fragility
 from grokbook.widgets.front import FrontPicture
 from grokbook.widgets.integrability import Integrability, lead_sentence
 from grokbook.widgets.lanes import Lane, frame_axis
@@ -8,6 +9,7 @@ from grokbook.widgets.staggered import StaggeredOrder, order_sentence
 
 __all__ = [
     "Course",
+    "Fragility",
     "FrontPicture",
     "Integrability",
     "Lane",
