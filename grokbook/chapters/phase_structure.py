@@ -11,6 +11,7 @@ import numpy as np
 from grokbook.chapters import asked
 from grokbook.chapters.wording import PLACEBO
 from grokbook.checks import integer
+from grokbook.claims.readings.phase_structure import RATED, RATES
 from grokbook.claims.readings.place import slope
 from grokbook.config import RunConfig
 from grokbook.events.track_record import TrackRecord
@@ -19,7 +20,7 @@ from grokbook.store.recorded import Results
 from grokbook.studies.first_light import TASKS
 from grokbook.studies.published import EXCHANGE
 from grokbook.widgets import Pace, clock_sentence
-from grokbook.widgets.clocks import by_decay, never
+from grokbook.widgets.clocks import answer, by_decay, never
 from grokbook.widgets.paces import DETECTORS, FACTOR
 
 CRITICAL = 0.3
@@ -64,19 +65,32 @@ def configs(
 ) -> list[RunConfig]:
     """The runs that the chapter's parameters name: over weight decay, then the exchange.
 
-    The exchange halves and doubles η and λ as the study of that name does, about the chapter's
-    own learning rate; a run that is in the sweep is not there twice.
+    The exchange halves and doubles η, at the weight decays of the study of that name and at those
+    of MT-28's control, about the chapter's own learning rate; a run is not there twice.
 
     Raises:
         ConfigError: for an unknown setting or a value that no run can have.
     """
-    common = {"modulus": modulus, "learning_rate": learning_rate}
-    found = asked.wanted(settings, weight_decays, seeds, without_decay=False, **common)
+    found = asked.wanted(
+        settings,
+        weight_decays,
+        seeds,
+        modulus=modulus,
+        learning_rate=learning_rate,
+        without_decay=False,
+    )
     if exchange:
         scale = learning_rate / RunConfig(tasks=TASKS["dual"]).learning_rate
-        for rate, decay in EXCHANGE.grid[_TOGETHER]:
-            again = common | {"learning_rate": rate * scale}
-            found += asked.wanted(["dual"], [decay], seeds, without_decay=False, **again)
+        points = [*EXCHANGE.grid[_TOGETHER], *((r, d) for d in RATED for r in RATES)]
+        for rate, decay in dict.fromkeys(points):
+            found += asked.wanted(
+                ["dual"],
+                [decay],
+                seeds,
+                modulus=modulus,
+                learning_rate=rate * scale,
+                without_decay=False,
+            )
     return list({config.id: config for config in found}.values())
 
 
@@ -283,7 +297,9 @@ def lead_shares(paces: Sequence[Pace]) -> dict[tuple[str, float], dict[str, Inte
 
 def finding(paces: Sequence[Pace]) -> str:
     """The chapter's finding in plain words, from the runs at hand."""
-    said = [clock_sentence(paces, control=True)]
+    said, clause = [clock_sentence(paces, control=True)], answer(paces)
+    if clause:
+        said = [f"{clause}.", *said]
     still = never([pace for pace in paces if pace.weight_decay == 0])
     if still:
         said.append(f"{still[2:3].upper()}{still[3:]}; its clock stands still.")

@@ -19,6 +19,7 @@ from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
+from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Pace
@@ -45,24 +46,24 @@ def pace_table(
     asked: Asked, paces: Sequence[Pace], published: Mapping[str, Mapping[float, float]]
 ) -> pd.DataFrame:
     """Grok step and τ at every weight decay; a run that was cut off has no number, and is named."""
-    rows = []
+    rows, usual = [], RunConfig(tasks=("add", "mul")).learning_rate
     for (name, decay), wanted in asked.cells().items():
         runs = [
             p for p in paces if (p.setting, p.weight_decay, p.exchanged) == (name, decay, False)
         ]
         done = [p for p in runs if p.grok is not None]
         theirs = published.get(name, {}).get(decay, math.nan)
-        cut = max((p.last_step for p in runs if p.grok is None), default=None)
+        cut = [p.last_step for p in runs if p.grok is None]
+        open_end = [f"{len(cut)} cut off, the longest at {max(cut):,}"] if cut else []
+        ours = [text for text in (_mean([p.grok for p in done], "steps"), *open_end) if text]
         rows.append(
             {
                 "setting and λ": f"{name}, λ = {decay:g}",
                 "runs": share(len(runs), wanted),
-                "grok": share(len(done), len(runs)) if runs else "–",
                 "published (steps)": show(theirs, "steps"),
-                "ours (steps)": _mean([p.grok for p in done], "steps")
-                + (f" cut off at {cut:,}" if cut is not None else ""),
-                "published τ": show(1e-3 * decay * theirs),
-                "our τ": _mean([p.tau(p.grok) for p in done]) if decay else "0, for ever",
+                "ours (steps)": "; ".join(ours) or "–",
+                "published τ": show(usual * decay * theirs),
+                "our τ": _mean([p.tau(p.grok) for p in done]) or "–" if decay else "stays 0",
             }
         )
     return keyed(rows, "setting and λ")
@@ -70,7 +71,7 @@ def pace_table(
 
 def _mean(values: Sequence[float], unit: str = "") -> str:
     if not values:
-        return "–" if unit != "steps" else ""
+        return ""
     found = mean_interval(values)
     return interval(found.mean, found.low, found.high, unit)
 
@@ -87,7 +88,7 @@ def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.Da
         }
         for protocol, title in (("published", "as published"), ("corrected", "converged")):
             of = [d for d in mine if d.protocol == protocol]
-            row[title] = _mean([d.depth for d in of])
+            row[title] = _mean([d.depth for d in of]) or "–"
             row[f"residual, {title}"] = show(max(d.residual for d in of)) if of else "–"
         row["n"] = len({d.label for d in mine})
         rows.append(row)

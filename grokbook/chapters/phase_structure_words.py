@@ -16,7 +16,7 @@ from grokbook.chapters.phase_structure import (
     regimes,
     sweep,
 )
-from grokbook.claims.numbers import interval
+from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
 from grokbook.statistics import mean_interval
@@ -34,12 +34,14 @@ class Asked:
 
     Attributes:
         configs: of all runs.
+        weight_decays: of the sweep.
         seeds: of each cell.
         modulus: p.
         learning_rate: η of the sweep.
     """
 
     configs: Sequence[RunConfig]
+    weight_decays: Sequence[float]
     seeds: Sequence[int]
     modulus: int
     learning_rate: float
@@ -47,7 +49,7 @@ class Asked:
     def command(self, verb: str, study: str, *words: str, decays: Sequence[float] = ()) -> str:
         """A command of the command line for these seeds, in this world.
 
-        >>> asked = Asked((), (42, 137), 97, 0.001)
+        >>> asked = Asked((), (0.3, 0.1), (42, 137), 97, 0.001)
         >>> asked.command("study", "dual", decays=[0.3, 0.1])
         'grokbook study dual --set weight_decay=0.3,0.1 --seeds 2'
         """
@@ -68,16 +70,17 @@ class Asked:
         """Setting and λ ↦ runs of the sweep that are asked for."""
         found: dict[tuple[str, float], int] = {}
         for config in self.configs:
-            if config.learning_rate == self.learning_rate:
+            swept = config.weight_decay in self.weight_decays
+            if swept and config.learning_rate == self.learning_rate:
                 key = (setting(config), config.weight_decay)
                 found[key] = found.get(key, 0) + 1
-        return found
+        return dict(sorted(found.items(), key=lambda cell: (cell[0][0], -cell[0][1])))
 
 
 def few(asked: Asked, paces: Sequence[Pace]) -> str:
     """How many of the runs there are, said before anything is concluded from them."""
     lines = []
-    have = [pace for pace in paces if not pace.exchanged]
+    have = [p for p in paces if (p.setting, p.weight_decay) in asked.cells() and not p.exchanged]
     settings = list(dict.fromkeys(name for name, _ in asked.cells()))
     for name in settings:
         wanted = [decay for known, decay in asked.cells() if known == name]
@@ -100,7 +103,9 @@ def few(asked: Asked, paces: Sequence[Pace]) -> str:
             + (f" yet: `{exchange_command(asked)}`." if not exchanged else " runs.")
         )
     total = sum(asked.cells().values())
-    return f"{len(have)} of {total} runs over weight decay are there.\n\n" + "\n".join(lines)
+    return f"{len(have)} of the {total} runs that this page asks for are there.\n\n" + "\n".join(
+        lines
+    )
 
 
 def exchange_command(asked: Asked) -> str:
@@ -135,9 +140,10 @@ def power_law(paces: Sequence[Pace], claim: Claim, name: str = "dual") -> str:
         )
     mean = mean_interval(found)
     chance = against_chance(runs)
+    who = f"{mean.n} seeds grok" if mean.n > 1 else "One seed groks"
     said = (
-        f"Of {mean.n} seed{'s' * (mean.n > 1)} with {decays} weight decays the exponent α in "
-        f"t ∝ λ^−α is {interval(mean.mean, mean.low, mean.high)}; a plain clock has 1, the paper "
+        f"{who} at more than one weight decay. The exponent α in t ∝ λ⁻ᵅ is "
+        f"{interval(mean.mean, mean.low, mean.high)}; a plain clock has 1, the paper "
         f"{published:g}. With grok steps dealt at random to the weight decays of each seed, a "
         f"slope as steep comes up with p = {chance.p:.2g}, and these runs could not have given "
         f"less than {chance.least:.2g}."
@@ -196,13 +202,12 @@ def longest_still(asked: Asked, paces: Sequence[Pace]) -> str:
 
 def no_depth(asked: Asked, published: Mapping[str, Claim]) -> str:
     """In the place of the figure of depths."""
-    claim = published["MT-22"]
-    deep = claim.at(1.0)["total"]
+    deep = published["MT-22"].at(1.0)["total"]
     return (
         f"No Hessian of these runs is recorded yet, so nothing stands beside the published "
-        f"{deep['mean']:g} ± {deep['sd']:g} at λ = 1: "
+        f"{show(deep['mean'])} ± {show(deep['sd'])} at λ = 1: "
         f"`{asked.command('measure', 'dual', '--instruments', 'hessian')}`."
-    ).replace("-", "−", 1)
+    )
 
 
 def no_defect(asked: Asked) -> str:

@@ -16,7 +16,11 @@ _INK = "#4d5560"
 
 _BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 _SYMBOLS = {"dual": "circle", "tri": "triangle-up"}
+_ASIDE = {"dual": 0.98, "tri": 1.04}
+"""Settings at one weight decay stand beside each other."""
+
 PUBLISHED_RATE = 1e-3
+"""η of all published runs of this chapter."""
 
 
 def collapse(
@@ -39,6 +43,7 @@ def collapse(
         subplot_titles=("in steps", "in τ = ηλt, and what a clock would do"),
     )  # fmt: skip
     decays = [p.weight_decay for p in paces if p.weight_decay > 0]
+    decays += [decay for steps in published.values() for decay in steps if decay > 0]
     span = [min(decays, default=0.1) / 1.3, max(decays, default=1.0) * 1.3]
     for clock in clocks:
         figure.add_scatter(
@@ -56,7 +61,7 @@ def collapse(
     for name, steps in published.items():
         for row, factor in ((1, 0.0), (2, 1.0)):
             figure.add_scatter(
-                x=list(steps),
+                x=[decay * _ASIDE.get(name, 1.0) for decay in steps],
                 y=[s * (PUBLISHED_RATE * d) ** factor for d, s in steps.items()],
                 mode="markers",
                 name=f"{name}, published mean",
@@ -68,7 +73,8 @@ def collapse(
                     "color": published_colour(),
                     "line": {"width": 2},
                 },
-                hovertemplate="published, λ = %{x}: %{y:,.4~g}<extra></extra>",
+                customdata=list(steps),
+                hovertemplate="published, λ = %{customdata}: %{y:,.4~g}<extra></extra>",
                 row=row,
                 col=1,
             )
@@ -77,7 +83,7 @@ def collapse(
         for row in (1, 2):
             steps = [p.grok if p.grok is not None else p.last_step for p in runs]
             figure.add_scatter(
-                x=[p.weight_decay for p in runs],
+                x=[p.weight_decay * _ASIDE.get(p.setting, 1.0) for p in runs],
                 y=[p.tau(s) if row == 2 else s for p, s in zip(runs, steps, strict=True)],
                 customdata=[f"{p.title}{'' if p.grok is not None else ', cut off'}" for p in runs],
                 mode="markers",

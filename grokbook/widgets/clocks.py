@@ -88,6 +88,28 @@ def tested(paces: Sequence[Pace], setting_of: Clock) -> list[Pace]:
     ]
 
 
+def answer(paces: Sequence[Pace]) -> str:
+    """What the runs say to the title, in a clause without a number; empty if they say nothing."""
+    setting = _setting(paces)
+    found = clock(paces, setting)
+    if found is None or len(by_decay(paces, setting)) == 1:
+        return ""
+    verdicts = [verdict for pace in tested(paces, found) if (verdict := found.verdict(pace))]
+    if not found.known or not verdicts:
+        return "There are too few runs to tell a phase from a clock"
+    if set(verdicts) != {"in"}:
+        return "Weight decay does not only set the clock"
+    if found.high / found.low > WIDE:
+        return "A plain clock is not ruled out, and hardly put to the test"
+    return "Weight decay does what a plain clock would"
+
+
+def _setting(paces: Sequence[Pace]) -> str:
+    """The one with most weight decays that grok; of several alike the first."""
+    settings = list(dict.fromkeys(pace.setting for pace in paces))
+    return max(settings, key=lambda name: len(by_decay(paces, name)))
+
+
 def clock_sentence(paces: Sequence[Pace], control: bool = False) -> str:
     """One sentence that answers the title from the data.
 
@@ -95,8 +117,7 @@ def clock_sentence(paces: Sequence[Pace], control: bool = False) -> str:
         paces: runs.
         control: speak of τ and the clock's band in place of steps.
     """
-    settings = list(dict.fromkeys(pace.setting for pace in paces))
-    setting = max(settings, key=lambda name: len(by_decay(paces, name)))
+    setting = _setting(paces)
     runs, found = by_decay(paces, setting), clock(paces, setting)
     if found is None:
         return "No run with weight decay groks here, so there is no time to compare."
@@ -144,7 +165,7 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
         for decay, group in runs.items()
     }
     listed = [f"{tau:.2g} at λ = {decay:g} (n = {len(runs[decay])})" for decay, tau in taus.items()]
-    said = f"τ at grok is {', '.join(listed[:-1])} and {listed[-1]}"
+    said = f"Counted in τ = ηλt, {found.setting} groks at {', '.join(listed[:-1])} and {listed[-1]}"
     others = [verdict for pace in tested(paces, found) if (verdict := found.verdict(pace))]
     if not found.known:
         return f"{said}; one run a weight decay gives a clock no band to miss."

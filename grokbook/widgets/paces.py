@@ -17,8 +17,8 @@ DETECTORS = ("dual", "tri", "ours")
 FACTOR = 10.0
 """Growth of the defect at which our detector fires."""
 
-SAMPLES = 160
-"""Evaluations of a run that its curves show at most."""
+SAMPLES, FEWEST, TOGETHER = 160, 48, 6_400
+"""Evaluations of a run that its curves show at most, at least, and of all runs of a page."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +122,13 @@ class Pace:
         """ηλ · step: the time in units in which the decay alone shrinks a weight e-fold."""
         return self.learning_rate * self.weight_decay * step
 
-    def packed(self) -> dict[str, Any]:
-        """JSON types, with ``bytes`` where there is bulk: little-endian uint32, uint16, float32."""
-        kept = _spread(self.steps)
+    def packed(self, samples: int = SAMPLES) -> dict[str, Any]:
+        """JSON types, with ``bytes`` where there is bulk: little-endian uint32, uint16, float32.
+
+        Args:
+            samples: evaluations of the curves at most.
+        """
+        kept = _spread(self.steps, samples)
         return {
             "label": self.label,
             "setting": self.setting,
@@ -159,10 +163,19 @@ def _bytes(values: np.ndarray, kind: str) -> bytes:
     return np.asarray(values).astype(kind).tobytes()
 
 
-def _spread(steps: np.ndarray) -> np.ndarray:
-    """Places of at most `SAMPLES` evaluations: a quarter in the first 1,000 steps, and the last."""
-    if len(steps) <= SAMPLES:
+def samples_of(runs: int) -> int:
+    """How many evaluations of each of so many runs a page can hold.
+
+    >>> samples_of(8), samples_of(100), samples_of(1000)
+    (160, 64, 48)
+    """
+    return max(FEWEST, min(SAMPLES, TOGETHER // runs))
+
+
+def _spread(steps: np.ndarray, samples: int) -> np.ndarray:
+    """Places of so many evaluations: a quarter in the first 1,000 steps, the rest evenly."""
+    if len(steps) <= samples:
         return np.arange(len(steps))
-    early = np.flatnonzero(steps <= 1_000)[: SAMPLES // 4]
-    late = np.linspace(early[-1] + 1, len(steps) - 1, SAMPLES - len(early))
+    early = np.flatnonzero(steps <= 1_000)[: samples // 4]
+    late = np.linspace(early[-1] + 1, len(steps) - 1, samples - len(early))
     return np.concatenate([early, np.unique(late.round().astype(int))])

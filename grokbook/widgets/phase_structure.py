@@ -11,7 +11,7 @@ import traitlets as t
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.clocks import clock, clock_sentence
 from grokbook.widgets.lanes import frame_axis, within
-from grokbook.widgets.paces import Pace
+from grokbook.widgets.paces import Pace, samples_of
 
 SHOWN = 12
 """Runs that the list shows before it scrolls."""
@@ -74,7 +74,7 @@ class PhaseStructure(anywidget.AnyWidget):
         kwargs.setdefault("frame", min(opening, len(frames) - 1))
         shown = min(len(ordered), SHOWN)
         super().__init__(
-            paces=[pace.packed() for pace in ordered],
+            paces=[pace.packed(samples_of(len(ordered))) for pace in ordered],
             published={
                 name: [[decay, step] for decay, step in steps.items()]
                 for name, steps in (published or {}).items()

@@ -199,5 +199,5 @@ function scatter(state, pick) {
 // A note in which what stands in backquotes is code.
 function noteOf(text) {
   const parts = text.split("`").map((part, i) => (i % 2 ? html("code", {}, part) : part));
-  return html("span", { class: "gb-note" }, ...parts);
+  return html("span", { class: "gb-lack" }, ...parts);
 }
