@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.geometry.isotropic import frame
 from grokbook.geometry.perturbation import Perturbed
+from grokbook.geometry.random_directions import randomised
 from grokbook.geometry.svd import GramSVD
 
 _NOTHING = 1e-5
@@ -96,6 +96,11 @@ class SingularDirections:
         """The number r of directions."""
         return self.modes.shape[1]
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """The singular values σ, (r,): a column of UΣ⁻¹ has the norm 1/σ."""
+        return 1 / np.linalg.norm(self.modes, axis=0)
+
     def coordinates(self, vector: np.ndarray) -> np.ndarray:
         """Vᵀx, (r,), for x (P,)."""
         return self.modes.T @ (self.rows @ vector[self.where])
@@ -136,23 +141,32 @@ class Reconstruction:
         """θ − s, (P,) float64."""
         return self.theta.double() - self.start.double()
 
-    def coordinates(self, *, seed: int | None = None) -> np.ndarray:
+    def coordinates(self, *, seed: int | None = None, null: str = "random") -> np.ndarray:
         """V_kᵀ(θ − s) for k = 1 … K as rows of (K, Σr), 0 where a direction is not used.
 
         Args:
-            seed: if given, V_k is replaced by k directions drawn isotropically from the span of
-                all of V, of each basis's own where they are ``apart``; those of k are among those
-                of k + 1.
+            seed: if given, directions are drawn: from the span of all of V, or of each basis
+                where they are ``apart``; those of k are among those of k + 1.
+            null: which of them, and what stays; see `grokbook.geometry.random_directions`.
         """
         displacement = self.displacement.numpy()
         each = [basis.coordinates(displacement) for basis in self.bases]
+        sizes = [basis.sizes for basis in self.bases]
         if not self.apart:
-            each = [np.concatenate(each)]
+            each, sizes = [np.concatenate(each)], [np.concatenate(sizes)]
         count = min(self.count, *(len(part) for part in each))
-        generator = None if seed is None else np.random.default_rng(seed)
-        return np.hstack([_projections(part, count, generator) for part in each])
+        if seed is None:
+            leading = [np.tril(np.ones((count, len(part)))) * part for part in each]
+            return np.hstack(leading)
+        seeds = np.random.default_rng(seed)
+        return np.hstack(
+            [
+                randomised(part, size, count, null=null, seed=seeds)
+                for part, size in zip(each, sizes, strict=True)
+            ]
+        )
 
-    def path(self, *, seed: int | None = None) -> Iterator[Perturbed]:
+    def path(self, *, seed: int | None = None, null: str = "random") -> Iterator[Perturbed]:
         """θ_1 … θ_K.
 
         ``kept`` is the captured variance ‖V_kV_kᵀΔ‖² / ‖Δ‖², Δ = θ − s (what remains of it where
@@ -160,8 +174,9 @@ class Reconstruction:
 
         Args:
             seed: as for `coordinates`.
+            null: likewise.
         """
-        wanted = self.coordinates(seed=seed)
+        wanted = self.coordinates(seed=seed, null=null)
         ends = np.cumsum([basis.rank for basis in self.bases])[:-1]
         for first in range(0, len(wanted), _TOGETHER):
             vectors = np.zeros((len(wanted[first : first + _TOGETHER]), len(self.theta)))
@@ -189,6 +204,7 @@ def reconstructions(
     ``"other seed"``: X of another run; what is left of k* is not about this run's own path.
     ``"no embedding"``: X and θ_k without some entries (the embedding), which stay at θ.
     ``"centred"``: PCA about the mean of θ(t), t ≥ 0, to which the mean is added back.
+    ``"centred held-out"``: the same without the snapshots that "held-out" leaves out.
     Where decay has erased θ(0), most of Δ is −θ(0) of this run, which no other run's path holds:
     ``"other seed"`` then fails at every k for that alone, as random directions of the span do,
     which hold k/r of Δ on average.  What either captures is to be read beside its accuracy.
@@ -199,7 +215,7 @@ def reconstructions(
         count: the largest k.
         other: (m, P) the same of another run.
         apart_from: (P,) bool, the entries that ``"no embedding"`` leaves at θ.
-        held_out: share of the snapshots that ``"held-out"`` leaves out, at least one.
+        held_out: share of the snapshots that both held-out bases leave out, at least one.
 
     Yields:
         One at a time, as each holds its X.
@@ -237,9 +253,14 @@ def reconstructions(
                 theta, begin, (SingularDirections.of(snapshots[1:], origin, where=rest),), count
             ),
         )
-    centred = SingularDirections.of(snapshots, origin, centred=True)
-    middle = start.double() + torch.from_numpy(centred.mean)
-    yield "centred", Reconstruction(theta, middle, (centred,), count)
+    yield "centred", _about_the_mean(snapshots, theta, count)
+    yield "centred held-out", _about_the_mean(snapshots[:seen], theta, count)
+
+
+def _about_the_mean(snapshots: np.ndarray, theta: Tensor, count: int) -> Reconstruction:
+    centred = SingularDirections.of(snapshots, snapshots[0], centred=True)
+    middle = torch.from_numpy(snapshots[0]).double() + torch.from_numpy(centred.mean)
+    return Reconstruction(theta, middle, (centred,), count)
 
 
 def threshold(curve: np.ndarray, level: float = 0.9) -> int | None:
@@ -257,13 +278,3 @@ def threshold(curve: np.ndarray, level: float = 0.9) -> int | None:
     """
     enough = (np.asarray(curve) >= level).all(axis=1)
     return int(enough.argmax()) + 1 if enough.any() else None
-
-
-def _projections(
-    coordinates: np.ndarray, count: int, generator: np.random.Generator | None
-) -> np.ndarray:
-    """Q_kQ_kᵀc for k = 1 … K: the first k coordinates, or those along k random directions."""
-    if generator is None:
-        return np.tril(np.ones((count, len(coordinates)))) * coordinates
-    columns = frame(generator, len(coordinates), count)
-    return np.cumsum(columns * (coordinates @ columns), axis=1).T

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from grokbook.geometry.perturbation import Perturbed
+from grokbook.geometry.random_directions import NULLS
 from grokbook.geometry.reconstruction import Reconstruction, reconstructions, threshold
 from grokbook.instruments.instrument import Instrument, Quantity, Row
 from grokbook.instruments.scoring import Scoring, curve, scored
@@ -42,9 +43,11 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
     ):
         rows += _spectrum(point, reconstruction, variant)
         rows += scoring.path(reconstruction, variant)
-        if variant == "published":
+        if variant in ("published", "centred"):
             rows += scoring.path_noise(reconstruction, variant)
-            rows += scoring.path_random(reconstruction, variant)
+        if variant == "published":
+            for null in NULLS:
+                rows += scoring.path_random(reconstruction, variant, null=null)
             rows.append(_drift(point, reconstruction, variant))
         if variant == "held-out":
             seen = torch.from_numpy(snapshots[len(reconstruction.bases[0].rows)])
@@ -96,9 +99,9 @@ def _thresholds(step: int, rows: list[Row], level: float) -> list[Row]:
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
-    """Accuracies on the published table take 0.15 s a half of the data, a basis 1.5 s."""
-    evaluations = parameters["k"] * (5 * 2 + 3 * parameters["draws"])
-    return 8 + 0.15 * evaluations * len(subject.table.pairs) / 9_216
+    """Six curves and eight nulls: 0.15 s a half of the published data, a basis 1.5 s."""
+    evaluations = parameters["k"] * (6 * 2 + 8 * parameters["draws"])
+    return 10 + 0.15 * evaluations * len(subject.table.pairs) / 9_216
 
 
 RECONSTRUCTION = Instrument(
@@ -116,9 +119,11 @@ RECONSTRUCTION = Instrument(
     ),
     parts="of accuracies the task; of a norm start or end of the path",
     variants="published: uncentred directions, the target among the snapshots; held-out: without "
-    "the last snapshots; last seen: the last of the others itself; centred; other seed: of its "
-    "path; no embedding: which stays at θ_T; after the published one its nulls: random directions "
-    "of the same span, noise as large as θ_k − θ_T, noise by tensor: as large in each",
+    "the last snapshots; last seen: the last of the others itself; centred, centred held-out: "
+    "about the mean; other seed: of its path; no embedding: which stays at θ_T; after the comma "
+    "the nulls: random directions of the same span; own first: and random ones of what it leaves; "
+    "own lengths: the same directions, as long as the published ones; mixtures of the "
+    "displacements, random; noise as large as θ_k − θ_T, noise by tensor: as large in each",
     quantities=scored("k")
     | {
         "spectrum": Quantity("1", "share of the variance along the k-th direction", "k"),
@@ -135,4 +140,5 @@ RECONSTRUCTION = Instrument(
     parameters={"k": 20, "snapshots": 100, "level": 0.9, "held_out": 0.1, "draws": 5},
     needs=("theta",),
     sibling=True,
+    version=2,
 )

@@ -140,12 +140,24 @@ class Scoring:
         ]
 
     def path_random(
-        self, reconstruction: Reconstruction, variant: str, *, family: str = ""
+        self,
+        reconstruction: Reconstruction,
+        variant: str,
+        *,
+        null: str = "random",
+        family: str = "",
     ) -> list[Row]:
-        """`null` for every k of reconstructions from random directions of the same span."""
-        kind, rows = f"{variant}, random", []
+        """`drawn` for every k of reconstructions from random directions.
+
+        Args:
+            reconstruction: whose directions are replaced.
+            variant: of the rows, before the comma.
+            null: what is drawn and what stays; see `grokbook.geometry.random_directions`.
+            family: of the perturbation.
+        """
+        kind, rows = f"{variant}, {null}", []
         seeds = [self._seed(family, kind, str(draw)) for draw in range(self.draws)]
-        paths = [reconstruction.path(seed=seed) for seed in seeds]
+        paths = [reconstruction.path(seed=seed, null=null) for seed in seeds]
         for k, drawn in enumerate(zip(*paths, strict=True), start=1):
             rows += self.drawn(drawn, kind, k, family=family)
         return rows

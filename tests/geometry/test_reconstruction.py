@@ -86,6 +86,7 @@ def test_centred_directions_are_scikit_learns(walk, where):
     basis = SingularDirections.of(walk, walk[0], centred=True, where=where, count=5)
     part = walk if where is None else walk[:, where]
     pca = PCA(5, svd_solver="full").fit(part)
+    assert np.allclose(basis.sizes, pca.singular_values_, rtol=1e-10)
     vectors = dense(basis)[:, basis.where]
     assert np.allclose(np.abs(vectors @ pca.components_.T), np.eye(5), rtol=0, atol=1e-10)
     assert np.allclose(basis.shares, pca.explained_variance_ratio_, rtol=1e-10)
@@ -94,6 +95,10 @@ def test_centred_directions_are_scikit_learns(walk, where):
     variants = dict(reconstructions(walk, count=5))
     if where is None:
         *_, last = variants["centred"].path()
+        assert np.allclose(last.theta.numpy(), back, rtol=0, atol=1e-11)
+        seen = PCA(5, svd_solver="full").fit(walk[:18])  # ⌊0.9 · 20⌋
+        back = seen.inverse_transform(seen.transform(walk[-1:]))[0]
+        *_, last = variants["centred held-out"].path()
         assert np.allclose(last.theta.numpy(), back, rtol=0, atol=1e-11)
 
 
@@ -163,7 +168,14 @@ def test_what_each_variant_sees(walk):
     away = np.zeros(P, dtype=bool)
     away[:30] = True
     variants = dict(reconstructions(walk, count=4, other=other, apart_from=away, held_out=0.25))
-    assert list(variants) == ["published", "held-out", "other seed", "no embedding", "centred"]
+    assert list(variants) == [
+        "published",
+        "held-out",
+        "other seed",
+        "no embedding",
+        "centred",
+        "centred held-out",
+    ]
 
     def rows(name):
         return variants[name].bases[0].rows
@@ -171,6 +183,9 @@ def test_what_each_variant_sees(walk):
     assert np.allclose(rows("published"), walk[1:] - walk[0])
     assert np.allclose(rows("held-out"), walk[1:15] - walk[0])  # ⌊0.75 · 20⌋ with the first
     assert np.allclose(rows("centred"), walk - walk.mean(axis=0))
+    assert np.allclose(rows("centred held-out"), walk[:15] - walk[:15].mean(axis=0))
+    assert np.allclose(variants["centred held-out"].start.numpy(), walk[:15].mean(axis=0))
+    assert np.array_equal(variants["centred held-out"].theta.numpy(), walk[-1])
     assert np.allclose(rows("other seed"), other[1:] - other[0])
     assert np.allclose(rows("no embedding"), (walk[1:] - walk[0])[:, 30:])
     for new in variants["no embedding"].path():
@@ -180,6 +195,7 @@ def test_what_each_variant_sees(walk):
     for count, held_out in ((3, 0.9), (3, 0.1), (20, 1e-17)):  # at least the target is held out
         short = dict(reconstructions(walk[:count], count=2, held_out=held_out))
         assert len(short["held-out"].bases[0].rows) == max(count - 2, 1)
+        assert len(short["centred held-out"].bases[0].rows) == max(count - 1, 2)
 
 
 def test_float32_snapshots_are_subtracted_in_float64(walk):

@@ -11,6 +11,7 @@ from grokbook.config import RunConfig
 from grokbook.geometry.ablations import ablations
 from grokbook.geometry.compression import scaled, truncated
 from grokbook.geometry.perturbation import noise
+from grokbook.geometry.random_directions import NULLS
 from grokbook.geometry.reconstruction import reconstructions, threshold
 from grokbook.instruments.ablations import ABLATIONS
 from grokbook.instruments.compression import COMPRESSION
@@ -111,8 +112,14 @@ def test_thresholds_are_those_of_the_rows(tables):
         "published, noise",
         "published, noise by tensor",
         "published, random",
+        "published, own first",
+        "published, own lengths",
+        "published, mixtures",
         "held-out",
         "centred",
+        "centred, noise",
+        "centred, noise by tensor",
+        "centred held-out",
         "other seed",
         "no embedding",
     }
@@ -126,6 +133,35 @@ def test_thresholds_are_those_of_the_rows(tables):
                 assert row.value == expected or (math.isnan(row.value) and expected is None)
                 found += expected is not None
     assert found  # the training set is known by heart, so some path gives it back
+
+
+def test_nulls_of_a_reconstruction_are_recomputed_from_their_seeds(subjects, tables):
+    subject, table = subjects[0], tables["reconstruction"]
+    snapshots = subject.thetas(subject.spaced(100))
+    variants = dict(reconstructions(snapshots, count=12))
+    for null in NULLS:
+        seeds = [
+            subject.seed(f"reconstruction//published, {null}/{draw}", 200) for draw in range(2)
+        ]
+        drawn = [list(variants["published"].path(seed=seed, null=null))[4] for seed in seeds]
+        each = np.array([accuracies(subject, new.theta, "test") for new in drawn])
+        found = of(table, "test_accuracy", f"published, {null}", 5)
+        assert found == pytest.approx(each.mean(axis=0).tolist(), rel=1e-12)
+        row = table["captured", "", f"published, {null}", 5]
+        assert row.value == pytest.approx(np.mean([new.kept for new in drawn]), rel=1e-12)
+        assert row.count == 2
+    seed = subject.seed("reconstruction//centred, noise/5", 200)
+    target = list(variants["centred"].path())[4].theta
+    each = [
+        accuracies(subject, theta, "test")
+        for theta in noise(subject.theta(200), target, seed=seed, draws=2)
+    ]
+    found = of(table, "test_accuracy", "centred, noise", 5)
+    assert found == pytest.approx(np.mean(each, axis=0).tolist(), rel=1e-12)
+    first, kept = (
+        table["captured", "", f"published{null}", 1].value for null in ("", ", own first")
+    )
+    assert kept == pytest.approx(first, rel=1e-9)
 
 
 def test_norms_drift_and_the_last_seen_snapshot(subjects, tables):
