@@ -77,14 +77,14 @@ def _exp(x: float) -> float:
     return math.exp(x) if x < 700 else math.inf
 
 
-def tested(paces: Sequence[Pace], setting_of: Clock) -> list[Pace]:
+def others_than(paces: Sequence[Pace], set_by: Clock) -> list[Pace]:
     """The runs of the setting that did not set the clock and have one, at whatever η."""
     return [
         pace
         for pace in paces
-        if pace.setting == setting_of.setting
+        if pace.setting == set_by.setting
         and pace.weight_decay > 0
-        and (pace.exchanged or pace.weight_decay != setting_of.weight_decay)
+        and (pace.exchanged or pace.weight_decay != set_by.weight_decay)
     ]
 
 
@@ -94,7 +94,7 @@ def answer(paces: Sequence[Pace]) -> str:
     found = clock(paces, setting)
     if found is None or len(by_decay(paces, setting)) == 1:
         return ""
-    verdicts = [verdict for pace in tested(paces, found) if (verdict := found.verdict(pace))]
+    verdicts = [verdict for pace in others_than(paces, found) if (verdict := found.verdict(pace))]
     if not found.known or not verdicts:
         return "There are too few runs to tell a phase from a clock"
     if set(verdicts) != {"in"}:
@@ -166,7 +166,7 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     }
     listed = [f"{tau:.2g} at λ = {decay:g} (n = {len(runs[decay])})" for decay, tau in taus.items()]
     said = f"Counted in τ = ηλt, {found.setting} groks at {', '.join(listed[:-1])} and {listed[-1]}"
-    others = [verdict for pace in tested(paces, found) if (verdict := found.verdict(pace))]
+    others = [verdict for pace in others_than(paces, found) if (verdict := found.verdict(pace))]
     if not found.known:
         return f"{said}; one run a weight decay gives a clock no band to miss."
     inside = others.count("in")

@@ -17,6 +17,10 @@ SHOWN = 12
 """Runs that the list shows before it scrolls."""
 
 
+STOPS = 96
+"""Of the slider over a run, at the least about half as many."""
+
+
 class PhaseStructure(anywidget.AnyWidget):
     """One slider over time, one switch that turns steps into τ, every run a point and a row.
 
@@ -67,7 +71,7 @@ class PhaseStructure(anywidget.AnyWidget):
             paces,
             key=lambda p: (p.weight_decay, len(p.tasks), p.learning_rate, p.seed, p.label),
         )
-        frames = [int(step) for step in frame_axis(max(p.last_step for p in ordered), count=128)]
+        frames = _frames([pace.last_step for pace in ordered])
         run = within(int(kwargs.pop("run", _opening(ordered))), len(ordered), "run")
         # Where about half of the waiting is over, and the first runs have grokked.
         opening = int(np.searchsorted(frames, ordered[run].last_step * 0.8))
@@ -91,7 +95,7 @@ class PhaseStructure(anywidget.AnyWidget):
                 "control": clock_sentence(ordered, control=True),
             },
             run=run,
-            heights=[1010 + 50 * shown, 1900 + 92 * shown],
+            heights=[1130 + 52 * shown, 1900 + 92 * shown],
             **kwargs,
         )
 
@@ -102,6 +106,19 @@ class PhaseStructure(anywidget.AnyWidget):
     @t.validate("frame")
     def _frame_exists(self, proposal: dict) -> int:
         return within(proposal["value"], len(self.frames), "frame")
+
+
+def _frames(lasts: Sequence[int]) -> list[int]:
+    """Steps that the slider stops at.
+
+    Runs under weak decay are ten times as long as others, and one axis for all would leave few
+    stops for the short ones: so there is one for the longest, for half of it, and so on.
+    """
+    found, longest = set[int](), max(lasts)
+    while longest > min(lasts) / 2 and longest >= STOPS:
+        found |= set(frame_axis(longest, count=STOPS).tolist())
+        longest //= 2
+    return sorted(found | set(frame_axis(max(lasts), count=STOPS).tolist()))
 
 
 def _opening(ordered: Sequence[Pace]) -> int:

@@ -131,7 +131,11 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
       if (text) {
         const near = place > width - 150, anchor = near ? "end" : "start", out = kind === "gb-flag" ? 14 : 5;
         const at = { x: place + (near ? -5 : out), y: kind === "gb-grok" ? 13 : top + 10, "text-anchor": anchor };
-        root.append(svg("text", { class: `${kind}-text`, style, ...at }, text));
+        const said = svg("text", { class: `${kind}-text`, style, ...at }, text);
+        root.append(said);
+        // Beside the title, or below it where both have no room.
+        const end = left + root.querySelector(".gb-panel-title").getComputedTextLength() + 8;
+        if (at.x - (near ? said.getComputedTextLength() : 0) < end) said.setAttribute("y", top + 12);
       }
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));

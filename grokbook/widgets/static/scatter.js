@@ -14,6 +14,7 @@ function glide(onShare) {
       onShare(share);
       return;
     }
+    onShare(share);
     const from = share, begun = performance.now();
     const tick = (time) => {
       const s = clamp((time - begun) / SLIDE, 0, 1);
@@ -97,7 +98,7 @@ function scatter(state, pick) {
 
   function mark(pace, i, dx) {
     const open = pace.grok === null, chosen = i === state.get("run");
-    const g = svg("g", { class: "gb-run", "data-run": pace.run, "data-open": open, style: inkOf(pace) },
+    const g = svg("g", { class: "gb-run", "data-run": pace.run, "data-open": String(open), style: inkOf(pace) },
       chosen ? svg("circle", { class: "gb-ring", r: 10 }) : null,
       svg("path", { class: "gb-mark", d: shapeOf(pace) }), open ? svg("path", { class: "gb-up", d: ARROW }) : null,
       svg("title", {}, `${pace.title}: ${state.result(pace)}`));
