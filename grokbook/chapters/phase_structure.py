@@ -236,7 +236,7 @@ def detectors(paces: Sequence[Pace]) -> list[TrackRecord]:
             title = f"{FACTOR:g} × the start" if name == "ours" else f"{name} detector"
             kind = "ours" if name == "ours" else "published"
             steps = [pace.onsets[name][at] for pace in known]
-            found.append(TrackRecord.of(f"{title}, {defect} defect", kind, defect, groks, steps))
+            found.append(TrackRecord.of(f"{title}, {defect}", kind, defect, groks, steps))
     for name, title in PLACEBO.items():
         steps = [pace.placebos.get(name) for pace in known]
         found.append(TrackRecord.of(title, "placebo", "", groks, steps))
