@@ -121,20 +121,20 @@ def test_wanted_measurements_and_too_few_of_them():
 
 WANTED = {
     "commutator": {"snapshots": 3, "checkpoints": 3, "batch_pairs": 2},
-    "hessian": {"examples": 60, "checkpoints": 3, "space": 40, "subsets": 2},
+    "hessian": {"examples": 40, "checkpoints": 2, "space": 24},
 }
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A dual run of 600 steps at ten times the published rate, really measured, and its store."""
+    """A dual run of 200 steps at ten times the published rate, really measured, and its store."""
     root = tmp_path_factory.mktemp("phases")
     config = RunConfig(
         tasks=("add", "mul"),
         modulus=13,
-        width=16,
+        width=8,
         heads=2,
-        hidden=32,
+        hidden=8,
         batch_size=32,
         learning_rate=1e-2,
         seed=3,
@@ -142,7 +142,7 @@ def made(tmp_path_factory):
     places = {"store": Store(root / "store"), "shelf": Shelf(Results(root / "results"))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GROKBOOK_TRAIN", "allowed")
-        plan = Plan(steps=600, after_grok=None)
+        plan = Plan(steps=200, after_grok=None)
         (run,) = ask_all_measured([config], lambda _: plan, WANTED, **places)
     return run, places
 
@@ -164,7 +164,8 @@ def test_depths_and_residuals_are_the_measured_rows(made):
         deepest = mine.loc[mine["value"].idxmin()]
         assert each.depth == pytest.approx(-deepest["value"])
         assert each.residual == pytest.approx(deepest["error"]) and each.step == deepest["step"]
-    assert found["corrected"].residual <= found["published"].residual
+    converged = found["corrected"]
+    assert 0 < converged.residual <= 0.01 * converged.depth  # the instrument's own tolerance
     table = tables.depth_table(list(found.values()), claims("multitask", "phase-structure"))
     assert table["n"].tolist() == [1]
     figure = draw.depths(list(found.values()), {1.0: {"mean": -63.4, "sd": 11.9}})
@@ -200,9 +201,9 @@ def test_at_hand_finds_what_is_stored_and_makes_nothing(made):
 # --- runs made by hand
 
 
-def power(alpha, decays=DECAYS, seeds=(1, 2, 3, 4), kink=0.0, noise=0.0):
+def power(alpha, decays=DECAYS, seeds=(1, 2, 3, 4), kink=0.0, noise=0.0, draw=5):
     """Runs whose grok step is 10,000 λ^−α times the seed's own factor; slower below 0.3."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(draw)
     found = []
     for seed in seeds:
         for decay in decays:
@@ -232,8 +233,8 @@ def test_a_seed_with_one_decay_has_no_exponent():
 def test_the_null_of_no_dependence_is_dealt_within_each_seed():
     steep = chapter.against_chance(power(0.9))
     assert steep.p < 0.01 and steep.statistic == pytest.approx(0.9, abs=1e-4)
-    flat = chapter.against_chance(power(0.0, noise=0.1))
-    assert flat.p > 0.05
+    flat = [chapter.against_chance(power(0.0, noise=0.1, draw=k)).p for k in range(15)]
+    assert sum(p <= 0.05 for p in flat) <= 3
     two = chapter.against_chance(power(0.9, decays=[1.0, 0.5], seeds=(1,)))
     assert two.p == two.least == 0.5  # one of two orders
     pair = chapter.against_chance(power(0.9, decays=[1.0, 0.5], seeds=(1, 2, 3)))
@@ -380,8 +381,9 @@ def test_the_table_has_a_row_a_cell_and_no_number_where_a_run_was_cut_off():
     assert table.loc["dual, λ = 1", "runs"] == "3 of 3"
     assert table.loc["dual, λ = 1", "ours (steps)"].startswith("8,667 [")
     assert table.loc["dual, λ = 0.5"].tolist()[2:] == ["16,000", "8.12", "8"]
+    cut = "1 cut off, the longest at {}"
     assert table.loc["dual, λ = 0.3"].tolist()[2:] == [
-        "1 cut off, the longest at 30,000",
+        cut.format("30,000"),
         "8.51",
         "–",
     ]
