@@ -60,12 +60,18 @@ def by_decay(paces: Sequence[Pace], setting: str) -> dict[float, list[Pace]]:
     return {decay: found[decay] for decay in sorted(found, reverse=True) if decay > 0}
 
 
-def clock(paces: Sequence[Pace], setting: str) -> Clock | None:
-    """The clock of a setting; None if no run with weight decay groks."""
+def clock(paces: Sequence[Pace], setting: str, at: float | None = None) -> Clock | None:
+    """The clock of a setting; None if no run with weight decay groks.
+
+    Args:
+        paces: runs.
+        setting: whose.
+        at: the weight decay that sets it; by default that with most runs, of several the strongest.
+    """
     runs = by_decay(paces, setting)
     if not runs:
         return None
-    decay = max(runs, key=lambda decay: (len(runs[decay]), decay))
+    decay = max(runs, key=lambda decay: (len(runs[decay]), decay)) if at is None else at
     logs = [math.log(pace.tau(pace.grok)) for pace in runs[decay]]
     found = prediction_interval(logs)
     return Clock(
@@ -88,17 +94,38 @@ def others_than(paces: Sequence[Pace], set_by: Clock) -> list[Pace]:
     ]
 
 
+def kept(paces: Sequence[Pace], found: Clock) -> list[str]:
+    """Verdicts of the runs that did not set a clock, where there is one."""
+    return [v for pace in others_than(paces, found) if (v := found.verdict(pace))]
+
+
+def turned(paces: Sequence[Pace], found: Clock) -> list[tuple[float, list[str]]]:
+    """The same with the clock set at every other weight decay that has two runs or more.
+
+    Where runs of one weight decay lie close together and those of another do not, it matters which
+    of them sets the clock; a claim that holds one way only does not hold.
+    """
+    again = []
+    for decay, runs in by_decay(paces, found.setting).items():
+        if decay != found.weight_decay and len(runs) > 1:
+            verdicts = kept(paces, clock(paces, found.setting, decay))
+            again.append((decay, verdicts))
+    return again
+
+
 def answer(paces: Sequence[Pace]) -> str:
     """What the runs say to the title, in a clause without a number; empty if they say nothing."""
     setting = _setting(paces)
     found = clock(paces, setting)
     if found is None or len(by_decay(paces, setting)) == 1:
         return ""
-    verdicts = [verdict for pace in others_than(paces, found) if (verdict := found.verdict(pace))]
+    verdicts = kept(paces, found)
     if not found.known or not verdicts:
         return "There are too few runs to tell a phase from a clock"
     if set(verdicts) != {"in"}:
         return "Weight decay does not only set the clock"
+    if any(set(again) - {"in"} for _, again in turned(paces, found)):
+        return "Whether a plain clock holds depends on the weight decay that sets it"
     if found.high / found.low > WIDE:
         return "A plain clock is not ruled out, and hardly put to the test"
     return "Weight decay does what a plain clock would"
@@ -166,7 +193,7 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     }
     listed = [f"{tau:.2g} at λ = {decay:g} (n = {len(runs[decay])})" for decay, tau in taus.items()]
     said = f"Counted in τ = ηλt, {found.setting} groks at {', '.join(listed[:-1])} and {listed[-1]}"
-    others = [verdict for pace in others_than(paces, found) if (verdict := found.verdict(pace))]
+    others = kept(paces, found)
     if not found.known:
         return f"{said}; one run a weight decay gives a clock no band to miss."
     inside = others.count("in")
@@ -180,4 +207,10 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     wide = found.high / found.low
     if wide > WIDE:
         band += f", whose band is {wide:.2g} times as high as low and forbids little"
-    return f"{said}; {held} {band}" + (f" ({', '.join(missed)})." if missed else ".")
+    other_way = "".join(
+        f"; set at λ = {decay:g}, {again.count('in')} of {len(again)} keep it"
+        for decay, again in turned(paces, found)
+    )
+    return (
+        f"{said}; {held} {band}" + (f" ({', '.join(missed)})" if missed else "") + f"{other_way}."
+    )

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import small_paces, synthetic_pace
 
 from grokbook.widgets import PhaseStructure, clock_sentence
-from grokbook.widgets.clocks import answer, by_decay, clock, never, others_than
+from grokbook.widgets.clocks import answer, by_decay, clock, never, others_than, turned
 from grokbook.widgets.paces import SAMPLES, samples_of
 
 
@@ -169,7 +169,7 @@ def test_the_sentence_about_tau_counts_who_keeps_the_clock(others, held, clause)
     said = clock_sentence(runs, control=True)
     assert said.startswith("Counted in τ = ηλt, dual groks at 10 at λ = 1 (n = 3) and ")
     where = " set at λ = 1"
-    assert said.endswith(f"; {held.replace(' ~', where) if '~' in held else held + where}.")
+    assert f"; {held.replace(' ~', where) if '~' in held else held + where}" in said
     assert answer(runs) == clause
 
 
@@ -177,6 +177,18 @@ def test_a_wide_band_is_said_to_forbid_little(paces):
     wide = [close(1, 1.0, 7.0), close(2, 1.0, 10.0), close(3, 1.0, 14.0), close(1, 0.5, 9.0)]
     assert "times as high as low and forbids little." in clock_sentence(wide, control=True)
     assert answer(wide) == "A plain clock is not ruled out, and hardly put to the test"
+
+
+def test_a_clock_that_holds_one_way_only_does_not_hold():
+    wide = [close(1, 1.0, 14.8), close(2, 1.0, 9.6), close(3, 1.0, 14.0)]
+    tight = [close(1, 0.5, 8.5), close(2, 0.5, 8.1), close(3, 0.5, 8.0)]
+    runs = [*wide, *tight]
+    assert turned(runs, clock(runs, "dual")) == [(0.5, ["late", "in", "late"])]
+    assert answer(runs) == "Whether a plain clock holds depends on the weight decay that sets it"
+    said = clock_sentence(runs, control=True)
+    assert "3 of 3 other runs keep the clock set at λ = 1, whose band is" in said
+    assert said.endswith("and forbids little; set at λ = 0.5, 1 of 3 keep it.")
+    assert clock(runs, "dual", 0.5).n == 3 and clock(runs, "dual").weight_decay == 1.0
 
 
 def test_what_cannot_be_compared_is_not():
