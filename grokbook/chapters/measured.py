@@ -13,9 +13,10 @@ from typing import Any
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.instruments.catalogue import instrument
-from grokbook.instruments.measurement import as_json
+from grokbook.instruments.measurement import Measurement, as_json
 from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.runs import Missing, Run
+from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store
 from grokbook.store.derived import Grams, gram_file
@@ -86,6 +87,55 @@ def ask_measured(
     return run
 
 
+def at_hand(
+    configs: Sequence[RunConfig],
+    wanted: Wanted,
+    *,
+    shelf: Shelf | None = None,
+    store: Store | None = None,
+) -> list[Run]:
+    """Those of the runs that are there, with what was measured on them; nothing is made.
+
+    Args:
+        configs: of the runs.
+        wanted: what to look for on a run of the store; of a recorded run everything is there.
+        shelf: where to look first; by default the book's.
+        store: where to look second; by default the user's. A run that has not ended is not there.
+
+    Raises:
+        ConfigError: naming an instrument or a parameter that there is not.
+        MissingRun: if there is none at all.
+        StoreError: if a file is damaged.
+    """
+    shelf, store, complete = shelf or Shelf(), store or Store(), _complete(wanted)
+    found = []
+    for config in configs:
+        try:
+            found.append(shelf.run(config))
+        except Missing:
+            ended = (each for each in store.runs(config, warn=say) if each.ended)
+            if (directory := next(ended, None)) is not None:
+                found.append(_as_it_is(directory, complete, store))
+    if not found:
+        raise MissingRun(
+            f"none of {len(configs)} runs is recorded or in the store, such as "
+            f"`{configs[0].command}`"
+            if configs
+            else "no run is asked for"
+        )
+    return found
+
+
+def _as_it_is(directory: RunDirectory, wanted: Wanted, store: Store) -> Run:
+    """A run of the store with those of the measurements that are complete."""
+    done = []
+    for name, given in wanted.items():
+        job = Measuring.of(name, directory, given)
+        measured = job.found(store, Subject(directory, store))
+        done += [measured] if measured is not None and measured.complete else []
+    return _run(directory, done, wanted)
+
+
 def _complete(wanted: Wanted) -> dict[str, dict[str, Any]]:
     return {name: instrument(name).complete(given) for name, given in wanted.items()}
 
@@ -114,12 +164,17 @@ def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
 
 
 def _with_measurements(directory: RunDirectory, wanted: Wanted, store: Store) -> Run:
+    done = [_measured(name, directory, given, store) for name, given in wanted.items()]
+    return _run(directory, done, wanted)
+
+
+def _run(directory: RunDirectory, done: Sequence[Measurement], meant: Wanted) -> Run:
     return Run(
         "/".join(directory.path.parts[-2:]),
         directory.record("store"),
-        tuple(_measured(name, directory, given, store) for name, given in wanted.items()),
+        tuple(done),
         read_grams=lambda: Grams.read(gram_file(directory)),
-        meant=wanted,
+        meant=meant,
     )
 
 

@@ -19,7 +19,7 @@ from grokbook.publishing.verdicts import WORDS, mark
 CHAPTERS = {
     "staggered-order": ("Staggered order", "01_staggered_order"),
     "integrability": ("Integrability", "02_integrability"),
-    "phase-structure": ("Phase structure", ""),
+    "phase-structure": ("Phase structure", "03_phase_structure"),
     "incompressibility": ("Incompressibility", ""),
     "transverse-fragility": ("Transverse fragility", "05_transverse_fragility"),
     "shared": ("Weight spectra and the spectral edge", ""),

@@ -24,9 +24,10 @@ from grokbook.record import RunRecord
 from grokbook.studies.arms import CONTROLS, Arm, arms
 from grokbook.studies.deletion import Trials, gather
 from grokbook.tasks.modular import Table
-from grokbook.widgets import Course, Lane, frame_axis
+from grokbook.widgets import Course, Lane, Pace, frame_axis
 from grokbook.widgets.courses import BARS
 from grokbook.widgets.fragility import Group
+from grokbook.widgets.paces import Curvature
 
 HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
 CADENCE = 100
@@ -302,6 +303,71 @@ def small_groups() -> list[Group]:
     return [
         Group("dual, λ = 1", trials, published, 20_000, missing),
         Group("tri, λ = 1", alone, {}, None, every),
+    ]
+
+
+def synthetic_pace(
+    seed: int = 42,
+    groks: tuple[int | None, ...] = (9100, 8900),
+    weight_decay: float = 1.0,
+    learning_rate: float = 1e-3,
+    last: int = 11000,
+    tasks: tuple[str, ...] = ("add", "mul"),
+    measured: bool = False,
+) -> Pace:
+    """A run whose tasks grok at given steps; its weights shrink as decay would have it."""
+    steps = np.arange(0, last + 1, CADENCE)
+    rises = [
+        np.full(len(steps), 0.02) if grok is None else 0.02 + 0.98 * _sigmoid((steps - grok) / 250)
+        for grok in groks
+    ]
+    tau = learning_rate * weight_decay * steps
+    read = steps[:: max(1, len(steps) // 30)]
+    lowest = -10.0 - 40 * np.sin(np.linspace(0.2, 2.8, len(read)))
+    return Pace(
+        label=f"{' + '.join(tasks)}, seed {seed}",
+        setting={2: "dual", 3: "tri"}.get(len(tasks), tasks[0]),
+        weight_decay=weight_decay,
+        learning_rate=learning_rate,
+        exchanged=learning_rate != 1e-3,
+        seed=seed,
+        tasks=tasks,
+        run_id=f"{seed:04d}{int(100 * weight_decay):03d}{len(tasks)}{int(1e5 * learning_rate)}",
+        command=f"grokbook train --tasks {','.join(tasks)} --seed {seed}",
+        steps=steps,
+        accuracy=np.stack(rises),
+        norm=np.hypot(118 * np.exp(-tau), 35.0),
+        groks=groks,
+        onsets={"dual": (5000, None), "tri": (2000, 1800), "ours": (1500, 400)} if measured else {},
+        placebos={"constant": 1000, "loss": 1600, "memorisation": 900, "norm": None}
+        if measured
+        else {},
+        curvature={
+            "published": Curvature(read, lowest, np.full(len(read), 0.8)),
+            "corrected": Curvature(read[::7], 1.1 * lowest[::7], np.full(len(read[::7]), 0.02)),
+        }
+        if measured
+        else {},
+    )
+
+
+def small_paces() -> list[Pace]:
+    """Three seeds at λ = 1, one measured; others at 0.5, with another η, cut off, with three tasks.
+
+    Two runs of an exchanged pair have the τ of a run at λ = 1; one without decay never groks.
+    """
+    tri = ("add", "mul", "sq")
+    return [
+        synthetic_pace(42, (9100, 8900), measured=True),
+        synthetic_pace(137, (7100, 6900)),
+        synthetic_pace(2024, (10_200, 9_800), last=12_000),
+        synthetic_pace(42, (16_100, 15_900), weight_decay=0.5, last=18_000),
+        synthetic_pace(42, (18_100, 17_900), 1.0, learning_rate=5e-4, last=20_000),
+        synthetic_pace(42, (4600, 4400), 1.0, learning_rate=2e-3, last=7_000),
+        synthetic_pace(137, (None, 29_000), weight_decay=0.3, last=30_000),
+        synthetic_pace(42, (None, None), weight_decay=0.0, last=50_000),
+        synthetic_pace(42, (12_000, 11_000, 10_000), tasks=tri, last=14_000),
+        synthetic_pace(137, (15_000, 13_000, 14_000), tasks=tri, last=17_000),
     ]
 
 
