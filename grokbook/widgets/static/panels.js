@@ -53,7 +53,8 @@ function roundMarks(low, high) {
 
 // A logarithmic axis that ends where the data do, for data within a power or two of ten.
 function tightScale([low, high], from, to) {
-  const line = scale(Math.log(low / 1.15), Math.log(high * 1.15), from, to), at = (v) => (v > 0 ? line(Math.log(v)) : from);
+  const line = scale(Math.log(low / 1.15), Math.log(high * 1.15), from, to);
+  const at = (v) => (v > 0 ? line(Math.log(v)) : from);
   at.marks = roundMarks(low / 1.15, high * 1.15);
   at.text = (v) => (v >= 1 ? comma(v) : String(v));
   at.of = at;
