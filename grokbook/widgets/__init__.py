@@ -2,16 +2,22 @@
 
 from grokbook.widgets.courses import Course
 from grokbook.widgets.front import FrontPicture
+from grokbook.widgets.incompressibility import Incompressibility, cut_sentence
 from grokbook.widgets.integrability import Integrability, lead_sentence
 from grokbook.widgets.lanes import Lane, frame_axis
 from grokbook.widgets.staggered import StaggeredOrder, order_sentence
+from grokbook.widgets.surgeries import Cut, Surgery
 
 __all__ = [
     "Course",
+    "Cut",
     "FrontPicture",
+    "Incompressibility",
     "Integrability",
     "Lane",
     "StaggeredOrder",
+    "Surgery",
+    "cut_sentence",
     "frame_axis",
     "lead_sentence",
     "order_sentence",

@@ -1,0 +1,280 @@
+"""Chapter 4, incompressibility: what it counts and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokbook.chapters import asked
+from grokbook.chapters.wording import share
+from grokbook.checks import ConfigError
+from grokbook.claims.readings.incompressibility import MODULES, accuracy
+from grokbook.claims.readings.incompressibility import threshold as directions
+from grokbook.claims.shelf import Shelf
+from grokbook.config import RunConfig
+from grokbook.instruments.runs import Missing, Run
+from grokbook.plan import Plan
+from grokbook.studies.first_light import setting
+from grokbook.widgets import Surgery
+from grokbook.widgets.from_surgeries import FAMILIES, accuracies, surgery
+from grokbook.widgets.incompressibility import OPENING
+
+WANTED: dict[str, dict[str, int]] = {"reconstruction": {}, "compression": {}}
+"""What a run of the page is measured by; a recorded one may lack the second."""
+
+ENOUGH = ("reconstruction",)
+
+BASES = {
+    "published": "the whole path, as published",
+    "held-out": "the path without its last tenth",
+    "centred": "the whole path about its mean",
+    "no embedding": "the same path, the embedding left alone",
+    "other seed": "another seed's path",
+    "published, own first": "own first direction, the rest random in the path's span",
+    "published, own lengths": "the same, each as long as the run's own",
+    "published, mixtures": "random mixtures of the path",
+    "published, random": "random directions of the path's span",
+    "published, noise by tensor": "no directions: noise as large in every tensor",
+    "published, noise": "no directions: noise as large in all",
+}
+"""Variants of a reconstruction, in words."""
+
+PROTOCOLS = {
+    "published": "as published",
+    "corrected": "the weights themselves",
+    "published, other init": "as published, another seed's start",
+    "published, noise": "noise as large as the published change",
+    "corrected, noise": "noise as large as the change of the weights",
+}
+"""Variants of a compression, in words."""
+
+
+def plan(config: RunConfig, steps: int) -> Plan:
+    """As every chapter's, with a path that is long enough to hold a tenth of it out.
+
+    Raises:
+        ConfigError: for fewer than 400 steps, five snapshots.
+    """
+    if steps < 400:
+        raise ConfigError(f"steps must be 400 or more for a path's directions, not {steps}")
+    return asked.plan(config, steps)
+
+
+def measured_by(runs: Sequence[Run], instrument: str) -> list[Run]:
+    """Those of the runs that an instrument measured."""
+    found = []
+    for run in runs:
+        try:
+            run.at_stop(instrument, _PROBES[instrument], part=None, variant=None)
+        except Missing:
+            continue
+        found.append(run)
+    return found
+
+
+_PROBES = {"reconstruction": "threshold", "compression": "scaling_test_accuracy"}
+
+
+def surgeries(runs: Sequence[Run]) -> list[Surgery]:
+    """The runs as the explorable shows them, those with most cuts first.
+
+    The first has answer tables too, if its weights are recorded: 76 cuts of some weights and their
+    answers to the whole table, 20 core-seconds.
+    """
+    found = sorted(((surgery(run), run) for run in runs), key=lambda each: -len(each[0].cuts))
+    first, run = found[0]
+    try:
+        first = surgery(run, Shelf().weights(run))
+    except (Missing, KeyError):  # a run of the reader's own store
+        pass
+    return [first, *(each for each, _ in found[1:])]
+
+
+def group(run: Run) -> str:
+    """Setting and weight decay, as tables and figures write them."""
+    return f"{setting(run.config)}, λ = {run.config.weight_decay:g}"
+
+
+def thresholds(runs: Sequence[Run]) -> dict[str, dict[str, list[int | None]]]:
+    """Setting and decay ↦ basis of `BASES` ↦ k* of every run; None if no k within reach."""
+    found: dict[str, dict[str, list[int | None]]] = {}
+    for run in measured_by(runs, "reconstruction"):
+        for variant in BASES:
+            try:
+                k = directions(run, variant)
+            except Missing:
+                continue
+            found.setdefault(group(run), {}).setdefault(variant, []).append(k)
+    return found
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One cut of one run under one protocol.
+
+    Attributes:
+        run: label.
+        kind: of `grokbook.widgets.surgeries.CUTS`.
+        protocol: of `PROTOCOLS`.
+        depth: rank, share or factor.
+        change: ‖θ′ − θ‖ / ‖θ‖.
+        accuracy: test accuracy, mean over the tasks, in %.
+    """
+
+    run: str
+    kind: str
+    protocol: str
+    depth: float
+    change: float
+    accuracy: float
+
+
+def cuts(runs: Sequence[Run]) -> list[Cut]:
+    """Every cut of every run that was compressed; noise has the size of what it stands beside."""
+    found = []
+    for run in measured_by(runs, "compression"):
+        for kind, family in FAMILIES.items():
+            for protocol in PROTOCOLS:
+                at, values, _ = accuracies(run, "compression", f"{family}_", protocol)
+                size = protocol.removesuffix(", noise")
+                rows = run.at_stop("compression", f"{family}_change", variant=size)
+                changes = rows.sort_values("at")["value"]
+                found += [
+                    Cut(run.config.label, kind, protocol, depth, float(change), 100 * value)
+                    for depth, change, value in zip(
+                        at, changes, values.mean(axis=0).tolist(), strict=True
+                    )
+                ]
+    return found
+
+
+def opening(found: Sequence[Cut], kind: str, protocol: str) -> list[Cut]:
+    """The published example of a cut, one a run."""
+    return [
+        cut
+        for cut in found
+        if (cut.kind, cut.protocol) == (kind, protocol) and math.isclose(cut.depth, OPENING[kind])
+    ]
+
+
+def modules(runs: Sequence[Run]) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """Test and module ↦ protocol ↦ mean test accuracy of every run, in %."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for run in measured_by(runs, "compression"):
+        for test in ("remove", "keep"):
+            for name, at in MODULES.items():
+                for protocol in ("published", "published, noise by tensor"):
+                    values = accuracy(run, "compression", f"{test}_test_accuracy", protocol, at)
+                    row = found.setdefault((test, name), {})
+                    row.setdefault(protocol, []).append(float(np.mean(values)))
+    return found
+
+
+def curves(runs: Sequence[Run], variants: Sequence[str]) -> dict[str, list[np.ndarray]]:
+    """Basis ↦ mean test accuracy over k = 1, 2, … of every run that has it, in %."""
+    found: dict[str, list[np.ndarray]] = {}
+    for run in measured_by(runs, "reconstruction"):
+        for variant in variants:
+            try:
+                _, values, _ = accuracies(run, "reconstruction", "", variant)
+            except Missing:
+                continue
+            found.setdefault(variant, []).append(100 * values.mean(axis=0))
+    return found
+
+
+def missing(runs: Sequence[Run]) -> str:
+    """What was not measured on the page's runs, and the commands that measure it; empty if all."""
+    said = []
+    compressed = {run.name for run in measured_by(runs, "compression")}
+    lacking = [run for run in runs if run.name not in compressed]
+    if lacking:
+        said.append(_command(lacking, "compression", "Scale, entries, rank and modules"))
+    old = [run for run in measured_by(runs, "reconstruction") if not _has_own_first(run)]
+    if old:
+        said.append(_command(old, "reconstruction", "The run's own first direction with random"))
+    return " ".join(said)
+
+
+def _has_own_first(run: Run) -> bool:
+    try:
+        directions(run, "published, own first")
+    except Missing:
+        return False
+    return True
+
+
+def _command(runs: Sequence[Run], instrument: str, what: str) -> str:
+    names = sorted({setting(run.config) for run in runs})
+    many = "one run" if len(runs) == 1 else f"{len(runs)} runs"
+    by = " and ".join(f"`grokbook measure {name} --instruments {instrument}`" for name in names)
+    return f"*{what}: not measured yet on {many}; {by} does it.*"
+
+
+def finding(runs: Sequence[Run]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said, found = [], cuts(runs)
+    if found:
+        one, two, three = (
+            [cut.accuracy for cut in opening(found, "scale", protocol)]
+            for protocol in ("published", "corrected", "published, other init")
+        )
+        said.append(
+            f"As published, taking away {1 - OPENING['scale']:.0%} of what training moved leaves "
+            f"{_mean(one)} of the test answers right. Taking {1 - OPENING['scale']:.0%} off the "
+            f"weights themselves leaves {_mean(two)}: {_verdict(one, two)}."
+        )
+        said.append(
+            "The published test puts back initial weights that weight decay had erased, and those "
+            f"of another seed, which this run never saw, leave {_mean(three)}."
+        )
+    for name, by_basis in thresholds(runs).items():
+        own, held = (by_basis.get(variant, []) for variant in ("published", "held-out"))
+        counts = [k for k in own if k is not None]
+        if counts and held:
+            none = sum(k is None for k in held)
+            said.append(
+                f"{_directions(counts, len(own))} of the whole path rebuild the network ({name}); "
+                f"of a path that ends a tenth earlier none of the numbers tried does in "
+                f"{share(none, len(held))} runs."
+            )
+    return " ".join(said) or "Nothing of this page has been measured yet."
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3g} %"
+
+
+def _verdict(published: Sequence[float], corrected: Sequence[float]) -> str:
+    if np.mean(corrected) > np.mean(published) + 10:
+        return "the protocol is fragile, the network is not"
+    return "either way the network is fragile"
+
+
+def _directions(counts: Sequence[int], of: int) -> str:
+    low, high = min(counts), max(counts)
+    number = f"{low}" if low == high else f"{low} to {high}"
+    return f"{number} directions" if len(counts) == of else f"In {share(len(counts), of)} {number}"
+
+
+def guard(runs: Sequence[Run]) -> None:
+    """Stop the build if the page's own finding no longer holds, whatever its sign.
+
+    Raises:
+        AssertionError: naming what changed.
+    """
+    found = cuts(runs)
+    assert found, "no run of the chapter was compressed"
+    for kind in ("scale", "rank"):
+        pairs = zip(
+            opening(found, kind, "published"), opening(found, kind, "corrected"), strict=True
+        )
+        for published, corrected in pairs:
+            held = published.accuracy < 10 and corrected.accuracy > 90
+            assert held, f"{published.run}: the {kind} no longer tells the protocols apart"
+    for name, by_basis in thresholds(runs).items():
+        assert None not in by_basis["published"], f"{name}: the whole path does not rebuild"
+        assert set(by_basis["held-out"]) == {None}, f"{name}: a path held out rebuilds it now"
