@@ -37,24 +37,45 @@ def task_chapter():
     for path in places.sources(ROOT):
         source = str(path.relative_to(ROOT))
         target = str(places.target_of(path, ROOT).relative_to(ROOT))
+        account = str(places.account_of(path, ROOT).relative_to(ROOT))
         yield {
             "name": path.stem,
             "file_dep": [source, *inputs],
-            "targets": [target],
-            "actions": [[PYTHON, "-m", "grokbook.publishing.notebooks", source, target]],
+            "targets": [target, account],
+            "actions": [
+                [PYTHON, "-m", "grokbook.publishing.notebooks", source, target]
+                + ["--account", account]
+            ],
         }
+
+
+def task_status():
+    """Say what the execution of each chapter cost, and what it read."""
+    sources = [str(source.relative_to(ROOT)) for source in places.sources(ROOT)]
+    left = [str(path.relative_to(ROOT)) for _, path in places.accounts(ROOT)]
+    return {
+        "file_dep": [
+            *sources,
+            *left,
+            "grokbook/publishing/status.py",
+            "grokbook/publishing/places.py",
+        ],
+        "targets": ["book/status.md"],
+        "actions": [[PYTHON, "-m", "grokbook.publishing.status"]],
+    }
 
 
 def task_book():
     """Build the pages, then check every link, every resource and every output."""
     targets = [str(places.target_of(s, ROOT).relative_to(ROOT)) for s in places.sources(ROOT)]
-    pages = [f for f in _files("book/**/*") if not f.endswith(".ipynb")]
+    made = [*targets, "book/status.md"]
+    pages = [f for f in _files("book/**/*") if not f.endswith(".ipynb") and f not in made]
     return {
         "file_dep": [
             *("_config.yml", "_toc.yml", "pyproject.toml"),
             *pages,
             *_files("grokbook/publishing/**/*"),
-            *targets,
+            *made,
         ],
         "targets": ["_build/html/index.html", book.REPORT],
         "actions": [[PYTHON, "-m", "grokbook.publishing.book"]],

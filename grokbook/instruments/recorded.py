@@ -16,7 +16,8 @@ from grokbook.config import RunConfig
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import FORMAT, Measurement, as_json
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
-from grokbook.store.recorded import Results
+from grokbook.store.ledger import note
+from grokbook.store.recorded import Results, today
 
 
 class Recorded:
@@ -68,6 +69,7 @@ class Recorded:
             raise StoreError(f"{place} is not in measurements.json")
         if problem := check(self.folder / place, entry):
             raise StoreError(f"recorded measurement {problem}")
+        note(place)
         return Measurement.read(self.folder / place)
 
     def add(self, measurement: Measurement) -> dict[str, Any]:
@@ -97,6 +99,7 @@ class Recorded:
                 "numerics_id": measurement.numerics_id,
                 "seconds": measurement.seconds,
                 "rows": len(measurement.rows),
+                "recorded": today(),
                 **Disk().place(self.folder / place, measurement.to_bytes()),
             }
             record = {"format": FORMAT, "measurements": manifest | {place: entry}}

@@ -5,18 +5,23 @@ nothing depends on where it runs, and only a notebook without an error takes the
 """
 
 import argparse
+import json
 import os
+import resource
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from grokbook.publishing.normalisation import clear, normalise
+from grokbook.store import ledger
 
 CELL_SECONDS = 900
 
@@ -37,6 +42,7 @@ def execute(
     target: Path,
     parameters: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
+    account: Path | None = None,
 ) -> Path:
     """Execute a chapter and publish it, normalised, at `target`.
 
@@ -48,6 +54,7 @@ def execute(
         target: the notebook to write; it appears complete or stays as it was.
         parameters: values in place of the chapter's defaults.
         environment: variables for the chapter's kernel, on top of the ones above.
+        account: a file for what it cost and which results it read: `grokbook.publishing.status`.
 
     Returns:
         The target.
@@ -67,7 +74,7 @@ def execute(
             f"{source.name} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    failed = target.with_suffix(".failed.ipynb")
+    start, failed = time.monotonic(), target.with_suffix(".failed.ipynb")
     with (
         tempfile.TemporaryDirectory(prefix="grokbook-") as scratch,
         _kernel_environment(Path(scratch), environment or {}),
@@ -90,6 +97,9 @@ def execute(
                 shutil.copyfile(executed, failed)
             raise ChapterError(_explained(source, failed, error)) from error
         notebook = nbformat.read(executed, as_version=4)
+        read = ledger.noted(Path(scratch) / "ledger")
+    if account is not None:
+        _account(account, time.monotonic() - start, read)
     _warn_of_stderr(source, notebook)
     _write(normalise(notebook), target)
     failed.unlink(missing_ok=True)
@@ -102,6 +112,7 @@ def _kernel_environment(scratch: Path, extra: Mapping[str, str]) -> Iterator[Non
     wanted = {
         "GROKBOOK_TRAIN": "never",
         "GROKBOOK_STORE": str(_folder(scratch, "store")),
+        ledger.VARIABLE: str(scratch / "ledger"),
         "IPYTHONDIR": str(_folder(scratch, "ipython")),  # no start-up files, no history
         "PLOTLY_RENDERER": "plotly_mimetype",  # the figure alone, without a copy of plotly.js
         "PYTHONHASHSEED": "0",
@@ -119,6 +130,23 @@ def _kernel_environment(scratch: Path, extra: Mapping[str, str]) -> Iterator[Non
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _account(path: Path, seconds: float, read: list[str]) -> None:
+    """Write what an execution cost.
+
+    The memory is the most that any process begun here ever held, which is the kernel's own as
+    long as this process has executed one chapter.
+    """
+    kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    facts = {
+        "executed": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "seconds": round(seconds, 1),
+        "mebibytes": round(kib / (2**20 if sys.platform == "darwin" else 2**10)),
+        "read": read,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def _folder(parent: Path, name: str) -> Path:
@@ -160,6 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Execute a chapter, or clear chapter sources.")
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--clear", action="store_true", help="remove outputs from the sources")
+    parser.add_argument("--account", type=Path, help="write what the execution cost to this file")
     options = parser.parse_args(arguments)
     if options.clear:
         for path in filter(Path.exists, options.paths):
@@ -170,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     if len(options.paths) != 2:
         parser.error("give one source and one target")
     try:
-        execute(*options.paths)
+        execute(*options.paths, account=options.account)
     except (ChapterError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -12,11 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.builders.html._assets import _JavaScript
 from sphinx.errors import ExtensionError
 
 PLOTLY = "application/vnd.plotly.v1+json"
 HERE = Path(__file__).parent
 HEIGHT = 420
+APART = 100_000
+"""A page holds the state of its explorables up to so many characters; more is a file beside it."""
 _VERSION = re.compile(r"plotly\.js v(\d+\.\d+\.\d+)")
 
 
@@ -94,11 +97,12 @@ def _configure(app, config):
 
 
 def _clean_scripts(app, pagename, templatename, context, doctree):
-    """Drop scripts that a page does not need; make stored JSON script-safe.
+    """Drop scripts that a page does not need; make stored JSON script-safe, and store much apart.
 
     Jupyter Book adds Thebe even when it is off. Sphinx adds MathJax (2 MB) also to a page without
     equations when a page below it in the contents has some.
     """
+    apart = []
     equations = app.env.get_domain("math").data["has_equations"].get(pagename, False)
     kept = []
     for script in context["script_files"]:
@@ -109,10 +113,25 @@ def _clean_scripts(app, pagename, templatename, context, doctree):
         if unneeded or "THEBE" in body or "sphinx-thebe" in name:
             continue
         if "json" in (attributes.get("type") or ""):
+            if len(body) > APART:
+                apart.append(body)
+                continue
             attributes["body"] = _script_safe(body)
         kept.append(script)
+    if apart:  # before the host, which reads it
+        kept.insert(0, _stored(app, pagename, apart))
     context["script_files"] = kept
     context["css_files"] = [c for c in context["css_files"] if "thebe" not in str(c.filename or "")]
+
+
+def _stored(app, pagename, states):
+    """States of explorables as a script of its own, which a page can load from disk as well."""
+    name = f"_state/{pagename}.js"
+    path = Path(app.outdir) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = f"(window.grokbook ??= {{}}).stored = [{','.join(states)}];\n"
+    path.write_text(text, encoding="utf-8")
+    return _JavaScript(name, defer="defer")
 
 
 def setup(app):

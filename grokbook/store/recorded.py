@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from grokbook.numerics import hardware
 from grokbook.record import RunRecord
 from grokbook.store.derived import Grams, gram_file, measured, weights_file
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
+from grokbook.store.ledger import note
 from grokbook.store.run_directory import FORMAT, RunDirectory
 
 
@@ -31,6 +33,11 @@ def default_folder() -> Path:
     """``GROKBOOK_RESULTS`` if set, else ``results`` beside the package."""
     named = os.environ.get("GROKBOOK_RESULTS")
     return Path(named) if named else Path(__file__).resolve().parents[2] / "results"
+
+
+def today() -> str:
+    """The date, in UTC, as results carry it."""
+    return datetime.now(UTC).date().isoformat()
 
 
 class Results:
@@ -124,6 +131,7 @@ class Results:
         return self._read(RunConfig.from_json(entry["config"]), entry, fitting[0])
 
     def _read(self, config: RunConfig, entry: dict[str, Any], name: str) -> RunRecord:
+        note(f"runs/{name}")
         files = {}
         for file in ("metrics.parquet", "answers.npz"):
             path = self.folder / "runs" / name / file
@@ -216,10 +224,13 @@ class Results:
                 "seconds": run.seconds,
                 "hardware": run.hardware or hardware(),
                 "grok_steps": {task: record.grok_steps(task) for task in run.config.tasks},
+                "recorded": today(),
                 "files": {
                     file: disk.place(folder / file, content) for file, content in data.items()
                 },
             }
+            if before and before["files"] == entry["files"]:
+                entry["recorded"] = before.get("recorded", entry["recorded"])
             if basis is not None:
                 entry["basis"] = dict(basis)
             runs = manifest | {name: entry}

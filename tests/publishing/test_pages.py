@@ -75,3 +75,26 @@ def test_missing_vendored_file_is_named(tmp_path):
 @pytest.mark.skipif(not BOOK.exists(), reason="no built book to check the links of (make book)")
 def test_built_book_has_no_fault():
     assert faults(BOOK) == []
+
+
+def test_much_state_lies_beside_its_page_and_little_within():
+    """A page is at most 300 kB of HTML; what its explorables hold besides comes from a script."""
+    stored = sorted((BOOK / "_state").rglob("*.js"))
+    assert stored
+    for path in stored:
+        page = BOOK / path.relative_to(BOOK / "_state").with_suffix(".html")
+        head, _, body = path.read_text(encoding="utf-8").partition(" = ")
+        (state,) = json.loads(body.rstrip().removesuffix(";"))
+        assert head == "(window.grokbook ??= {}).stored"
+        assert state["state"]
+        assert path.stat().st_size < 2_000_000
+        html = page.read_text(encoding="utf-8")
+        assert "application/vnd.jupyter.widget-state+json" not in html
+        sources = [part.split('"')[0] for part in html.split('src="')[1:]]
+        names = [source.split("?")[0].rsplit("/", 1)[-1] for source in sources]
+        assert names.index(path.name) < names.index("gb-host.js")
+
+
+def test_a_page_is_light():
+    for page in BOOK.rglob("*.html"):
+        assert page.stat().st_size <= 300_000, page.name

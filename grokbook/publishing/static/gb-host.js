@@ -1,7 +1,8 @@
 // Draws anywidgets in a built page: no kernel, no module loader, nothing from outside.
 //
-// The page holds the notebook's widget state (one JSON script, as ipywidgets writes it) and, where
-// a figure stands, a JSON script naming its model. Each model becomes an object with the interface
+// The page holds the notebook's widget state (one JSON script, as ipywidgets writes it; a large one
+// is a script of its own, run before this one) and, where a figure stands, a JSON script naming its
+// model. Each model becomes an object with the interface
 // that anywidget documents (get, set, save_changes, on, off, send), shared by all its views, and
 // its module is imported from a blob. A figure that fails says so in its place.
 (() => {
@@ -10,10 +11,9 @@
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const models = {};
 
-  // The notebook's JSON may arrive as a string within JSON.
-  function parse(script) {
-    const value = JSON.parse(script.textContent);
-    return typeof value === "string" ? JSON.parse(value) : value;
+  // The notebook's JSON may arrive as a string within JSON; a script of its own holds objects.
+  function parse(value) {
+    return typeof value === "string" ? parse(JSON.parse(value)) : value;
   }
 
   function decode({ encoding, data }) {
@@ -149,7 +149,7 @@
     el.className = "gb-view";
     script.replaceWith(el);
     try {
-      const { model_id: id } = parse(script);
+      const { model_id: id } = parse(script.textContent);
       const model = models[id];
       if (!model) throw new Error("this page does not hold its data");
       if (model.foreign) throw new Error("this control needs JupyterLab");
@@ -168,9 +168,11 @@
 
   function start() {
     const broken = [];
-    for (const script of document.querySelectorAll(`script[type="${STATE}"]`)) {
+    const within = [...document.querySelectorAll(`script[type="${STATE}"]`)];
+    const texts = [...within.map((script) => script.textContent), ...(page.stored ?? [])];
+    for (const text of texts) {
       try {
-        const { state } = parse(script);
+        const { state } = parse(text);
         for (const [id, record] of Object.entries(state)) {
           const own = record.model_module === "anywidget";
           models[id] ??= own ? new Model(id, record) : { id, foreign: true };
