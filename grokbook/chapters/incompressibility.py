@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,10 +87,8 @@ def surgeries(runs: Sequence[Run]) -> list[Surgery]:
     """
     found = sorted(((surgery(run), run) for run in runs), key=lambda each: -len(each[0].cuts))
     first, run = found[0]
-    try:
+    with suppress(Missing, KeyError):  # of a run of the reader's own store there are none
         first = surgery(run, Shelf().weights(run))
-    except (Missing, KeyError):  # a run of the reader's own store
-        pass
     return [first, *(each for each, _ in found[1:])]
 
 
