@@ -189,7 +189,8 @@ def missing(runs: Sequence[Run]) -> str:
     """What was not measured on the page's runs, and the commands that measure it; empty if all."""
     said = []
     compressed = {run.name for run in measured_by(runs, "compression")}
-    lacking = [run for run in runs if run.name not in compressed]
+    dual = [run for run in runs if len(run.tasks) == 2]  # the paper compresses these
+    lacking = [run for run in dual if run.name not in compressed]
     if lacking:
         said.append(_command(lacking, "compression", "Scale, entries, rank and modules"))
     old = [run for run in measured_by(runs, "reconstruction") if not _has_own_first(run)]
@@ -211,6 +212,25 @@ def _command(runs: Sequence[Run], instrument: str, what: str) -> str:
     many = "one run" if len(runs) == 1 else f"{len(runs)} runs"
     by = " and ".join(f"`grokbook measure {name} --instruments {instrument}`" for name in names)
     return f"*{what}: not measured yet on {many}; {by} does it.*"
+
+
+def last_seen(runs: Sequence[Run]) -> str:
+    """How good the network itself is where the path that is held out ends, in words."""
+    found: dict[str, list[float]] = {}
+    for run in measured_by(runs, "reconstruction"):
+        rows = run.at_stop("reconstruction", "test_accuracy", part=None, variant="last seen")
+        found.setdefault(group(run), []).append(100 * float(rows["value"].mean()))
+    if not found:
+        return ""
+    each = ", ".join(
+        f"{_mean(values)} ({name}, {len(values)} run{'s' * (len(values) > 1)})"
+        for name, values in found.items()
+    )
+    return (
+        f"Where the held-out path ends, the network itself answers {each} of the test pairs "
+        "rightly, the mean of its tasks. What is learned after that lies in no direction that "
+        "the path had shown before."
+    )
 
 
 def finding(runs: Sequence[Run]) -> str:
