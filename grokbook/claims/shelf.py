@@ -79,9 +79,14 @@ class Shelf:
         """
         if config.id not in self._configs:
             raise Missing(f"{config.label} is not recorded")
-        return self._run(self._configs[config.id][0])
+        return self.execution(self._configs[config.id][0])
 
-    def _run(self, name: str) -> Run:
+    def execution(self, name: str) -> Run:
+        """An execution by its name in the manifest.
+
+        Raises:
+            StoreError: if a file of it is damaged.
+        """
         if name not in self._read:
             recorded = Recorded(self.results)
             self._read[name] = Run(
@@ -117,7 +122,7 @@ class Shelf:
             plain = RunConfig.from_json(entry["config"] | {"intervention": None})
             fits = all(intervention.get(key) == value for key, value in wanted.items())
             if fits and plain.id == config.id:
-                return self._run(name)
+                return self.execution(name)
         raise Missing(f"{config.label}, {wanted}, is not recorded")
 
     def weights(self, run: Run) -> dict[str, np.ndarray]:

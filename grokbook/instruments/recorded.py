@@ -75,6 +75,9 @@ class Recorded:
     def add(self, measurement: Measurement) -> dict[str, Any]:
         """Record a complete measurement; the same again changes nothing.
 
+        One that an earlier version of the instrument made, of the same execution with the same
+        parameters, goes: two would answer the same question.
+
         Raises:
             StoreError: if points are left, or it was recorded before with other rows.
         """
@@ -102,9 +105,24 @@ class Recorded:
                 "recorded": today(),
                 **Disk().place(self.folder / place, measurement.to_bytes()),
             }
-            record = {"format": FORMAT, "measurements": manifest | {place: entry}}
+            old = self._superseded(measurement, manifest)
+            kept = {key: each for key, each in manifest.items() if key not in old}
+            record = {"format": FORMAT, "measurements": kept | {place: entry}}
             Disk().place(self.folder / "measurements.json", seal(record))
+            for each in old:
+                Disk().remove(self.folder / each)
         return entry
+
+    def _superseded(self, found: Measurement, manifest: Mapping[str, dict[str, Any]]) -> list[str]:
+        """Places of what earlier versions measured, where this one did."""
+        same = ("instrument", "config_id", "numerics_id")
+        return [
+            place
+            for place, entry in manifest.items()
+            if all(entry[name] == getattr(found, name) for name in same)
+            and entry["version"] < found.version
+            and self.read(place).parameters == found.parameters
+        ]
 
     def verify(self) -> list[str]:
         """Everything that is wrong with the measurements, one line each."""

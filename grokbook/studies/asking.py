@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
@@ -68,6 +69,32 @@ def ask(
             f"GROKBOOK_TRAIN is never: train it with `{config.command}`, or unset the variable"
         )
     return trained(config, plan, store).record("trained now")
+
+
+def at_hand(
+    configs: Sequence[RunConfig],
+    *,
+    store: Store | None = None,
+    results: Results | None = None,
+) -> list[RunRecord]:
+    """Records of those runs that are there, recorded or ended in the store; nothing is trained.
+
+    Args:
+        configs: of the runs.
+        store: where to look second; by default the user's.
+        results: where to look first; by default the book's.
+
+    Raises:
+        StoreError: if a record is damaged.
+    """
+    results, store, found = results or Results(), store or Store(), []
+    for config in configs:
+        record = results.find(config)
+        ended = (each for each in store.runs(config, warn=say) if each.ended)
+        if record is None and (directory := next(ended, None)) is not None:
+            record = directory.record("store")
+        found += [] if record is None else [record]
+    return found
 
 
 def trained(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:

@@ -219,6 +219,23 @@ def test_complete_measurements_are_recorded_once(store, tmp_path):
         recorded.add(replace(found, measured=found.measured[:-1]))
 
 
+def test_a_later_version_takes_the_place_of_an_earlier_one_and_of_no_other(store, tmp_path):
+    recorded = Recorded(Results(tmp_path / "results"))
+    first = measured(store, job(store))
+    others = [
+        replace(first, parameters=first.parameters | {"order": 1}),
+        replace(first, numerics_id="another"),
+        replace(first, config_id="another"),
+    ]
+    for each in [first, *others]:
+        recorded.add(each)
+    later = replace(first, version=first.version + 1)
+    recorded.add(later)
+    places = {f"measurements/{each.config_id}/{each.name}" for each in [later, *others]}
+    assert set(recorded.manifest()) == places
+    assert recorded.verify() == []  # and no file is left that nobody lists
+
+
 def test_recorded_damage_is_named(store, tmp_path):
     recorded = Recorded(Results(tmp_path / "results"))
     found = measured(store, job(store))

@@ -1,0 +1,211 @@
+"""Chapter 1, staggered order: an order, or difficulties, or luck?
+
+Three controls, of runs that differ from the page's own in one thing each: another weight decay; a
+split with twins on one side; one task alone, on the operands that they share a trunk on.  Only
+runs that are at hand count; what is not is named with the command that makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from grokbook.chapters.staggered_order import CLAIMED, counts, races
+from grokbook.chapters.tables import keyed
+from grokbook.chapters.wording import percent, share
+from grokbook.config import RunConfig
+from grokbook.events import PUBLISHED_RULE, RULES
+from grokbook.record import RunRecord
+from grokbook.statistics import mean_interval
+from grokbook.studies.first_light import setting
+from grokbook.studies.published import DECAYS
+
+
+def swept(records: Sequence[RunRecord]) -> list[RunConfig]:
+    """The page's runs at every published weight decay above 0, largest first."""
+    return _unique(
+        replace(config, weight_decay=decay)
+        for decay in DECAYS
+        if decay > 0
+        for config in _decayed(records)
+    )
+
+
+def symmetric(records: Sequence[RunRecord]) -> list[RunConfig]:
+    """The page's runs with twins on one side of the split."""
+    return _unique(replace(config, split="symmetric") for config in _decayed(records))
+
+
+def alone(records: Sequence[RunRecord]) -> list[RunConfig]:
+    """One run for every task of the page's runs, by itself, on operands without 0."""
+    return _unique(
+        replace(config, tasks=(task,), domain="nonzero")
+        for config in _decayed(records)
+        for task in config.tasks
+    )
+
+
+def _decayed(records: Sequence[RunRecord]) -> list[RunConfig]:
+    return [record.config for record in records if record.config.weight_decay > 0]
+
+
+def _unique(configs) -> list[RunConfig]:
+    return list({config.id: config for config in configs}.values())
+
+
+def lacking(wanted: Sequence[RunConfig], found: Sequence[RunRecord], study: str) -> str:
+    """Which runs a control still needs, in one line with their command; empty if none.
+
+    Args:
+        wanted: of the control.
+        found: of them.
+        study: that trains all of them.
+    """
+    there = {record.config.id for record in found}
+    missing = [config for config in wanted if config.id not in there]
+    if not missing:
+        return ""
+    some = f"{len(missing)} of {len(wanted)} runs" if found else f"All {len(wanted)} runs"
+    are = "is" if len(missing) == 1 else "are"
+    return f"*{some} of this control {are} not trained yet: `grokbook study {study}`.*"
+
+
+def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """Order counts and how far apart the tasks are (98 % × 3), one row a setting and λ."""
+    rows = []
+    for race in races(records):
+        *_, found = counts(race)
+        first, last = race.order[0], race.order[-1]
+        gaps = [
+            100 * (b / a - 1)
+            for record in race.records
+            if (a := record.grok_step(first, PUBLISHED_RULE)) is not None
+            and (b := record.grok_step(last, PUBLISHED_RULE)) is not None
+        ]
+        rows.append(
+            {
+                "runs": f"{race.name}, λ {race.weight_decay:g}",
+                "n": str(len(race.records)),
+                f"{first} first": share(found.first, found.runs),
+                "whole order": share(found.strict, found.runs),
+                "at most by chance": percent(found.chance_strict),
+                f"{last} after {first}, %": _interval(gaps),
+            }
+        )
+    return keyed(rows, "runs")
+
+
+def _interval(values: Sequence[float]) -> str:
+    """Mean and 95 % interval over runs."""
+    if not values:
+        return "–"
+    found = mean_interval(list(values))
+    if found.n < 2:
+        return f"{found.mean:.1f}"
+    return f"{found.mean:.1f} ({found.low:.1f} to {found.high:.1f})"
+
+
+def alone_table(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -> pd.DataFrame:
+    """Grok steps (98 % × 3) of each task alone and on a shared trunk, one row a task and seed.
+
+    Args:
+        records: with several tasks.
+        singles: with one; a seed and weight decay without any has no row.
+    """
+    rows = []
+    for record in singles:
+        (task,), config = record.config.tasks, record.config
+        row = {
+            "task and seed": f"{task}{_decay(config)}, seed {config.seed}",
+            "alone": _said(record.grok_step(task, PUBLISHED_RULE)),
+        }
+        for name in CLAIMED:
+            other = _together(records, name, config)
+            known = other is not None and task in other.config.tasks
+            row[f"in {name}"] = _said(other.grok_step(task, PUBLISHED_RULE)) if known else "–"
+        rows.append(row)
+    return keyed(rows, "task and seed")
+
+
+def _decay(config: RunConfig) -> str:
+    return "" if config.weight_decay == 1 else f", λ {config.weight_decay:g}"
+
+
+def _said(step: int | None) -> str:
+    return "never" if step is None else f"{step:,}"
+
+
+def _together(records: Sequence[RunRecord], name: str, single: RunConfig) -> RunRecord | None:
+    """The run with several tasks of a setting that a run with one task belongs to."""
+    return next(
+        (
+            record
+            for record in records
+            if setting(record.config) == name
+            and (record.config.seed, record.config.weight_decay)
+            == (single.seed, single.weight_decay)
+        ),
+        None,
+    )
+
+
+def alone_sentence(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -> str:
+    """Does difficulty alone give the order, and what does sharing a trunk change?"""
+    said = [_same_order(records, singles, name) for name in CLAIMED]
+    said = [text for text in said if text]
+    if not said:
+        return "No run of one task alone is at hand, so the order may be nothing but difficulty."
+    factors = _factors(records, singles)
+    if factors:
+        words = [
+            f"{task} {np.exp(np.mean(logs)):.2f} times ({len(logs)} run{'s' * (len(logs) > 1)})"
+            for task, logs in factors.items()
+        ]
+        said.append(f"Sharing a trunk multiplies the grok step: {', '.join(words)}.")
+    return "**Difficulty alone.** " + " ".join(said)
+
+
+def _same_order(records: Sequence[RunRecord], singles: Sequence[RunRecord], name: str) -> str:
+    """In how many seeds do tasks alone come in the order in which they come together?"""
+    order, same, seeds = CLAIMED[name], 0, 0
+    for record in records:
+        if setting(record.config) != name or record.config.weight_decay == 0:
+            continue
+        own = {
+            single.config.tasks[0]: single.grok_step(single.config.tasks[0], PUBLISHED_RULE)
+            for single in singles
+            if (single.config.seed, single.config.weight_decay)
+            == (record.config.seed, record.config.weight_decay)
+        }
+        together = {task: record.grok_step(task, PUBLISHED_RULE) for task in order}
+        if any(own.get(task) is None or together[task] is None for task in order):
+            continue
+        seeds += 1
+        ways = [sorted(order, key=lambda task: (steps[task], task)) for steps in (own, together)]
+        tied = any(len(set(steps.values())) < len(order) for steps in (own, together))
+        same += ways[0] == ways[1] and not tied
+    if not seeds:
+        return ""
+    tasks = " and ".join(order) if len(order) == 2 else f"{', '.join(order[:-1])} and {order[-1]}"
+    return (
+        f"Each by itself, {tasks} finish in the same order as together in {share(same, seeds)} "
+        f"run{'s' * (seeds > 1)} ({RULES[PUBLISHED_RULE].text}; ties count as different)."
+    )
+
+
+def _factors(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -> dict[str, list[float]]:
+    """Task and setting ↦ ln(grok step together / alone), one a run."""
+    found: dict[str, list[float]] = {}
+    for single in singles:
+        (task,) = single.config.tasks
+        step = single.grok_step(task, PUBLISHED_RULE)
+        for name in CLAIMED:
+            other = _together(records, name, single.config)
+            if step is None or other is None or task not in other.config.tasks:
+                continue
+            if (late := other.grok_step(task, PUBLISHED_RULE)) is not None:
+                found.setdefault(f"{task} in {name}", []).append(float(np.log(late / step)))
+    return found

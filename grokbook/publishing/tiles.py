@@ -1,0 +1,67 @@
+"""The front page's strip: one tile a chapter, with its picture, its question and its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from grokbook.claims.board import Row, counts
+from grokbook.claims.shelf import Shelf
+from grokbook.claims.verdicts import VERDICTS
+from grokbook.figures.miniatures import MINIATURES
+from grokbook.palette import css_variables
+from grokbook.publishing.scoreboard import CHAPTERS
+
+QUESTIONS = {
+    "staggered-order": "Do tasks always finish in the same order?",
+    "integrability": "Does curvature announce understanding?",
+    "phase-structure": "Is weight decay a phase parameter, or a clock?",
+    "incompressibility": "Is the solution fragile, or is the test?",
+    "transverse-fragility": "What happens when you delete a direction?",
+}
+"""Chapter ↦ what it asks, in the order of the book."""
+
+TO_COME = ("Spectral edge lifecycle", "Learning, then compressing: or only forgetting the start?")
+"""The chapter that is not written yet."""
+
+
+def strip(rows: Sequence[Row], shelf: Shelf) -> str:
+    """The tiles as HTML that needs no script.
+
+    Args:
+        rows: of the scoreboard; each chapter counts its own.
+        shelf: of the runs that the pictures are drawn from.
+    """
+    tiles = [
+        _tile(number, chapter, [row for row in rows if row.claim.chapter == chapter], shelf)
+        for number, chapter in enumerate(QUESTIONS, start=1)
+    ]
+    title, question = TO_COME
+    tiles.append(
+        "<li><div class='gb-chapter gb-chapter-none'>"
+        f"<b>{len(QUESTIONS) + 1} · {escape(title)}</b><span>{escape(question)}</span>"
+        "<small>Not written yet.</small></div></li>"
+    )
+    return f"<style>{css_variables('.gb-strip')}</style><ul class='gb-strip'>{''.join(tiles)}</ul>"
+
+
+def _tile(number: int, chapter: str, rows: Sequence[Row], shelf: Shelf) -> str:
+    title, target = CHAPTERS[chapter]
+    inner = (
+        f"{MINIATURES[chapter](shelf).svg}<b>{number} · {escape(title)}</b>"
+        f"<span>{escape(QUESTIONS[chapter])}</span><small>{_verdicts(rows)}</small>"
+    )
+    if not target:
+        return f"<li><div class='gb-chapter'>{inner}</div></li>"
+    return f"<li><a class='gb-chapter' href='chapters/{target}.html'>{inner}</a></li>"
+
+
+def _verdicts(rows: Sequence[Row]) -> str:
+    """Shape and number of every verdict that occurs; words for those who hear them."""
+    found = counts(rows)
+    return " ".join(
+        f"<span class='gb-of'><span aria-hidden='true'>{shape} {number}</span>"
+        f"<span class='gb-heard'>{number} {VERDICTS[shape]}</span></span>"
+        for shape, number in found.items()
+        if number
+    )
