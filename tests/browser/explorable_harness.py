@@ -234,7 +234,7 @@ def synthetic_cut(at: list[float], breaks: float, tasks: int, tables: bool, side
         accuracy,
         change,
         noise,
-        spectrum if tables else {},
+        {} if breaks < 1 else spectrum,
         {line: answers[line] for line in ("published", "control")} if tables else {},
     )
 

@@ -118,26 +118,32 @@ function answers(state) {
 // One run in the list: its mean accuracy over the depth, as published and with the control.
 function surgeryRow(each, pick) {
   const row = choiceRow(each, SPARK, pick);
+  let xs = [];
   function draw(state, width) {
-    const kind = state.kind, c = each.cuts[kind], { track, result, el } = row;
+    const c = each.cuts[state.kind], { track } = row;
     track.replaceChildren();
     fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width, height: c ? SPARK : 1 });
+    if (!c) return;
+    const x = scale(0, c.at[c.n - 1], 6, width - 6), y = scale(0, 1, SPARK - 5, 5);
+    xs = c.at.map(x);
+    for (const [line, kind] of [["published", "gb-theirs"], ["control", "gb-ours"]]) {
+      if (line === "control" && !state.control) continue;
+      track.append(svg("path", { class: kind, d: pathOf(xs, c.at.map((_, i) => y(mean(c.accuracy[line], i)))) }));
+    }
+    track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
+  }
+  function cursor(state) {
+    const c = each.cuts[state.kind], { track, result, el } = row;
     let said = "not measured for this cut";
     if (c) {
-      const x = scale(0, c.at[c.n - 1], 6, width - 6), y = scale(0, 1, SPARK - 5, 5), xs = c.at.map(x);
-      for (const [line, kind] of [["published", "gb-theirs"], ["control", "gb-ours"]]) {
-        if (line === "control" && !state.control) continue;
-        track.append(svg("path", { class: kind, d: pathOf(xs, c.at.map((_, i) => y(mean(c.accuracy[line], i)))) }));
-      }
-      track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
       const i = nearest(c.at, state.cut.at[state.frame]);
-      said = DEPTHS[kind].text(c.at[i]) + `: ${percent(mean(c.accuracy[state.line], i))}`;
+      said = `${DEPTHS[state.kind].text(c.at[i])}: ${percent(mean(c.accuracy[state.line], i))}`;
       fill(track.querySelector(".gb-cursor"), { x1: xs[i], x2: xs[i] });
     }
     result.textContent = said;
     el.setAttribute("aria-label", `${each.label}, ${each.setting}: ${said}`);
   }
-  return { el: row.el, track: row.track, choose: row.choose, draw };
+  return { el: row.el, track: row.track, choose: row.choose, draw, cursor };
 }
 
 function surgeryList(state, pick) {
@@ -147,7 +153,8 @@ function surgeryList(state, pick) {
     const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
     rows.forEach((row, i) => { row.choose(i === state.get("run")); row.draw(state, width); });
   }
-  return { el, draw };
+  const cursor = () => rows.forEach((row) => row.cursor(state));
+  return { el, draw, cursor };
 }
 
 function csvOf({ cuts, tasks }) {
@@ -225,7 +232,7 @@ function pictureOf(state, parts) {
     slider.style.setProperty("--share", i / (cut.n - 1));
     parts.charts.cursor(cut.at[i]);
     parts.answers.cursor(i);
-    parts.list.draw();
+    parts.list.cursor();
     clearTimeout(timer);
     timer = setTimeout(() => {
       const said = run.tasks.map((task, t) => `${task} ${percent(cut.accuracy[state.line][t][i])}`);
@@ -245,6 +252,7 @@ function pictureOf(state, parts) {
     parts.foot.draw();
     parts.charts.draw();
     parts.answers.draw();
+    parts.list.draw();
     frame();
   }
   return { draw, frame, stop: () => clearTimeout(timer) };
