@@ -250,6 +250,15 @@ def finding(runs: Sequence[Run]) -> str:
             "The published test puts back initial weights that weight decay had erased, and those "
             f"of another seed, which this run never saw, leave {_mean(three)}."
         )
+        half = [
+            [cut.accuracy for cut in opening(found, "rank", protocol)]
+            for protocol in ("published", "corrected")
+        ]
+        if all(half):
+            said.append(
+                f"With every matrix cut to rank {OPENING['rank']:.0f} it is {_mean(half[0])} "
+                f"against {_mean(half[1])}."
+            )
     for name, by_basis in thresholds(runs).items():
         own, held = (by_basis.get(variant, []) for variant in ("published", "held-out"))
         counts = [k for k in own if k is not None]
