@@ -237,55 +237,42 @@ def finding(runs: Sequence[Run]) -> str:
     """The chapter's finding in plain words, from the runs at hand."""
     said, found = [], cuts(runs)
     if found:
-        one, two, three = (
+        published, corrected, other = (
             [cut.accuracy for cut in opening(found, "scale", protocol)]
             for protocol in ("published", "corrected", "published, other init")
         )
+        less = f"{1 - OPENING['scale']:.0%} less"
         said.append(
-            f"As published, taking away {1 - OPENING['scale']:.0%} of what training moved leaves "
-            f"{_mean(one)} of the test answers right. Taking {1 - OPENING['scale']:.0%} off the "
-            f"weights themselves leaves {_mean(two)}: {_verdict(one, two)}."
+            f"{less.capitalize()} of what training moved leaves {_mean(published)} of the test "
+            f"answers right; {less} of the weights themselves leaves {_mean(corrected)}: "
+            f"{_verdict(published, corrected)}."
         )
         said.append(
-            "The published test puts back initial weights that weight decay had erased, and those "
-            f"of another seed, which this run never saw, leave {_mean(three)}."
+            "What does the harm are initial weights that decay had erased and the test puts back; "
+            f"another seed's, which this run never saw, leave {_mean(other)}."
         )
-        half = [
-            [cut.accuracy for cut in opening(found, "rank", protocol)]
-            for protocol in ("published", "corrected")
-        ]
-        if all(half):
-            said.append(
-                f"With every matrix cut to rank {OPENING['rank']:.0f} it is {_mean(half[0])} "
-                f"against {_mean(half[1])}."
-            )
-    for name, by_basis in thresholds(runs).items():
-        own, held = (by_basis.get(variant, []) for variant in ("published", "held-out"))
-        counts = [k for k in own if k is not None]
-        if counts and held:
-            none = sum(k is None for k in held)
-            said.append(
-                f"{_directions(counts, len(own))} of the whole path rebuild the network ({name}); "
-                f"of a path that ends a tenth earlier none of the numbers tried does in "
-                f"{share(none, len(held))} runs."
-            )
+    each = [by_basis for by_basis in thresholds(runs).values() if "held-out" in by_basis]
+    own, held = ([k for one in each for k in one[name]] for name in ("published", "held-out"))
+    counts = [k for k in own if k is not None]
+    if counts:
+        low, high = min(counts), max(counts)
+        number = f"{low}" if low == high else f"{low} to {high}"
+        said.append(
+            f"{number} directions of the whole path rebuild the network in "
+            f"{share(len(counts), len(own))} runs; without the path's last tenth no number tried "
+            f"does in {share(held.count(None), len(held))}."
+        )
     return " ".join(said) or "Nothing of this page has been measured yet."
 
 
 def _mean(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.3g} %"
+    return f"{np.mean(values):.1f} %"
 
 
 def _verdict(published: Sequence[float], corrected: Sequence[float]) -> str:
     if np.mean(corrected) > np.mean(published) + 10:
         return "the protocol is fragile, the network is not"
     return "either way the network is fragile"
-
-
-def _directions(counts: Sequence[int], of: int) -> str:
-    low, high = min(counts), max(counts)
-    number = f"{low}" if low == high else f"{low} to {high}"
-    return f"{number} directions" if len(counts) == of else f"In {share(len(counts), of)} {number}"
 
 
 def guard(runs: Sequence[Run]) -> None:

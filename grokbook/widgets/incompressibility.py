@@ -97,7 +97,7 @@ class Incompressibility(anywidget.AnyWidget):
     name = t.Unicode("surgery").tag(sync=True)
     sentences = t.Dict().tag(sync=True)
     surgeries = t.List(t.Dict()).tag(sync=True)
-    kinds = t.Dict(CUTS).tag(sync=True)
+    kinds = t.List([list(each) for each in CUTS.items()]).tag(sync=True)
     openings = t.Dict(OPENING).tag(sync=True)
     run = t.Int(0).tag(sync=True)
     cut = t.Enum(list(CUTS), "scale").tag(sync=True)

@@ -33,7 +33,9 @@ function surgeryOf(raw) {
   const cells = raw.side * raw.side, { tasks, titles, low, side } = raw;
   const lane = { tasks, titles, low, side, cells, trained: bitsOf(raw.trained, cells) };
   const cuts = Object.fromEntries(Object.entries(raw.cuts).map(([kind, cut]) => [kind, cutOf(cut, tasks, lane)]));
-  return { ...raw, cuts };
+  // In the knob's order, whatever that of a saved page is.
+  const ways = Object.keys(DEPTHS).filter((kind) => kind in cuts);
+  return { ...raw, cuts, ways };
 }
 
 function stateOf(model) {
@@ -42,7 +44,7 @@ function stateOf(model) {
     get, surgeries, openings,
     get run() { return surgeries[get("run")]; },
     // A run that was not cut so shows the first way in which it was.
-    get kind() { return get("cut") in state.run.cuts ? get("cut") : Object.keys(state.run.cuts)[0]; },
+    get kind() { return get("cut") in state.run.cuts ? get("cut") : state.run.ways[0]; },
     get cut() { return state.run.cuts[state.kind]; },
     get frame() { return clamp(get("frame"), 0, state.cut.n - 1); },
     get control() { return get("control"); },

@@ -157,9 +157,10 @@ function surgeryList(state, pick) {
   return { el, draw, cursor };
 }
 
-function csvOf({ cuts, tasks }) {
+function csvOf({ cuts, ways, tasks }) {
   const rows = [["cut", "depth", "protocol", "task", "test_accuracy", "relative_change"]];
-  for (const [kind, c] of Object.entries(cuts)) {
+  for (const kind of ways) {
+    const c = cuts[kind];
     for (const [line, values] of Object.entries(c.accuracy)) {
       tasks.forEach((task, t) => c.at.forEach((at, i) => rows.push([kind, at, line, task, values[t][i], c.change[line][i]])));
     }
@@ -190,7 +191,7 @@ function partsOf(state, put) {
       : state.surgeries.findIndex((_, i) => has(i));
     if (run >= 0) rest({ cut, run, frame: state.opening(state.surgeries[run].cuts[cut], cut) });
   }
-  const kinds = Object.entries(state.get("kinds")).filter(([kind]) => state.surgeries.some((each) => kind in each.cuts));
+  const kinds = state.get("kinds").filter(([kind]) => state.surgeries.some((each) => kind in each.cuts));
   const parts = {
     answer: html("p", { class: "gb-answer" }),
     play: html("button", { type: "button", class: "gb-button gb-play" }),
@@ -202,7 +203,7 @@ function partsOf(state, put) {
     charts: depthCharts(state, (frame) => rest({ frame })),
     answers: answers(state),
     list: surgeryList(state, (run) => {
-      const cuts = state.surgeries[run].cuts, cut = state.kind in cuts ? state.kind : Object.keys(cuts)[0];
+      const { cuts, ways } = state.surgeries[run], cut = state.kind in cuts ? state.kind : ways[0];
       const frame = cut === state.kind ? state.frame : state.opening(cuts[cut], cut);
       rest({ run, cut, frame });
     }),
