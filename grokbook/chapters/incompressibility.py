@@ -30,16 +30,16 @@ ENOUGH = ("reconstruction",)
 
 BASES = {
     "published": "the whole path, as published",
-    "held-out": "the path without its last tenth",
-    "centred": "the whole path about its mean",
-    "no embedding": "the same path, the embedding left alone",
+    "held-out": "without the path's last tenth",
+    "centred": "about the path's mean",
+    "no embedding": "embedding left alone",
     "other seed": "another seed's path",
-    "published, own first": "own first direction, the rest random in the path's span",
-    "published, own lengths": "the same, each as long as the run's own",
-    "published, mixtures": "random mixtures of the path",
-    "published, random": "random directions of the path's span",
-    "published, noise by tensor": "no directions: noise as large in every tensor",
-    "published, noise": "no directions: noise as large in all",
+    "published, own first": "own first, rest random",
+    "published, own lengths": "own first, own lengths",
+    "published, mixtures": "random mixtures",
+    "published, random": "random in the span",
+    "published, noise by tensor": "noise, tensor by tensor",
+    "published, noise": "noise in all",
 }
 """Variants of a reconstruction, in words."""
 
@@ -47,8 +47,8 @@ PROTOCOLS = {
     "published": "as published",
     "corrected": "the weights themselves",
     "published, other init": "as published, another seed's start",
-    "published, noise": "noise as large as the published change",
-    "corrected, noise": "noise as large as the change of the weights",
+    "published, noise": "noise as large as published",
+    "corrected, noise": "noise as large as that of the weights",
 }
 """Variants of a compression, in words."""
 
@@ -228,8 +228,8 @@ def last_seen(runs: Sequence[Run]) -> str:
     )
     return (
         f"Where the held-out path ends, the network itself answers {each} of the test pairs "
-        "rightly, the mean of its tasks. What is learned after that lies in no direction that "
-        "the path had shown before."
+        "rightly, the mean of its tasks. What the held-out directions miss is what the weights "
+        "did after that."
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from grokbook.chapters.incompressibility import (
@@ -25,8 +24,8 @@ from grokbook.widgets.incompressibility import OPENING
 
 NAMES = {
     "scale": "scaled by {:g}",
-    "share": "{:.0%} of the entries kept",
-    "rank": "cut to rank {:.0f}",
+    "share": "{:.0%} kept",
+    "rank": "rank {:.0f}",
 }
 
 
@@ -40,42 +39,51 @@ def published_thresholds(claims: Mapping[str, Claim]) -> dict[str, float]:
 
 
 def threshold_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFrame:
-    """k* of every basis, mean with its interval over the runs that reach it."""
-    published, rows = published_thresholds(claims), []
-    for name, by_basis in thresholds(runs).items():
-        for variant, each in by_basis.items():
+    """k* of every basis, mean with its interval over the runs that reach it, and how many do."""
+    published, found = published_thresholds(claims), thresholds(runs)
+    rows = [{"directions": "published mean"}] if found else []
+    for name in found:
+        target = published.get(name)
+        rows[0][name] = "–" if target is None else f"{target:.1f}"
+    for variant, text in BASES.items():
+        row = {"directions": text}
+        for name, by_basis in found.items():
+            each = by_basis.get(variant, [])
             reached = [k for k in each if k is not None]
-            target = published.get(name) if variant == "published" else None
-            rows.append(
-                {
-                    "runs": name,
-                    "directions": BASES[variant],
-                    "reach 90 %": share(len(reached), len(each)),
-                    "k* where they do": _interval(reached),
-                    "published mean": "–" if target is None else f"{target:.1f}",
-                }
-            )
-    return keyed(rows, "runs")
+            mean = f"{_interval(reached)}; " if reached else ""
+            row[name] = f"{mean}{share(len(reached), len(each))} runs" if each else "–"
+        if found:
+            rows.append(row)
+    return keyed(rows, "directions")
 
 
 def cut_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Accuracy at the published examples under every protocol, and how far θ moves."""
+    """Accuracy at the published examples under every protocol, and how far θ moves, in %."""
     found, rows = cuts(runs), []
-    for kind, name in NAMES.items():
-        for protocol, text in PROTOCOLS.items():
-            here = opening(found, kind, protocol)
-            if not here:
-                continue
+    names = {kind: name.format(OPENING[kind]) for kind, name in NAMES.items()}
+    for protocol, text in PROTOCOLS.items():
+        here = {kind: opening(found, kind, protocol) for kind in names}
+        if any(here.values()):
             rows.append(
-                {
-                    "cut": name.format(OPENING[kind]),
-                    "of what": text,
-                    "weights move by (%)": f"{100 * np.mean([cut.change for cut in here]):.1f}",
-                    "test accuracy (%)": _interval([cut.accuracy for cut in here]),
-                    "n": len(here),
+                {"accuracy (%)": text}
+                | {
+                    names[kind]: _interval([cut.accuracy for cut in each])
+                    for kind, each in here.items()
                 }
+                | {"n": max(map(len, here.values()))}
             )
-    return keyed(rows, "cut")
+    for protocol in ("published", "corrected"):
+        here = {kind: opening(found, kind, protocol) for kind in names}
+        if any(here.values()):
+            rows.append(
+                {"accuracy (%)": f"weights move by, {PROTOCOLS[protocol]}"}
+                | {
+                    names[kind]: _interval([100 * cut.change for cut in each])
+                    for kind, each in here.items()
+                }
+                | {"n": max(map(len, here.values()))}
+            )
+    return keyed(rows, "accuracy (%)")
 
 
 def module_table(runs: Sequence[Run]) -> pd.DataFrame:

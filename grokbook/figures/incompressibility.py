@@ -64,8 +64,9 @@ def thresholds(
             )
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True)
     figure.update_xaxes(
-        title_text="directions that give every task 90 %",
+        title_text="k*",
         range=[0, _BEYOND + 1.5],
+        tickangle=0,
         tickvals=[0, 5, 10, 15, 20, _BEYOND],
         ticktext=["0", "5", "10", "15", "20", "never"],
     )
@@ -73,7 +74,7 @@ def thresholds(
         height=34 * len(order) + 220,
         margin=_MARGIN,
         legend=_BELOW,
-        title_text="How many directions, and of which path?",
+        title={"text": "Which path? Every task at 90 %", "x": 0, "xref": "container"},
     )
     return figure
 

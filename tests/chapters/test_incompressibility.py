@@ -48,7 +48,7 @@ def test_small_parameters_train_measure_and_render(execute):
     text = json.dumps(outputs, ensure_ascii=False)
     assert "**What we find.** 5% less of what training moved leaves" in text
     assert "not measured yet" not in text  # all was measured now
-    assert "own first direction, the rest random" in text
+    assert "own first, rest random" in text
     assert "so with others they are withheld" in text
     assert "its finding is not checked here" in text
     assert "add + mul, λ = 0.8, p = 23" in text
@@ -167,12 +167,14 @@ def test_thresholds_are_those_of_the_rows(runs):
     assert found["published, mixtures"] == [12, 12]
     assert list(chapter.thresholds(runs)) == ["dual, λ = 1"]
     table = tables.threshold_table(runs, claims("multitask", "incompressibility"))
-    rows = {row["directions"]: row for _, row in table.iterrows()}
-    whole = rows["the whole path, as published"]
-    assert whole["reach 90 %"] == "3 of 3" and whole["published mean"] == "6.3"
-    assert whole["k* where they do"].startswith("6.33 [")
-    assert rows["the path without its last tenth"]["reach 90 %"] == "1 of 3"
-    assert rows["another seed's path"].tolist() == ["another seed's path", "0 of 3", "–", "–"]
+    (name,) = table.columns
+    assert table.loc["published mean", name] == "6.3"
+    assert table.loc["the whole path, as published", name].startswith("6.33 [")
+    assert table.loc["the whole path, as published", name].endswith("]; 3 of 3 runs")
+    assert table.loc["without the path's last tenth", name] == "12; 1 of 3 runs"
+    assert table.loc["another seed's path", name] == "0 of 3 runs"
+    assert table.loc["own first, rest random", name] == "0 of 2 runs"
+    assert table.loc["embedding left alone", name] == "–"  # measured on none
 
 
 def test_cuts_are_means_over_tasks_with_the_size_of_their_protocol(runs):
@@ -186,12 +188,10 @@ def test_cuts_are_means_over_tasks_with_the_size_of_their_protocol(runs):
     assert noise.change == pytest.approx(0.05, rel=1e-5)
     assert noise.accuracy == pytest.approx(50.5, rel=1e-5)
     table = tables.cut_table(runs)
-    assert table.index.unique().tolist() == [
-        "scaled by 0.95",
-        "80% of the entries kept",
-        "cut to rank 64",
-    ]
-    assert set(table["n"]) == {2}
+    assert table.columns.tolist() == ["scaled by 0.95", "80% kept", "rank 64", "n"]
+    assert table.loc["as published", "rank 64"].startswith("2.5 [") and set(table["n"]) == {2}
+    assert table.loc["the weights themselves", "80% kept"].startswith("98.5")
+    assert table.loc["weights move by, the weights themselves", "scaled by 0.95"].startswith("5")
 
 
 def test_modules_stand_beside_noise_in_the_same_tensors(runs):
@@ -309,7 +309,7 @@ def test_figures_hold_the_numbers(runs):
     ours, theirs = draw.thresholds(chapter.thresholds(runs), published).data
     dots = list(zip(ours.x, ours.y, strict=True))
     assert dots.count((6, "the whole path, as published")) == 2
-    assert dots.count((draw._BEYOND, "the path without its last tenth")) == 2
+    assert dots.count((draw._BEYOND, "without the path's last tenth")) == 2
     assert (list(theirs.x), list(theirs.y)) == ([6.3], ["the whole path, as published"])
     found = chapter.cuts(runs)
     figure = draw.same_size(found)
