@@ -20,6 +20,9 @@ PUBLISHED = ("#767676", "#9a9a9a")
 NULL_BAND = ("#8c8c8c", "#8c8c8c")
 """Null models and controls are a band of this grey, never a line (light page, dark page)."""
 
+INK = "#6b7684"
+"""Of marks without a task or a decay in figures that do not know the page's theme: 3:1 on both."""
+
 
 class TaskStyle(NamedTuple):
     """How a task is coloured, as ``#rrggbb``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from grokbook.chapters.wording import share
 from grokbook.checks import ConfigError, integer
 from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.leads import onset
-from grokbook.claims.readings.paths import WALK, first_share, windows
+from grokbook.claims.readings.paths import WALK, first_share, windows, windows_by_matrix
 from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
 from grokbook.events import FACTORS, PLACEBOS
@@ -76,12 +77,10 @@ def detectors(runs: Sequence[Run], courses: Sequence[Course]) -> list[TrackRecor
     for protocol, name in (("published", "published"), ("corrected", "true")):
         for kind in ("dual", "tri"):
             steps = [onset(run, protocol, kind).step for run in runs]
-            found.append(
-                _detector(f"{kind} detector, {name} defect", "published", name, runs, steps)
-            )
+            found.append(_detector(f"{kind} detector, {name}", "published", name, runs, steps))
         for at, factor in enumerate(FACTORS):
             steps = [course.onsets[protocol][at] for course in courses]
-            title = f"{factor:g} × the start, {name} defect"
+            title = f"{factor:g} × the start, {name}"
             found.append(_detector(title, "ours", name, runs, steps))
     for name in PLACEBOS:
         steps = [course.placebos[name] for course in courses]
@@ -111,21 +110,65 @@ def _detector(
     return TrackRecord(name, kind, protocol, leads, raised, quiet)
 
 
-def shares(runs: Sequence[Run]) -> dict[str, tuple[list[float], float]]:
-    """Matrix ↦ the first component's share of every run that groks, and the walk's mean, in %."""
+@dataclass(frozen=True)
+class Share:
+    """The first component's share of a matrix's variance at the published stop, in %.
+
+    Attributes:
+        values: one a run.
+        walk: mean over the runs of random walks with their step lengths.
+        low: the lowest of the walks' means less two standard deviations of their draws.
+        high: the highest of the means and two standard deviations.
+    """
+
+    values: tuple[float, ...]
+    walk: float
+    low: float
+    high: float
+
+
+def shares(runs: Sequence[Run]) -> dict[str, Share]:
+    """Matrix ↦ the first component's share of every run that groks, beside random walks."""
     chosen = grokking(runs)
-    return {
-        matrix: (
-            [first_share(run, matrix) for run in chosen],
-            float(np.mean([first_share(run, matrix, WALK) for run in chosen])),
-        )
-        for matrix in (MATRICES if chosen else ())
-    }
+    return {matrix: _share_of(matrix, chosen) for matrix in (MATRICES if chosen else ())}
 
 
-def declines(runs: Sequence[Run]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Label ↦ mean share over growing windows of the path, and a random walk's, in %."""
-    return {run.config.label: (windows(run), windows(run, WALK)) for run in grokking(runs)}
+def _share_of(matrix: str, runs: Sequence[Run]) -> Share:
+    walks = []
+    for run in runs:
+        rows = run.at_stop("trajectory", "share", part=matrix, variant=WALK, at=1)
+        walks.append(100 * rows[["value", "error"]].to_numpy(float)[0])
+    means, spreads = np.transpose(walks)
+    return Share(
+        tuple(first_share(run, matrix) for run in runs),
+        float(means.mean()),
+        float(np.min(means - 2 * np.nan_to_num(spreads))),
+        float(np.max(means + 2 * np.nan_to_num(spreads))),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Decline:
+    """The first component's share over growing windows of a path, in %.
+
+    Attributes:
+        ours: (n,) mean over the attention matrices.
+        low: (n,) the lowest of their random walks.
+        high: (n,) the highest.
+    """
+
+    ours: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def declines(runs: Sequence[Run]) -> dict[str, Decline]:
+    """Label ↦ shares over growing windows of the path, of every run that groks."""
+    found = {}
+    for run in grokking(runs):
+        walks = windows_by_matrix(run, WALK)
+        found[run.config.label] = Decline(windows(run), walks.min(axis=0), walks.max(axis=0))
+    return found
 
 
 def inside(runs: Sequence[Run]) -> dict[str, list[float]]:
@@ -167,6 +210,11 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
     chosen = grokking(runs)
     if not chosen:
         return said[0]
+    if soon := _before_memorising(courses):
+        said.append(
+            f"In {share(soon, len(chosen))} that is before the network has memorised the pairs "
+            "that it is shown, when there is nothing to understand yet."
+        )
     factors = rounding_factor(courses)
     if factors:
         said.append(
@@ -179,13 +227,136 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
             "But a clock that always says step 1,000 leads in every run that groks, by "
             f"{constant.median:,.0f} steps (median)."
         )
-    below = [matrix for matrix, (values, walk) in shares(runs).items() if np.mean(values) < walk]
-    if below:
+    found = shares(runs).values()
+    if beaten := sum(np.mean(each.values) < each.high for each in found):
         said.append(
-            f"A random walk with the same steps is at least as one-dimensional as the path of "
-            f"{share(len(below), len(MATRICES))} attention matrices."
+            "A random walk with the same steps is as one-dimensional as the path of "
+            f"{share(beaten, len(MATRICES))} attention matrices, or more so."
         )
     return " ".join(said)
+
+
+def _before_memorising(courses: Sequence[Course]) -> int:
+    """Runs that grok of which the true defect grows before the first task is memorised."""
+    at = FACTORS.index(FACTOR)
+    dates = [(c.onsets["corrected"][at], c.placebos["memorisation"]) for c in courses if c.grok]
+    return sum(None not in (onset, known) and onset < known for onset, known in dates)
+
+
+def path_answer(runs: Sequence[Run]) -> str:
+    """What the figures of the path's shares say, and what more of the path would."""
+    found = shares(runs)
+    if not found:
+        return "No run here groks, so there is no path to a published stop."
+    means = {matrix: np.mean(each.values) for matrix, each in found.items()}
+    more = [matrix for matrix, each in found.items() if means[matrix] > each.high]
+    less = [matrix for matrix, each in found.items() if means[matrix] < each.low]
+    same = len(found) - len(more) - len(less)
+    said = (
+        f"The first component holds more than in random walks in {share(len(more), len(found))} "
+        f"matrices, as much in {same}, and less in {len(less)}."
+    )
+    ends = [end for run in grokking(runs) if (end := _beyond(run)) is not None]
+    if ends:
+        steps, at_stop, at_end, walk = np.mean(ends, axis=0)
+        said += (
+            f" The number depends on where one stops looking: {steps:,.0f} steps after the "
+            f"published stop the share of all matrices together is {at_end:.1f} % in place of "
+            f"{at_stop:.1f} %; a random walk's is {walk:.1f} %."
+        )
+    return said
+
+
+def _beyond(run: Run) -> tuple[float, float, float, float] | None:
+    """Steps beyond the stop, the share of all matrices at the stop and at the end, a walk's."""
+    try:
+        last = run.rows("trajectory", "share", variant="published", at=1).sort_values("step")
+        walk = run.rows("trajectory", "share", variant=WALK, at=1).sort_values("step")
+    except Missing:
+        return None
+    before = last[last["step"] <= run.stop]
+    if before.empty or last["step"].iloc[-1] <= run.stop:
+        return None
+    ends = (before, last, walk)
+    values = [100 * float(rows["value"].iloc[-1]) for rows in ends]
+    return float(last["step"].iloc[-1] - run.stop), *values
+
+
+def lead_answer(found: Sequence[TrackRecord]) -> str:
+    """What the detectors' records say, in a sentence or two."""
+    geometry = [each for each in found if each.kind != "placebo"]
+    placebos = [each for each in found if each.kind == "placebo" and each.median == each.median]
+    if not found or not found[0].leads:
+        return "No run here groks, so there is nothing to lead."
+    best = max(placebos, key=lambda each: each.median, default=None)
+    said = []
+    if best is not None:
+        beaten = sum(not each.median > best.median for each in geometry)
+        said.append(
+            f"“{best.name[0].upper()}{best.name[1:]}” leads by {best.median:,.0f} steps (median) "
+            f"without any geometry; {share(beaten, len(geometry))} readings of the defect lead by "
+            "no more."
+        )
+    if not found[0].quiet:
+        said.append(
+            "No run that never groks is measured here, so no false alarm could be counted: a lead "
+            "alone shows no skill."
+        )
+    return " ".join(said)
+
+
+def inside_answer(runs: Sequence[Run]) -> str:
+    """How the path's own directions compare with random ones of the same footprint."""
+    chosen = grokking(runs)
+    if not chosen:
+        return "No run here groks, so there is no path to a published stop."
+    means = {name: float(np.mean(values)) for name, values in inside(runs).items()}
+    chance = means["true commutator, random alike"]
+    own = means["true commutator, own directions"] / chance
+    said = f"Of the true commutator the path's own directions hold {own:.2f} times what random "
+    said += "directions alike hold"
+    theirs = [ratio for run in chosen if (ratio := _of_another_seed(run)) is not None]
+    if theirs:
+        said += f", another seed's {np.mean(theirs):.2f} times"
+    counts = [count for run in chosen if (count := _within(run)) is not None]
+    if counts:
+        inner, all_of = np.sum(counts, axis=0)
+        said += (
+            f"; at {share(inner, all_of)} checkpoints the own share lies in the range of 95 % of "
+            "such random directions"
+        )
+    return said + "."
+
+
+def _of_another_seed(run: Run) -> float | None:
+    """What another seed's directions hold, over what random ones with their footprint hold."""
+    variant = "corrected, attention path of another seed"
+    try:
+        return held(run, "share", variant) / held(run, "null_matched", variant)
+    except Missing:
+        return None
+
+
+def _within(run: Run) -> tuple[int, int] | None:
+    """Checkpoints to the stop at which the own share lies in the null's band, and all of them."""
+    variant, columns = "corrected, attention path", []
+    try:
+        for name in ("share", "low_matched", "high_matched"):
+            rows = run.rows("integrability", f"commutator_{name}", variant=variant)
+            columns.append(rows[rows["step"] <= run.stop].set_index("step")["value"].astype(float))
+    except Missing:
+        return None
+    own, low, high = columns
+    return int(((own >= low) & (own <= high)).sum()), len(own)
+
+
+def scope(runs: Sequence[Run]) -> str:
+    """Which runs the page is about."""
+    labels = ", ".join(sorted({run.config.label for run in runs}))
+    return (
+        f"**Scope.** This page shows {labels}. The verdicts count every recorded run, also those "
+        "that it does not show."
+    )
 
 
 def guard(runs: Sequence[Run], courses: Sequence[Course]) -> None:

@@ -7,36 +7,30 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from grokbook.chapters.integrability import Decline, Share
 from grokbook.events.track_record import TrackRecord
-from grokbook.palette import NULL_BAND, PUBLISHED, published_colour
-
-_INK = "#4d5560"
-"""Of what has no task and no decay: readable on both grounds."""
+from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
 
 _MARGIN = {"t": 70, "r": 10, "b": 110, "l": 70}
 _BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 
 
-def first_shares(
-    found: Mapping[str, tuple[Sequence[float], float]], published: Mapping[str, float]
-) -> go.Figure:
-    """PC1's share of every attention matrix: every seed, the published mean, a random walk.
+def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> go.Figure:
+    """PC1's share of every attention matrix: every seed, the published mean, random walks.
 
     Args:
-        found: matrix ↦ our values and the walk's mean, in %.
+        found: matrix ↦ our values and the walks', in %.
         published: matrix ↦ published mean, in %.
     """
     names, figure = list(found), go.Figure()
-    walks = [walk for _, walk in found.values()]
-    figure.add_scatter(
-        x=names + names[::-1],
-        y=[w - 0.5 for w in walks] + [w + 0.5 for w in walks[::-1]],
-        fill="toself",
-        mode="none",
-        fillcolor=NULL_BAND[0],
-        opacity=0.4,
-        name="random walk, same steps",
-        hoverinfo="skip",
+    figure.add_bar(
+        x=names,
+        base=[each.low for each in found.values()],
+        y=[each.high - each.low for each in found.values()],
+        width=0.7,
+        marker={"color": NULL_BAND[0], "opacity": 0.4},
+        name="random walks, mean ± 2 sd",
+        hovertemplate="random walks, %{x}: mean ± 2 sd<extra></extra>",
     )
     figure.add_scatter(
         x=[name for name in names if name in published],
@@ -52,50 +46,58 @@ def first_shares(
         hovertemplate="published, %{x}: %{y:.1f} %<extra></extra>",
     )
     figure.add_scatter(
-        x=[name for name, (values, _) in found.items() for _ in values],
-        y=[value for values, _ in found.values() for value in values],
+        x=[name for name, each in found.items() for _ in each.values],
+        y=[value for each in found.values() for value in each.values],
         mode="markers",
-        name="ours, every seed",
-        marker={"color": _INK, "size": 9},
+        name=f"ours, every seed ({_runs(max((len(e.values) for e in found.values()), default=0))})",
+        marker={"color": INK, "size": 9},
         hovertemplate="ours, %{x}: %{y:.1f} %<extra></extra>",
     )
-    figure.update_yaxes(title_text="first component (% of the variance)", rangemode="tozero")
-    figure.update_xaxes(title_text="layer and attention matrix")
+    figure.update_yaxes(title_text="PC1 (% of variance)", rangemode="tozero")
+    figure.update_xaxes(
+        title_text="layer and attention matrix",
+        tickvals=names,
+        ticktext=[name.replace(".", "\u00a0·\u00a0") for name in names],
+    )
     figure.update_layout(
-        height=420, margin=_MARGIN, legend=_BELOW, title_text="One direction, or a random walk?"
+        height=420, margin=_MARGIN, legend=_BELOW, title_text="How much is one direction?"
     )
     return figure
 
 
-def growing(found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go.Figure:
-    """PC1's share over growing windows of the path, beside the same of a random walk."""
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
+
+
+def growing(found: Mapping[str, Decline]) -> go.Figure:
+    """PC1's share over growing windows of the path, beside the same of random walks."""
     figure = go.Figure()
-    for k, (label, (ours, walk)) in enumerate(found.items()):
-        at = 100 * (np.arange(len(ours)) + 1) / len(ours)
+    for k, (label, each) in enumerate(found.items()):
+        at = 100 * (np.arange(len(each.ours)) + 1) / len(each.ours)
         figure.add_scatter(
             x=np.concatenate([at, at[::-1]]),
-            y=np.concatenate([walk - 0.5, walk[::-1] + 0.5]),
+            y=np.concatenate([each.low, each.high[::-1]]),
             fill="toself",
             mode="none",
             fillcolor=NULL_BAND[0],
             opacity=0.3,
-            name="random walk, same steps",
+            name="random walks, lowest to highest matrix",
             showlegend=k == 0,
             hoverinfo="skip",
         )
         figure.add_scatter(
             x=at,
-            y=ours,
+            y=each.ours,
             mode="lines",
-            line={"color": _INK, "width": 2},
-            name="ours, every seed",
+            line={"color": INK, "width": 2.5},
+            name=f"ours, mean over the matrices ({_runs(len(found))})",
             showlegend=k == 0,
             hovertemplate=f"{label}<br>%{{x:.0f}} % of the path: %{{y:.1f}} %<extra></extra>",
         )
-    figure.update_yaxes(title_text="first component (% of the variance)", rangemode="tozero")
+    figure.update_yaxes(title_text="PC1 (% of variance)", rangemode="tozero")
     figure.update_xaxes(title_text="share of the path looked at (%)")
     figure.update_layout(
-        height=400, margin=_MARGIN, legend=_BELOW, title_text="The longer the path, the less"
+        height=400, margin=_MARGIN, legend=_BELOW, title_text="The share as the path grows"
     )
     return figure
 
@@ -105,7 +107,7 @@ def leads(found: Sequence[TrackRecord]) -> go.Figure:
     figure, names = go.Figure(), [each.name for each in found]
     looks = {
         "published": {"symbol": "circle-open", "size": 11, "color": PUBLISHED[0]},
-        "ours": {"symbol": "circle", "size": 9, "color": _INK},
+        "ours": {"symbol": "circle", "size": 9, "color": INK},
         "placebo": {"symbol": "x-thin-open", "size": 10, "color": NULL_BAND[0]},
     }
     titles = {
@@ -132,7 +134,11 @@ def leads(found: Sequence[TrackRecord]) -> go.Figure:
         )
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], automargin=True)
     figure.update_xaxes(
-        title_text="steps before the first task groks", zeroline=True, tickformat=","
+        title_text="lead (steps)",
+        zeroline=True,
+        tickformat=",",
+        nticks=4,
+        tickangle=0,
     )
     figure.update_layout(
         height=24 * len(names) + 200,

@@ -42,8 +42,8 @@ class Course:
         rounding: (n,) median of what rounding alone does to the published defect.
         path: (m,) steps.
         plane: (m, 2) coordinates along the first two principal directions.
-        held: shares of the path's variance along them, 0 to 1.
-        walk: the first share of a random walk with the same step lengths.
+        held: shares of the whole path's variance along them, 0 to 1.
+        walk: the first share of a random walk with the same step lengths, to the same end.
         shared: (b,) steps.
         shares: name of `BARS` ↦ (b,), 0 to 1, NaN where there is none.
         onsets: protocol ↦ step at which the defect has grown by each of `FACTORS`, or None.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from grokbook.claims.readings.paths import WALK
 from grokbook.events import FACTORS, PLACEBOS, growth_onset
 from grokbook.geometry.trajectory import plane
 from grokbook.instruments.runs import Missing, Run
@@ -69,7 +70,7 @@ def course(run: Run) -> Course:
     _, corrected = _median(run, "corrected")
     _, rounding = _median(run, "rounding")
     shared, shares = _shares(run)
-    points, held = plane(run.grams.products["all"])
+    points, _ = plane(run.grams.products["all"])
     groks = [step for task in run.tasks if (step := record.grok_step(task, "0.98x3")) is not None]
     return Course(
         label=f"{' + '.join(config.tasks)}, seed {config.seed}",
@@ -89,14 +90,24 @@ def course(run: Run) -> Course:
         rounding=rounding,
         path=run.grams.steps,
         plane=points,
-        held=held,
-        walk=run.number("trajectory", "share", variant="published, random walk", at=1),
+        held=(share_at_end(run, "published", 1), share_at_end(run, "published", 2)),
+        walk=share_at_end(run, WALK, 1),
         shared=shared,
         shares=shares,
         onsets={protocol: onsets(run, protocol) for protocol in PROTOCOLS},
         placebos=_placebos(run),
         grok=min(groks, default=None),
     )
+
+
+def share_at_end(run: Run, variant: str, component: int) -> float:
+    """Of the whole path that the plane shows, 2,000 steps beyond the published stop.
+
+    Taken from the rows for the path's own share as well, since the plane is drawn through fewer
+    snapshots than the walk has steps.
+    """
+    rows = run.rows("trajectory", "share", variant=variant, at=component)
+    return float(rows.sort_values("step")["value"].iloc[-1])
 
 
 def _placebos(run: Run) -> dict[str, int | None]:

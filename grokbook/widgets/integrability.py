@@ -41,26 +41,24 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
             f"No run here groks, so there is nothing to announce; the {what} defect grows "
             f"{factor:g}-fold in {raised} of {len(others)}."
         )
-    grown = f"{factor:g}-fold before the first task groks"
+    grown = f"the {what} defect has grown {factor:g}-fold"
+    before = "before the first task groks"
     if not early and len(grokked) == 1:
-        first = f"No: in the run that groks the {what} defect does not grow {grown}"
+        first = f"No: in the run that groks {grown} at no step {before}"
     elif not early:
-        first = (
-            f"No: in none of the {len(grokked)} runs that grok does the {what} defect grow {grown}"
-        )
+        first = f"No: in none of the {len(grokked)} runs that grok {grown} {before}"
     elif len(grokked) == 1:
-        first = f"In the run that groks the {what} defect grows {grown}, by {early[0]:,} steps"
+        first = f"In the run that groks {grown} {early[0]:,} steps {before}"
     else:
         some = len(early) < len(grokked)
         count = f"{len(early)} of {len(grokked)}" if some else f"all {len(grokked)}"
-        median = f"{np.median(early):,.0f} steps (median)"
-        first = f"In {count} runs that grok the {what} defect grows {grown}, by {median}"
+        first = f"In {count} runs that grok {grown} {np.median(early):,.0f} steps (median) {before}"
     if len(others) == 1:
-        second = "; so it does" if raised else "; it does not"
+        second = "; so it has" if raised else "; it has not"
         second += " in the one run that never groks"
     elif others:
         many = f"{raised or 'none'} of {len(others)} runs that never grok"
-        second = f"; so it does in {many}" if raised else f"; it does in {many}"
+        second = f"; so it has in {many}" if raised else f"; it has in {many}"
     else:
         second = "; no run that never groks is measured, so nothing says what this is worth"
     return first + second + "."
@@ -105,7 +103,7 @@ class Integrability(anywidget.AnyWidget):
     def __init__(self, courses: Sequence[Course], **kwargs: object) -> None:
         if not courses:
             raise ValueError("Integrability needs at least one course")
-        ordered = sorted(courses, key=lambda c: (c.weight_decay, len(c.tasks), c.seed, c.label))
+        ordered = in_order(courses)
         frames = _frames(max(course.last_step for course in ordered))
         run = within(int(kwargs.pop("run", len(ordered) - 1)), len(ordered), "run")
         opening = int(np.searchsorted(frames, ordered[run].last_step * 0.6))
@@ -132,6 +130,11 @@ class Integrability(anywidget.AnyWidget):
     @t.validate("frame")
     def _frame_exists(self, proposal: dict) -> int:
         return within(proposal["value"], len(self.frames), "frame")
+
+
+def in_order(courses: Sequence[Course]) -> list[Course]:
+    """As the list of runs shows them; the explorable opens on the last."""
+    return sorted(courses, key=lambda c: (c.weight_decay, len(c.tasks), c.seed, c.label))
 
 
 def _frames(last: int, count: int = 128) -> list[int]:

@@ -451,6 +451,18 @@ def test_on_paper_it_is_light_and_without_buttons(defect, courses):
     assert defect.pdf().startswith(b"%PDF")
 
 
+def test_paper_cannot_flip_a_switch_so_it_shows_the_control(defect, courses):
+    assert lines(defect, "gb-ours").count() == 0
+    defect.emulate_media(media="print")
+    defect.wait_for_timeout(150)
+    assert lines(defect, "gb-ours").count() == 1
+    expect(defect.locator(".gb-answer")).to_have_text(lead_sentence(courses, 10.0, control=True))
+    defect.emulate_media(media="screen")
+    defect.wait_for_timeout(150)
+    assert lines(defect, "gb-ours").count() == 0
+    expect(defect.locator(".gb-answer")).to_have_text(lead_sentence(courses, 10.0))
+
+
 @pytest.mark.parametrize("theirs", [False, True])
 def test_a_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, bench, theirs):
     quiet.set_viewport_size({"width": 390, "height": 844})

@@ -156,6 +156,20 @@ def test_finger_scrolls_past_figures(offline, read_to_end, site, name):
     assert set(page.evaluate(modes)) == {False}
 
 
+@pytest.mark.parametrize("name", WITH_FIGURES)
+def test_a_dark_page_that_nobody_scrolled_prints_whole_and_black_on_white(offline, site, name):
+    offline.emulate_media(color_scheme="dark")
+    offline.goto(f"{site}/{name}")
+    states = "[...document.querySelectorAll('.gb-plotly')].every(b => b.dataset.state === 'drawn')"
+    offline.wait_for_function(states, timeout=20_000)
+    offline.emulate_media(media="print", color_scheme="dark")
+    offline.wait_for_timeout(300)
+    assert poor_contrast(offline, TEXTS, 4.5) == []
+    assert poor_contrast(offline, FIGURE_TEXTS, 4.5) == []
+    widths = "[...document.querySelectorAll('.gb-plotly .main-svg')].map(s => s.clientWidth)"
+    assert max(offline.evaluate(widths)) <= 620
+
+
 @pytest.mark.parametrize("name", WITH_FIGURES[:1])
 def test_figure_that_cannot_load_says_so(page, site, name):
     page.route("**/plotly-cartesian*", lambda route: route.abort())

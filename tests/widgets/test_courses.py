@@ -124,7 +124,8 @@ def test_a_lead_is_the_grok_step_minus_the_onset(course):
     assert one.last_step == 11_000
 
 
-GROWN = "the published defect grows 10-fold before the first task groks"
+GROWN = "the published defect has grown 10-fold"
+BEFORE = "before the first task groks"
 
 
 @pytest.mark.parametrize(
@@ -133,32 +134,32 @@ GROWN = "the published defect grows 10-fold before the first task groks"
         (
             [(4_000, 9_000), (5_000, 8_000), (1_000, 9_000)],
             [],
-            f"In all 3 runs that grok {GROWN}, by 5,000 steps (median); no run that never groks "
-            "is measured, so nothing says what this is worth.",
+            f"In all 3 runs that grok {GROWN} 5,000 steps (median) {BEFORE}; no run that never "
+            "groks is measured, so nothing says what this is worth.",
         ),
         (
             [(4_000, 9_000)],
             [300],
-            f"In the run that groks {GROWN}, by 5,000 steps; so it does in the one run "
+            f"In the run that groks {GROWN} 5,000 steps {BEFORE}; so it has in the one run "
             "that never groks.",
         ),
         (
             [(4_000, 9_000), (9_500, 9_000), (None, 9_000), (9_000, 9_000)],
             [None],
-            f"In 1 of 4 runs that grok {GROWN}, by 5,000 steps (median); it does not in the one "
-            "run that never groks.",
+            f"In 1 of 4 runs that grok {GROWN} 5,000 steps (median) {BEFORE}; it has not in the "
+            "one run that never groks.",
         ),
         (
             [(9_500, 9_000), (None, 8_000)],
             [300, None, 500],
-            "No: in none of the 2 runs that grok does the published defect grow 10-fold before the "
-            "first task groks; so it does in 2 of 3 runs that never grok.",
+            f"No: in none of the 2 runs that grok {GROWN} {BEFORE}; so it has in 2 of 3 runs that "
+            "never grok.",
         ),
         (
             [(None, 9_000)],
             [None, None],
-            "No: in the run that groks the published defect does not grow 10-fold before the first "
-            "task groks; it does in none of 2 runs that never grok.",
+            f"No: in the run that groks {GROWN} at no step {BEFORE}; it has in none of 2 runs that "
+            "never grok.",
         ),
         (
             [],
@@ -181,12 +182,12 @@ def test_the_control_looks_at_the_true_defect(course):
         dated(course, None, None, true=400),
     ]
     assert lead_sentence(courses, 10.0) == (
-        "In 1 of 2 runs that grok the published defect grows 10-fold before the first task groks, "
-        "by 1,000 steps (median); it does not in the one run that never groks."
+        f"In 1 of 2 runs that grok {GROWN} 1,000 steps (median) {BEFORE}; it has not in the one "
+        "run that never groks."
     )
     assert lead_sentence(courses, 10.0, control=True) == (
-        "In all 2 runs that grok the true defect grows 10-fold before the first task groks, "
-        "by 6,500 steps (median); so it does in the one run that never groks."
+        f"In all 2 runs that grok the true defect has grown 10-fold 6,500 steps (median) {BEFORE}; "
+        "so it has in the one run that never groks."
     )
 
 
@@ -197,7 +198,7 @@ def test_every_factor_is_read_at_its_own_place(course):
     for onset, factor in zip(onsets, FACTORS, strict=True):
         said = lead_sentence([one], factor)
         assert f"{factor:g}-fold" in said
-        assert (f"by {450 - onset:,} steps" in said) is (onset < 450)
+        assert (f"{450 - onset:,} steps before" in said) is (onset < 450)
         assert said.startswith("In the run that groks" if onset < 450 else "No: ")
 
 

@@ -72,15 +72,20 @@ def _matched(at: Place) -> Value | dict[str, Value]:
     return _by_setting(at, lambda run: _mean_at(run, "share_at_tau", end))
 
 
-def windows(run: Run, variant: str = "published") -> np.ndarray:
-    """Shares of growing windows of the path, mean over the eight matrices, in points."""
+def windows_by_matrix(run: Run, variant: str = "published") -> np.ndarray:
+    """(8, n) shares of growing windows of every matrix's path, in points."""
     each_matrix = [
         run.at_stop("trajectory", "expanding", part=matrix, variant=variant)
         .sort_values("at")["value"]
         .to_numpy(float)
         for matrix in MATRICES
     ]
-    return 100 * np.mean(each_matrix, axis=0)
+    return 100 * np.array(each_matrix)
+
+
+def windows(run: Run, variant: str = "published") -> np.ndarray:
+    """(n,) the same, mean over the eight matrices."""
+    return windows_by_matrix(run, variant).mean(axis=0)
 
 
 def _decline(variant: str) -> Reader:

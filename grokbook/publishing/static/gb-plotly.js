@@ -5,6 +5,7 @@
   const local = (name) => new URL(script.dataset[name], script.src).href;
   const narrow = 560;
   const touch = matchMedia("(pointer: coarse)").matches;
+  const paper = matchMedia("print"), sheet = 620;  // pixels between the margins of A4 or Letter
 
   const loaded = {};
   const load = (name) => loaded[name] ??= new Promise((done, fail) => {
@@ -36,14 +37,14 @@
 
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function template() {
+  function template(small) {
     const ink = style("--gb-ink"), grid = style("--gb-grid"), line = style("--gb-line");
     const axis = { color: ink, gridcolor: grid, zerolinecolor: grid, linecolor: line, tickcolor: line,
       automargin: true, zerolinewidth: 1, title: { standoff: 10 } };
     return { layout: {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: ink, family: style("--gb-font") || "sans-serif", size: 14 },
-      title: { x: 0, xref: "paper", xanchor: "left", font: { size: 16 } },
+      title: { x: 0, xref: small ? "container" : "paper", xanchor: "left", font: { size: 16 } },
       xaxis: axis, yaxis: axis, separators: ".,",
       legend: { bgcolor: "rgba(0,0,0,0)" }, margin: { l: 8, r: 8, t: 48, b: 8 },
       hoverlabel: { bgcolor: style("--gb-panel"), bordercolor: grid, font: { color: ink } },
@@ -55,8 +56,9 @@
   const below = { orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom" };
 
   function arranged(layout, width) {
-    const fitted = { ...layout, autosize: true, template: template() };
+    const fitted = { ...layout, autosize: true, template: template(width < narrow) };
     delete fitted.width;
+    if (paper.matches) fitted.width = sheet;
     fitted.height ??= 420;
     if (touch || width < narrow) fitted.dragmode = false;  // a finger scrolls the page
     if (width < narrow) fitted.legend = { ...layout.legend, ...below };
@@ -94,7 +96,8 @@
   }
 
   const redraw = ({ plot, layout }, width) =>
-    window.Plotly.relayout(plot, { template: template(), legend: arranged(layout, width).legend ?? {},
+    window.Plotly.relayout(plot, { width: paper.matches ? sheet : null, autosize: !paper.matches,
+      template: template(width < narrow), legend: arranged(layout, width).legend ?? {},
       dragmode: touch || width < narrow ? false : layout.dragmode ?? "zoom" });
 
   const resized = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => {
@@ -112,7 +115,19 @@
 
   const boxes = document.querySelectorAll(".gb-plotly");
   boxes.forEach((box) => near.observe(box));
+  // Paper waits for nothing, so what the reader has not come to is drawn in a quiet moment.
+  const quiet = window.requestIdleCallback ?? ((then) => setTimeout(then, 1000));
+  const ahead = async () => {
+    for (const box of boxes) {
+      await new Promise((then) => quiet(then));
+      await draw(box);
+    }
+  };
+  const thrifty = () => navigator.connection?.saveData;
+  addEventListener("load", () => thrifty() || setTimeout(ahead, 1000));
   addEventListener("beforeprint", () => boxes.forEach(draw));
-  new MutationObserver(() => drawn.forEach((figure, box) => redraw(figure, box.clientWidth)))
+  const anew = () => drawn.forEach((figure, box) => redraw(figure, box.clientWidth));
+  paper.addEventListener("change", anew);
+  new MutationObserver(anew)
     .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 })();

@@ -31,7 +31,7 @@ function stateOf(model) {
     get, frames, factors, courses,
     get course() { return courses[get("run")]; },
     get frame() { return Math.min(get("frame"), state.course.end); },
-    get control() { return get("control"); },
+    get control() { return get("control") || paper.matches; },
     get protocol() { return state.control ? "corrected" : "published"; },
     get tau() { return get("tau") && state.course.decay > 0; },
     get sentence() { return get("sentences")[get("factor") + (state.control ? "+control" : "")]; },

@@ -3,6 +3,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+// Paper cannot flip a switch: there a picture shows its control as well.
+const paper = matchMedia("print");
 
 function fill(el, attrs, kids = []) {
   for (const [key, value] of Object.entries(attrs || {})) {
@@ -50,7 +52,6 @@ function watch(el, redraw) {
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   size.observe(el);
   // On paper the light colours hold; canvases must be drawn again before the paper is laid out.
-  const paper = matchMedia("print");
   paper.addEventListener("change", redraw);
   return () => { theme.disconnect(); size.disconnect(); paper.removeEventListener("change", redraw); };
 }
