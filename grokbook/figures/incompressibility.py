@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from grokbook.chapters.incompressibility import BASES, Cut
-from grokbook.figures.integrability import _BELOW, _INK, _MARGIN
-from grokbook.palette import NULL_BAND, PUBLISHED, published_colour
+from grokbook.figures.integrability import _BELOW, _MARGIN
+from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
 
 _BEYOND = 22
 """Where a run is drawn that no number of directions within reach rebuilds."""
@@ -41,10 +41,10 @@ def thresholds(
             mode="markers",
             name=f"{name}, every run",
             marker={
-                "color": _INK,
+                "color": INK,
                 "size": 10,
                 "symbol": [f"{symbol}-open" if k is None else symbol for k, _ in dots],
-                "line": {"width": 1.5, "color": _INK},
+                "line": {"width": 1.5, "color": INK},
             },
             hovertemplate=f"{name}<br>%{{y}}: %{{customdata}}<extra></extra>",
         )
@@ -108,7 +108,7 @@ def rebuilt(found: Mapping[str, Sequence[np.ndarray]]) -> go.Figure:
                 x=np.arange(len(curve)) + 1,
                 y=curve,
                 mode="lines",
-                line={"color": _INK, "width": 2, "dash": dash},
+                line={"color": INK, "width": 2, "dash": dash},
                 name=f"{BASES[variant]}, every run",
                 showlegend=place == 0,
                 hovertemplate="k = %{x}: %{y:.1f} %<extra></extra>",
@@ -127,7 +127,7 @@ def same_size(found: Sequence[Cut]) -> go.Figure:
     noise = [cut for cut in found if cut.protocol.endswith("noise")]
     looks = {
         "published": {"color": PUBLISHED[0], "size": 9},
-        "corrected": {"color": _INK, "size": 8},
+        "corrected": {"color": INK, "size": 8},
     }
     figure.add_scatter(
         x=[cut.change for cut in noise],
