@@ -242,9 +242,10 @@ def finding(runs: Sequence[Run]) -> str:
             for protocol in ("published", "corrected", "published, other init")
         )
         less = f"{1 - OPENING['scale']:.0%} less"
+        many = "one run" if len(published) == 1 else f"mean of {len(published)} runs"
         said.append(
             f"{less.capitalize()} of what training moved leaves {_mean(published)} of the test "
-            f"answers right; {less} of the weights themselves leaves {_mean(corrected)}: "
+            f"answers right ({many}); {less} of the weights themselves leaves {_mean(corrected)}: "
             f"{_verdict(published, corrected)}."
         )
         said.append(

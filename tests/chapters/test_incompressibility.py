@@ -209,8 +209,9 @@ def test_modules_stand_beside_noise_in_the_same_tensors(runs):
 def test_the_finding_says_what_the_runs_say(runs):
     said = chapter.finding(runs)
     assert said == (
-        "5% less of what training moved leaves 2.5 % of the test answers right; 5% less of the "
-        "weights themselves leaves 98.5 %: the protocol is fragile, the network is not. What does "
+        "5% less of what training moved leaves 2.5 % of the test answers right (mean of 2 runs); "
+        "5% less of the weights themselves leaves 98.5 %: the protocol is fragile, the network "
+        "is not. What does "
         "the harm are initial weights that decay had erased and the test puts back; another "
         "seed's, which this run never saw, leave 2.5 %. 6 to 7 directions of the whole path "
         "rebuild the network in 3 of 3 runs; without the path's last tenth no number tried does "
