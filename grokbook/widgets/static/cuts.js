@@ -3,12 +3,16 @@
 // What the free coordinate of a cut is: its axis, and a depth in words.
 const DEPTHS = {
   scale: { axis: "scale s", text: (v) => `s = ${v}` },
-  share: { axis: "share of entries kept", text: (v) => `${+(100 * v).toPrecision(3)} % kept`, mark: (v) => `${100 * v} %` },
+  share: {
+    axis: "share of entries kept", text: (v) => `${+(100 * v).toPrecision(3)} % kept`, mark: (v) => `${100 * v} %`,
+  },
   rank: { axis: "rank kept", text: (v) => `rank ${v}` },
   directions: { axis: "directions k", text: (v) => `k = ${v}` },
 };
 const NAMES = {
-  cuts: { published: "as published, θ₀ + C(Δ)", control: "on the weights, C(θ)", other: "as published, another seed's θ₀" },
+  cuts: {
+    published: "as published, θ₀ + C(Δ)", control: "on the weights, C(θ)", other: "as published, another seed's θ₀",
+  },
   directions: { published: "the whole path", control: "without its end", other: "own first, the rest random" },
 };
 const namesOf = (kind) => NAMES[kind === "directions" ? "directions" : "cuts"];

@@ -9,7 +9,8 @@ function depthCharts(state, goTo) {
   const tip = html("div", { class: "gb-tip", hidden: true });
   const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
   function words(i) {
-    const { cut: c, kind, control, run } = state, names = namesOf(kind), lines = [html("b", {}, DEPTHS[kind].text(c.at[i]))];
+    const { cut: c, kind, control, run } = state, names = namesOf(kind);
+    const lines = [html("b", {}, DEPTHS[kind].text(c.at[i]))];
     for (const [line, name] of Object.entries(names)) {
       if (!(line in c.accuracy) || (!control && line !== "published")) continue;
       const said = run.tasks.map((task, t) => `${task} ${percent(c.accuracy[line][t][i])}`).join(", ");
@@ -32,7 +33,8 @@ function depthCharts(state, goTo) {
   }
   el.addEventListener("pointerleave", () => { tip.hidden = true; });
   function draw() {
-    const { cut: c, kind, control, run, line } = state, width = Math.max(260, el.clientWidth), { axis, mark } = DEPTHS[kind];
+    const { cut: c, kind, control, run, line } = state, width = Math.max(260, el.clientWidth);
+    const { axis, mark } = DEPTHS[kind];
     const common = {
       width, last: c.at[c.n - 1], xOf: (v) => v, xLabel: axis, xText: mark || ((v) => String(+v.toPrecision(6))),
     };
@@ -41,7 +43,8 @@ function depthCharts(state, goTo) {
     if (control) {
       for (const ys of c.accuracy.other || []) lines.push({ xs: c.at, ys, kind: "gb-theirs gb-dashed" });
       run.tasks.forEach((task, t) => lines.push({
-        xs: c.at, ys: c.accuracy.control[t], kind: "gb-test gb-dotted", dots: true, style: `--task:var(--gb-task-${task})`,
+        xs: c.at, ys: c.accuracy.control[t], kind: "gb-test gb-dotted", dots: true,
+        style: `--task:var(--gb-task-${task})`,
       }));
     }
     accuracy.draw({
@@ -81,13 +84,15 @@ function answers(state) {
     spectrum.draw({
       width, last: xs.length, xOf: (v) => v, xText: String, scale: rangeOf(shown.map((line) => c.spectrum[line])),
       xLabel: kind === "rank" ? "singular value" : "direction",
-      title: kind === "rank" ? "share of ‖W‖² each, mean of the matrices; log" : "share of the path's variance each, log",
+      title: kind === "rank" ? "share of ‖W‖² each, mean of the matrices; log"
+        : "share of the path's variance each, log",
       label: `Singular values, ${run.label}`,
       lines: shown.map((line) => ({ xs, ys: c.spectrum[line], kind: line === "control" ? "gb-ours" : "gb-theirs" })),
     });
   }
   function drawBars(i) {
-    const { run, cut: c, line, control } = state, width = Math.max(240, el.clientWidth), high = 34, left = 56, right = 64;
+    const { run, cut: c, line, control } = state, width = Math.max(240, el.clientWidth);
+    const high = 34, left = 56, right = 64;
     const x = scale(0, 1, left, width - right);
     bars.replaceChildren();
     fill(bars, { viewBox: `0 0 ${width} ${run.tasks.length * high}`, width, height: run.tasks.length * high });
@@ -162,14 +167,16 @@ function csvOf({ cuts, ways, tasks }) {
   for (const kind of ways) {
     const c = cuts[kind];
     for (const [line, values] of Object.entries(c.accuracy)) {
-      tasks.forEach((task, t) => c.at.forEach((at, i) => rows.push([kind, at, line, task, values[t][i], c.change[line][i]])));
+      tasks.forEach((task, t) => c.at.forEach((at, i) =>
+        rows.push([kind, at, line, task, values[t][i], c.change[line][i]])));
     }
   }
   return rows.map((row) => row.join(",")).join("\n") + "\n";
 }
 
 function legend(state) {
-  const el = html("div", { class: "gb-legend" }), key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
+  const el = html("div", { class: "gb-legend" });
+  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
   function draw() {
     const { kind, control, cut, run } = state, names = namesOf(kind), found = [key("gb-theirs", names.published)];
     if (control) {
@@ -247,7 +254,8 @@ function pictureOf(state, parts) {
     slider.max = cut.n - 1;
     parts.answer.textContent = state.sentence;
     parts.control.box.checked = control;
-    parts.control.text.textContent = kind === "directions" ? "hold out the end of the path" : "cut the weights, not the displacement";
+    parts.control.text.textContent = kind === "directions" ? "hold out the end of the path"
+      : "cut the weights, not the displacement";
     parts.knob.draw(kind);
     parts.keys.draw();
     parts.foot.draw();
