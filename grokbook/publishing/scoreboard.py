@@ -21,7 +21,7 @@ CHAPTERS = {
     "integrability": ("Integrability", "02_integrability"),
     "phase-structure": ("Phase structure", ""),
     "incompressibility": ("Incompressibility", ""),
-    "transverse-fragility": ("Transverse fragility", ""),
+    "transverse-fragility": ("Transverse fragility", "05_transverse_fragility"),
     "shared": ("Weight spectra and the spectral edge", ""),
     "overview": ("The network", ""),
 }

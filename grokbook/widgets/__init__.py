@@ -1,6 +1,7 @@
 """Explorables: widgets that answer in the browser, with and without a kernel."""
 
 from grokbook.widgets.courses import Course
+from grokbook.widgets.fragility import Fragility
 from grokbook.widgets.front import FrontPicture
 from grokbook.widgets.incompressibility import Incompressibility, cut_sentence
 from grokbook.widgets.integrability import Integrability, lead_sentence
@@ -11,6 +12,7 @@ from grokbook.widgets.surgeries import Cut, Surgery
 __all__ = [
     "Course",
     "Cut",
+    "Fragility",
     "FrontPicture",
     "Incompressibility",
     "Integrability",

@@ -50,8 +50,20 @@ function shareScale(from, to) {
   return at;
 }
 
-// One chart: draw({width, xOf, last, scale: "share" or [low, high], lines, bands, flags, title}).
-// A line is {xs, ys, kind, style, dots}; a band {xs, low, high}; a flag {step, kind, text}.
+// A linear axis from 0; `text` writes its marks.
+function upTo(high, text) {
+  return (from, to) => {
+    const at = scale(0, high, from, to);
+    at.marks = ticksOf(high, 3);
+    at.text = text;
+    at.of = at;
+    return at;
+  };
+}
+
+// One chart: draw({width, xOf, last, scale: "share", [low, high] or upTo(high), lines, bands, flags, marks}).
+// A line is {xs, ys, kind, style, dots}; a band {xs, low, high}; a flag {step, kind, text}; a mark
+// {step, value, kind}.
 function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = null }) {
   const below = axis ? 38 : bottom;
   const root = svg("svg", { class: "gb-panel", role: "img" });
@@ -82,9 +94,11 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
   }
 
   function draw(options) {
-    const { width, xOf, last, lines, bands = [], flags = [], label } = options;
+    const { width, xOf, last, lines, bands = [], flags = [], marks = [], label } = options;
     const x = scale(0, xOf(last), left, width - right);
-    const y = options.scale === "share" ? shareScale(height + top, top) : logScale(options.scale, height + top, top);
+    const log = Array.isArray(options.scale), from = height + top;
+    const linear = options.scale === "share" ? shareScale : options.scale;
+    const y = log ? logScale(options.scale, from, top) : linear(from, top);
     now = { ...options, x, y };
     const tall = height + top + below;
     root.replaceChildren();
@@ -93,7 +107,7 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
     for (const band of bands) root.append(svg("path", { class: "gb-null", d: bandPath(band, (s) => x(xOf(s)), y) }));
     for (const { xs, ys, kind, style, dots } of lines) {
       const px = xs.map((step) => x(xOf(step)));
-      const py = Array.from(ys, (v) => (v > 0 || options.scale === "share" ? y(v) : NaN));
+      const py = Array.from(ys, (v) => (v > 0 || !log ? y(v) : NaN));
       root.append(svg("path", { class: kind, style, d: pathOf(px, py) }));
       if (dots) {
         px.forEach((at, i) => Number.isNaN(py[i]) ||
@@ -109,6 +123,9 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
         const at = { x: place + (near ? -5 : out), y: kind === "gb-grok" ? 13 : top + 10, "text-anchor": anchor };
         root.append(svg("text", { class: `${kind}-text`, style, ...at }, text));
       }
+    }
+    for (const { step, value, kind } of marks) {
+      root.append(svg("circle", { class: kind, cx: x(xOf(step)).toFixed(1), cy: y(value).toFixed(1), r: 4.5 }));
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));
   }
