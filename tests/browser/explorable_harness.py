@@ -24,7 +24,7 @@ from grokbook.record import RunRecord
 from grokbook.studies.arms import CONTROLS, Arm, arms
 from grokbook.studies.deletion import Trials, gather
 from grokbook.tasks.modular import Table
-from grokbook.widgets import Course, Lane, Pace, frame_axis
+from grokbook.widgets import Course, Cut, Lane, Pace, Surgery, frame_axis
 from grokbook.widgets.courses import BARS
 from grokbook.widgets.fragility import Group
 from grokbook.widgets.paces import Curvature
@@ -219,6 +219,77 @@ def small_courses() -> list[Course]:
         synthetic_course(42, grok=9000),
         synthetic_course(42, grok=None, weight_decay=0.0, last=14000),
         synthetic_course(42, grok=11000, weight_decay=0.5, last=13000),
+    ]
+
+
+def synthetic_cut(at: list[float], breaks: float, tasks: int, tables: bool, side: int) -> Cut:
+    """Right answers come back at a depth: as published late, with the control at half of it."""
+    rng, depth = np.random.default_rng(len(at)), np.array(at)
+    accuracy, change, answers = {}, {}, {}
+    for line, where in (("published", breaks), ("control", breaks / 2), ("other", 1.05 * breaks)):
+        rise = 0.01 + 0.98 * _sigmoid(40 * (depth / depth[-1] - where / depth[-1]))
+        accuracy[line] = np.stack([np.clip(rise - 0.02 * t, 0, 1) for t in range(tasks)])
+        change[line] = (1 - depth / depth[-1]) * (3.0 if line != "control" else 0.9)
+        draws = rng.random((len(depth), tasks, side, side))
+        answers[line] = draws < accuracy[line].T[:, :, None, None]
+    noise = {
+        line: np.stack([0.5 * accuracy[line].min(axis=0), 0.6 * accuracy[line].max(axis=0)])
+        for line in ("published", "control")
+    }
+    spectrum = {"published": 0.5 ** np.arange(1, 21), "control": 0.4 ** np.arange(1, 21)}
+    return Cut(
+        depth,
+        accuracy,
+        change,
+        noise,
+        {} if breaks < 1 else spectrum,
+        {line: answers[line] for line in ("published", "control")} if tables else {},
+    )
+
+
+def synthetic_surgery(
+    seed: int = 42,
+    tasks: tuple[str, ...] = ("add", "mul"),
+    weight_decay: float = 1.0,
+    kinds: tuple[str, ...] = ("scale", "share", "rank", "directions"),
+    tables: bool = True,
+    modulus: int = 13,
+) -> Surgery:
+    """A run that every published cut breaks sooner than the cut of the weights does."""
+    side = modulus - 1
+    depths = {
+        "scale": ([0.1, 0.5, 0.9, 0.95, 1.0, 1.05, 1.5], 0.97),
+        "share": ([0.1, 0.2, 0.5, 0.8, 1.0], 0.9),
+        "rank": ([1, 5, 20, 64, 96, 128], 100),
+        "directions": (list(range(1, 21)), 6),
+    }
+    table = Table.make(tasks, modulus, "nonzero", 0.5, seed)
+    return Surgery(
+        label=f"{' + '.join(tasks)}, seed {seed}",
+        setting=f"{ {2: 'dual', 3: 'tri'}[len(tasks)] }, λ = {weight_decay:g}",
+        weight_decay=weight_decay,
+        seed=seed,
+        tasks=tasks,
+        titles=tuple({"add": "a + b", "mul": "a × b", "sq": "a² + b²"}[task] for task in tasks),
+        low=1,
+        trained=table.trained.reshape(side, side),
+        run_id=f"cut{seed}t{len(tasks)}",
+        command=f"grokbook train --tasks {','.join(tasks)} --seed {seed}",
+        stop=14_900,
+        shown=16_900 if tables else None,
+        cuts={
+            kind: synthetic_cut(*depths[kind], len(tasks), tables and kind != "directions", side)
+            for kind in kinds
+        },
+    )
+
+
+def small_surgeries() -> list[Surgery]:
+    """One run with everything, one without tables, one of three tasks cut in one way alone."""
+    return [
+        synthetic_surgery(),
+        synthetic_surgery(137, tables=False),
+        synthetic_surgery(42, ("add", "mul", "sq"), kinds=("directions",), tables=False),
     ]
 
 
