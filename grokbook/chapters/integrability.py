@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.chapters import asked
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import PLACEBO, share
 from grokbook.checks import ConfigError, integer
 from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.leads import onset
@@ -74,40 +74,20 @@ def detectors(runs: Sequence[Run], courses: Sequence[Course]) -> list[TrackRecor
         courses: the same runs as the explorable shows them, in the same order.
     """
     found = []
+    groks = {run.config.label: _grok(run) for run in runs}
     for protocol, name in (("published", "published"), ("corrected", "true")):
         for kind in ("dual", "tri"):
             steps = [onset(run, protocol, kind).step for run in runs]
-            found.append(_detector(f"{kind} detector, {name}", "published", name, runs, steps))
+            title = f"{kind} detector, {name}"
+            found.append(TrackRecord.of(title, "published", name, groks, steps))
         for at, factor in enumerate(FACTORS):
             steps = [course.onsets[protocol][at] for course in courses]
             title = f"{factor:g} × the start, {name}"
-            found.append(_detector(title, "ours", name, runs, steps))
+            found.append(TrackRecord.of(title, "ours", name, groks, steps))
     for name in PLACEBOS:
         steps = [course.placebos[name] for course in courses]
-        found.append(_detector(_PLACEBO[name], "placebo", "", runs, steps))
+        found.append(TrackRecord.of(PLACEBO[name], "placebo", "", groks, steps))
     return found
-
-
-_PLACEBO = {
-    "constant": "step 1,000, always",
-    "loss": "training loss below 0.1",
-    "memorisation": "training accuracy 99 %",
-    "norm": "weights at half their norm",
-}
-
-
-def _detector(
-    name: str, kind: str, protocol: str, runs: Sequence[Run], steps: Sequence[int | None]
-) -> TrackRecord:
-    leads, raised, quiet = {}, 0, 0
-    for run, step in zip(runs, steps, strict=True):
-        grok = _grok(run)
-        if grok is None:
-            quiet += 1
-            raised += step is not None
-        else:
-            leads[run.config.label] = None if step is None else grok - step
-    return TrackRecord(name, kind, protocol, leads, raised, quiet)
 
 
 @dataclass(frozen=True)
@@ -221,7 +201,7 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
             f"As published, the defect starts {np.mean(factors):.2g} times too high: most of what "
             "is read there is rounding."
         )
-    constant = next(each for each in detectors(runs, courses) if each.name == _PLACEBO["constant"])
+    constant = next(each for each in detectors(runs, courses) if each.name == PLACEBO["constant"])
     if constant.ahead == len(chosen):
         said.append(
             "But a clock that always says step 1,000 leads in every run that groks, by "

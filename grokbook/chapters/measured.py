@@ -6,16 +6,17 @@ store, else the run is trained and measured, unless ``GROKBOOK_TRAIN`` is ``neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.instruments.catalogue import instrument
-from grokbook.instruments.measurement import as_json
+from grokbook.instruments.measurement import Measurement, as_json
 from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.runs import Missing, Run
+from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store
 from grokbook.store.derived import Grams, gram_file
@@ -31,6 +32,7 @@ def ask_all_measured(
     plan: Callable[[RunConfig], Plan],
     wanted: Wanted,
     *,
+    enough: Collection[str] | None = None,
     shelf: Shelf | None = None,
     store: Store | None = None,
 ) -> list[Run]:
@@ -42,6 +44,8 @@ def ask_all_measured(
         configs: of the runs.
         plan: config ↦ how far it must have been trained.
         wanted: what must have been measured on each.
+        enough: instruments that are enough of a recorded run, whatever else is wanted of one that
+            is measured now; by default all.
         shelf: where to look first; by default the book's.
         store: where to look second, and to train; by default the user's.
 
@@ -51,9 +55,10 @@ def ask_all_measured(
         StoreError: if a file is damaged.
     """
     shelf, store, complete = shelf or Shelf(), store or Store(), _complete(wanted)
+    needed = {name: complete[name] for name in (complete if enough is None else enough)}
     found: list[Run | RunDirectory] = []
     for config, far in [(config, plan(config)) for config in configs]:
-        found.append(_recorded(config, far, complete, shelf) or _stored(config, far, store))
+        found.append(_recorded(config, far, complete, needed, shelf) or _stored(config, far, store))
     return [
         each if isinstance(each, Run) else _with_measurements(each, complete, store)
         for each in found
@@ -86,16 +91,67 @@ def ask_measured(
     return run
 
 
+def at_hand(
+    configs: Sequence[RunConfig],
+    wanted: Wanted,
+    *,
+    shelf: Shelf | None = None,
+    store: Store | None = None,
+) -> list[Run]:
+    """Those of the runs that are there, with what was measured on them; nothing is made.
+
+    Args:
+        configs: of the runs.
+        wanted: what to look for on a run of the store; of a recorded run everything is there.
+        shelf: where to look first; by default the book's.
+        store: where to look second; by default the user's. A run that has not ended is not there.
+
+    Raises:
+        ConfigError: naming an instrument or a parameter that there is not.
+        MissingRun: if there is none at all.
+        StoreError: if a file is damaged.
+    """
+    shelf, store, complete = shelf or Shelf(), store or Store(), _complete(wanted)
+    found = []
+    for config in configs:
+        try:
+            found.append(shelf.run(config))
+        except Missing:
+            ended = (each for each in store.runs(config, warn=say) if each.ended)
+            if (directory := next(ended, None)) is not None:
+                found.append(_as_it_is(directory, complete, store))
+    if not found:
+        raise MissingRun(
+            f"none of {len(configs)} runs is recorded or in the store, such as "
+            f"`{configs[0].command}`"
+            if configs
+            else "no run is asked for"
+        )
+    return found
+
+
+def _as_it_is(directory: RunDirectory, wanted: Wanted, store: Store) -> Run:
+    """A run of the store with those of the measurements that are complete."""
+    done = []
+    for name, given in wanted.items():
+        job = Measuring.of(name, directory, given)
+        measured = job.found(store, Subject(directory, store))
+        done += [measured] if measured is not None and measured.complete else []
+    return _run(directory, done, wanted)
+
+
 def _complete(wanted: Wanted) -> dict[str, dict[str, Any]]:
     return {name: instrument(name).complete(given) for name, given in wanted.items()}
 
 
-def _recorded(config: RunConfig, plan: Plan, wanted: Wanted, shelf: Shelf) -> Run | None:
+def _recorded(
+    config: RunConfig, plan: Plan, wanted: Wanted, needed: Wanted, shelf: Shelf
+) -> Run | None:
     try:
         run = shelf.run(config)
     except Missing:
         return None
-    return replace(run, meant=wanted) if run.record.reaches(plan) and _has(run, wanted) else None
+    return replace(run, meant=wanted) if run.record.reaches(plan) and _has(run, needed) else None
 
 
 def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
@@ -114,12 +170,17 @@ def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
 
 
 def _with_measurements(directory: RunDirectory, wanted: Wanted, store: Store) -> Run:
+    done = [_measured(name, directory, given, store) for name, given in wanted.items()]
+    return _run(directory, done, wanted)
+
+
+def _run(directory: RunDirectory, done: Sequence[Measurement], meant: Wanted) -> Run:
     return Run(
         "/".join(directory.path.parts[-2:]),
         directory.record("store"),
-        tuple(_measured(name, directory, given, store) for name, given in wanted.items()),
+        tuple(done),
         read_grams=lambda: Grams.read(gram_file(directory)),
-        meant=wanted,
+        meant=meant,
     )
 
 

@@ -1,6 +1,14 @@
-"""Numbers as every chapter writes them."""
+"""Numbers and names as every chapter writes them."""
 
 from __future__ import annotations
+
+PLACEBO = {
+    "constant": "step 1,000, always",
+    "loss": "training loss below 0.1",
+    "memorisation": "training accuracy 99 %",
+    "norm": "weights at half their norm",
+}
+"""Detectors that know nothing of geometry, of `grokbook.events.PLACEBOS`."""
 
 
 def percent(part: float) -> str:

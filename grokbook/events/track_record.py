@@ -7,7 +7,7 @@ a table shows of many of them, side by side.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,37 @@ class TrackRecord:
     leads: Mapping[str, int | None]
     raised: int
     quiet: int
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        kind: str,
+        protocol: str,
+        groks: Mapping[str, int | None],
+        steps: Sequence[int | None],
+    ) -> TrackRecord:
+        """From where a detector fired.
+
+        Args:
+            name: what a reader calls the detector.
+            kind: ``"published"``, ``"ours"`` or ``"placebo"``.
+            protocol: of the defect that it reads.
+            groks: label of every run ↦ the step at which its first task groks, or None.
+            steps: where the detector fires in each, in the same order, or None.
+
+        >>> TrackRecord.of("a", "ours", "true", {"x": 900, "y": None}, [400, 500]).raised
+        1
+        """
+        fired = dict(zip(groks, steps, strict=True))
+        quiet = [label for label, grok in groks.items() if grok is None]
+        leads = {
+            label: None if fired[label] is None else grok - fired[label]
+            for label, grok in groks.items()
+            if grok is not None
+        }
+        raised = sum(fired[label] is not None for label in quiet)
+        return cls(name, kind, protocol, leads, raised, len(quiet))
 
     @property
     def ahead(self) -> int:

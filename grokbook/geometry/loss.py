@@ -122,11 +122,14 @@ class Loss:
         return Hessian(self.layout, leaves, slopes)
 
     @torch.no_grad()
+    def right(self, theta: Tensor) -> Tensor:
+        """Which examples each chosen head answers rightly, (B, len(heads)) bool."""
+        answers = self._logits(self.layout.views(theta[None])).argmax(-1)[0]
+        return (answers == self.labels)[:, list(self.heads)]
+
     def accuracy(self, theta: Tensor) -> Tensor:
         """Share of examples answered rightly by each chosen head, (len(heads),)."""
-        answers = self._logits(self.layout.views(theta[None])).argmax(-1)[0]
-        right = (answers == self.labels).double().mean(dim=0)
-        return right[list(self.heads)]
+        return self.right(theta).double().mean(dim=0)
 
     def _logits(self, parameters: dict[str, Tensor]) -> Tensor:
         return trunk.logits(self.layout, parameters, self.pairs[None])

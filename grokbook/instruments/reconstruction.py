@@ -136,7 +136,7 @@ RECONSTRUCTION = Instrument(
     take=_take,
     seconds=_seconds,
     budget=1.5,
-    cost="about 85 core-seconds a run",
+    cost="about 150 core-seconds a run",
     parameters={
         "k": Parameter(20, "the largest k"),
         "snapshots": Parameter(100, "most snapshots of the path", low=3),

@@ -6,6 +6,7 @@ One run has no interval.
 """
 
 from grokbook.statistics.bootstrap import Bootstrap, bootstrap_interval
+from grokbook.statistics.breaks import Break, one_or_two
 from grokbook.statistics.counts import (
     BinomialTest,
     FisherTest,
@@ -16,7 +17,7 @@ from grokbook.statistics.counts import (
     proportion,
 )
 from grokbook.statistics.fits import Fit, exponential, power_law, reciprocal
-from grokbook.statistics.intervals import Interval, mean_interval
+from grokbook.statistics.intervals import Interval, mean_interval, prediction_interval
 from grokbook.statistics.nulls import LeadNulls, lead_nulls
 from grokbook.statistics.orders import OrderTest, order_test
 from grokbook.statistics.permutation import Test, holm, shuffle, sign_flip, two_sample
@@ -26,6 +27,7 @@ from grokbook.statistics.units import caution, distinct, one_a_run
 __all__ = [
     "BinomialTest",
     "Bootstrap",
+    "Break",
     "FisherTest",
     "Fit",
     "Interval",
@@ -48,8 +50,10 @@ __all__ = [
     "log_rank",
     "mean_interval",
     "one_a_run",
+    "one_or_two",
     "order_test",
     "power_law",
+    "prediction_interval",
     "proportion",
     "reciprocal",
     "shuffle",

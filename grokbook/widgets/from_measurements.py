@@ -95,7 +95,7 @@ def course(run: Run) -> Course:
         shared=shared,
         shares=shares,
         onsets={protocol: onsets(run, protocol) for protocol in PROTOCOLS},
-        placebos=_placebos(run),
+        placebos=placebos(run),
         grok=min(groks, default=None),
     )
 
@@ -110,7 +110,7 @@ def share_at_end(run: Run, variant: str, component: int) -> float:
     return float(rows.sort_values("step")["value"].iloc[-1])
 
 
-def _placebos(run: Run) -> dict[str, int | None]:
+def placebos(run: Run) -> dict[str, int | None]:
     """Detectors that know nothing of geometry: the first task's, where a task has its own."""
     found = {}
     for name in PLACEBOS:

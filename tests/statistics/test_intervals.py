@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from grokbook.statistics import mean_interval, one_a_run
+from grokbook.statistics import mean_interval, one_a_run, prediction_interval
 from grokbook.statistics.units import paired
 
 
@@ -23,6 +23,17 @@ def test_interval_covers_as_often_as_it_says():
     draws = np.random.default_rng(0).normal(3.0, 2.0, (4000, 3))
     covered = sum(i.low <= 3.0 <= i.high for i in map(mean_interval, draws))
     assert 0.94 < covered / 4000 < 0.96
+
+
+def test_the_interval_of_a_further_run_against_scipy_and_a_simulation():
+    values = np.array([13.0, 9.5, 17.2, 11.1, 12.0])
+    low, high = stats.t.interval(0.9, 4, values.mean(), values.std(ddof=1) * math.sqrt(6 / 5))
+    ours = prediction_interval(values, 0.9)
+    assert (ours.low, ours.high) == pytest.approx((low, high))
+    draws = np.random.default_rng(1).normal(3.0, 2.0, (4000, 4))
+    held = [(i := prediction_interval(d[:3])).low <= d[3] <= i.high for d in draws]
+    assert 0.94 < np.mean(held) < 0.96
+    assert prediction_interval([5.0]).high == math.inf
 
 
 def test_one_run_knows_nothing():

@@ -18,6 +18,8 @@ FIVE = STRONG + WEAK
 """The decays at which dual runs grok."""
 
 RATES = (0.0005, 0.001, 0.002)
+RATED = (1.0, 0.5, 0.3)
+"""The decays at which learning rates are compared."""
 
 
 def _times(at: Place, decays: Iterable[float], rates: Iterable[float]) -> list[float]:
@@ -37,7 +39,7 @@ def _exponent(at: Place) -> float:
 def _exponent_in_rate(at: Place) -> float:
     """Mean over the decays at which all three learning rates were run."""
     found = each(
-        (1.0, 0.5, 0.3),
+        RATED,
         lambda decay: -slope(np.log(RATES), np.log(_times(at, [decay], RATES))),
     )
     return float(np.mean(list(found.values())))

@@ -12,6 +12,17 @@ function ticksOf(high, count) {
   return Array.from({ length: Math.floor(high / step + 1e-9) + 1 }, (_, i) => i * step);
 }
 
+// Runs of very different length share a logarithmic axis, which then says so.
+function finishAxis(ends, width) {
+  const high = Math.max(...ends), shortest = Math.min(...ends), pad = 6;
+  if (high / shortest <= 5) {
+    return { log: false, at: scale(0, high, pad, width - pad), marks: ticksOf(high, Math.max(2, width / 110)) };
+  }
+  const low = shortest / 100, line = scale(Math.log10(low), Math.log10(high), pad, width - pad);
+  const first = Math.ceil(Math.log10(low)), powers = Array.from({ length: 9 }, (_, k) => 10 ** (first + k));
+  return { log: true, at: (v) => line(Math.log10(Math.max(v, low))), marks: powers.filter((v) => v <= high) };
+}
+
 function pathOf(xs, ys) {
   let d = "", pen = "M";
   xs.forEach((x, i) => {

@@ -61,35 +61,14 @@ function laneRow(lane, pick) {
   return { el, track, draw, cursor, choose };
 }
 
-// Runs of very different length share a logarithmic axis, which then says so.
-function finishAxis(ends, width) {
-  const high = Math.max(...ends), shortest = Math.min(...ends), pad = 6;
-  if (high / shortest <= 5) {
-    return { log: false, at: scale(0, high, pad, width - pad), marks: ticksOf(high, Math.max(2, width / 110)) };
-  }
-  const low = shortest / 100, line = scale(Math.log10(low), Math.log10(high), pad, width - pad);
-  const first = Math.ceil(Math.log10(low)), powers = Array.from({ length: 9 }, (_, k) => 10 ** (first + k));
-  return { log: true, at: (v) => line(Math.log10(Math.max(v, low))), marks: powers.filter((v) => v <= high) };
-}
-
-// All rows over one axis, as a group of which one is chosen by pointer or arrow keys.
 function finishList(lanes, chosen, pick) {
-  const rows = lanes.map((lane, i) => laneRow(lane, () => pick(i)));
-  const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
-  const el = choiceList(rows, axis, chosen, pick);
+  const list = rowList(lanes.map((lane, i) => laneRow(lane, () => pick(i))), chosen, pick);
   function draw({ clock, name, label, ...options }) {
-    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
     const ends = lanes.map((lane) => clock(lane, lane.last)).filter((v) => v > 0);
-    const { log, at, marks } = finishAxis(ends, width);
-    const title = { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" };
-    axis.replaceChildren(svg("text", title, name + (log ? " (log)" : "")), ...marks.map((v) =>
-      svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, label(v))));
-    fill(axis, { viewBox: `0 0 ${width} 36`, width });
-    rows.forEach((row, i) => {
-      row.choose(i === chosen());
-      row.draw({ width, at, clock, ...options });
-    });
+    list.draw((width) => {
+      const { log, at, marks } = finishAxis(ends, width);
+      return { at, marks, xLabel: name + (log ? " (log)" : ""), xText: label };
+    }, (row, place) => row.draw({ ...place, clock, ...options }));
   }
-  const cursor = (value) => rows.forEach((row) => row.cursor(value));
-  return { el, draw, cursor };
+  return { el: list.el, draw, cursor: list.cursor };
 }

@@ -59,8 +59,7 @@ function changesOf(state, said) {
 function timeline(state, goTo) {
   const accuracy = panel({ height: 92 }), size = panel({ height: 92 }), defect = panel({ height: 170, axis: true });
   const charts = { accuracy, size, defect };
-  const all = Object.values(charts), tip = html("div", { class: "gb-tip", hidden: true });
-  const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
+  const all = Object.values(charts);
   const close = (x) => (x === undefined || Number.isNaN(x) ? "–" : x >= 100 ? comma(x) : x.toPrecision(3));
   function words(step) {
     const { course: c, control } = state, e = c.index(c.steps, step), i = c.index(c.read, step);
@@ -71,18 +70,7 @@ function timeline(state, goTo) {
     lines.push(html("span", {}, `defect at ${comma(c.read[i])}: published ${close(c.published[i])}${truth}`));
     return [html("b", {}, state.text(c.steps[e])), ...lines];
   }
-  for (const chart of all) {
-    chart.el.addEventListener("click", (event) => goTo(chart.stepAt(event)));
-    chart.el.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "touch") return;
-      tip.replaceChildren(...words(chart.stepAt(event)));
-      tip.hidden = false;
-      const box = el.getBoundingClientRect(), left = event.clientX - box.left + 14;
-      tip.style.left = `${clamp(left, 0, Math.max(0, box.width - tip.offsetWidth))}px`;
-      tip.style.top = `${event.clientY - box.top + 16}px`;
-    });
-  }
-  el.addEventListener("pointerleave", () => { tip.hidden = true; });
+  const el = stackOf(all, words, goTo);
   function draw(axis) {
     const { course: c, control } = state, width = Math.max(260, el.clientWidth);
     const common = { width, last: c.last, xOf: (step) => state.clock(c, step), ...axis };
@@ -158,20 +146,14 @@ function courseRow(course, pick) {
 
 function courseList(state, pick) {
   const rows = state.courses.map((course, i) => courseRow(course, () => pick(i)));
-  const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
-  const el = choiceList(rows, axis, () => state.get("run"), pick);
+  const list = rowList(rows, () => state.get("run"), pick);
   function draw({ xLabel, xText }) {
-    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
     const end = Math.max(...state.courses.map((course) => state.clock(course, course.last)));
-    const at = scale(0, end, 6, width - 6);
-    axis.replaceChildren(svg("text", { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" }, xLabel),
-      ...ticksOf(end, Math.max(2, width / 110)).map((v) =>
-        svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, xText(v))));
-    fill(axis, { viewBox: `0 0 ${width} 36`, width });
-    rows.forEach((row, i) => { row.choose(i === state.get("run")); row.draw(state, { width, at }); });
+    list.draw((width) => ({
+      at: scale(0, end, 6, width - 6), marks: ticksOf(end, Math.max(2, width / 110)), xLabel, xText,
+    }), (row, place) => row.draw(state, place));
   }
-  const cursor = (value) => rows.forEach((row) => row.cursor(value));
-  return { el, draw, cursor };
+  return { el: list.el, draw, cursor: list.cursor };
 }
 
 function csvOf(c) {
@@ -206,7 +188,7 @@ function partsOf(state, put) {
       (control) => put({ control })),
     tau: switchOf("Count time as τ = ηλt", "", null, (tau) => put({ tau })),
     keys: legend(state),
-    time: timeline(state, (step) => rest({ frame: nearest(state, step) })),
+    time: timeline(state, (step) => rest({ frame: nearestFrame(state.frames, state.course.end, step) })),
     plane: pathPlane(state), strip: shareStrip(state),
     knob: choiceKnob("The flag goes up when the defect has grown", state.factors.map((v) => [v, `${v}×`]),
       (factor) => put({ factor })),
@@ -222,11 +204,6 @@ function partsOf(state, put) {
     html("div", { class: "gb-states" }, parts.plane.el, parts.strip.el),
     html("div", { class: "gb-runs" }, parts.knob.el, parts.list.el), parts.foot.el, parts.live);
   return parts;
-}
-
-function nearest({ frames, course }, step) {
-  const gap = (f) => Math.abs(frames[f] - step);
-  return frames.reduce((best, _, f) => (f <= course.end && gap(f) < gap(best) ? f : best), 0);
 }
 
 // draw() shows everything anew, frame() only what time moves.

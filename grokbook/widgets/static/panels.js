@@ -42,6 +42,25 @@ function logScale([low, high], from, to) {
   return at;
 }
 
+// 1, 2 and 5 times the powers of ten in a range.
+function roundMarks(low, high) {
+  const marks = [];
+  for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++) {
+    for (const m of [1, 2, 5]) if (m * 10 ** k >= low && m * 10 ** k <= high) marks.push(m * 10 ** k);
+  }
+  return marks;
+}
+
+// A logarithmic axis that ends where the data do, for data within a power or two of ten.
+function tightScale([low, high], from, to) {
+  const line = scale(Math.log(low / 1.15), Math.log(high * 1.15), from, to);
+  const at = (v) => (v > 0 ? line(Math.log(v)) : from);
+  at.marks = roundMarks(low / 1.15, high * 1.15);
+  at.text = (v) => (v >= 1 ? comma(v) : String(v));
+  at.of = at;
+  return at;
+}
+
 function shareScale(from, to) {
   const at = scale(0, 1, from, to);
   at.marks = [0, 0.5, 1];
@@ -50,8 +69,20 @@ function shareScale(from, to) {
   return at;
 }
 
-// One chart: draw({width, xOf, last, scale: "share" or [low, high], lines, bands, flags, title}).
-// A line is {xs, ys, kind, style, dots}; a band {xs, low, high}; a flag {step, kind, text}.
+// A linear axis from 0; `text` writes its marks.
+function upTo(high, text) {
+  return (from, to) => {
+    const at = scale(0, high, from, to);
+    at.marks = ticksOf(high, 3);
+    at.text = text;
+    at.of = at;
+    return at;
+  };
+}
+
+// One chart: draw({width, xOf, last, scale: "share", [low, high] or upTo(high), tight, lines, bands,
+// flags, marks, title}). A line is {xs, ys, kind, style, dots, bars: [lows, highs]}; a band {xs, low,
+// high}; a flag {step, kind, text}; a mark {step, value, kind}.
 function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = null }) {
   const below = axis ? 38 : bottom;
   const root = svg("svg", { class: "gb-panel", role: "img" });
@@ -82,19 +113,26 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
   }
 
   function draw(options) {
-    const { width, xOf, last, lines, bands = [], flags = [], label } = options;
+    const { width, xOf, last, lines, bands = [], flags = [], marks = [], label } = options;
     const x = scale(0, xOf(last), left, width - right);
-    const y = options.scale === "share" ? shareScale(height + top, top) : logScale(options.scale, height + top, top);
+    const log = Array.isArray(options.scale), from = height + top;
+    const linear = options.scale === "share" ? shareScale : options.scale;
+    const y = log ? (options.tight ? tightScale : logScale)(options.scale, from, top) : linear(from, top);
     now = { ...options, x, y };
     const tall = height + top + below;
     root.replaceChildren();
     fill(root, { viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-label": label });
     drawAxes(now);
     for (const band of bands) root.append(svg("path", { class: "gb-null", d: bandPath(band, (s) => x(xOf(s)), y) }));
-    for (const { xs, ys, kind, style, dots } of lines) {
+    for (const { xs, ys, kind, style, dots, bars } of lines) {
       const px = xs.map((step) => x(xOf(step)));
-      const py = Array.from(ys, (v) => (v > 0 || options.scale === "share" ? y(v) : NaN));
+      const py = Array.from(ys, (v) => (v > 0 || !log ? y(v) : NaN));
       root.append(svg("path", { class: kind, style, d: pathOf(px, py) }));
+      if (bars) {
+        const ends = bars.map((values) => Array.from(values, (v) => y(v)));
+        px.forEach((at, i) => Number.isNaN(py[i]) ||
+          root.append(svg("line", { class: `gb-bar-${kind}`, x1: at, x2: at, y1: ends[0][i], y2: ends[1][i] })));
+      }
       if (dots) {
         px.forEach((at, i) => Number.isNaN(py[i]) ||
           root.append(svg("circle", { class: "gb-hollow", cx: at.toFixed(1), cy: py[i].toFixed(1), r: 2.4 })));
@@ -107,8 +145,15 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
       if (text) {
         const near = place > width - 150, anchor = near ? "end" : "start", out = kind === "gb-flag" ? 14 : 5;
         const at = { x: place + (near ? -5 : out), y: kind === "gb-grok" ? 13 : top + 10, "text-anchor": anchor };
-        root.append(svg("text", { class: `${kind}-text`, style, ...at }, text));
+        const said = svg("text", { class: `${kind}-text`, style, ...at }, text);
+        root.append(said);
+        // Beside the title, or below it where both have no room.
+        const end = left + root.querySelector(".gb-panel-title").getComputedTextLength() + 8;
+        if (at.x - (near ? said.getComputedTextLength() : 0) < end) said.setAttribute("y", top + 12);
       }
+    }
+    for (const { step, value, kind } of marks) {
+      root.append(svg("circle", { class: kind, cx: x(xOf(step)).toFixed(1), cy: y(value).toFixed(1), r: 4.5 }));
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));
   }
@@ -124,4 +169,23 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
     return clamp(value / now.xOf(now.last), 0, 1) * now.last;
   }
   return { el: root, draw, cursor, stepAt };
+}
+
+// Panels above one another with one tip; `words(step)` says what is there, a click goes there.
+function stackOf(charts, words, goTo) {
+  const tip = html("div", { class: "gb-tip", hidden: true });
+  const el = html("div", { class: "gb-plot gb-stack" }, ...charts.map((chart) => chart.el), tip);
+  for (const chart of charts) {
+    chart.el.addEventListener("click", (event) => goTo(chart.stepAt(event)));
+    chart.el.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "touch") return;
+      tip.replaceChildren(...words(chart.stepAt(event)));
+      tip.hidden = false;
+      const box = el.getBoundingClientRect(), left = event.clientX - box.left + 14;
+      tip.style.left = `${clamp(left, 0, Math.max(0, box.width - tip.offsetWidth))}px`;
+      tip.style.top = `${event.clientY - box.top + 16}px`;
+    });
+  }
+  el.addEventListener("pointerleave", () => { tip.hidden = true; });
+  return el;
 }

@@ -79,3 +79,20 @@ function choiceRow(lane, height, pick) {
   }
   return { el, track, result, choose };
 }
+
+// Such rows over one axis; `axisOf(width)` gives {at, marks, xLabel, xText}, `drawRow` draws one row.
+function rowList(rows, chosen, pick) {
+  const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
+  const el = choiceList(rows, axis, chosen, pick);
+  function draw(axisOf, drawRow) {
+    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
+    const { at, marks, xLabel, xText } = axisOf(width);
+    axis.replaceChildren(svg("text", { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" }, xLabel),
+      ...marks.map((v) =>
+        svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, xText(v))));
+    fill(axis, { viewBox: `0 0 ${width} 36`, width });
+    rows.forEach((row, i) => { row.choose(i === chosen()); drawRow(row, { width, at }); });
+  }
+  const cursor = (value) => rows.forEach((row) => row.cursor(value));
+  return { el, draw, cursor };
+}

@@ -40,3 +40,9 @@ function stage({ model, el, state, partsOf, pictureOf, viewOf, changesOf, keys, 
     bound.forEach(([event, handler]) => model.off(event, handler));
   };
 }
+
+// The frame, up to the run's end, whose step is nearest.
+function nearestFrame(frames, end, step) {
+  const gap = (f) => Math.abs(frames[f] - step);
+  return frames.reduce((best, _, f) => (f <= end && gap(f) < gap(best) ? f : best), 0);
+}

@@ -101,7 +101,7 @@ function partsOf(state, put) {
       (control) => put({ control })),
     tau: switchOf("Count time as τ = ηλt", "", null, (tau) => put({ tau })),
     keys: legend(),
-    plot: curvePlot(state, (step) => put({ frame: nearest(state, step) }, true)),
+    plot: curvePlot(state, (step) => put({ frame: nearestFrame(state.frames, state.lane.end, step) }, true)),
     states: html("div", { class: "gb-states" }),
     knob: choiceKnob("A task has finished when its accuracy reaches", state.rules, (threshold) => put({ threshold })),
     list: finishList(state.lanes, () => state.get("run"), (run) => put({ run }, true)),
@@ -117,11 +117,6 @@ function partsOf(state, put) {
     html("div", { class: "gb-time" }, parts.keys.el, parts.plot.el), parts.states,
     html("div", { class: "gb-runs" }, parts.knob.el, parts.list.el), parts.foot.el, parts.live);
   return parts;
-}
-
-function nearest({ frames, lane }, step) {
-  const gap = (f) => Math.abs(frames[f] - step);
-  return frames.reduce((best, _, f) => (f <= lane.end && gap(f) < gap(best) ? f : best), 0);
 }
 
 // draw() shows everything anew, frame() only what time moves.

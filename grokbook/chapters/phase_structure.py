@@ -1,0 +1,322 @@
+"""Chapter 3, phase structure: which runs it asks for, what it counts and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokbook.chapters import asked
+from grokbook.chapters.wording import PLACEBO
+from grokbook.checks import integer
+from grokbook.claims.readings.phase_structure import RATED, RATES
+from grokbook.claims.readings.place import slope
+from grokbook.config import RunConfig
+from grokbook.events.track_record import TrackRecord
+from grokbook.statistics import Break, Interval, Test, mean_interval, one_or_two, shuffle
+from grokbook.store.recorded import Results
+from grokbook.studies.first_light import TASKS
+from grokbook.studies.published import EXCHANGE
+from grokbook.widgets import Pace, clock_sentence
+from grokbook.widgets.clocks import answer, by_decay, never
+from grokbook.widgets.paces import DETECTORS, FACTOR
+
+CRITICAL = 0.3
+"""The weight decay at which the paper sees one regime turn into the other (MT-29)."""
+
+LONGER = 150_000
+"""Steps that a run without weight decay should have, three times the published budget."""
+
+_TOGETHER = "learning_rate,weight_decay"
+
+
+def wanted(readings: int, checkpoints: int) -> dict[str, dict[str, int]]:
+    """Instruments with their parameters, for a run that is made.
+
+    Args:
+        readings: of the defect along a run.
+        checkpoints: of the Hessian as published.
+
+    Raises:
+        ConfigError: for fewer than two.
+
+    >>> wanted(140, 30)["hessian"]
+    {'checkpoints': 30}
+    """
+    for name, value in (("readings", readings), ("checkpoints", checkpoints)):
+        integer(name, value, low=2)
+    return {
+        "events": {},
+        "commutator": {"snapshots": readings, "checkpoints": min(120, readings)},
+        "hessian": {"checkpoints": checkpoints},
+    }
+
+
+def configs(
+    settings: Sequence[str],
+    weight_decays: Sequence[float],
+    seeds: Sequence[int],
+    *,
+    modulus: int,
+    learning_rate: float,
+    exchange: bool,
+) -> list[RunConfig]:
+    """The runs that the chapter's parameters name: over weight decay, then the exchange.
+
+    The exchange halves and doubles η, at the weight decays of the study of that name and at those
+    of MT-28's control, about the chapter's own learning rate; a run is not there twice.
+
+    Raises:
+        ConfigError: for an unknown setting or a value that no run can have.
+    """
+    found = asked.wanted(
+        settings,
+        weight_decays,
+        seeds,
+        modulus=modulus,
+        learning_rate=learning_rate,
+        without_decay=False,
+    )
+    if exchange:
+        scale = learning_rate / RunConfig(tasks=TASKS["dual"]).learning_rate
+        points = [*EXCHANGE.grid[_TOGETHER], *((r, d) for d in RATED for r in RATES)]
+        for rate, decay in dict.fromkeys(points):
+            found += asked.wanted(
+                ["dual"],
+                [decay],
+                seeds,
+                modulus=modulus,
+                learning_rate=rate * scale,
+                without_decay=False,
+            )
+    return list({config.id: config for config in found}.values())
+
+
+# --- grok time
+
+
+def sweep(paces: Sequence[Pace], name: str) -> list[Pace]:
+    """Runs of a setting at the page's own learning rate, with weight decay, that grok."""
+    return [pace for group in by_decay(paces, name).values() for pace in group]
+
+
+def _by_seed(paces: Sequence[Pace]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Seed ↦ ln(1/λ) and ln(grok step) of its runs, ascending."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for pace in paces:
+        point = (-math.log(pace.weight_decay), math.log(pace.grok))
+        found.setdefault(str(pace.seed), []).append(point)
+    return {seed: tuple(np.array(sorted(points)).T) for seed, points in found.items()}
+
+
+def _with_slope(paces: Sequence[Pace]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {seed: xy for seed, xy in _by_seed(paces).items() if len(np.unique(xy[0])) > 1}
+
+
+def exponents(paces: Sequence[Pace]) -> dict[str, float]:
+    """Seed ↦ α of t ∝ λ^−α by least squares of logarithms; a plain clock has 1.
+
+    A seed that groks at a single weight decay has none.  Runs that were cut off are left out,
+    which makes α too small where the slow ones are.
+
+    Args:
+        paces: of one setting, as `sweep` gives them.
+    """
+    return {seed: slope(x, y) for seed, (x, y) in _with_slope(paces).items()}
+
+
+def against_chance(paces: Sequence[Pace]) -> Test | None:
+    """Is the mean exponent larger than with grok steps dealt to the decays within each seed?
+
+    That is the null which says that weight decay does not matter.  None where no seed has two.
+    """
+    chosen = _with_slope(paces)
+    if not chosen:
+        return None
+    groups = np.array([seed for seed, (x, _) in chosen.items() for _ in x])
+    places = [np.flatnonzero(groups == seed) for seed in chosen]
+
+    def mean_slope(x: np.ndarray, y: np.ndarray) -> float:
+        return float(np.mean([slope(x[at], y[at]) for at in places]))
+
+    x, y = (np.concatenate([xy[k] for xy in chosen.values()]) for k in (0, 1))
+    return shuffle(x, y, mean_slope, groups=list(groups), alternative="greater", draws=1_999)
+
+
+def regimes(paces: Sequence[Pace]) -> Break | None:
+    """One power law against two that meet at `CRITICAL`; None if too few decays or seeds."""
+    return one_or_two(_by_seed(paces), -math.log(CRITICAL))
+
+
+def executions(configs: Sequence[RunConfig], results: Results | None = None) -> list[list[float]]:
+    """Mean grok steps of every recorded execution of configs that were trained more than once.
+
+    They start from the same weights and see the same batches, and differ by rounding alone.
+
+    Raises:
+        StoreError: if a recorded file is damaged.
+    """
+    results, found = results or Results(), []
+    for config in configs:
+        groks = [record.groks for record in results.executions(config)]
+        found.append([float(np.mean(steps)) for steps in groks if None not in steps])
+    return [steps for steps in found if len(steps) > 1]
+
+
+def repeats(groks: Sequence[Sequence[float]]) -> list[float]:
+    """How far apart the executions of one config grok, as a ratio of at least 1, one a config.
+
+    What is smaller than this is no effect of weight decay in a single run.
+
+    >>> repeats([[100, 150]])
+    [1.5]
+    """
+    return [max(steps) / min(steps) for steps in groks]
+
+
+# --- curvature
+
+
+@dataclass(frozen=True)
+class Depth:
+    """The most negative curvature that a run meets, as read by one protocol.
+
+    Attributes:
+        label: of the run.
+        setting, weight_decay: of its config.
+        protocol: ``"published"`` or ``"corrected"``.
+        depth: − lowest eigenvalue of the total loss, in nats/|θ|².
+        residual: of that eigenvalue, in the same unit.
+        step: where it was read.
+        points: read along the run.
+    """
+
+    label: str
+    setting: str
+    weight_decay: float
+    protocol: str
+    depth: float
+    residual: float
+    step: int
+    points: int
+
+
+def depths(paces: Sequence[Pace]) -> list[Depth]:
+    """The deepest reading of every measured run, by both protocols."""
+    found = []
+    for pace in paces:
+        for protocol, line in pace.curvature.items():
+            at = int(np.argmin(line.values))
+            found.append(
+                Depth(
+                    label=pace.label,
+                    setting=pace.setting,
+                    weight_decay=pace.weight_decay,
+                    protocol=protocol,
+                    depth=-float(line.values[at]),
+                    residual=float(line.residuals[at]),
+                    step=int(line.steps[at]),
+                    points=len(line.steps),
+                )
+            )
+    return found
+
+
+# --- leads
+
+
+def detectors(paces: Sequence[Pace]) -> list[TrackRecord]:
+    """Three detectors on either defect, and placebos, on every run of which the defect is known."""
+    known = [pace for pace in paces if pace.onsets]
+    groks, found = {pace.title: pace.first_grok for pace in known}, []
+    for at, defect in enumerate(("published", "true")):
+        for name in DETECTORS:
+            title = f"{FACTOR:g} × the start" if name == "ours" else f"{name} detector"
+            kind = "ours" if name == "ours" else "published"
+            steps = [pace.onsets[name][at] for pace in known]
+            found.append(TrackRecord.of(f"{title}, {defect}", kind, defect, groks, steps))
+    for name, title in PLACEBO.items():
+        steps = [pace.placebos.get(name) for pace in known]
+        found.append(TrackRecord.of(title, "placebo", "", groks, steps))
+    return found if known else []
+
+
+@dataclass(frozen=True)
+class Borrowed:
+    """How well the onset of the next seed at the same λ does in place of a run's own.
+
+    Attributes:
+        ahead: runs that it leads.
+        of: runs that grok and have such a neighbour.
+    """
+
+    ahead: int
+    of: int
+
+
+def borrowed(paces: Sequence[Pace], name: str, *, true: bool = False) -> Borrowed:
+    """A detector whose onset serves another run as well knows the weight decay, not the run."""
+    groups: dict[tuple, list[Pace]] = {}
+    for pace in paces:
+        if pace.onsets and pace.first_grok is not None:
+            key = (pace.setting, pace.weight_decay, pace.learning_rate)
+            groups.setdefault(key, []).append(pace)
+    ahead = of = 0
+    for group in (group for group in groups.values() if len(group) > 1):
+        for own, neighbour in zip(group, [*group[1:], group[0]], strict=True):
+            step = neighbour.onsets[name][true]
+            of += 1
+            ahead += step is not None and step < own.first_grok
+    return Borrowed(ahead, of)
+
+
+def lead_shares(paces: Sequence[Pace]) -> dict[tuple[str, float], dict[str, Interval]]:
+    """Setting and λ ↦ detector ↦ lead / first grok step on the published defect, in %.
+
+    Means over the runs that grok and have an onset, as published.
+    """
+    values: dict[tuple[str, float], dict[str, list[float]]] = {}
+    for pace in paces:
+        grok = pace.first_grok
+        if grok is None or not pace.onsets or pace.exchanged:
+            continue
+        cell = values.setdefault((pace.setting, pace.weight_decay), {})
+        for name, (step, _) in pace.onsets.items():
+            if step is not None:
+                cell.setdefault(name, []).append(100 * (grok - step) / grok)
+    return {
+        key: {name: mean_interval(found) for name, found in values[key].items()}
+        for key in sorted(values, key=lambda key: (key[0], -key[1]))
+    }
+
+
+# --- what the page says
+
+
+def finding(paces: Sequence[Pace]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said, clause = [clock_sentence(paces, control=True)], answer(paces)
+    if clause:
+        said = [f"{clause}.", *said]
+    still = never([pace for pace in paces if pace.weight_decay == 0])
+    if still:
+        said.append(f"{still[2:3].upper()}{still[3:]}; its clock stands still.")
+    if not any(pace.exchanged for pace in paces):
+        said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
+    return " ".join(said)
+
+
+def guard(paces: Sequence[Pace]) -> None:
+    """Stop the build if the page's own finding no longer holds, whatever its sign.
+
+    Raises:
+        AssertionError: naming what changed.
+    """
+    runs = by_decay(paces, "dual")
+    assert len(runs) > 1, "fewer than two weight decays grok, so nothing can be compared"
+    times = [np.mean([math.log(pace.grok) for pace in group]) for group in runs.values()]
+    assert times[0] < times[-1], "the weakest weight decay no longer takes longest"
+    still = [pace for pace in paces if pace.weight_decay == 0]
+    assert all(pace.first_grok is None for pace in still), "a run without weight decay groks"

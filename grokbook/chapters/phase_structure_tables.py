@@ -1,0 +1,154 @@
+"""Chapter 3, phase structure: its tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from grokbook.chapters.phase_structure import (
+    Depth,
+    borrowed,
+    detectors,
+    lead_shares,
+)
+from grokbook.chapters.phase_structure_words import Asked
+from grokbook.chapters.tables import keyed
+from grokbook.chapters.wording import share
+from grokbook.claims.numbers import interval, show
+from grokbook.claims.registry import Claim
+from grokbook.config import RunConfig
+from grokbook.instruments.runs import Run
+from grokbook.statistics import Interval, mean_interval
+from grokbook.widgets import Pace
+from grokbook.widgets.paces import DETECTORS
+
+
+def published_steps(claims: Mapping[str, Claim]) -> dict[str, dict[float, float]]:
+    """Setting ↦ λ ↦ published mean grok step, over tasks and seeds (MT-02, MT-03, MT-06)."""
+    dual: dict[float, list[float]] = {}
+    for name in ("MT-02", "MT-03"):
+        for decay, value in claims[name].published["values"].items():
+            dual.setdefault(decay, []).append(value["mean"])
+    tri = {
+        decay: [step for steps in value["seeds"].values() for step in steps.values()]
+        for decay, value in claims["MT-06"].published["values"].items()
+    }
+    return {
+        name: {decay: float(np.mean(steps)) for decay, steps in found.items()}
+        for name, found in (("dual", dual), ("tri", tri))
+    }
+
+
+def pace_table(
+    asked: Asked, paces: Sequence[Pace], published: Mapping[str, Mapping[float, float]]
+) -> pd.DataFrame:
+    """Grok step and τ at every weight decay; a run that was cut off has no number, and is named."""
+    rows, usual = [], RunConfig(tasks=("add", "mul")).learning_rate
+    for (name, decay), wanted in asked.cells().items():
+        runs = [
+            p for p in paces if (p.setting, p.weight_decay, p.exchanged) == (name, decay, False)
+        ]
+        done = [p for p in runs if p.grok is not None]
+        theirs = published.get(name, {}).get(decay, math.nan)
+        cut = [p.last_step for p in runs if p.grok is None]
+        open_end = [f"{len(cut)} cut off, the longest at {max(cut):,}"] if cut else []
+        ours = [text for text in (_mean([p.grok for p in done], "steps"), *open_end) if text]
+        rows.append(
+            {
+                "setting and λ": f"{name}, λ = {decay:g}",
+                "runs": share(len(runs), wanted),
+                "published (steps)": show(theirs, "steps"),
+                "ours (steps)": "; ".join(ours) or "–",
+                "published τ": show(usual * decay * theirs),
+                "our τ": _mean([p.tau(p.grok) for p in done]) or "–" if decay else "stays 0",
+            }
+        )
+    return keyed(rows, "setting and λ")
+
+
+def _mean(values: Sequence[float], unit: str = "") -> str:
+    if not values:
+        return ""
+    found = mean_interval(values)
+    return interval(found.mean, found.low, found.high, unit)
+
+
+def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.DataFrame:
+    """The deepest curvature of a run by both protocols, mean over seeds, beside the published."""
+    rows, cells = [], dict.fromkeys((d.setting, d.weight_decay) for d in found)
+    for name, decay in sorted(cells, key=lambda cell: (cell[0], -cell[1])):
+        mine = [d for d in found if (d.setting, d.weight_decay) == (name, decay)]
+        theirs = published["MT-22"].at(decay) if name == "dual" else {}
+        row = {
+            "setting and λ": f"{name}, λ = {decay:g}",
+            "published": show(-theirs["total"]["mean"]) if theirs else "–",
+        }
+        for protocol, title in (("published", "as published"), ("corrected", "converged")):
+            of = [d for d in mine if d.protocol == protocol]
+            row[title] = _mean([d.depth for d in of]) or "–"
+            row[f"residual, {title}"] = show(max(d.residual for d in of)) if of else "–"
+        row["n"] = len({d.label for d in mine})
+        rows.append(row)
+    return keyed(rows, "setting and λ")
+
+
+_TITLES = {"dual": "dual detector", "tri": "tri detector", "ours": "10 × the start"}
+
+
+def share_table(paces: Sequence[Pace], published: Mapping[str, Claim]) -> pd.DataFrame:
+    """Lead as a share of the first grok step, by weight decay and detector."""
+    theirs = {"dual": "MT-30", "tri": "MT-33"}
+    rows = []
+    for (name, decay), cell in lead_shares(paces).items():
+        known = published[theirs[name]].at(decay) if name in theirs else {}
+        row: dict[str, object] = {
+            "setting and λ": f"{name}, λ = {decay:g}",
+            "published (%)": show(known["percent"]) if known else "–",
+        }
+        for detector in DETECTORS:
+            row[f"{_TITLES[detector]} (%)"] = _interval(cell.get(detector))
+        row["n"] = max((found.n for found in cell.values()), default=0)
+        rows.append(row)
+    return keyed(rows, "setting and λ")
+
+
+def _interval(found: Interval | None) -> str:
+    return "–" if found is None else interval(found.mean, found.low, found.high)
+
+
+def detector_table(paces: Sequence[Pace]) -> pd.DataFrame:
+    """How often each detector comes first, with its own onset and with another seed's."""
+    rows = []
+    for each in detectors(paces):
+        name = next((key for key, title in _TITLES.items() if each.name.startswith(title)), None)
+        other = borrowed(paces, name, true=each.protocol == "true") if name else None
+        rows.append(
+            {
+                "detector": each.name,
+                "leads in": share(each.ahead, len(each.leads)),
+                "with another seed's onset": share(other.ahead, other.of)
+                if other and other.of
+                else "–",
+                "median lead (steps)": show(each.median, "steps"),
+                "false alarms": share(each.raised, each.quiet) if each.quiet else "–",
+            }
+        )
+    return keyed(rows, "detector")
+
+
+def computed_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """The runs behind the page and what they cost."""
+    rows = [
+        {
+            "run": run.config.label,
+            "execution": run.name,
+            "steps": f"{run.record.last_step:,}",
+            "training (core-s)": f"{run.record.seconds:,.0f}",
+            "measured by": ", ".join(sorted({m.instrument for m in run.measurements})) or "–",
+        }
+        for run in runs
+    ]
+    return keyed(rows, "run")

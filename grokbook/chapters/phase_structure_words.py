@@ -1,0 +1,218 @@
+"""Chapter 3, phase structure: what it says of so few runs, and of what is not there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grokbook.chapters.phase_structure import (
+    CRITICAL,
+    LONGER,
+    against_chance,
+    exponents,
+    regimes,
+    sweep,
+)
+from grokbook.claims.numbers import interval, show
+from grokbook.claims.registry import Claim
+from grokbook.config import RunConfig
+from grokbook.statistics import mean_interval
+from grokbook.statistics.breaks import BESIDE, LEAST
+from grokbook.studies.first_light import TASKS, setting
+from grokbook.studies.published import EXCHANGE
+from grokbook.studies.study import first_seeds
+from grokbook.widgets import Pace
+from grokbook.widgets.clocks import by_decay
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The runs that a page asks for, and how to get those that are not there.
+
+    Attributes:
+        configs: of all runs.
+        weight_decays: of the sweep.
+        seeds: of each cell.
+        modulus: p.
+        learning_rate: η of the sweep.
+    """
+
+    configs: Sequence[RunConfig]
+    weight_decays: Sequence[float]
+    seeds: Sequence[int]
+    modulus: int
+    learning_rate: float
+
+    def command(self, verb: str, study: str, *words: str, decays: Sequence[float] = ()) -> str:
+        """A command of the command line for these seeds, in this world.
+
+        >>> asked = Asked((), (0.3, 0.1), (42, 137), 97, 0.001)
+        >>> asked.command("study", "dual", decays=[0.3, 0.1])
+        'grokbook study dual --set weight_decay=0.3,0.1 --seeds 2'
+        """
+        usual = RunConfig(tasks=TASKS["dual"])
+        settings = [f"weight_decay={','.join(f'{decay:g}' for decay in decays)}"] if decays else []
+        if self.modulus != usual.modulus:
+            settings.append(f"modulus={self.modulus}")
+        if self.learning_rate != usual.learning_rate and study != EXCHANGE.name:
+            settings.append(f"learning_rate={self.learning_rate:g}")
+        usual_seeds = tuple(self.seeds) == first_seeds(len(self.seeds))
+        if not usual_seeds:
+            settings.append(f"seed={','.join(map(str, self.seeds))}")
+        changes = [word for text in settings for word in ("--set", text)]
+        tail = ["--seeds", str(len(self.seeds))] if usual_seeds else []
+        return shlex.join(["grokbook", verb, study, *words, *changes, *tail])
+
+    def cells(self) -> dict[tuple[str, float], int]:
+        """Setting and λ ↦ runs of the sweep that are asked for."""
+        found: dict[tuple[str, float], int] = {}
+        for config in self.configs:
+            swept = config.weight_decay in self.weight_decays
+            if swept and config.learning_rate == self.learning_rate:
+                key = (setting(config), config.weight_decay)
+                found[key] = found.get(key, 0) + 1
+        return dict(sorted(found.items(), key=lambda cell: (cell[0][0], -cell[0][1])))
+
+
+def few(asked: Asked, paces: Sequence[Pace]) -> str:
+    """How many of the runs there are, said before anything is concluded from them."""
+    lines = []
+    have = [p for p in paces if (p.setting, p.weight_decay) in asked.cells() and not p.exchanged]
+    settings = list(dict.fromkeys(name for name, _ in asked.cells()))
+    for name in settings:
+        wanted = [decay for known, decay in asked.cells() if known == name]
+        there = {p.weight_decay: 0 for p in have if p.setting == name}
+        for pace in (p for p in have if p.setting == name):
+            there[pace.weight_decay] += 1
+        counted = ", ".join(f"{n} at λ = {decay:g}" for decay, n in sorted(there.items())[::-1])
+        lacking = [decay for decay in wanted if decay not in there]
+        line = f"- **{name}**: {counted or 'no run'}."
+        if lacking:
+            line += (
+                f" None at λ = {', '.join(f'{decay:g}' for decay in lacking)}: "
+                f"`{asked.command('study', name, decays=lacking)}`."
+            )
+        lines.append(line)
+    exchanged = sum(pace.exchanged for pace in paces)
+    if any(config.learning_rate != asked.learning_rate for config in asked.configs):
+        lines.append(
+            f"- **another learning rate**: {exchanged or 'no run'}"
+            + (f" yet: `{exchange_command(asked)}`." if not exchanged else " runs.")
+        )
+    total = sum(asked.cells().values())
+    return f"{len(have)} of the {total} runs that this page asks for are there.\n\n" + "\n".join(
+        lines
+    )
+
+
+def exchange_command(asked: Asked) -> str:
+    """What trains the exchange."""
+    return asked.command("study", EXCHANGE.name)
+
+
+def notes(asked: Asked, paces: Sequence[Pace]) -> dict[str, str]:
+    """What the explorable says in the place of something that is not there."""
+    found = {
+        "hessian": "The curvature of this run is not measured yet: "
+        f"`{asked.command('measure', 'dual', '--instruments', 'hessian')}`.",
+        "leads": "The defect of this run is not measured yet: "
+        f"`{asked.command('measure', 'dual', '--instruments', 'commutator')}`.",
+    }
+    if not any(pace.exchanged for pace in paces):
+        found["exchange"] = (
+            "No run has another learning rate yet; their place is here (□): "
+            f"`{exchange_command(asked)}`."
+        )
+    return found
+
+
+def power_law(paces: Sequence[Pace], claim: Claim, name: str = "dual") -> str:
+    """The exponent over seeds, its two nulls and what it takes to say more."""
+    runs, published = sweep(paces, name), claim.published["values"]["exponent"]["all"]
+    found, decays = exponents(runs), len(by_decay(paces, name))
+    if not found:
+        return (
+            f"No seed of {name} groks at two weight decays, so there is no exponent to set beside "
+            f"the published {published:g}."
+        )
+    mean = mean_interval(found)
+    chance = against_chance(runs)
+    who = f"{mean.n} seeds grok" if mean.n > 1 else "One seed groks"
+    said = (
+        f"{who} at more than one weight decay. The exponent α in t ∝ λ⁻ᵅ is "
+        f"{interval(mean.mean, mean.low, mean.high)}; a plain clock has 1, the paper "
+        f"{published:g}. With grok steps dealt at random to the weight decays of each seed, a "
+        f"slope as steep comes up with p = {chance.p:.2g}, and these runs could not have given "
+        f"less than {chance.least:.2g}."
+    )
+    if decays == 2:
+        said += (
+            " A line through two points fits them whatever they are: this is a slope, and no test "
+            "of a power law."
+        )
+    return said
+
+
+def two_regimes(paces: Sequence[Pace], name: str = "dual") -> str:
+    """One power law or two that meet at the published critical weight decay."""
+    found = regimes(sweep(paces, name))
+    if found is None:
+        return (
+            f"Whether one power law or two that meet at λ = {CRITICAL:g} predict a seed better "
+            f"that they have not seen takes {LEAST} seeds, each with {BESIDE} weight decays above "
+            f"{CRITICAL:g} and {BESIDE} below; they are not there yet."
+        )
+    gain = interval(found.gain.mean, found.gain.low, found.gain.high)
+    better = "better" if found.two else "no better"
+    return (
+        f"Two power laws that meet at λ = {CRITICAL:g} predict the grok steps of an unseen seed "
+        f"{better} than one: the mean squared error of ln t falls by {gain} (n = {found.n} seeds)."
+    )
+
+
+def repeated(ratios: Sequence[float]) -> str:
+    """How far apart two executions of one config are; empty without any."""
+    if not ratios:
+        return ""
+    return (
+        f"How much of it is noise? {len(ratios)} of these configurations were trained more than "
+        "once, by arithmetic that rounds differently, from the same weights and with the same "
+        "batches. Their grok "
+        f"steps differ by {100 * (float(np.exp(np.mean(np.log(ratios)))) - 1):.0f} % on average, "
+        f"by {100 * (max(ratios) - 1):.0f} % at most. An effect of weight decay in a single seed "
+        "has to be larger than that."
+    )
+
+
+def longest_still(asked: Asked, paces: Sequence[Pace]) -> str:
+    """What a longer run without weight decay would take; empty once one is there."""
+    still = [pace for pace in paces if pace.weight_decay == 0 and pace.setting == "dual"]
+    if any(pace.last_step >= LONGER for pace in still):
+        return ""
+    budget = ("--set", f"plan.steps_without_decay={LONGER}")
+    command = replace(asked, seeds=asked.seeds[:1]).command("study", "dual", *budget, decays=[0.0])
+    return (
+        f"A run cut off has an open end: it may grok later. One of {LONGER:,} steps is not there "
+        f"yet: `{command}`."
+    )
+
+
+def no_depth(asked: Asked, published: Mapping[str, Claim]) -> str:
+    """In the place of the figure of depths."""
+    deep = published["MT-22"].at(1.0)["total"]
+    return (
+        f"No Hessian of these runs is recorded yet, so nothing stands beside the published "
+        f"{show(deep['mean'])} ± {show(deep['sd'])} at λ = 1: "
+        f"`{asked.command('measure', 'dual', '--instruments', 'hessian')}`."
+    )
+
+
+def no_defect(asked: Asked) -> str:
+    """In the place of the figure of leads."""
+    return (
+        "No defect of these runs is recorded yet: "
+        f"`{asked.command('measure', 'dual', '--instruments', 'commutator')}`."
+    )

@@ -1,0 +1,173 @@
+"""Figures of the third chapter: grok time over weight decay in steps and in τ, depths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from grokbook.palette import NULL_BAND, decay_colour, published_colour
+from grokbook.widgets import Pace
+from grokbook.widgets.clocks import Clock
+
+_INK = "#4d5560"
+"""Of what has no task and no decay: readable on both grounds."""
+
+_BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
+_SYMBOLS = {"dual": "circle", "tri": "triangle-up"}
+_ASIDE = {"dual": 0.98, "tri": 1.04}
+"""Settings at one weight decay stand beside each other."""
+
+PUBLISHED_RATE = 1e-3
+"""η of all published runs of this chapter."""
+
+
+def collapse(
+    paces: Sequence[Pace],
+    clocks: Sequence[Clock],
+    published: Mapping[str, Mapping[float, float]],
+) -> go.Figure:
+    """Grok step against λ above, τ at grok below: what the switch of the explorable does.
+
+    Runs without weight decay have no place on a logarithmic axis; runs that were cut off are
+    open arrows at their last step.
+
+    Args:
+        paces: runs.
+        clocks: one a setting, with a band.
+        published: setting ↦ λ ↦ mean grok step.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12,
+        subplot_titles=("in steps", "in τ = ηλt, and what a clock would do"),
+    )  # fmt: skip
+    decays = [p.weight_decay for p in paces if p.weight_decay > 0]
+    decays += [decay for steps in published.values() for decay in steps if decay > 0]
+    span = [min(decays, default=0.1) / 1.3, max(decays, default=1.0) * 1.3]
+    for clock in clocks:
+        figure.add_scatter(
+            x=[*span, *span[::-1]],
+            y=[clock.high, clock.high, clock.low, clock.low],
+            fill="toself",
+            mode="none",
+            fillcolor=NULL_BAND[0],
+            opacity=0.3,
+            name=f"a clock, set by {clock.n} {clock.setting} runs at λ = {clock.weight_decay:g}",
+            hoverinfo="skip",
+            row=2,
+            col=1,
+        )
+    for name, steps in published.items():
+        for row, factor in ((1, 0.0), (2, 1.0)):
+            figure.add_scatter(
+                x=[decay * _ASIDE.get(name, 1.0) for decay in steps],
+                y=[s * (PUBLISHED_RATE * d) ** factor for d, s in steps.items()],
+                mode="markers",
+                name=f"{name}, published mean",
+                legendgroup=f"{name}, published",
+                showlegend=row == 1,
+                marker={
+                    "symbol": f"{_SYMBOLS[name]}-open",
+                    "size": 12,
+                    "color": published_colour(),
+                    "line": {"width": 2},
+                },
+                customdata=list(steps),
+                hovertemplate="published, λ = %{customdata}: %{y:,.4~g}<extra></extra>",
+                row=row,
+                col=1,
+            )
+    for name in dict.fromkeys(_kind(p) for p in paces):
+        runs = [p for p in paces if _kind(p) == name and p.weight_decay > 0]
+        for row in (1, 2):
+            steps = [p.grok if p.grok is not None else p.last_step for p in runs]
+            figure.add_scatter(
+                x=[p.weight_decay * _ASIDE.get(p.setting, 1.0) for p in runs],
+                y=[p.tau(s) if row == 2 else s for p, s in zip(runs, steps, strict=True)],
+                customdata=[f"{p.title}{'' if p.grok is not None else ', cut off'}" for p in runs],
+                mode="markers",
+                name=f"{name}, every seed",
+                legendgroup=name,
+                showlegend=row == 1,
+                marker={
+                    "symbol": [_symbol(p) for p in runs],
+                    "size": 10,
+                    "color": [decay_colour(p.weight_decay) for p in runs],
+                    "line": {"width": 1, "color": "#ffffff"},
+                },
+                hovertemplate="%{customdata}: %{y:,.4~g}<extra></extra>",
+                row=row,
+                col=1,
+            )
+    figure.update_xaxes(type="log", dtick="D2")
+    figure.update_xaxes(title_text="weight decay λ (log)", row=2, col=1)
+    figure.update_yaxes(type="log", dtick="D2")
+    figure.update_yaxes(title_text="grok step (log)", row=1, col=1)
+    figure.update_yaxes(title_text="τ at grok (log)", row=2, col=1)
+    figure.update_layout(
+        height=640,
+        margin={"t": 90, "r": 10, "b": 130, "l": 80},
+        legend=_BELOW,
+        title_text="Do the points collapse?",
+    )
+    return figure
+
+
+def _kind(pace: Pace) -> str:
+    return f"{pace.setting}, another η" if pace.exchanged else pace.setting
+
+
+def _symbol(pace: Pace) -> str:
+    if pace.grok is None:
+        return "arrow-up-open"
+    return "square" if pace.exchanged else _SYMBOLS.get(pace.setting, "diamond")
+
+
+def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> go.Figure:
+    """The deepest curvature of every run by both protocols, with residuals as bars.
+
+    Args:
+        found: of `grokbook.chapters.phase_structure.Depth`.
+        published: λ ↦ mean and sd of the lowest eigenvalue, in nats/|θ|².
+    """
+    figure = go.Figure()
+    decays = sorted({each.weight_decay for each in found} | set(published))
+    names = [f"{decay:g}" for decay in decays]
+    figure.add_scatter(
+        x=[f"{decay:g}" for decay in published],
+        y=[-value["mean"] for value in published.values()],
+        error_y={"array": [value["sd"] for value in published.values()], "thickness": 1.5},
+        mode="markers",
+        name="published mean and spread, dual",
+        marker={"symbol": "diamond-open", "size": 13, "color": published_colour(),
+                "line": {"width": 2}},
+        hovertemplate="published, λ = %{x}: %{y:.3g}<extra></extra>",
+    )  # fmt: skip
+    looks = {
+        "published": ("ours, as published", "circle-open"),
+        "corrected": ("ours, converged", "circle"),
+    }
+    for protocol, (title, symbol) in looks.items():
+        mine = [each for each in found if each.protocol == protocol]
+        figure.add_scatter(
+            x=[f"{each.weight_decay:g}" for each in mine],
+            y=[each.depth for each in mine],
+            error_y={"array": [each.residual for each in mine], "thickness": 2},
+            customdata=[f"{each.label}, step {each.step:,}" for each in mine],
+            mode="markers",
+            name=title,
+            marker={"symbol": symbol, "size": 9, "color": _INK, "line": {"width": 2}},
+            hovertemplate="%{customdata}: %{y:.3g}<extra></extra>",
+        )
+    figure.update_xaxes(
+        title_text="weight decay λ", type="category", categoryorder="array", categoryarray=names
+    )
+    figure.update_yaxes(title_text="depth −λ_min (nats/|θ|²)", rangemode="tozero")
+    figure.update_layout(
+        height=420,
+        margin={"t": 70, "r": 10, "b": 110, "l": 70},
+        legend=_BELOW,
+        title_text="How deep does the curvature go?",
+    )
+    return figure

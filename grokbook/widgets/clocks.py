@@ -1,0 +1,216 @@
+"""The clock: what follows for the grok step if weight decay does nothing but set τ = ηλt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokbook.statistics import prediction_interval
+from grokbook.widgets.paces import Pace
+
+WIDE = 3.0
+"""A band this many times as high as low forbids little: from one decay to its third it covers."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where a clock puts the grok steps of all runs of a setting, set by those at one weight decay.
+
+    The clock is set by the runs at the weight decay that has most of them, and by no other, so
+    that the others can test it.  Their logarithms give the middle and the interval of one further
+    run of the same kind.
+
+    Attributes:
+        setting: of the runs.
+        weight_decay: λ of the runs that set it.
+        n: how many they are.
+        tau: geometric mean of τ at grok.
+        low, high: 95 % of further runs, if only τ counts; 0 and infinite for a single run.
+    """
+
+    setting: str
+    weight_decay: float
+    n: int
+    tau: float
+    low: float
+    high: float
+
+    @property
+    def known(self) -> bool:
+        """Has it a band?"""
+        return math.isfinite(self.high)
+
+    def verdict(self, pace: Pace) -> str:
+        """``"in"``, ``"early"`` or ``"late"``; empty for a run cut off before it could tell."""
+        if pace.grok is None:
+            return "late" if pace.tau(pace.last_step) > self.high else ""
+        at = pace.tau(pace.grok)
+        return "early" if at < self.low else "late" if at > self.high else "in"
+
+
+def by_decay(paces: Sequence[Pace], setting: str) -> dict[float, list[Pace]]:
+    """λ ↦ the runs of a setting that grok at the page's learning rate, strongest decay first."""
+    found: dict[float, list[Pace]] = {}
+    for pace in paces:
+        if pace.setting == setting and pace.grok is not None and not pace.exchanged:
+            found.setdefault(pace.weight_decay, []).append(pace)
+    return {decay: found[decay] for decay in sorted(found, reverse=True) if decay > 0}
+
+
+def clock(paces: Sequence[Pace], setting: str, at: float | None = None) -> Clock | None:
+    """The clock of a setting; None if no run with weight decay groks.
+
+    Args:
+        paces: runs.
+        setting: whose.
+        at: the weight decay that sets it; by default that with most runs, of several the strongest.
+    """
+    runs = by_decay(paces, setting)
+    if not runs:
+        return None
+    decay = max(runs, key=lambda decay: (len(runs[decay]), decay)) if at is None else at
+    logs = [math.log(pace.tau(pace.grok)) for pace in runs[decay]]
+    found = prediction_interval(logs)
+    return Clock(
+        setting, decay, found.n, math.exp(found.mean), math.exp(found.low), _exp(found.high)
+    )
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf
+
+
+def others_than(paces: Sequence[Pace], set_by: Clock) -> list[Pace]:
+    """The runs of the setting that did not set the clock and have one, at whatever η."""
+    return [
+        pace
+        for pace in paces
+        if pace.setting == set_by.setting
+        and pace.weight_decay > 0
+        and (pace.exchanged or pace.weight_decay != set_by.weight_decay)
+    ]
+
+
+def kept(paces: Sequence[Pace], found: Clock) -> list[str]:
+    """Verdicts of the runs that did not set a clock, where there is one."""
+    return [v for pace in others_than(paces, found) if (v := found.verdict(pace))]
+
+
+def turned(paces: Sequence[Pace], found: Clock) -> list[tuple[float, list[str]]]:
+    """The same with the clock set at every other weight decay that has two runs or more.
+
+    Where runs of one weight decay lie close together and those of another do not, it matters which
+    of them sets the clock; a claim that holds one way only does not hold.
+    """
+    again = []
+    for decay, runs in by_decay(paces, found.setting).items():
+        if decay != found.weight_decay and len(runs) > 1:
+            verdicts = kept(paces, clock(paces, found.setting, decay))
+            again.append((decay, verdicts))
+    return again
+
+
+def answer(paces: Sequence[Pace]) -> str:
+    """What the runs say to the title, in a clause without a number; empty if they say nothing."""
+    setting = _setting(paces)
+    found = clock(paces, setting)
+    if found is None or len(by_decay(paces, setting)) == 1:
+        return ""
+    verdicts = kept(paces, found)
+    if not found.known or not verdicts:
+        return "There are too few runs to tell a phase from a clock"
+    if set(verdicts) != {"in"}:
+        return "Weight decay does not only set the clock"
+    if any(set(again) - {"in"} for _, again in turned(paces, found)):
+        return "Whether a plain clock holds depends on the weight decay that sets it"
+    if found.high / found.low > WIDE:
+        return "A plain clock is not ruled out, and hardly put to the test"
+    return "Weight decay does what a plain clock would"
+
+
+def _setting(paces: Sequence[Pace]) -> str:
+    """The one with most weight decays that grok; of several alike the first."""
+    settings = list(dict.fromkeys(pace.setting for pace in paces))
+    return max(settings, key=lambda name: len(by_decay(paces, name)))
+
+
+def clock_sentence(paces: Sequence[Pace], control: bool = False) -> str:
+    """One sentence that answers the title from the data.
+
+    Args:
+        paces: runs.
+        control: speak of τ and the clock's band in place of steps.
+    """
+    setting = _setting(paces)
+    runs, found = by_decay(paces, setting), clock(paces, setting)
+    if found is None:
+        return "No run with weight decay groks here, so there is no time to compare."
+    if len(runs) == 1:
+        return (
+            f"The runs of {setting} that grok have one weight decay, λ = {found.weight_decay:g} "
+            f"(n = {found.n}), so nothing can be compared yet."
+        )
+    return _of_tau(paces, runs, found) if control else _of_steps(paces, runs, setting)
+
+
+def _of_steps(paces: Sequence[Pace], runs: dict[float, list[Pace]], setting: str) -> str:
+    (strong, first), *_, (weak, last) = runs.items()
+    steps = [math.exp(np.mean([math.log(p.grok) for p in group])) for group in (first, last)]
+    still = [p for p in paces if p.setting == setting and p.weight_decay == 0]
+    return (
+        f"From λ = {strong:g} (n = {len(first)}) to λ = {weak:g} (n = {len(last)}) the step at "
+        f"which {setting} groks grows {steps[1] / steps[0]:.2g}-fold; a clock would make it "
+        f"{strong / weak:.2g}-fold{never(still)}."
+    )
+
+
+def never(still: Sequence[Pace]) -> str:
+    """What the runs without weight decay do, as the end of a sentence; empty without any.
+
+    >>> never([])
+    ''
+    """
+    if not still:
+        return ""
+    cut = [pace for pace in still if pace.first_grok is None]
+    far = f"{max(pace.last_step for pace in still):,} steps"
+    if len(still) == 1:
+        return (
+            f"; the run without weight decay had not grokked when it was cut off at {far}"
+            if cut
+            else "; the run without weight decay groks all the same"
+        )
+    return f"; of {len(still)} runs without weight decay, {len(cut)} had not grokked by {far}"
+
+
+def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) -> str:
+    taus = {
+        decay: math.exp(np.mean([math.log(p.tau(p.grok)) for p in group]))
+        for decay, group in runs.items()
+    }
+    listed = [f"{tau:.2g} at λ = {decay:g} (n = {len(runs[decay])})" for decay, tau in taus.items()]
+    said = f"Counted in τ = ηλt, {found.setting} groks at {', '.join(listed[:-1])} and {listed[-1]}"
+    others = kept(paces, found)
+    if not found.known:
+        return f"{said}; one run a weight decay gives a clock no band to miss."
+    inside = others.count("in")
+    missed = [f"{others.count(side)} too {side}" for side in ("early", "late") if side in others]
+    held = (
+        f"the one other run {'keeps' if inside else 'misses'} the clock"
+        if len(others) == 1
+        else f"{inside} of {len(others)} other runs keep the clock"
+    )
+    band = f"set at λ = {found.weight_decay:g}"
+    wide = found.high / found.low
+    if wide > WIDE:
+        band += f", whose band is {wide:.2g} times as high as low and forbids little"
+    other_way = "".join(
+        f"; set at λ = {decay:g}, {again.count('in')} of {len(again)} keep it"
+        for decay, again in turned(paces, found)
+    )
+    return (
+        f"{said}; {held} {band}" + (f" ({', '.join(missed)})" if missed else "") + f"{other_way}."
+    )
