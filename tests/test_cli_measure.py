@@ -192,7 +192,8 @@ def test_a_study_is_trained_measured_and_packed(say, trained, tmp_path):
     status, out, err = say(go + " --workers 1")
     assert status == 0, err
     assert re.search(r"done: \d measurements? in", out)
-    assert out.count("  2 measurements\n") + out.count("  3 measurements\n") == 2
+    packed = [int(n) for n in re.findall(r"  (\d+) measurements\n", out)]
+    assert len(packed) == 2 and min(packed) >= 2  # other tests may have measured more before
     assert out.index("done: ") < out.index("2 of 2 runs, ") < out.rindex("done: 2 runs in")
     status, out, err = say(go)
     assert status == 0 and "nothing is left to train\nsmall: 2 of 2 runs have ended\n" in out
