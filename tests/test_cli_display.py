@@ -76,14 +76,14 @@ def test_no_time_without_a_speed(display):
         (folder / "progress.json").write_text(json.dumps(reading))
 
     display.begin([Job(config, PLAN) for config in CONFIGS])
-    assert display._summary() == "0 of 4 runs done"
+    assert display.summary() == "0 of 4 runs done"
     says(CONFIGS[0], 25.0)
-    assert display._summary() == "0 of 4 runs done, 1 running at 25.0 steps/s"
+    assert display.summary() == "0 of 4 runs done, 1 running at 25.0 steps/s"
     display._since -= 31
     # 4 · 900 steps were left, and 400 of them are made: 128 s.
-    assert display._summary() == "0 of 4 runs done, 1 running at 25.0 steps/s, about 2 min left"
+    assert display.summary() == "0 of 4 runs done, 1 running at 25.0 steps/s, about 2 min left"
     says(CONFIGS[1], 0.0)
-    assert display._summary() == "0 of 4 runs done, 2 running at 25.0 steps/s"
+    assert display.summary() == "0 of 4 runs done, 2 running at 25.0 steps/s"
 
 
 def test_rows_of_published_runs_fit_a_terminal():

@@ -6,18 +6,24 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from grokbook import cli
+from grokbook.cli.points import Points
 from grokbook.instruments.agenda import agenda
 from grokbook.instruments.catalogue import INSTRUMENTS
+from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.recorded import Recorded
 from grokbook.store import Store
 from grokbook.store.packing import unpack
 from grokbook.studies.declaring import find
 from grokbook.studies.members import stages
+from grokbook.sweep import Done
 from grokbook.training.run import run
 
 
@@ -78,7 +84,14 @@ def test_measured_stopped_short_and_gone_on_with(say, trained):
         ("measure duel", "unknown study 'duel'"),
         ("measure small.toml --instruments nrom", "unknown instrument 'nrom'"),
         ("measure small.toml --with commutator.pears=3", "no parameter 'pears'"),
-        ("measure small.toml --with commutator.batch_pairs=x", "'x' is not like 9"),
+        (
+            "measure small.toml --with commutator.batch_pairs=x",
+            "batch_pairs of commutator must be a whole number, not 'x'",
+        ),
+        ("measure small.toml --with commutator.batch_pairs=0", "must be at least 1, not 0"),
+        ("measure small.toml --with hessian.precision=float16", "is float32 or float64, not"),
+        ("measure small.toml --with trajectory.taus=3+x", "must be numbers joined by +, not '3+x'"),
+        ("measure small.toml --instruments weight_spectra", "did you mean weight-spectra?"),
         ("measure small.toml --with commutator", "not of the form INSTRUMENT.PARAMETER=VALUE"),
         ("measure small.toml --workers 0", "workers must"),
         ("measure small.toml --budget -1", "budget must"),
@@ -106,6 +119,56 @@ def test_bad_input_is_one_line(say, command, line):
     status, out, err = say(command)
     assert status == 2 and out == "" and line in err
     assert err.startswith("grokbook: ") and err.count("\n") == 1
+
+
+def test_without_a_run_it_says_what_makes_one(say):
+    none = "measure small.toml --set weight_decay=0.3 --seeds 1"
+    line = "`grokbook study small.toml --set weight_decay=0.3 --seeds 1` trains them\n"
+    status, out, err = say(none)
+    assert status == 1 and out == "" and err.count("\n") == 1
+    assert err.startswith("grokbook: no run of study small has ended in ") and err.endswith(line)
+    status, out, err = say(none + " --dry-run")
+    assert (status, err) == (0, "") and out.endswith(line)
+
+
+def test_what_is_not_recorded_is_said(say, trained):
+    two = "measure small.toml --instruments weight-spectra --workers 1"
+    say(two), say(two + " --with weight-spectra.snapshots=2")
+    usual = {"snapshots": 128}
+    found = map(Measurement.read, trained.rglob("store/measurements/*/weight-spectra-*.parquet"))
+    whole = next(each for each in found if each.parameters == usual)
+    path, points = whole.path(Store(trained / "store")), len(whole.points)
+    path.write_bytes(replace(whole, measured=whole.measured[:1]).to_bytes())
+    status, out, _ = say("record small.toml")
+    path.write_bytes(whole.to_bytes())
+    assert status == 0 and "weight-spectra with snapshots=2: records have the defaults" in out
+    assert f"weight-spectra, of which 1 of {points} points are measured" in out
+    status, out, _ = say("record small.toml")
+    assert status == 0 and "  not recorded: weight-spectra with snapshots=2: " in out
+    assert "points are measured" not in out
+
+
+def test_points_are_counted_as_they_become_safe(trained, tmp_path, capsys):
+    store = Store(tmp_path)
+    (tmp_path / "runs").symlink_to(trained / "store" / "runs")
+    items = agenda(store, [each for each in store.runs() if each.ended][:1],
+                   ["events", "weight-spectra"], {}, of=1)  # fmt: skip
+    points, stop = items[1].points, threading.Event()
+    with Points(items, stop) as display:
+        assert display.summary().startswith(f"0 of 2 measurements done, 0 of {points + 1} points")
+        job = items[1].jobs[0]
+        found = job.measure(store, stop)
+        assert display.summary().startswith(f"0 of 2 measurements done, {points} of {points + 1}")
+        display.ended(Done(job.key, job.label, "finished", len(found.measured), 2.0))
+        assert display.summary().startswith(f"1 of 2 measurements done, {points} of {points + 1}")
+        stop.set()
+        time.sleep(0.3)
+        display.ended(Done(items[0].jobs[0].key, "events", "interrupted", 0, 0.0))
+    assert capsys.readouterr().err.splitlines() == [
+        f"{job.label}: finished, {points} points, 2 s of a core",
+        "stopping: what is being measured is saved; Ctrl-C again ends it at once",
+        "stopped before their turn: 1 measurement",
+    ]
 
 
 def test_what_would_be_measured_and_what_it_takes_is_said_before(say, trained):
@@ -185,13 +248,16 @@ def test_ctrl_c_while_measuring_loses_nothing_and_says_what_goes_on(small_study,
     assert all(item.measured == item.points > 0 for item in items)
 
 
-def test_every_instrument_describes_itself(say):
+def test_every_instrument_describes_itself(say, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = say("describe")
     assert status == 0 and [row.split()[0] for row in out.splitlines()] == list(INSTRUMENTS)
     for name, tool in INSTRUMENTS.items():
         status, out, _ = say(f"describe {name}")
         assert status == 0 and out.startswith(f"{name}: {tool.title}\n")
-        assert max(map(len, out.splitlines())) <= 100
+        assert max(map(len, out.splitlines())) <= 80
+        for parameter, choice in tool.parameters.items():
+            assert f"with:    {name}.{parameter}={choice}: " in out
         for quantity in tool.quantities:
             assert f"\n  {quantity}" in out
         for word in ("part: ", "variant: ", "error: ", "source: ", "cost: "):

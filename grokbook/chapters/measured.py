@@ -6,7 +6,7 @@ store, else the run is trained and measured, unless ``GROKBOOK_TRAIN`` is ``neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ def ask_all_measured(
     plan: Callable[[RunConfig], Plan],
     wanted: Wanted,
     *,
+    enough: Collection[str] | None = None,
     shelf: Shelf | None = None,
     store: Store | None = None,
 ) -> list[Run]:
@@ -43,6 +44,8 @@ def ask_all_measured(
         configs: of the runs.
         plan: config ↦ how far it must have been trained.
         wanted: what must have been measured on each.
+        enough: instruments that are enough of a recorded run, whatever else is wanted of one that
+            is measured now; by default all.
         shelf: where to look first; by default the book's.
         store: where to look second, and to train; by default the user's.
 
@@ -52,9 +55,10 @@ def ask_all_measured(
         StoreError: if a file is damaged.
     """
     shelf, store, complete = shelf or Shelf(), store or Store(), _complete(wanted)
+    needed = {name: complete[name] for name in (complete if enough is None else enough)}
     found: list[Run | RunDirectory] = []
     for config, far in [(config, plan(config)) for config in configs]:
-        found.append(_recorded(config, far, complete, shelf) or _stored(config, far, store))
+        found.append(_recorded(config, far, complete, needed, shelf) or _stored(config, far, store))
     return [
         each if isinstance(each, Run) else _with_measurements(each, complete, store)
         for each in found
@@ -140,12 +144,14 @@ def _complete(wanted: Wanted) -> dict[str, dict[str, Any]]:
     return {name: instrument(name).complete(given) for name, given in wanted.items()}
 
 
-def _recorded(config: RunConfig, plan: Plan, wanted: Wanted, shelf: Shelf) -> Run | None:
+def _recorded(
+    config: RunConfig, plan: Plan, wanted: Wanted, needed: Wanted, shelf: Shelf
+) -> Run | None:
     try:
         run = shelf.run(config)
     except Missing:
         return None
-    return replace(run, meant=wanted) if run.record.reaches(plan) and _has(run, wanted) else None
+    return replace(run, meant=wanted) if run.record.reaches(plan) and _has(run, needed) else None
 
 
 def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:

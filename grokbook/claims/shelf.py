@@ -113,17 +113,42 @@ class Shelf:
         Raises:
             Missing: if it was not recorded.
         """
-        for name, entry in self._entries.items():
-            intervention = entry["config"].get("intervention")
-            basis = entry.get("basis", {})
+        for name in self._changed(config):
+            entry = self._entries[name]
+            basis, change = entry.get("basis", {}), entry["config"]["intervention"]
             known = (basis.get("measure"), basis.get("parameters"))
-            if intervention is None or known != (measure, dict(parameters)):
-                continue
-            plain = RunConfig.from_json(entry["config"] | {"intervention": None})
-            fits = all(intervention.get(key) == value for key, value in wanted.items())
-            if fits and plain.id == config.id:
+            fits = all(change.get(key) == value for key, value in wanted.items())
+            if fits and known == (measure, dict(parameters)):
                 return self.execution(name)
         raise Missing(f"{config.label}, {wanted}, is not recorded")
+
+    def interventions(self, config: RunConfig) -> list[Run]:
+        """Every recorded run that is this one but for an intervention.
+
+        Args:
+            config: without intervention.
+
+        Raises:
+            StoreError: if a file of one is damaged.
+        """
+        return [self.execution(name) for name in self._changed(config)]
+
+    def executions(self, config: RunConfig) -> list[Run]:
+        """Every recorded execution of a config, in the order of their names.
+
+        Raises:
+            StoreError: if a file of one is damaged.
+        """
+        return [self.execution(name) for name in sorted(self._configs.get(config.id, []))]
+
+    def _changed(self, config: RunConfig) -> list[str]:
+        """Names of the executions whose config, its intervention left out, is this one."""
+        return [
+            name
+            for name, entry in self._entries.items()
+            if entry["config"].get("intervention") is not None
+            and RunConfig.from_json(entry["config"] | {"intervention": None}).id == config.id
+        ]
 
     def weights(self, run: Run) -> dict[str, np.ndarray]:
         """Parameters by name at a run's last step, of that very execution.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from grokbook.cli.common import fail, warn
+from grokbook.cli.common import fail
 from grokbook.cli.words import duration, measurements, paragraph, runs
 
 
@@ -98,22 +98,25 @@ def carry_out(
     Returns:
         What is not complete and why, or None; and whether the user stopped it.
     """
+    from grokbook.cli.points import Points
     from grokbook.sweep import sweep
     from grokbook.training.run import interrupts
 
-    jobs = [job for item in items if is_left(item) for job in item.jobs]
+    todo = [item for item in items if is_left(item)]
+    jobs = [job for item in todo for job in item.jobs]
     if not jobs:
-        typer.echo("nothing is left to measure")
+        lacking = any(item.lacking for item in items)
+        typer.echo(f"nothing {'else can be measured' if lacking else 'is left to measure'}")
         return None, False
-
-    def said(done) -> None:
-        points = f"{done.step} points" if done.step != 1 else "1 point"
-        what = f"{done.status}, {points}, {duration(done.seconds)} of a core"
-        typer.echo(f"{done.label}: {done.note or what}", err=True)
-
-    with interrupts() as stop:
+    with interrupts() as stop, Points(todo, stop) as display:
         ended = sweep(
-            jobs, store, workers=workers, scheduler=scheduler, stop=stop, watch=said, warn=warn
+            jobs,
+            store,
+            workers=workers,
+            scheduler=scheduler,
+            stop=stop,
+            watch=display.ended,
+            warn=display.say,
         )
         stopped = stop.is_set()
     left = [done for done in ended if done.status != "finished"]

@@ -7,14 +7,12 @@ seen once: about so long.
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any
 
-from tqdm.std import tqdm
-
+from grokbook.cli.line import Line
 from grokbook.cli.words import duration, roughly, runs
 from grokbook.config import RunConfig
 from grokbook.store import Store
@@ -71,7 +69,7 @@ def rows(
     ]
 
 
-class Display:
+class Display(Line):
     """On standard error: what runs, how fast, about how long; and how every run ended.
 
     Running runs are followed by what they themselves write down, so one display serves every way
@@ -80,91 +78,43 @@ class Display:
     Args:
         store: where they live.
         standings: of all runs, before this.
-        stop: that the user sets by Ctrl-C; it is answered at once, for saving takes a while.
+        stop: that the user sets by Ctrl-C.
     """
 
+    saved = "trained"
+
     def __init__(self, store: Store, standings: Sequence[Standing], stop: threading.Event) -> None:
-        self._store, self._runs, self._stop = store, len(standings), stop
+        super().__init__(stop)
+        self._store, self._runs = store, len(standings)
         self._done = sum(each.state in ("done", "diverged") for each in standings)
         self._all = sum(each.left for each in standings)
         known = [each for each in standings if each.config]
         self._left = {each.config.id: each.left for each in known}
         self._step = {each.config.id: each.step for each in known}
         self._jobs: dict[str, Job] = {}
-        self._shown: set[str] = set()
-        self._untouched = 0
         self._since = time.time()
-        self._closed = threading.Event()
-        # A terminal wants one line that moves, a log file a line now and then.
-        self._bar: tqdm | None = None
-        if sys.stderr.isatty():
-            self._bar = tqdm(file=sys.stderr, bar_format="{desc}", dynamic_ncols=True, leave=False)
-        self._ticker = threading.Thread(target=self._tick, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._ticker.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        self._ticker.join()
-        if self._untouched:
-            self.say(f"stopped before their turn: {runs(self._untouched)}")
-        if self._bar is not None:
-            self._bar.close()
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """Follow jobs that are about to be trained."""
         self._jobs |= {job.config.id: job for job in jobs}
-        self._redraw()
+        self.redraw()
 
-    def ended(self, event: Any) -> None:
-        """Say how a run ended, once; other events that a sweep may report are not for here.
+    def counted(self, count: int) -> str:
+        """So many runs."""
+        return runs(count)
 
-        Runs that were stopped where they stood before are only counted.
-        """
-        if not isinstance(event, Done) or event.key in self._shown:
-            return
-        self._shown.add(event.key)
-        self._done += event.status in ("finished", "diverged")
-        stood = event.step <= self._step.get(event.key, 0)
-        if event.status == "interrupted" and stood and not event.note:
-            self._untouched += 1
-            return
-        what = f"{event.status} at step {event.step:,} after {duration(event.seconds)}"
+    def before(self, key: str) -> int:
+        """The step at which a run stood."""
+        return self._step.get(key, 0)
+
+    def note(self, done: Done) -> str:
+        """Where a run ended, or why."""
+        what = f"{done.status} at step {done.step:,} after {duration(done.seconds)}"
         # Who is busy with a run names it.
-        self.say(event.note if event.status == "busy" else f"{event.label}: {event.note or what}")
-        self._redraw()
+        return done.note if done.status == "busy" else f"{done.label}: {done.note or what}"
 
-    def say(self, line: str) -> None:
-        """One line above the one that is redrawn."""
-        tqdm.write(line, file=sys.stderr)
-
-    def _tick(self) -> None:
-        seconds, last, answered = 60.0 if self._bar is None else 1.0, time.monotonic(), False
-        while not self._closed.wait(0.1):
-            if self._stop.is_set() and not answered:
-                answered = True
-                self._wipe()
-                self.say("stopping: what is being trained is saved; Ctrl-C again ends it at once")
-            if time.monotonic() - last < seconds:
-                continue
-            last = time.monotonic()
-            if self._bar is None:
-                self.say(self._summary())
-            else:
-                self._redraw()
-
-    def _wipe(self) -> None:
-        """Take away the ^C that a terminal has put behind the line."""
-        if self._bar is not None:
-            sys.stderr.write("\r\033[K")
-
-    def _redraw(self) -> None:
-        if self._bar is not None:
-            self._bar.set_description_str(self._summary())
-
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """Runs done and running, their speed, about how long it takes."""
         rates, left = [], self._all
         for name, job in list(self._jobs.items()):
             before = self._left.get(name, job.plan.steps)

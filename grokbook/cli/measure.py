@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -66,9 +67,12 @@ def measure(
         store = Store()
         standings = [stand(store, member, warn) for member in last.members]
         runs = [each.directory for each in standings if each.state == "done"]
+        if not runs:
+            _nothing(last.study.name, store, name, settings, seeds, dry_run)
+            return
         items = agenda(store, runs, names, given, of=len(standings), budget=budget)
         say(last.study.name, items, len(runs), len(standings))
-        if dry_run and runs and not any(is_left(item) or item.lacking for item in items):
+        if dry_run and not any(is_left(item) or item.lacking for item in items):
             typer.echo("nothing is left to measure")
         if not dry_run:
             _carry_out(items, store, workers, scheduler)
@@ -76,6 +80,18 @@ def measure(
         fail(str(error))
     except StoreError as error:
         fail(str(error), 1)
+    except KeyboardInterrupt:
+        fail("ended at once; the same command goes on from what was saved last", 130)
+
+
+def _nothing(study: str, store, name: str, settings, seeds: int | None, dry_run: bool) -> None:
+    """No run has ended: say what makes them."""
+    words = ["grokbook", "study", name, *(w for s in settings or () for w in ("--set", s))]
+    command = shlex.join(words + ([] if seeds is None else ["--seeds", str(seeds)]))
+    line = f"no run of study {study} has ended in {store.root}; `{command}` trains them"
+    if not dry_run:
+        fail(line, 1)
+    typer.echo(line)
 
 
 def _carry_out(items: list, store, workers: int | None, scheduler: str | None) -> None:
@@ -125,9 +141,9 @@ def describe(
         ("rows", "step, quantity, part, variant, at, value, error, count"),
     ):
         typer.echo(paragraph(text, " " * 9, f"{title + ':':9}"))
-    for each, default in tool.parameters.items():
-        value = "+".join(map(str, default)) if isinstance(default, tuple) else default
-        typer.echo(paragraph(f"{tool.name}.{each}={value}", " " * 9, "with:    "))
+    for each, parameter in tool.parameters.items():
+        text = f"{tool.name}.{each}={parameter}: {parameter.meaning}"
+        typer.echo(paragraph(text, " " * 9, "with:    "))
 
 
 _NEEDS = {

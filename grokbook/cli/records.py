@@ -74,6 +74,8 @@ def record(
             typer.echo(
                 f"recorded {run.config.id}  {entry['label']}  {size / 1e3:,.0f} kB{measured}"
             )
+            if left := _left_out(run):
+                typer.echo(f"  not recorded: {'; '.join(left)}")
     except ConfigError as error:
         fail(str(error))
     except StoreError as error:
@@ -131,6 +133,28 @@ def _measurements(run) -> list[dict]:
         if so_far is not None and so_far.measured and so_far.complete:
             entries.append(Recorded().add(so_far))
     return entries
+
+
+def _left_out(run) -> list[str]:
+    """What was measured on a run and is not to be recorded, and why, a line each."""
+    from grokbook.instruments.catalogue import INSTRUMENTS
+    from grokbook.instruments.measurement import as_json
+    from grokbook.store.measurements import measurements_of, read
+
+    found = []
+    for name, data in measurements_of(run, run.step).items():
+        facts = read(data, name)[1]
+        tool = INSTRUMENTS.get(facts.instrument)
+        if tool is None or facts.version != tool.version:
+            continue
+        usual = as_json(tool.complete({}))
+        other = [f"{k}={v}" for k, v in facts.parameters.items() if usual.get(k) != v]
+        if other:
+            found.append(f"{tool.name} with {', '.join(other)}: records have the defaults")
+        elif facts.left:
+            points = f"{len(facts.measured):,} of {len(facts.points):,} points"
+            found.append(f"{tool.name}, of which {points} are measured")
+    return found
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 
 
@@ -72,10 +73,11 @@ def exact_size(count: int) -> str:
 
 
 def paragraph(text: str, indent: str, first: str | None = None) -> str:
-    """Wrapped to what a terminal shows."""
+    """Wrapped to what the terminal shows; to 92 columns where there is none, or a wider one."""
+    columns = shutil.get_terminal_size((92, 24)).columns
     return textwrap.fill(
         " ".join(text.split()),
-        width=92,
+        width=max(40, min(92, columns)),
         initial_indent=indent if first is None else first,
         subsequent_indent=indent,
         break_long_words=False,

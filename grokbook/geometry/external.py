@@ -9,7 +9,11 @@ Weights are a ``state_dict`` under the names of `grokbook.models.reference.Plain
     reading, = commutators_on(losses, theta, table.tasks)
     reading.defects["add×mul"].corrected, reading.brackets["add×mul"].defect
     eigenpairs_on(losses[0], theta, table.tasks, seed=0)[""].values
+    losses[0].accuracy(theta)    # their own, if theirs is this architecture
     reconstruction_on([theta_0, theta_1, theta], losses[0], count=2)[-1].accuracy
+
+Shapes do not tell all of an architecture: weights of a network that normalises after its blocks,
+or reads the mean of both positions, fit, and mean nothing here.  So look at the accuracy first.
 
 Everything else in `grokbook.geometry` takes a `Loss` and θ as they come from here.  A file is read
 without unpickling anything; PyTorch's .pt and .bin are pickles and are refused.
@@ -57,10 +61,13 @@ def read_weights(source: str | Path | Weights, *, heads: int) -> tuple[Layout, T
         float32.
 
     Raises:
-        ValueError: in one line, for a file that is neither of the two, cannot be read or is
-            damaged; for a parameter that is missing, unknown, of another shape, no real floating
-            point or not finite; for heads that do not divide the width.
+        ValueError: in one line, for a source that is no file or mapping; for a file that is
+            neither of the two, cannot be read or is damaged; for a parameter that is missing,
+            unknown, of another shape, no real floating point or not finite; for heads that do not
+            divide the width.
     """
+    if not isinstance(source, (str, Path, Mapping)):
+        raise ValueError(f"weights come as a file or a state_dict, not as {type(source).__name__}")
     state = source if isinstance(source, Mapping) else _read(Path(source))
     tensors = {name: _tensor(name, value) for name, value in state.items()}
     layout = infer_layout({name: tuple(t.shape) for name, t in tensors.items()}, heads=heads)
@@ -80,7 +87,8 @@ def infer_layout(shapes: Mapping[str, tuple[int, ...]], *, heads: int) -> Layout
 
     def shape(name: str) -> tuple[int, int]:
         if name not in shapes:
-            raise ValueError(f"the state_dict has no parameter {name!r}")
+            has = ", ".join(list(shapes)[:3]) or "none"
+            raise ValueError(f"the state_dict has no parameter {name!r}; its first: {has}")
         if len(shapes[name]) != 2 or 0 in shapes[name]:
             raise ValueError(f"{name!r} must be a matrix, not of shape {shapes[name]}")
         return shapes[name]
@@ -114,15 +122,21 @@ def losses_on(
             training set.
 
     Raises:
-        ValueError: if the table has another modulus or number of tasks than the model, or for an
-            empty batch or an index outside the table.
+        ValueError: if the table has another modulus or number of tasks than the model, or naming
+            a batch that is empty, or has an index outside the table or no whole number.
     """
     if (table.modulus, len(table.tasks)) != (layout.modulus, layout.tasks):
         raise ValueError(
             f"the model has modulus {layout.modulus} and {layout.tasks} heads, the table modulus "
             f"{table.modulus} and {len(table.tasks)} tasks"
         )
-    return [Loss.on(layout, table, torch.as_tensor(batch)) for batch in batches]
+    losses = []
+    for number, batch in enumerate(batches):
+        try:
+            losses.append(Loss.on(layout, table, torch.as_tensor(batch)))
+        except ValueError as error:
+            raise ValueError(f"batch {number} of {len(batches)} from 0: {error}") from None
+    return losses
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,8 +237,10 @@ def reconstruction_on(
         count: the largest k.
 
     Raises:
-        ValueError: for fewer than three θ.
+        ValueError: for fewer than three θ, or one of another size.
     """
+    if len(sizes := {tuple(theta.shape) for theta in trajectory}) > 1:
+        raise ValueError(f"all θ must have one shape, not {' and '.join(map(str, sorted(sizes)))}")
     snapshots = np.stack([theta.detach().float().numpy() for theta in trajectory])
     _, found = next(reconstructions(snapshots, count=count))
     return [

@@ -56,13 +56,18 @@ class Loss:
             heads: which heads count, by default all.
 
         Raises:
-            ValueError: for no examples, an index outside the table, or a head that is not there.
+            ValueError: for no examples, an index that is no whole number or outside the table, or
+                a head that is not there.
         """
-        chosen = torch.as_tensor(indices, dtype=torch.int64)
+        chosen = torch.as_tensor(indices)
         if chosen.dim() != 1 or len(chosen) == 0:
             raise ValueError(f"a loss needs (B,) indices with B > 0, not {tuple(chosen.shape)}")
-        if chosen.min() < 0 or chosen.max() >= len(table.pairs):
-            raise ValueError(f"indices must lie in 0 … {len(table.pairs) - 1}")
+        if chosen.is_floating_point() or chosen.dtype == torch.bool:  # a mask would read as 0 and 1
+            raise ValueError(f"indices must be whole numbers, not {chosen.dtype}")
+        chosen, last = chosen.to(torch.int64), len(table.pairs) - 1
+        if chosen.min() < 0 or chosen.max() > last:
+            wrong = chosen[(chosen < 0) | (chosen > last)][0]
+            raise ValueError(f"indices must lie in 0 … {last}, not {wrong}")
         heads = tuple(range(layout.tasks)) if heads is None else tuple(heads)
         if not heads or not set(heads) <= set(range(layout.tasks)):
             raise ValueError(f"heads must be some of 0 … {layout.tasks - 1}, not {heads!r}")
@@ -117,11 +122,14 @@ class Loss:
         return Hessian(self.layout, leaves, slopes)
 
     @torch.no_grad()
+    def right(self, theta: Tensor) -> Tensor:
+        """Which examples each chosen head answers rightly, (B, len(heads)) bool."""
+        answers = self._logits(self.layout.views(theta[None])).argmax(-1)[0]
+        return (answers == self.labels)[:, list(self.heads)]
+
     def accuracy(self, theta: Tensor) -> Tensor:
         """Share of examples answered rightly by each chosen head, (len(heads),)."""
-        answers = self._logits(self.layout.views(theta[None])).argmax(-1)[0]
-        right = (answers == self.labels).double().mean(dim=0)
-        return right[list(self.heads)]
+        return self.right(theta).double().mean(dim=0)
 
     def _logits(self, parameters: dict[str, Tensor]) -> Tensor:
         return trunk.logits(self.layout, parameters, self.pairs[None])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grokbook.geometry.ablations import ablations
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.scoring import Scoring, scored
 from grokbook.instruments.subject import Subject
 
@@ -76,6 +76,9 @@ ABLATIONS = Instrument(
     seconds=_seconds,
     budget=3.0,
     cost="about 215 core-seconds a run",
-    parameters={"snapshots": 100, "draws": 5},
+    parameters={
+        "snapshots": Parameter(100, "most snapshots of the path", low=3),
+        "draws": Parameter(5, "of each null"),
+    },
     needs=("theta",),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from grokbook.checks import ConfigError
@@ -21,7 +22,8 @@ class Item:
     Attributes:
         name: of the instrument.
         jobs: one a run that has ended and was measured, or kept what the instrument needs.
-        lacking: runs that did not, or came in a pack without all their snapshots.
+        files: of each job's measurement, there already or to come.
+        lacking: runs that did not, kept too few snapshots, or came in a pack without all of them.
         points: to be measured in all.
         measured: points measured before.
         seconds: core-seconds that the others take, by the instrument's estimate.
@@ -31,6 +33,7 @@ class Item:
 
     name: str
     jobs: tuple[Measuring, ...]
+    files: tuple[Path, ...]
     lacking: int
     points: int
     measured: int
@@ -80,7 +83,7 @@ def _item(
 ) -> Item:
     tool = instrument(name)
     hours, parameters = tool.budget if budget is None else budget, tool.complete(given)
-    jobs, points, measured, seconds, spent = [], 0, 0, 0.0, 0.0
+    jobs, files, points, measured, seconds, spent = [], [], 0, 0, 0.0, 0.0
     for run in runs:
         subject = Subject(run, store)
         job = Measuring.of(name, run, parameters, allowance=hours * 3_600 / max(of, 1))
@@ -89,14 +92,18 @@ def _item(
             # On fewer snapshots the same points would be others, or mean something else.
             if tool.needs and not (subject.whole and all(map(subject.has, tool.needs))):
                 continue
+            if not tool.enough(subject):
+                continue
             so_far = so_far or Measurement.begin(tool, subject, parameters)
         jobs.append(job)
+        files.append(so_far.path(store))
         points, measured = points + len(so_far.points), measured + len(so_far.points)
         measured -= len(so_far.left)
         spent += so_far.seconds
         if so_far.left:
             seconds += len(so_far.left) * tool.seconds(subject, parameters)
-    return Item(name, tuple(jobs), len(runs) - len(jobs), points, measured, seconds, spent, hours)
+    lacking = len(runs) - len(jobs)
+    return Item(name, tuple(jobs), tuple(files), lacking, points, measured, seconds, spent, hours)
 
 
 def chosen(text: str | None) -> list[str]:
@@ -127,20 +134,13 @@ def parameters_from(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise ConfigError(f"--with {setting} is not of the form INSTRUMENT.PARAMETER=VALUE")
         if parameter in found.get(name, {}):
             raise ConfigError(f"--with {setting}: {where} is given twice")
-        default = instrument(name).complete({}).get(parameter)
-        found.setdefault(name, {})[parameter] = _like(default, text, setting)
-        instrument(name).complete(found[name])
+        tool = instrument(name)
+        wanted = tool.parameter(parameter)
+        try:
+            value = wanted.read(text)
+        except ValueError:
+            where = f"{parameter} of {name}"
+            raise ConfigError(f"{where} must be {wanted.kind}, not {text!r}") from None
+        found.setdefault(name, {})[parameter] = value
+        tool.complete(found[name])
     return found
-
-
-def _like(default: Any, text: str, setting: str) -> Any:
-    """A value of the default's type."""
-    words = {"true": True, "false": False}
-    try:
-        if isinstance(default, bool):
-            return words[text]
-        if isinstance(default, tuple):
-            return tuple(type(default[0])(word) for word in text.split("+"))
-        return text if default is None else type(default)(text)
-    except (KeyError, ValueError):
-        raise ConfigError(f"--with {setting}: {text!r} is not like {default!r}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grokbook.checks import ConfigError
+from grokbook.checks import ConfigError, suggest
 from grokbook.instruments.ablations import ABLATIONS
 from grokbook.instruments.commutator import COMMUTATOR
 from grokbook.instruments.compression import COMPRESSION
@@ -39,8 +39,8 @@ def instrument(name: str) -> Instrument:
     """An instrument.
 
     Raises:
-        ConfigError: naming those that there are.
+        ConfigError: naming those that are spelt nearly so, or all that there are.
     """
     if name not in INSTRUMENTS:
-        raise ConfigError(f"unknown instrument {name!r}; known: {', '.join(INSTRUMENTS)}")
+        raise ConfigError(f"unknown instrument {name!r}; {suggest(name, INSTRUMENTS)}")
     return INSTRUMENTS[name]

@@ -20,7 +20,7 @@ from grokbook.geometry.converse import converse
 from grokbook.geometry.defect import Defect, attention_share, modes, read_pair, referee
 from grokbook.geometry.loss import Loss
 from grokbook.geometry.trajectory import thin
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
 
 _DELTAS = {"published": "published_delta", "corrected": "delta"}
@@ -213,6 +213,11 @@ COMMUTATOR = Instrument(
     budget=56.0,
     cost="100 to 260 points of 14 core-seconds a run of add and mul, 25 with sq; half of the "
     "points are the published checkpoints, which `checkpoints=0` leaves out",
-    parameters={"batch_pairs": 9, "snapshots": 140, "checkpoints": 120, "referee": 10},
+    parameters={
+        "batch_pairs": Parameter(9, "pairs of batches a snapshot, K"),
+        "snapshots": Parameter(140, "most on the grid of the growth detector", low=3),
+        "checkpoints": Parameter(120, "published ones; 0 leaves them out", low=0),
+        "referee": Parameter(10, "one snapshot of so many of the grid has the exact δ, too"),
+    },
     needs=("theta",),
 )

@@ -19,7 +19,7 @@ from grokbook.geometry.compression import (
     truncated,
 )
 from grokbook.geometry.perturbation import Perturbed
-from grokbook.instruments.instrument import Instrument, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Row
 from grokbook.instruments.scoring import Scoring, scored
 from grokbook.instruments.subject import Subject
 from grokbook.models.initialise import initial_parameters
@@ -116,6 +116,6 @@ COMPRESSION = Instrument(
     seconds=_seconds,
     budget=3.5,
     cost="about 275 core-seconds a run",
-    parameters={"draws": 5},
+    parameters={"draws": Parameter(5, "of each null")},
     needs=("theta",),
 )

@@ -53,7 +53,7 @@ EVENTS = Instrument(
         "memorisation: training accuracy first at 0.99; placebos: training loss first below 0.1, "
         "‖θ‖ first below half its start, step 1,000"
     ),
-    source="2602.18523 sections 3 and 4.5; 2602.16746 section 3 and ST-04; placebos: ours",
+    source="2602.18523 sections 3 and 4.5; 2602.16746 section 3; placebos: ours",
     error="steps since the evaluation before: the event may be up to so many steps earlier",
     parts="the task",
     variants=f"of grok steps the rule: {', '.join(RULES)}; of placebos: loss, norm, constant; "

@@ -16,7 +16,7 @@ import torch
 from grokbook.geometry.fourier import chance, difference_share, power_spectrum, without
 from grokbook.geometry.progress import Answers, basis_of
 from grokbook.instruments.frequencies import Frequencies
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
 from grokbook.models import trunk
 
@@ -231,7 +231,12 @@ FOURIER = Instrument(
     seconds=_seconds,
     budget=2.0,
     cost="41 points of 3.5 core-seconds a run of add and mul, 4.8 with sq",
-    parameters={"snapshots": 40, "excess": 2.0, "draws": 5, "top": 5},
+    parameters={
+        "snapshots": Parameter(40, "most snapshots", low=2),
+        "excess": Parameter(2.0, "times an equal share, above which a frequency is key"),
+        "draws": Parameter(5, "of each null"),
+        "top": Parameter(5, "frequencies in `top_share`, and most that are ablated"),
+    },
     needs=("theta",),
 )
 """Spectra in both groups, progress measures with their nulls, ablations of the embedding."""

@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.checks import ConfigError, integer
+from grokbook.checks import integer
 from grokbook.geometry.eigenpairs import Eigenpairs, extremes, lanczos
 from grokbook.geometry.hessian import curvature, weyl
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
 
 TAUS = (0.1, 1.0, 3.0, 5.0)
@@ -65,7 +65,7 @@ def preset(subject: Subject) -> list[int]:
 
 def _published(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
     """The published checkpoints: evenly spaced to the published stop."""
-    count = integer("checkpoints", parameters["checkpoints"], low=0)
+    count = parameters["checkpoints"]
     return [int(step) for step in subject.spaced(count, until=subject.grok)] if count else []
 
 
@@ -74,8 +74,6 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    if parameters["precision"] not in ("float32", "float64"):
-        raise ConfigError(f"precision is float32 or float64, not {parameters['precision']!r}")
     theta = subject.theta(step).to(getattr(torch, parameters["precision"]))
     rows: list[Row] = []
     if step in preset(subject):
@@ -227,13 +225,15 @@ HESSIAN = Instrument(
     "4 resampled",
     memory=3_000_000_000,
     parameters={
-        "examples": 1536,
-        "eigenpairs": 1,
-        "tolerance": 1e-2,
-        "space": 128,
-        "precision": "float32",
-        "checkpoints": 30,
-        "subsets": 10,
+        "examples": Parameter(1536, "in the one batch of the corrected protocol"),
+        "eigenpairs": Parameter(1, "at each end"),
+        "tolerance": Parameter(1e-2, "of a residual, as a share of |λ|"),
+        "space": Parameter(128, "vectors of the Krylov space at most", low=3),
+        "precision": Parameter(
+            "float32", "of the products: float32 or float64", among=("float32", "float64")
+        ),
+        "checkpoints": Parameter(30, "published ones; 0 leaves them out", low=0),
+        "subsets": Parameter(10, "batches that are resampled; 0 leaves them out", low=0),
     },
     needs=("theta",),
 )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grokbook.checks import ConfigError
+from grokbook.checks import ConfigError, integer, number, suggest
 from grokbook.instruments.subject import Subject
 
 
@@ -59,6 +59,79 @@ class Quantity:
     at: str = ""
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """A choice that whoever measures can make otherwise.
+
+    Attributes:
+        default: its type is that of every value.
+        meaning: one line, in which the instrument's other words may be used.
+        low: the least whole number; other numbers are positive.
+        high: the largest number.
+        among: the words that there are, if it is one.
+    """
+
+    default: Any
+    meaning: str
+    low: int = 1
+    high: float = math.inf
+    among: tuple[str, ...] = ()
+
+    def check(self, name: str, value: Any) -> None:
+        """Refuse a value that the instrument cannot take.
+
+        Raises:
+            ConfigError: naming it.
+
+        >>> Parameter(9, "pairs of batches").check("batch_pairs", 3)
+        """
+        if type(value) is not type(self.default):
+            raise ConfigError(f"{name} must be {self.kind}, not {value!r}")
+        for each in value if isinstance(value, tuple) else (value,):
+            if self.among and each not in self.among:
+                raise ConfigError(f"{name} is {' or '.join(self.among)}, not {each!r}")
+            if isinstance(each, int):
+                integer(name, each, low=self.low)
+            elif isinstance(each, float):
+                number(name, each, low=0, high=self.high, open_low=True)
+
+    @property
+    def kind(self) -> str:
+        """What its values are, in words.
+
+        >>> Parameter(9, "…").kind, Parameter((3.0, 5.0), "…").kind
+        ('a whole number', 'numbers joined by +')
+        """
+        one = isinstance(self.default, tuple)
+        kind = type(self.default[0] if one else self.default)
+        words = {int: ("a whole number", "whole numbers"), float: ("a number", "numbers")}
+        single, several = words.get(kind, ("a word", "words"))
+        return f"{several} joined by +" if one else single
+
+    def read(self, text: str) -> Any:
+        """A value from text, of the default's type.
+
+        Raises:
+            ValueError: if it is of another.
+
+        >>> Parameter((3.0, 5.0), "…").read("1+2.5")
+        (1.0, 2.5)
+        """
+        if isinstance(self.default, tuple):
+            return tuple(type(self.default[0])(word) for word in text.split("+"))
+        return type(self.default)(text)
+
+    def __str__(self) -> str:
+        """The default as an option takes it.
+
+        >>> str(Parameter((3.0, 5.5), "…")), str(Parameter(0.01, "…"))
+        ('3+5.5', '0.01')
+        """
+        if isinstance(self.default, tuple):
+            return "+".join(f"{each:g}" for each in self.default)
+        return str(self.default)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
     """A measurement on one run.
@@ -81,9 +154,10 @@ class Instrument:
             on one x86-64 core with PyTorch for CPU, and are to the nearest digit or two.
         budget: core-hours that a study may spend on it.
         cost: measured, of one published run on one core, in words.
-        parameters: by name, with the defaults.
+        parameters: by name.
         memory: bytes that one point needs at most, the libraries not counted.
         needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"band"``.
+        enough: are there as many snapshots as it takes?
         sibling: does it use the run of another seed, where there is one, as a control?
         version: raised when rows would come out otherwise than before.
     """
@@ -101,9 +175,10 @@ class Instrument:
     cost: str
     parts: str
     variants: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     memory: int = 1_000_000_000
+    enough: Callable[[Subject], bool] = lambda subject: True
     sibling: bool = False
     version: int = 1
 
@@ -118,16 +193,22 @@ class Instrument:
         """All parameters, those not given at their default.
 
         Raises:
-            ConfigError: naming a parameter that there is not, or a value of another type.
+            ConfigError: naming a parameter that there is not, or a value that it cannot take.
         """
         for name, value in given.items():
-            if name not in self.parameters:
-                known = ", ".join(self.parameters) or "none"
-                raise ConfigError(f"{self.name} has no parameter {name!r}; known: {known}")
-            default = self.parameters[name]
-            if type(value) is not type(default):
-                raise ConfigError(f"{name} of {self.name} must be like {default!r}, not {value!r}")
-        return {**self.parameters, **given}
+            self.parameter(name).check(f"{name} of {self.name}", value)
+        return {name: each.default for name, each in self.parameters.items()} | given
+
+    def parameter(self, name: str) -> Parameter:
+        """One of its parameters.
+
+        Raises:
+            ConfigError: if there is none of that name.
+        """
+        if name not in self.parameters:
+            known = suggest(name, self.parameters) if self.parameters else "it has none"
+            raise ConfigError(f"{self.name} has no parameter {name!r}; {known}")
+        return self.parameters[name]
 
     def rows(self, subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
         """One point's rows, each as the instrument declares it.

@@ -18,7 +18,7 @@ from grokbook.geometry import bases
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.shares import Share, within
 from grokbook.geometry.subspaces import Basis, Footprint, project
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
 
 SWEEP = (1, 2, 3, 4, 8, 16, 32)
@@ -122,14 +122,23 @@ def _lasting(subject: Subject, k: int) -> dict[str, Space]:
     return subject.cache[key]
 
 
+def _per_matrix(subject: Subject) -> int:
+    """Principal directions of an attention matrix's path, as published."""
+    return 3 if len(subject.config.tasks) == 3 else 2
+
+
+def _enough(subject: Subject) -> bool:
+    """Has the first half of the path as many directions as its basis?"""
+    return len(subject.path(until=50)) > _per_matrix(subject)
+
+
 def _trajectories(subject: Subject, k: int, *, half: bool) -> dict[str, Basis]:
     """Up to the published stop: the principal directions of each matrix, and of all parameters."""
     steps = subject.path(until=50 if half else 100)
-    layout, three = subject.layout, len(subject.config.tasks) == 3
-    attention, theta = subject.attention(steps), subject.thetas(steps)
+    layout, attention, theta = subject.layout, subject.attention(steps), subject.thetas(steps)
     return {
         "attention path": bases.trajectory_attention(
-            layout, attention, per_matrix=3 if three else 2
+            layout, attention, per_matrix=_per_matrix(subject)
         ),
         "full path": bases.trajectory(layout, theta, k=min(k, len(steps) - 1)).basis,
     }
@@ -256,7 +265,14 @@ INTEGRABILITY = Instrument(
     seconds=_seconds,
     budget=12.0,
     cost="101 points of 6 core-seconds, and 10 more, a run of add and mul; of 12 with sq",
-    parameters={"snapshots": 100, "batch_pairs": 3, "k": 20, "rank": 3, "draws": 200},
+    parameters={
+        "snapshots": Parameter(100, "most snapshots up to the published stop", low=2),
+        "batch_pairs": Parameter(3, "pairs of batches a snapshot"),
+        "k": Parameter(20, "directions of the full path"),
+        "rank": Parameter(3, "directions a matrix of weights and displacements"),
+        "draws": Parameter(200, "random bases", low=2),
+    },
     needs=("theta", "attention"),
+    enough=_enough,
     sibling=True,
 )

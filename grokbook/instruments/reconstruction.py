@@ -12,7 +12,7 @@ import torch
 from grokbook.geometry.perturbation import Perturbed
 from grokbook.geometry.random_directions import NULLS
 from grokbook.geometry.reconstruction import Reconstruction, reconstructions, threshold
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.scoring import Scoring, curve, scored
 from grokbook.instruments.subject import Subject
 
@@ -136,8 +136,14 @@ RECONSTRUCTION = Instrument(
     take=_take,
     seconds=_seconds,
     budget=1.5,
-    cost="about 85 core-seconds a run",
-    parameters={"k": 20, "snapshots": 100, "level": 0.9, "held_out": 0.1, "draws": 5},
+    cost="about 150 core-seconds a run",
+    parameters={
+        "k": Parameter(20, "the largest k"),
+        "snapshots": Parameter(100, "most snapshots of the path", low=3),
+        "level": Parameter(0.9, "accuracy that k* asks for", high=1),
+        "held_out": Parameter(0.1, "share of the path, its end, that held-out lacks", high=0.9),
+        "draws": Parameter(5, "of each null"),
+    },
     needs=("theta",),
     sibling=True,
     version=2,

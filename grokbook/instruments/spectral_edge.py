@@ -15,7 +15,7 @@ from grokbook.config import RunConfig
 from grokbook.events import crossing
 from grokbook.geometry.spectral_edge import Decline, Edge, decline, rotation
 from grokbook.geometry.trajectory import Displacements, displacements, thin
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.rolling import Rolling, recent_products
 from grokbook.instruments.subject import Subject
 
@@ -245,6 +245,11 @@ SPECTRAL_EDGE = Instrument(
     seconds=_seconds,
     budget=0.1,
     cost="2 to 5 core-seconds a run",
-    parameters={"window": 10, "strides": (1, 2), "rotation_window": 5, "snapshots": 256},
+    parameters={
+        "window": Parameter(10, "updates in a window, w", low=3),
+        "strides": Parameter((1, 2), "spacings of the snapshots, in the run's own"),
+        "rotation_window": Parameter(5, "updates in the windows of the rotations", low=3),
+        "snapshots": Parameter(256, "most windows that are given"),
+    },
     needs=("band", "attention"),
 )

@@ -25,7 +25,7 @@ from grokbook.geometry.trajectory_nulls import (
     random_walk,
     relaxation,
 )
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
 
 
@@ -208,13 +208,18 @@ TRAJECTORY = Instrument(
     budget=0.2,
     cost="two points of 2 to 9 core-seconds a run",
     parameters={
-        "snapshots": 256,
-        "components": 10,
-        "draws": 20,
-        "windows": 20,
-        "count": 30,
-        "taus": (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 20.0),
-        "times": (3.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 30.0, 50.0, 100.0, 200.0),
+        "snapshots": Parameter(256, "most snapshots of the trajectory", low=3),
+        "components": Parameter(10, "principal components whose shares are given"),
+        "draws": Parameter(20, "of each null"),
+        "windows": Parameter(20, "sizes of the first snapshots in `expanding`"),
+        "count": Parameter(30, "snapshots in `share_at_tau` and `share_at_time`", low=3),
+        "taus": Parameter(
+            (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 20.0), "ends in `share_at_tau`"
+        ),
+        "times": Parameter(
+            (3.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 30.0, 50.0, 100.0, 200.0),
+            "ends in `share_at_time`",
+        ),
     },
     needs=("attention",),
 )

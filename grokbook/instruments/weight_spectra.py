@@ -14,7 +14,7 @@ from grokbook.geometry.weight_spectra import (
     matrix_commutator,
     singular_values,
 )
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
 
 TOP = 5
@@ -127,6 +127,6 @@ WEIGHT_SPECTRA = Instrument(
     seconds=_seconds,
     budget=0.2,
     cost="up to 129 points of 0.07 core-seconds a run",
-    parameters={"snapshots": 128},
+    parameters={"snapshots": Parameter(128, "most snapshots", low=2)},
     needs=("attention",),
 )

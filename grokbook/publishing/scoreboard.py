@@ -19,9 +19,9 @@ from grokbook.publishing.verdicts import WORDS, mark
 CHAPTERS = {
     "staggered-order": ("Staggered order", "01_staggered_order"),
     "integrability": ("Integrability", "02_integrability"),
-    "phase-structure": ("Phase structure", ""),
-    "incompressibility": ("Incompressibility", ""),
-    "transverse-fragility": ("Transverse fragility", ""),
+    "phase-structure": ("Phase structure", "03_phase_structure"),
+    "incompressibility": ("Incompressibility", "04_incompressibility"),
+    "transverse-fragility": ("Transverse fragility", "05_transverse_fragility"),
     "shared": ("Weight spectra and the spectral edge", ""),
     "overview": ("The network", ""),
 }

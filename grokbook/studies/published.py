@@ -87,7 +87,8 @@ DELETION_TRI = Study(
     title="part of the gradient outside the trajectory of three tasks deleted",
     source="2602.18523, section 4.10, Tables 11 and 17",
     base=DELETION.base | TRI.base,
-    grid={"intervention.strength": (0.03, 0.10, 0.50)},
+    # Three doses up to 7 %, without which there is no slope (MT-52).
+    grid={"intervention.strength": (0.01, 0.03, 0.07, 0.10, 0.50)},
     plan=DELETION.plan,
     after=Dependency("tri", *_TRAJECTORY),
 )

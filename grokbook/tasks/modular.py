@@ -199,7 +199,11 @@ class Table:
         >>> one = Table.make(("add", "mul", "sq"), 97, "nonzero", 0.5, 42, "symmetric")
         >>> len(one.train), len(one.test), any(one.leaked(task).any() for task in one.tasks)
         (4608, 4608, False)
+
+        Raises:
+            ValueError: for a task or a domain that there is not, or mul where it has no table.
         """
+        check_domain(canonical_tasks(tasks), modulus, domain)
         low = lowest_operand(domain)
         pairs = symmetry.operands(modulus, low)
         wanted = int(train_fraction * len(pairs))

@@ -46,15 +46,21 @@ def single_thread() -> Iterator[None]:
 
 @contextmanager
 def interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set an event instead of ending the process; a second Ctrl-C does."""
-    stop = threading.Event()
+    """Ctrl-C and SIGTERM set an event instead of ending the process; a second Ctrl-C does.
+
+    Signals are counted, not the event looked at: an order to stop may have set it before the first
+    Ctrl-C is heard, which waits while the process is in a long library call.
+    """
+    stop, heard = threading.Event(), False
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
     def handle(number: int, frame: object) -> None:
-        if stop.is_set():
+        nonlocal heard
+        if heard:
             raise KeyboardInterrupt
+        heard = True
         stop.set()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

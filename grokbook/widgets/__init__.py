@@ -2,22 +2,30 @@
 
 from grokbook.widgets.clocks import clock_sentence
 from grokbook.widgets.courses import Course
+from grokbook.widgets.fragility import Fragility
 from grokbook.widgets.front import FrontPicture
+from grokbook.widgets.incompressibility import Incompressibility, cut_sentence
 from grokbook.widgets.integrability import Integrability, lead_sentence
 from grokbook.widgets.lanes import Lane, frame_axis
 from grokbook.widgets.paces import Pace
 from grokbook.widgets.phase_structure import PhaseStructure
 from grokbook.widgets.staggered import StaggeredOrder, order_sentence
+from grokbook.widgets.surgeries import Cut, Surgery
 
 __all__ = [
     "Course",
+    "Cut",
+    "Fragility",
     "FrontPicture",
+    "Incompressibility",
     "Integrability",
     "Lane",
     "Pace",
     "PhaseStructure",
     "StaggeredOrder",
+    "Surgery",
     "clock_sentence",
+    "cut_sentence",
     "frame_axis",
     "lead_sentence",
     "order_sentence",

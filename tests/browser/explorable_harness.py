@@ -12,14 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from ipywidgets.embed import dependency_state, embed_data
 
+from grokbook.config import RunConfig
 from grokbook.events import FACTORS, RULES, grok_step, growth_onset
 from grokbook.geometry.trajectory import plane
+from grokbook.instruments.runs import Run
 from grokbook.palette import DARK_PAGE
+from grokbook.record import RunRecord
+from grokbook.studies.arms import CONTROLS, Arm, arms
+from grokbook.studies.deletion import Trials, gather
 from grokbook.tasks.modular import Table
-from grokbook.widgets import Course, Lane, Pace, frame_axis
+from grokbook.widgets import Course, Cut, Lane, Pace, Surgery, frame_axis
 from grokbook.widgets.courses import BARS
+from grokbook.widgets.fragility import Group
 from grokbook.widgets.paces import Curvature
 
 HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
@@ -212,6 +219,161 @@ def small_courses() -> list[Course]:
         synthetic_course(42, grok=9000),
         synthetic_course(42, grok=None, weight_decay=0.0, last=14000),
         synthetic_course(42, grok=11000, weight_decay=0.5, last=13000),
+    ]
+
+
+def synthetic_cut(at: list[float], breaks: float, tasks: int, tables: bool, side: int) -> Cut:
+    """Right answers come back at a depth: as published late, with the control at half of it."""
+    rng, depth = np.random.default_rng(len(at)), np.array(at)
+    accuracy, change, answers = {}, {}, {}
+    for line, where in (("published", breaks), ("control", breaks / 2), ("other", 1.05 * breaks)):
+        rise = 0.01 + 0.98 * _sigmoid(40 * (depth / depth[-1] - where / depth[-1]))
+        accuracy[line] = np.stack([np.clip(rise - 0.02 * t, 0, 1) for t in range(tasks)])
+        change[line] = (1 - depth / depth[-1]) * (3.0 if line != "control" else 0.9)
+        draws = rng.random((len(depth), tasks, side, side))
+        answers[line] = draws < accuracy[line].T[:, :, None, None]
+    noise = {
+        line: np.stack([0.5 * accuracy[line].min(axis=0), 0.6 * accuracy[line].max(axis=0)])
+        for line in ("published", "control")
+    }
+    spectrum = {"published": 0.5 ** np.arange(1, 21), "control": 0.4 ** np.arange(1, 21)}
+    return Cut(
+        depth,
+        accuracy,
+        change,
+        noise,
+        {} if breaks < 1 else spectrum,
+        {line: answers[line] for line in ("published", "control")} if tables else {},
+    )
+
+
+def synthetic_surgery(
+    seed: int = 42,
+    tasks: tuple[str, ...] = ("add", "mul"),
+    weight_decay: float = 1.0,
+    kinds: tuple[str, ...] = ("scale", "share", "rank", "directions"),
+    tables: bool = True,
+    modulus: int = 13,
+) -> Surgery:
+    """A run that every published cut breaks sooner than the cut of the weights does."""
+    side = modulus - 1
+    depths = {
+        "scale": ([0.1, 0.5, 0.9, 0.95, 1.0, 1.05, 1.5], 0.97),
+        "share": ([0.1, 0.2, 0.5, 0.8, 1.0], 0.9),
+        "rank": ([1, 5, 20, 64, 96, 128], 100),
+        "directions": (list(range(1, 21)), 6),
+    }
+    table = Table.make(tasks, modulus, "nonzero", 0.5, seed)
+    return Surgery(
+        label=f"{' + '.join(tasks)}, seed {seed}",
+        setting=f"{ {2: 'dual', 3: 'tri'}[len(tasks)] }, λ = {weight_decay:g}",
+        weight_decay=weight_decay,
+        seed=seed,
+        tasks=tasks,
+        titles=tuple({"add": "a + b", "mul": "a × b", "sq": "a² + b²"}[task] for task in tasks),
+        low=1,
+        trained=table.trained.reshape(side, side),
+        run_id=f"cut{seed}t{len(tasks)}",
+        command=f"grokbook train --tasks {','.join(tasks)} --seed {seed}",
+        stop=14_900,
+        shown=16_900 if tables else None,
+        cuts={
+            kind: synthetic_cut(*depths[kind], len(tasks), tables and kind != "directions", side)
+            for kind in kinds
+        },
+    )
+
+
+def small_surgeries() -> list[Surgery]:
+    """One run with everything, one without tables, one of three tasks cut in one way alone."""
+    return [
+        synthetic_surgery(),
+        synthetic_surgery(137, tables=False),
+        synthetic_surgery(42, ("add", "mul", "sq"), kinds=("directions",), tables=False),
+    ]
+
+
+def synthetic_run(
+    seed: int = 42,
+    grok: int | None = 9000,
+    arm: Arm | None = None,
+    dose: float = 0.0,
+    last: int | None = None,
+    tasks: tuple[str, ...] = ("add", "mul"),
+    name: str = "",
+) -> Run:
+    """A run, plain or of an arm, whose tasks grok by ``grok`` (None: it is cut off at ``last``).
+
+    Every task is at one for good from 200 steps before ``grok`` on, so that ``grok`` is the third
+    evaluation of the last task, to the step; the first task is 300 steps sooner.
+    """
+    last = last or (grok + 2_000 if grok and arm is None else grok)
+    change = None
+    if arm is not None:
+        change = {"transform": arm.transform, "strength": dose, "start": 500, "basis": "a" * 64}
+    config = RunConfig(tasks=tasks, seed=seed, weight_decay=1.0, intervention=change)
+    steps = np.array([0, 1, *range(CADENCE, last + 1, CADENCE)])
+    rows = {"step": steps, "parameter_norm": 20 + 98 * np.exp(-steps * (1 - dose) / 4000)}
+    for k, task in enumerate(reversed(tasks)):
+        up = np.full(len(steps), 0.02) if grok is None else _sigmoid((steps - grok + 900) / 150)
+        if grok is not None:
+            up = np.where(steps >= grok - 200 - 300 * (k > 0), 1.0, np.minimum(up, 0.97))
+        rows |= {f"test_accuracy_{task}": up, f"train_accuracy_{task}": np.ones(len(steps))}
+    record = RunRecord(
+        config=config,
+        status="finished",
+        seconds=600.0,
+        source="recorded",
+        numerics={},
+        metrics=pd.DataFrame(rows),
+        bits=np.zeros((len(steps), len(tasks), 1), dtype=np.uint8),
+    )
+    basis = {} if arm is None else {"measure": arm.measure, "parameters": arm.parameters}
+    return Run(name or f"{config.id}-{seed}", record, basis=basis)
+
+
+DOSES = (0.03, 0.07, 0.25, 0.5)
+ARMS = arms(CONTROLS)
+
+
+def small_trials(setting: str = "dual") -> Trials:
+    """Three plain runs, two of them twice; deletion at three doses, cut off at a quarter.
+
+    At 7 % two of four controls are there: on the update with two seeds, the other seed's with one.
+    """
+    tasks = {"dual": ("add", "mul"), "tri": ("add", "mul", "sq")}[setting]
+    groks = {42: 9000, 137: 7000, 2024: 8000}
+    by_name = {arm.name: arm for arm in ARMS}
+    plain = [synthetic_run(seed, grok, tasks=tasks) for seed, grok in groks.items()]
+    twice = {42: 9900, 137: 7000 - 400}
+    again = [synthetic_run(s, g, tasks=tasks, name=f"again-{s}") for s, g in twice.items()]
+    made = [("own", 0.03, 42, 10800), ("own", 0.03, 137, 9100), ("own", 0.03, 2024, 7600)]
+    made += [("own", 0.07, 42, 18000), ("own", 0.07, 137, 12600), ("own", 0.07, 2024, 16000)]
+    made += [("own", 0.25, 42, None), ("own", 0.25, 137, 21000)]
+    made += [("update", 0.07, 42, 9900), ("update", 0.07, 137, 9100), ("update", 0.07, 2024, None)]
+    made += [("other-seed", 0.07, 42, 20700)]
+    changed = [
+        synthetic_run(s, g, by_name[a], f, None if g else 24000, tasks) for a, f, s, g in made
+    ]
+
+    def of(runs: list[Run]):
+        return lambda config: [run for run in runs if run.config.seed == config.seed]
+
+    every = of([*plain, *again])
+    return gather(plain, ARMS, every, of(changed))
+
+
+def small_groups() -> list[Group]:
+    """Two settings, the second one without deleted runs."""
+    trials, tri = small_trials(), synthetic_run(42, 12000, tasks=("add", "mul", "sq"))
+    published = {0.0: 14100, 0.03: 23500, 0.1: None, 0.5: 36900}
+    missing = {("own", 0.5): "grokbook study deletion --set intervention.strength=0.5"}
+    missing |= {("amplify", 0.07): "grokbook study deletion-amplify"}
+    alone = gather([tri], ARMS, lambda config: [], lambda config: [])
+    every = {(arm.name, dose): f"grokbook study {arm.study}" for arm in ARMS for dose in DOSES}
+    return [
+        Group("dual, λ = 1", trials, published, 20_000, missing),
+        Group("tri, λ = 1", alone, {}, None, every),
     ]
 
 

@@ -75,7 +75,7 @@ def test_weights_are_those_of_the_execution_itself(shelf):
     run = shelf.run(DUAL)
     norm = math.sqrt(sum(float((w.astype(float) ** 2).sum()) for w in shelf.weights(run).values()))
     assert norm == pytest.approx(run.record.metrics["parameter_norm"].iloc[-1], rel=1e-6)
-    first = shelf._run(DUAL.id)
+    first = shelf.execution(DUAL.id)
     with pytest.raises(Missing, match=f"no weights of {DUAL.id} are"):
         shelf.weights(first)
 
@@ -227,7 +227,7 @@ def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
         "own": entry(path),
         "plain": {"config": DUAL.to_json()},
     }
-    arms._run = lambda name: name
+    arms.execution = lambda name: name
     at = Place({}, 42, arms)
     assert fragility.deleted(at, "dual", 0.07) == "own"
     assert fragility.deleted(at, "dual", 0.1) == "dose"

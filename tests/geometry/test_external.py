@@ -88,6 +88,8 @@ def test_a_path_of_two_directions_is_rebuilt_from_two(state):
     assert found[1].accuracy == tuple(loss.accuracy(path[-1]).tolist())
     with pytest.raises(ValueError, match="three snapshots"):
         reconstruction_on(path[:2], loss)
+    with pytest.raises(ValueError, match=r"one shape, not \(\d+,\) and \(\d+,\)$"):
+        reconstruction_on([theta, theta[:-1], theta], loss)
 
 
 def test_a_mapping_will_do_and_precision_is_kept(state):
@@ -145,6 +147,14 @@ def test_heads_must_fit(state, heads, says):
         read_weights(state, heads=heads)
 
 
+def test_what_is_no_state_dict_is_refused(state):
+    with pytest.raises(ValueError, match="^weights come as a file or a state_dict, not as Linear$"):
+        read_weights(torch.nn.Linear(2, 2), heads=2)
+    wrapped = {f"model.{name}": value for name, value in state.items()}
+    with pytest.raises(ValueError, match=r"'token.weight'; its first: model.position, model.tok"):
+        read_weights(wrapped, heads=2)
+
+
 def test_no_head_at_all(state):
     bare = {name: value for name, value in state.items() if not name.startswith("heads")}
     with pytest.raises(ValueError, match="heads.0.weight"):
@@ -199,8 +209,14 @@ def test_batches_that_do_not_fit_are_refused(state):
         losses_on(layout, RunConfig(tasks=("add", "mul"), modulus=5).table(), [[0]])
     with pytest.raises(ValueError, match="modulus 7 and 1 tasks"):
         losses_on(layout, RunConfig(tasks=("add",), modulus=7).table(), [[0]])
-    with pytest.raises(ValueError, match="B > 0"):
-        losses_on(layout, table, [[]])
+    with pytest.raises(ValueError, match="batch 1 of 2 from 0: .* B > 0"):
+        losses_on(layout, table, [[0], table.train[512:1024]])
+    with pytest.raises(ValueError, match=r"batch 0 of 1 from 0: .* 0 … 35, not 36$"):
+        losses_on(layout, table, [[0, 36, 1]])
+    mask = np.isin(np.arange(36), table.train)
+    for wrong, kind in ((mask, "torch.bool"), ([0.0, 1.0], "torch.float32")):
+        with pytest.raises(ValueError, match=f"indices must be whole numbers, not {kind}"):
+            losses_on(layout, table, [wrong])
     for count in (0, 1, 3):
         with pytest.raises(ValueError, match=f"pairs of batches, not {count}"):
             commutators_on(losses_on(layout, table, [[0]] * count), theta, table.tasks)

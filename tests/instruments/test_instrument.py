@@ -7,7 +7,7 @@ import pytest
 
 from grokbook.checks import ConfigError
 from grokbook.instruments.catalogue import INSTRUMENTS
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 
 
 def declared(*rows, **changes):
@@ -75,7 +75,7 @@ def test_parts_need_a_declaration():
         ({"quantities": {"test accuracy": Quantity("1", "…")}}, "'test accuracy'"),
         ({"quantities": {"test-accuracy": Quantity("1", "…")}}, "'test-accuracy'"),
         ({"quantities": {"_norm": Quantity("1", "…")}}, "'_norm'"),
-        ({"parameters": {"batch-pairs": 9}}, "'batch-pairs'"),
+        ({"parameters": {"batch-pairs": Parameter(9, "…")}}, "'batch-pairs'"),
     ],
 )
 def test_names_are_words_joined(changes, says):
@@ -101,4 +101,43 @@ def test_instruments_are_declared_alike(name):
     one_line = (tool.parts, tool.variants, *(each.at for each in tool.quantities.values()))
     assert not any("\n" in text for text in one_line)
     assert not {"points", "pairs", "ranks"} & set(tool.parameters)  # one name for one thing
-    assert math.isfinite(tool.budget) and tool.version == 1
+    assert math.isfinite(tool.budget) and tool.version >= 1
+    for parameter, choice in tool.parameters.items():
+        assert choice.meaning and "\n" not in choice.meaning
+        choice.check(parameter, choice.default)
+        assert choice.read(str(choice)) == choice.default
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (0, "pairs of length must be at least 1, not 0"),
+        (2.0, "pairs of length must be a whole number, not 2.0"),
+        (True, "pairs of length must be a whole number, not True"),
+    ],
+)
+def test_a_whole_number_has_a_least_one(value, says):
+    tool = declared(parameters={"pairs": Parameter(9, "of batches")})
+    assert tool.complete({"pairs": 1}) == {"pairs": 1}
+    with pytest.raises(ConfigError, match=f"^{says}$"):
+        tool.complete({"pairs": value})
+
+
+def test_a_parameter_has_bounds_or_words():
+    tool = declared(
+        parameters={
+            "share": Parameter(0.5, "of the path", high=1),
+            "ends": Parameter((3.0, 5.0), "of time"),
+            "kind": Parameter("thin", "of line", among=("thin", "thick")),
+        }
+    )
+    assert tool.complete({"share": 1.0})["ends"] == (3.0, 5.0)
+    for given, says in (
+        ({"share": 0.0}, r"share of length must lie in \(0, 1\], not 0.0"),
+        ({"ends": (3.0, -1.0)}, r"ends of length must lie in \(0, inf\], not -1.0"),
+        ({"ends": 3.0}, r"ends of length must be numbers joined by \+, not 3.0"),
+        ({"kind": "wide"}, "kind of length is thin or thick, not 'wide'"),
+        ({"shares": 1.0}, r"no parameter 'shares'; did you mean share\?"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            tool.complete(given)

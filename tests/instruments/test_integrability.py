@@ -282,3 +282,10 @@ def test_every_null_is_drawn_by_itself(found):
 def test_what_it_costs_is_declared(subject, parameters):
     assert INTEGRABILITY.seconds(subject, parameters) > 0
     assert INTEGRABILITY.needs == ("theta", "attention")
+
+
+@pytest.mark.parametrize(("steps", "enough"), [((0, 12, 24, 60), True), ((0, 12, 60), False)])
+def test_the_first_half_of_the_path_needs_its_directions(small_run, steps, enough):
+    few = Subject(small_run.run)
+    few.steps = np.array(steps)
+    assert INTEGRABILITY.enough(few) is enough

@@ -10,7 +10,7 @@ import pytest
 from grokbook.checks import ConfigError
 from grokbook.instruments import catalogue
 from grokbook.instruments.agenda import agenda, parameters_from
-from grokbook.instruments.instrument import Instrument, Quantity, Row
+from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.recorded import Recorded
@@ -41,7 +41,11 @@ NORM = Instrument(
     seconds=lambda subject, parameters: 0.5,
     budget=1.0,
     cost="nothing",
-    parameters={"order": 2, "points": 6, "halves": (0.5, 1.0)},
+    parameters={
+        "order": Parameter(2, "p"),
+        "points": Parameter(6, "snapshots"),
+        "halves": Parameter((0.5, 1.0), "of the way"),
+    },
     needs=("theta",),
 )
 
@@ -176,16 +180,16 @@ def test_bad_input_is_named(store):
     run = store.runs()[0]
     with pytest.raises(ConfigError, match="unknown instrument 'nrom'"):
         Measuring.of("nrom", run)
-    with pytest.raises(ConfigError, match="no parameter 'odrer'; known: order, points, halves"):
+    with pytest.raises(ConfigError, match="no parameter 'odrer'; did you mean order"):
         Measuring.of("norm", run, {"odrer": 1})
-    with pytest.raises(ConfigError, match="order of norm must be like 2, not 'x'"):
+    with pytest.raises(ConfigError, match="order of norm must be a whole number, not 'x'"):
         Measuring.of("norm", run, {"order": "x"})
     for setting in ("norm", "norm=2", "norm.order", ".order=2", "norm.order="):
         with pytest.raises(ConfigError, match="not of the form"):
             parameters_from([setting])
     with pytest.raises(ConfigError, match="given twice"):
         parameters_from(["norm.order=1", "norm.order=2"])
-    with pytest.raises(ConfigError, match="'x' is not like 2"):
+    with pytest.raises(ConfigError, match="order of norm must be a whole number, not 'x'"):
         parameters_from(["norm.order=x"])
     assert parameters_from(["norm.order=1"]) == {"norm": {"order": 1}}
     assert parameters_from(["norm.halves=1+2.5"]) == {"norm": {"halves": (1.0, 2.5)}}
@@ -248,3 +252,11 @@ def test_recorded_damage_is_named(store, tmp_path):
     config = next(run.config for run in store.runs() if run.config.seed == 1)
     with pytest.raises(StoreError, match="damaged"):
         recorded.find("norm", config)
+
+
+def test_a_run_with_too_few_snapshots_lacks_them(store, monkeypatch):
+    few = replace(NORM, enough=lambda subject: len(subject.steps) > 9_999)
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", few)
+    runs = store.runs()
+    (item,) = agenda(store, runs, ["norm"], {}, of=len(runs))
+    assert (item.lacking, item.jobs, item.points) == (len(runs), (), 0)

@@ -153,11 +153,12 @@ def test_deletion_on_three_tasks():
     assert [m.blank for m in before.members] == [m.blank for m in members(STUDIES["tri"])[:3]]
     by_hand = stages(
         declaring.change(
-            declaring.find("deletion"), ["tasks=add+mul+sq", "intervention.strength=0.03,0.1,0.5"]
+            declaring.find("deletion"),
+            ["tasks=add+mul+sq", "intervention.strength=0.01,0.03,0.07,0.1,0.5"],
         )
     )[-1]
     assert [m.blank for m in deletion.members] == [m.blank for m in by_hand.members]
-    assert [m.plan for m in deletion.members] == 9 * [Plan(steps=60_000)]
+    assert [m.plan for m in deletion.members] == 15 * [Plan(steps=60_000)]
     assert deletion.members[0].after.parameters == by_hand.members[0].after.parameters
 
 

@@ -102,3 +102,22 @@ def test_names():
         canonical_tasks(["add", "add"])
     with pytest.raises(ValueError, match="no task given"):
         canonical_tasks([])
+
+
+@pytest.mark.parametrize(
+    ("tasks", "modulus", "domain", "says"),
+    [
+        (("add", "foo"), 23, "nonzero", "unknown task 'foo'"),
+        (("add",), 23, "nonzer", "nonzer"),
+        ((), 23, "nonzero", "no task"),
+        (("mul",), 22, "nonzero", "22"),
+    ],
+)
+def test_a_table_that_cannot_be_is_refused(tasks, modulus, domain, says):
+    with pytest.raises(ValueError, match=says):
+        Table.make(tasks, modulus, domain, 0.5, 1)
+
+
+def test_a_table_keeps_the_order_in_which_heads_are_named():
+    assert Table.make(("mul", "add"), 7, "nonzero", 0.5, 1).labels[8].tolist() == [6, 5]
+    assert Table.make(("mul", "add"), 7, "nonzero", 0.5, 1).labels[1].tolist() == [2, 3]

@@ -96,16 +96,23 @@ def _delay(basis: str | None = None) -> Reader:
     return read
 
 
+def outside(run: Run, quantity: str = "gradient_share") -> float:
+    """1 − share², of the gradient in the path's first 20 directions, mean over checkpoints, in %.
+
+    Args:
+        run: measured.
+        quantity: ``"gradient_null_matched"`` for random directions with the path's footprint.
+
+    Raises:
+        Missing: if it was not measured.
+    """
+    rows = run.rows("integrability", quantity, variant="corrected, full path")
+    share = rows.loc[rows["step"] <= run.stop, "value"].astype(float)
+    return 100 * float((1 - share**2).mean())
+
+
 def _outside(quantity: str) -> Reader:
-    """1 − share², of the gradient in the path's first 20 directions, mean over checkpoints."""
-
-    def read(at: Place) -> float:
-        run = at.run(at["setting"])
-        rows = run.rows("integrability", quantity, variant="corrected, full path")
-        share = rows.loc[rows["step"] <= run.stop, "value"].astype(float)
-        return 100 * float((1 - share**2).mean())
-
-    return read
+    return lambda at: outside(at.run(at["setting"]), quantity)
 
 
 MATCHED, UPDATE = {"basis": "random_matched"}, {"transform": "delete_update"}

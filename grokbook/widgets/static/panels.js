@@ -53,7 +53,8 @@ function roundMarks(low, high) {
 
 // A logarithmic axis that ends where the data do, for data within a power or two of ten.
 function tightScale([low, high], from, to) {
-  const line = scale(Math.log(low / 1.15), Math.log(high * 1.15), from, to), at = (v) => (v > 0 ? line(Math.log(v)) : from);
+  const line = scale(Math.log(low / 1.15), Math.log(high * 1.15), from, to);
+  const at = (v) => (v > 0 ? line(Math.log(v)) : from);
   at.marks = roundMarks(low / 1.15, high * 1.15);
   at.text = (v) => (v >= 1 ? comma(v) : String(v));
   at.of = at;
@@ -68,8 +69,20 @@ function shareScale(from, to) {
   return at;
 }
 
-// One chart: draw({width, xOf, last, scale: "share" or [low, high], tight, lines, bands, flags, title}).
-// A line is {xs, ys, kind, style, dots, bars: [lows, highs]}; a band {xs, low, high}; a flag {step, kind, text}.
+// A linear axis from 0; `text` writes its marks.
+function upTo(high, text) {
+  return (from, to) => {
+    const at = scale(0, high, from, to);
+    at.marks = ticksOf(high, 3);
+    at.text = text;
+    at.of = at;
+    return at;
+  };
+}
+
+// One chart: draw({width, xOf, last, scale: "share", [low, high] or upTo(high), tight, lines, bands,
+// flags, marks, title}). A line is {xs, ys, kind, style, dots, bars: [lows, highs]}; a band {xs, low,
+// high}; a flag {step, kind, text}; a mark {step, value, kind}.
 function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = null }) {
   const below = axis ? 38 : bottom;
   const root = svg("svg", { class: "gb-panel", role: "img" });
@@ -100,10 +113,11 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
   }
 
   function draw(options) {
-    const { width, xOf, last, lines, bands = [], flags = [], label } = options;
+    const { width, xOf, last, lines, bands = [], flags = [], marks = [], label } = options;
     const x = scale(0, xOf(last), left, width - right);
-    const kind = options.scale === "share" ? shareScale : options.tight ? tightScale : logScale;
-    const y = kind === shareScale ? shareScale(height + top, top) : kind(options.scale, height + top, top);
+    const log = Array.isArray(options.scale), from = height + top;
+    const linear = options.scale === "share" ? shareScale : options.scale;
+    const y = log ? (options.tight ? tightScale : logScale)(options.scale, from, top) : linear(from, top);
     now = { ...options, x, y };
     const tall = height + top + below;
     root.replaceChildren();
@@ -112,7 +126,7 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
     for (const band of bands) root.append(svg("path", { class: "gb-null", d: bandPath(band, (s) => x(xOf(s)), y) }));
     for (const { xs, ys, kind, style, dots, bars } of lines) {
       const px = xs.map((step) => x(xOf(step)));
-      const py = Array.from(ys, (v) => (v > 0 || options.scale === "share" ? y(v) : NaN));
+      const py = Array.from(ys, (v) => (v > 0 || !log ? y(v) : NaN));
       root.append(svg("path", { class: kind, style, d: pathOf(px, py) }));
       if (bars) {
         const ends = bars.map((values) => Array.from(values, (v) => y(v)));
@@ -137,6 +151,9 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
         const end = left + root.querySelector(".gb-panel-title").getComputedTextLength() + 8;
         if (at.x - (near ? said.getComputedTextLength() : 0) < end) said.setAttribute("y", top + 12);
       }
+    }
+    for (const { step, value, kind } of marks) {
+      root.append(svg("circle", { class: kind, cx: x(xOf(step)).toFixed(1), cy: y(value).toFixed(1), r: 4.5 }));
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));
   }

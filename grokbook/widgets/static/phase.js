@@ -9,7 +9,8 @@ function paceOf(raw, frames) {
   const test = raw.tasks.map((_, t) => Float32Array.from(shares.subarray(t * E, (t + 1) * E), (v) => v / 65534));
   const curvature = Object.fromEntries(Object.entries(raw.curvature).map(([protocol, line]) => {
     const at = wholesOf(line.steps), values = floatsOf(line.values);
-    return [protocol, { steps: at, depth: values.subarray(0, at.length).map((v) => -v), residual: values.subarray(at.length) }];
+    const depth = values.subarray(0, at.length).map((v) => -v);
+    return [protocol, { steps: at, depth, residual: values.subarray(at.length) }];
   }));
   const rate = raw.exchanged ? `, η = ${raw.rate}` : "", setting = `${raw.setting}, λ = ${raw.decay}${rate}`;
   const pace = { ...raw, steps, test, curvature, name: raw.setting, title: `${raw.label}, λ = ${raw.decay}${rate}` };
@@ -87,7 +88,8 @@ function timeline(state, goTo) {
   function ghost(other, ys) {
     const { pace } = state, onto = state.tau ? (other.rate * other.decay) / (pace.rate * pace.decay) : 1;
     const kept = other.steps.filter((step) => step * onto <= pace.last);
-    return { xs: kept.map((step) => step * onto), ys: ys.subarray(0, kept.length), kind: "gb-ghost", style: inkOf(other) };
+    const xs = kept.map((step) => step * onto);
+    return { xs, ys: ys.subarray(0, kept.length), kind: "gb-ghost", style: inkOf(other) };
   }
   function draw(axis) {
     const { pace, tau } = state, width = Math.max(260, stack.clientWidth);
@@ -104,7 +106,8 @@ function timeline(state, goTo) {
     });
     const ghosts = others.map((one) => ghost(one, one.norm));
     norm.draw({
-      ...common, tight: true, scale: rangeOf([pace.norm, ...ghosts.map((one) => one.ys)]), title: "norm of the weights, log",
+      ...common, tight: true, scale: rangeOf([pace.norm, ...ghosts.map((one) => one.ys)]),
+      title: "norm of the weights, log",
       label: `Norm of the weights, ${pace.title}`, flags: silent,
       lines: [...ghosts, { xs: pace.steps, ys: pace.norm, kind: "gb-ours" }],
     });
@@ -168,7 +171,8 @@ function paceList(state, pick) {
 
 // Every run with its grok steps: what the points are drawn from.
 function csvOf(paces) {
-  const rows = [["run", "tasks", "weight_decay", "learning_rate", "seed", "last_step", "mean_grok_step", "tau_at_grok"]];
+  const head = ["run", "tasks", "weight_decay", "learning_rate", "seed", "last_step", "mean_grok_step", "tau_at_grok"];
+  const rows = [head];
   for (const one of paces) {
     const tau = one.grok === null ? "" : one.tau(one.grok).toPrecision(6);
     rows.push([one.run, one.tasks.join("+"), one.decay, one.rate, one.seed, one.last, one.grok ?? "", tau]);
@@ -182,9 +186,11 @@ function legend(state) {
     const { pace } = state, others = state.paces.filter((one) => one !== pace && one.setting === pace.setting);
     const tasks = pace.tasks.map((task) => html("span", { class: "gb-key", style: `color:var(--gb-text-${task})` },
       html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` }), task));
-    const rest = html("span", { class: "gb-key" }, sample("gb-plain"), `${others.length} other ${others.length === 1 ? "run" : "runs"} of ${pace.setting}`);
+    const count = `${others.length} other ${others.length === 1 ? "run" : "runs"} of ${pace.setting}`;
+    const rest = html("span", { class: "gb-key" }, sample("gb-plain"), count);
     const curved = Object.keys(pace.curvature).map((protocol) =>
-      html("span", { class: "gb-key" }, sample(protocol === "published" ? "gb-theirs" : "gb-ours"), `curvature ${PROTOCOLS[protocol]}`));
+      html("span", { class: "gb-key" }, sample(protocol === "published" ? "gb-theirs" : "gb-ours"),
+        `curvature ${PROTOCOLS[protocol]}`));
     el.replaceChildren(...tasks, ...(others.length ? [rest] : []), ...curved);
   }
   return { el, draw };
@@ -197,7 +203,8 @@ function partsOf(state, put) {
     play: html("button", { type: "button", class: "gb-button gb-play" }),
     slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "Training step" }),
     when: html("output", { class: "gb-when" }),
-    control: switchOf("Apply the control", "count time as a clock would: τ = learning rate × weight decay × step", null,
+    control: switchOf("Apply the control",
+      "count time as a clock would: τ = learning rate × weight decay × step", null,
       (control) => put({ control })),
     keys: legend(state),
     time: timeline(state, (step) => rest({ frame: nearestFrame(state.frames, state.pace.end, step) })),
@@ -212,7 +219,8 @@ function partsOf(state, put) {
     html("div", { class: "gb-options" }, parts.control.el),
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el),
     html("div", { class: "gb-states" }, parts.points.el), parts.strip.el,
-    html("div", { class: `gb-runs${state.paces.length > SHOWN ? " gb-many" : ""}` }, parts.list.el), parts.foot.el, parts.live);
+    html("div", { class: `gb-runs${state.paces.length > SHOWN ? " gb-many" : ""}` }, parts.list.el),
+    parts.foot.el, parts.live);
   return parts;
 }
 
@@ -230,7 +238,9 @@ function pictureOf(state, parts) {
     for (const part of [parts.time, parts.points, parts.strip]) part.cursor(step);
     parts.list.cursor(state.clock(shown, step));
     clearTimeout(timer);
-    timer = setTimeout(() => { live.textContent = `${text}; ${root.querySelector(".gb-scatter + figcaption span").textContent}`; }, 600);
+    timer = setTimeout(() => {
+      live.textContent = `${text}; ${root.querySelector(".gb-scatter + figcaption span").textContent}`;
+    }, 600);
   }
   function draw() {
     const { tau, control } = state;
@@ -241,7 +251,8 @@ function pictureOf(state, parts) {
     parts.control.box.checked = control;
     parts.keys.draw();
     parts.foot.draw();
-    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText: (v) => (tau ? String(+v.toFixed(2)) : comma(v)) };
+    const xText = (v) => (tau ? String(+v.toFixed(2)) : comma(v));
+    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText };
     parts.time.draw(axis);
     parts.points.draw();
     parts.strip.draw();

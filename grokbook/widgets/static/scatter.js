@@ -67,7 +67,8 @@ function scatter(state, pick) {
     const from = left + (still ? 52 : 0), low = Math.min(...times) / 1.35, high = Math.max(...times) * 1.6;
     const weakest = decays.length ? Math.min(...decays) : 1, strongest = decays.length ? Math.max(...decays) : 1;
     const onX = log(weakest / 1.3, strongest * 1.3, from, width - right);
-    return { still, from, low, high, ends: [weakest / 1.3, strongest * 1.3], decays: [...new Set(decays)].sort((a, b) => a - b),
+    const ends = [weakest / 1.3, strongest * 1.3];
+    return { still, from, low, high, ends, decays: [...new Set(decays)].sort((a, b) => a - b),
       x: (decay) => (decay > 0 ? onX(decay) : left + 26), y: log(low, high, foot, top) };
   }
 
@@ -92,7 +93,8 @@ function scatter(state, pick) {
         svg("text", { class: "gb-still", x: x(0), y: foot - 10, "text-anchor": "middle" }, "τ = 0"));
     }
     const end = { class: "gb-axis-title", x: width - right, y: foot + 37, "text-anchor": "end" };
-    parts.push(svg("text", end, "weight decay λ, log"), svg("text", { class: "gb-time-title gb-panel-title", x: left, y: 14 }));
+    parts.push(svg("text", end, "weight decay λ, log"));
+    parts.push(svg("text", { class: "gb-time-title gb-panel-title", x: left, y: 14 }));
     return parts;
   }
 
@@ -118,7 +120,8 @@ function scatter(state, pick) {
     root.replaceChildren(svg("clipPath", { id: clip }, svg("rect", inside)),
       svg("path", { class: "gb-null gb-clock-band", "clip-path": `url(#${clip})` }), ...axes(width, laid),
       svg("line", { class: "gb-cursor", x1: left, x2: width - right }));
-    const theirs = here.map((one) => ({ pace: one, dx: 0, g: svg("path", { class: "gb-theirs-mark", d: SHAPES.published }) }));
+    const hollow = { class: "gb-theirs-mark", d: SHAPES.published };
+    const theirs = here.map((one) => ({ pace: one, dx: 0, g: svg("path", hollow) }));
     const seen = {};
     const ours = state.paces.map((pace, i) => {
       const key = `${pace.setting} ${pace.decay} ${pace.rate}`, k = (seen[key] = (seen[key] ?? -1) + 1);
@@ -153,7 +156,8 @@ function scatter(state, pick) {
       const on = (tau, decay) => y((tau / rate) * decay ** (s - 1));
       const corner = (tau, decay) => `${x(decay).toFixed(1)} ${on(tau, decay).toFixed(1)}`;
       const [, low, high] = clock;
-      band.setAttribute("d", `M${corner(high, ends[0])}L${corner(high, ends[1])}L${corner(low, ends[1])}L${corner(low, ends[0])}Z`);
+      band.setAttribute("d", `M${corner(high, ends[0])}L${corner(high, ends[1])}`
+        + `L${corner(low, ends[1])}L${corner(low, ends[0])}Z`);
     }
     cursor(state.step);
   }

@@ -35,7 +35,8 @@ function leadStrip(state) {
     if (pace.first !== null) {
       const place = at(pace.first), anchor = place > width - 130 ? "end" : "start";
       root.append(svg("line", { class: "gb-grok", x1: place, x2: place, y1: 16, y2: foot }),
-        svg("text", { class: "gb-grok-text", x: place + (anchor === "end" ? 4 : -4), y: 11, "text-anchor": anchor }, "first task groks"));
+        svg("text", { class: "gb-grok-text", x: place + (anchor === "end" ? 4 : -4), y: 11, "text-anchor": anchor },
+          "first task groks"));
     }
     rows.forEach(([name, text], i) => {
       const y = i * row + 32;
@@ -51,7 +52,8 @@ function leadStrip(state) {
       });
     });
     root.append(svg("line", { class: "gb-cursor", y1: 16, y2: foot }));
-    note.replaceChildren(`○ on the published defect, ● on the true one, × knows nothing of geometry. ${words(pace)}`);
+    const key = "○ on the published defect, ● on the true one, × knows nothing of geometry.";
+    note.replaceChildren(`${key} ${words(pace)}`);
   }
   function cursor(step) {
     if (!x) return;

@@ -1,0 +1,296 @@
+"""Chapter 4, incompressibility: what it counts and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokbook.chapters import asked
+from grokbook.chapters.wording import share
+from grokbook.checks import ConfigError
+from grokbook.claims.readings.incompressibility import MODULES, accuracy
+from grokbook.claims.readings.incompressibility import threshold as directions
+from grokbook.claims.shelf import Shelf
+from grokbook.config import RunConfig
+from grokbook.instruments.runs import Missing, Run
+from grokbook.plan import Plan
+from grokbook.studies.first_light import setting
+from grokbook.widgets import Surgery
+from grokbook.widgets.from_surgeries import FAMILIES, accuracies, surgery
+from grokbook.widgets.incompressibility import OPENING
+
+WANTED: dict[str, dict[str, int]] = {"reconstruction": {}, "compression": {}}
+"""What a run of the page is measured by; a recorded one may lack the second."""
+
+ENOUGH = ("reconstruction",)
+
+BASES = {
+    "published": "the whole path, as published",
+    "held-out": "without the path's last tenth",
+    "centred": "about the path's mean",
+    "no embedding": "embedding left alone",
+    "other seed": "another seed's path",
+    "published, own first": "own first, rest random",
+    "published, own lengths": "own first, own lengths",
+    "published, mixtures": "random mixtures",
+    "published, random": "random in the span",
+    "published, noise by tensor": "noise, tensor by tensor",
+    "published, noise": "noise in all",
+}
+"""Variants of a reconstruction, in words."""
+
+PROTOCOLS = {
+    "published": "as published",
+    "corrected": "the weights themselves",
+    "published, other init": "as published, another seed's start",
+    "published, noise": "noise as large as published",
+    "corrected, noise": "noise as large as that of the weights",
+}
+"""Variants of a compression, in words."""
+
+
+def plan(config: RunConfig, steps: int) -> Plan:
+    """As every chapter's, with a path that is long enough to hold a tenth of it out.
+
+    Raises:
+        ConfigError: for fewer than 400 steps, five snapshots.
+    """
+    if steps < 400:
+        raise ConfigError(f"steps must be 400 or more for a path's directions, not {steps}")
+    return asked.plan(config, steps)
+
+
+def measured_by(runs: Sequence[Run], instrument: str) -> list[Run]:
+    """Those of the runs that an instrument measured."""
+    found = []
+    for run in runs:
+        try:
+            run.at_stop(instrument, _PROBES[instrument], part=None, variant=None)
+        except Missing:
+            continue
+        found.append(run)
+    return found
+
+
+_PROBES = {"reconstruction": "threshold", "compression": "scaling_test_accuracy"}
+
+
+def surgeries(runs: Sequence[Run]) -> list[Surgery]:
+    """The runs as the explorable shows them, those with most cuts first.
+
+    The first has answer tables too, if its weights are recorded: 76 cuts of some weights and their
+    answers to the whole table, 20 core-seconds.
+    """
+    found = sorted(((surgery(run), run) for run in runs), key=lambda each: -len(each[0].cuts))
+    first, run = found[0]
+    with suppress(Missing, KeyError):  # of a run of the reader's own store there are none
+        first = surgery(run, Shelf().weights(run))
+    return [first, *(each for each, _ in found[1:])]
+
+
+def group(run: Run) -> str:
+    """Setting and weight decay, as tables and figures write them."""
+    return f"{setting(run.config)}, λ = {run.config.weight_decay:g}"
+
+
+def thresholds(runs: Sequence[Run]) -> dict[str, dict[str, list[int | None]]]:
+    """Setting and decay ↦ basis of `BASES` ↦ k* of every run; None if no k within reach."""
+    found: dict[str, dict[str, list[int | None]]] = {}
+    for run in measured_by(runs, "reconstruction"):
+        for variant in BASES:
+            try:
+                k = directions(run, variant)
+            except Missing:
+                continue
+            found.setdefault(group(run), {}).setdefault(variant, []).append(k)
+    return found
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One cut of one run under one protocol.
+
+    Attributes:
+        run: label.
+        kind: of `grokbook.widgets.surgeries.CUTS`.
+        protocol: of `PROTOCOLS`.
+        depth: rank, share or factor.
+        change: ‖θ′ − θ‖ / ‖θ‖.
+        accuracy: test accuracy, mean over the tasks, in %.
+    """
+
+    run: str
+    kind: str
+    protocol: str
+    depth: float
+    change: float
+    accuracy: float
+
+
+def cuts(runs: Sequence[Run]) -> list[Cut]:
+    """Every cut of every run that was compressed; noise has the size of what it stands beside."""
+    found = []
+    for run in measured_by(runs, "compression"):
+        for kind, family in FAMILIES.items():
+            for protocol in PROTOCOLS:
+                at, values, _ = accuracies(run, "compression", f"{family}_", protocol)
+                size = protocol.removesuffix(", noise")
+                rows = run.at_stop("compression", f"{family}_change", variant=size)
+                changes = rows.sort_values("at")["value"]
+                found += [
+                    Cut(run.config.label, kind, protocol, depth, float(change), 100 * value)
+                    for depth, change, value in zip(
+                        at, changes, values.mean(axis=0).tolist(), strict=True
+                    )
+                ]
+    return found
+
+
+def opening(found: Sequence[Cut], kind: str, protocol: str) -> list[Cut]:
+    """The published example of a cut, one a run."""
+    return [
+        cut
+        for cut in found
+        if (cut.kind, cut.protocol) == (kind, protocol) and math.isclose(cut.depth, OPENING[kind])
+    ]
+
+
+def modules(runs: Sequence[Run]) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """Test and module ↦ protocol ↦ mean test accuracy of every run, in %."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for run in measured_by(runs, "compression"):
+        for test in ("remove", "keep"):
+            for name, at in MODULES.items():
+                for protocol in ("published", "published, noise by tensor"):
+                    values = accuracy(run, "compression", f"{test}_test_accuracy", protocol, at)
+                    row = found.setdefault((test, name), {})
+                    row.setdefault(protocol, []).append(float(np.mean(values)))
+    return found
+
+
+def curves(runs: Sequence[Run], variants: Sequence[str]) -> dict[str, list[np.ndarray]]:
+    """Basis ↦ mean test accuracy over k = 1, 2, … of every run that has it, in %."""
+    found: dict[str, list[np.ndarray]] = {}
+    for run in measured_by(runs, "reconstruction"):
+        for variant in variants:
+            try:
+                _, values, _ = accuracies(run, "reconstruction", "", variant)
+            except Missing:
+                continue
+            found.setdefault(variant, []).append(100 * values.mean(axis=0))
+    return found
+
+
+def missing(runs: Sequence[Run]) -> str:
+    """What was not measured on the page's runs, and the commands that measure it; empty if all."""
+    said = []
+    compressed = {run.name for run in measured_by(runs, "compression")}
+    dual = [run for run in runs if len(run.tasks) == 2]  # the paper compresses these
+    lacking = [run for run in dual if run.name not in compressed]
+    if lacking:
+        said.append(_command(lacking, "compression", "Scale, entries, rank and modules"))
+    old = [run for run in measured_by(runs, "reconstruction") if not _has_own_first(run)]
+    if old:
+        said.append(_command(old, "reconstruction", "The run's own first direction with random"))
+    return " ".join(said)
+
+
+def _has_own_first(run: Run) -> bool:
+    try:
+        directions(run, "published, own first")
+    except Missing:
+        return False
+    return True
+
+
+def _command(runs: Sequence[Run], instrument: str, what: str) -> str:
+    names = sorted({setting(run.config) for run in runs})
+    many = "one run" if len(runs) == 1 else f"{len(runs)} runs"
+    by = " and ".join(f"`grokbook measure {name} --instruments {instrument}`" for name in names)
+    return f"*{what}: not measured yet on {many}; {by} does it.*"
+
+
+def last_seen(runs: Sequence[Run]) -> str:
+    """How good the network itself is where the path that is held out ends, in words."""
+    found: dict[str, list[float]] = {}
+    for run in measured_by(runs, "reconstruction"):
+        rows = run.at_stop("reconstruction", "test_accuracy", part=None, variant="last seen")
+        found.setdefault(group(run), []).append(100 * float(rows["value"].mean()))
+    if not found:
+        return ""
+    each = ", ".join(
+        f"{_mean(values)} ({name}, {len(values)} run{'s' * (len(values) > 1)})"
+        for name, values in found.items()
+    )
+    return (
+        f"Where the held-out path ends, the network itself answers {each} of the test pairs "
+        "rightly, the mean of its tasks. What the held-out directions miss is what the weights "
+        "did after that."
+    )
+
+
+def finding(runs: Sequence[Run]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said, found = [], cuts(runs)
+    if found:
+        published, corrected, other = (
+            [cut.accuracy for cut in opening(found, "scale", protocol)]
+            for protocol in ("published", "corrected", "published, other init")
+        )
+        less = f"{1 - OPENING['scale']:.0%} less"
+        many = "one run" if len(published) == 1 else f"mean of {len(published)} runs"
+        said.append(
+            f"{less.capitalize()} of what training moved leaves {_mean(published)} of the test "
+            f"answers right ({many}); {less} of the weights themselves leaves {_mean(corrected)}: "
+            f"{_verdict(published, corrected)}."
+        )
+        said.append(
+            "What does the harm are initial weights that decay had erased and the test puts back; "
+            f"another seed's, which this run never saw, leave {_mean(other)}."
+        )
+    each = [by_basis for by_basis in thresholds(runs).values() if "held-out" in by_basis]
+    own, held = ([k for one in each for k in one[name]] for name in ("published", "held-out"))
+    counts = [k for k in own if k is not None]
+    if counts:
+        low, high = min(counts), max(counts)
+        number = f"{low}" if low == high else f"{low} to {high}"
+        said.append(
+            f"{number} directions of the whole path rebuild the network in "
+            f"{share(len(counts), len(own))} runs; without the path's last tenth no number tried "
+            f"does in {share(held.count(None), len(held))}."
+        )
+    return " ".join(said) or "Nothing of this page has been measured yet."
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.1f} %"
+
+
+def _verdict(published: Sequence[float], corrected: Sequence[float]) -> str:
+    if np.mean(corrected) > np.mean(published) + 10:
+        return "the protocol is fragile, the network is not"
+    return "either way the network is fragile"
+
+
+def guard(runs: Sequence[Run]) -> None:
+    """Stop the build if the page's own finding no longer holds, whatever its sign.
+
+    Raises:
+        AssertionError: naming what changed.
+    """
+    found = cuts(runs)
+    assert found, "no run of the chapter was compressed"
+    for kind in ("scale", "rank"):
+        pairs = zip(
+            opening(found, kind, "published"), opening(found, kind, "corrected"), strict=True
+        )
+        for published, corrected in pairs:
+            held = published.accuracy < 10 and corrected.accuracy > 90
+            assert held, f"{published.run}: the {kind} no longer tells the protocols apart"
+    for name, by_basis in thresholds(runs).items():
+        assert None not in by_basis["published"], f"{name}: the whole path does not rebuild"
+        assert set(by_basis["held-out"]) == {None}, f"{name}: a path held out rebuilds it now"

@@ -1,0 +1,259 @@
+"""Chapter 5, transverse fragility: what it counts and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from grokbook.chapters.deleted import wanting
+from grokbook.chapters.wording import share
+from grokbook.claims.numbers import show
+from grokbook.claims.readings.transverse_fragility import BUDGET, outside
+from grokbook.claims.registry import Claim
+from grokbook.config import RunConfig
+from grokbook.instruments.runs import Missing, Run
+from grokbook.statistics import Interval, mean_interval
+from grokbook.studies.arms import OWN, Arm
+from grokbook.studies.deletion import Noise, Trials
+from grokbook.studies.first_light import TASKS, setting
+from grokbook.widgets.fragility import Group, noise_sentence
+
+RECOVERY = (0.25, 0.5, 0.75)
+"""Doses of the claim that half deleted is milder than a quarter."""
+
+
+def groups(
+    found: Sequence[Trials],
+    arms: Sequence[Arm],
+    doses: Sequence[float],
+    claims: Mapping[str, Claim],
+) -> list[Group]:
+    """Settings as the explorable shows them."""
+    return [
+        Group(
+            setting=title(trials),
+            trials=trials,
+            published=published_steps(trials, claims),
+            budget=budget(trials),
+            missing=wanting(trials, arms, doses),
+        )
+        for trials in found
+    ]
+
+
+def title(trials: Trials) -> str:
+    """``"dual, λ = 1"``."""
+    config = trials.plain[0].run.config
+    return f"{setting(config)}, λ = {config.weight_decay:g}"
+
+
+def names(trials: Trials) -> str:
+    """``"add and mul"``."""
+    *first, last = trials.tasks
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def as_published(trials: Trials) -> str | None:
+    """``"dual"`` or ``"tri"`` if all but the seed is as published, else None."""
+    config = trials.plain[0].run.config
+    for name, tasks in TASKS.items():
+        if config.id == RunConfig(tasks=tasks, weight_decay=1.0, seed=config.seed).id:
+            return name
+    return None
+
+
+def budget(trials: Trials) -> int | None:
+    """The published budget, in steps; None where nothing was published."""
+    name = as_published(trials)
+    return None if name is None else BUDGET[name]
+
+
+def published_list(claims: Mapping[str, Claim]) -> str:
+    """The chapter's claims as published, as a Markdown list."""
+    return "\n".join(
+        f"- **{c.id}** · {c.statement} ({', '.join(filter(None, (c.where, _runs(c.n))))}) "
+        f"To decide: {c.test}."
+        for c in claims.values()
+    )
+
+
+def _runs(n: int) -> str:
+    return "one run" if n == 1 else f"{n} runs"
+
+
+def published_steps(trials: Trials, claims: Mapping[str, Claim]) -> dict[float, int | None]:
+    """Dose ↦ published step of the last task, None where it was cut off; 0 is the plain run."""
+    name = as_published(trials)
+    if name is None:
+        return {}
+    published = claims[{"dual": "MT-51", "tri": "MT-52"}[name]].published
+    found: dict[float, int | None] = dict.fromkeys(published["failed"])
+    for dose, tasks in published["values"].items():
+        found[float(dose)] = max(tasks.values())
+    return dict(sorted(found.items()))
+
+
+def published_noise(claims: Mapping[str, Claim], orders: Mapping[str, Claim]) -> Noise:
+    """The published plain runs of one seed with two tasks: three times the same config.
+
+    Args:
+        claims: of this chapter.
+        orders: of the first one.
+    """
+    seed = 42
+    main = max(orders[name].at(1.0)["seeds"][seed] for name in ("MT-02", "MT-03"))
+    scan = max(claims["MT-51"].published["values"][0.0].values())
+    return Noise(
+        f"published, seed {seed}", (main, scan, claims["MT-55"].published["steps"]["without"])
+    )
+
+
+def outsides(found: Sequence[Trials]) -> dict[str, tuple[float, float]]:
+    """Label ↦ share of the gradient outside the path and outside random directions, in %."""
+    shares = {}
+    for trial in (trial for trials in found for trial in trials.plain):
+        try:
+            shares[trial.run.config.label] = (
+                outside(trial.run),
+                outside(trial.run, "gradient_null_matched"),
+            )
+        except Missing:
+            continue
+    return shares
+
+
+def overall(trials: Trials, arm: str, doses: Sequence[float]) -> Interval | None:
+    """Mean shift of an arm against the published one, a seed's doses averaged first, in %."""
+    by_seed: dict[int, list[float]] = {}
+    for dose in doses:
+        for seed, change in trials.shifts(arm, dose).items():
+            if not change.bound:
+                by_seed.setdefault(seed, []).append(change.percent)
+    return mean_interval([np.mean(v) for v in by_seed.values()]) if by_seed else None
+
+
+def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    shares, said = outsides(found), []
+    if shares:
+        least = min(own for own, _ in shares.values())
+        said.append(
+            "What is deleted from is no small part of the gradient: "
+            f"{show(least)} % of its square lies outside the path."
+        )
+    for trials in found:
+        said += _said_of(trials, arms, doses)
+    return " ".join(said)
+
+
+def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> list[str]:
+    where, noise = names(trials), noise_sentence(trials)
+    changes = [(dose, c) for dose in doses for c in trials.delays(OWN, dose).values()]
+    if not changes and trials.deleted:
+        return [f"With {where} no plain run groks, so there is nothing to compare with."]
+    if not changes:
+        return [
+            f"With {where} no deleted run is here yet; {noise}, and any smaller delay of one seed "
+            "says nothing."
+        ]
+    later = sum(change.percent > 0 for _, change in changes)
+    cut = sum(bool(change.bound) for _, change in changes)
+    text = (
+        f"With {where}, {share(later, len(changes))} deleted runs grok later than their plain "
+        "twins or not at all"
+    )
+    text += f", {cut} of them cut off before" if cut else ""
+    said = [f"{text}; {noise}."]
+    for arm in arms:
+        mean = None if arm.name == OWN else overall(trials, arm.name, doses)
+        if mean is not None:
+            away = "" if mean.n < 2 else f" [{show(mean.low)}, {show(mean.high)}]"
+            said.append(
+                f"Deleted {arm.what}, the grok step moves by {show(mean.mean)} points{away} "
+                f"against that ({_seeds(mean.n)})."
+            )
+    return said
+
+
+def _seeds(n: int) -> str:
+    return "one seed" if n == 1 else f"{n} seeds"
+
+
+def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
+    """How many runs grok within the published budget at a quarter, a half, three quarters."""
+    limit = budget(trials)
+    if limit is None:
+        return "The budget was published for the published setting alone."
+    parts = []
+    for dose in doses:
+        groks, runs = trials.within(OWN, dose, limit)
+        if runs:
+            parts.append(f"{share(groks, runs)} at {100 * dose:g} %")
+    where = names(trials)
+    if not parts:
+        return f"With {where} no run at these doses is here yet."
+    return f"With {where}, within {limit:,} steps grok {', '.join(parts)}."
+
+
+def clock(trials: Trials) -> list[tuple[str, str, float, int, int]]:
+    """When the norm has fallen to where the plain run groks, and when the run itself groks.
+
+    Returns:
+        (arm, label, dose, norm step, grok step) of every run that does both; ``"again"`` is the
+        arm of a further execution.
+    """
+    found = []
+    kinds = (("plain", trials.plain), ("again", trials.again), ("", trials.deleted))
+    for kind, trial in ((kind, trial) for kind, several in kinds for trial in several):
+        plain = trials.plain_of(trial.seed)
+        if plain.grok is None or trial.grok is None:
+            continue
+        step = _falls_to(trial.run, _norm_at(plain.run, plain.grok))
+        if step is not None:
+            label = f"seed {trial.seed}"
+            found.append((kind or trial.arm, label, trial.dose, step, trial.grok))
+    return found
+
+
+def _norm_at(run: Run, step: int) -> float:
+    metrics = run.record.metrics
+    return float(metrics.loc[metrics["step"] == step, "parameter_norm"].iloc[0])
+
+
+def _falls_to(run: Run, norm: float) -> int | None:
+    metrics = run.record.metrics
+    below = metrics.loc[metrics["parameter_norm"] <= norm, "step"]
+    return int(below.iloc[0]) if len(below) else None
+
+
+def log_ranks(
+    trials: Trials, arms: Sequence[Arm], doses: Sequence[float]
+) -> dict[tuple[str, float], float]:
+    """(arm, dose) ↦ p of the log-rank permutation test.
+
+    The published arm against the plain runs, the others against the published arm.
+    """
+    found = {}
+    for arm in arms:
+        for dose in doses:
+            test = trials.compared(arm.name, dose, "" if arm.name == OWN else OWN)
+            if test is not None:
+                found[arm.name, dose] = test.test.p
+    return found
+
+
+def guard(found: Sequence[Trials]) -> None:
+    """Stop the build if what the page says of its own runs no longer holds, whatever its sign.
+
+    Raises:
+        AssertionError: naming what changed.
+    """
+    shares = outsides(found)
+    assert shares, "no run tells how much of its gradient lies outside its path"
+    for label, (own, _) in shares.items():
+        assert own > 50, f"{label}: most of the gradient lies inside the path"
+    for trials in found:
+        assert trials.floor, f"{title(trials)}: no two executions differ"
+        for trial in trials.plain:
+            assert trial.grok is not None, f"{trial.run.name}: a plain run does not grok"

@@ -1,0 +1,161 @@
+"""Chapter 5, transverse fragility: its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from grokbook.chapters.tables import keyed
+from grokbook.chapters.transverse_fragility import (
+    budget,
+    log_ranks,
+    outsides,
+    published_steps,
+    title,
+)
+from grokbook.chapters.wording import share
+from grokbook.claims.numbers import interval, show
+from grokbook.claims.registry import Claim
+from grokbook.statistics import holm, mean_interval
+from grokbook.studies.arms import OWN, Arm
+from grokbook.studies.deletion import Change, Noise, Trials, mean_of
+from grokbook.studies.first_light import setting
+
+
+def outside_table(found: Sequence[Trials]) -> pd.DataFrame:
+    """How much of the gradient lies outside, beside what random directions leave."""
+    shares, rows = outsides(found), []
+    for name, at in (("the run's own path", 0), ("random directions alike", 1)):
+        if shares:
+            inside = mean_interval([100 - pair[at] for pair in shares.values()])
+            rows.append(
+                {
+                    "outside of": name,
+                    "outside (% of ‖g‖²)": f"{100 - inside.mean:.3f}",
+                    "inside (%)": interval(inside.mean, inside.low, inside.high),
+                    "n": inside.n,
+                }
+            )
+    return keyed(rows, "outside of")
+
+
+def noise_table(found: Sequence[Trials], published: Noise) -> pd.DataFrame:
+    """The same run carried out several times: when its last task groks."""
+    rows = [
+        {
+            "run": f"{title(trials)}, {each.label}",
+            "groks at": ", ".join(f"{step:,}" for step in each.steps),
+            "apart": f"{show(each.percent)} %",
+        }
+        for trials in found
+        for each in trials.noise()
+    ]
+    theirs = {
+        "run": f"dual, {published.label}",
+        "groks at": ", ".join(f"{step:,}" for step in published.steps),
+        "apart": f"{show(published.percent)} %",
+    }
+    return keyed([*rows, theirs], "run")
+
+
+def dose_table(
+    found: Sequence[Trials], claims: Mapping[str, Claim], doses: Sequence[float]
+) -> pd.DataFrame:
+    """The published deletion, dose by dose: who groks, how much later, and the published delay."""
+    rows = []
+    for trials in found:
+        theirs, limit = published_steps(trials, claims), budget(trials)
+        plain = theirs.get(0.0)
+        for dose in sorted({*doses, *(d for d in theirs if d)}):
+            changes = list(trials.delays(OWN, dose).values())
+            rows.append(
+                {
+                    "dose": f"{100 * dose:g} %, {setting(trials.plain[0].run.config)}",
+                    "later than plain": _later(changes, len(trials.of(OWN, dose))),
+                    "cut off": sum(bool(c.bound) for c in changes) if changes else "–",
+                    "delay (%)": _mean(changes),
+                    "published (%)": _theirs(theirs, dose, plain, limit),
+                }
+            )
+    return keyed(rows, "dose")
+
+
+def _later(changes: Sequence[Change], runs: int) -> str:
+    if not changes:
+        return "plain never groks" if runs else "none yet"
+    return share(sum(change.percent > 0 for change in changes), len(changes))
+
+
+def _mean(changes: Sequence[Change]) -> str:
+    mean = mean_of(changes)
+    if mean is not None:
+        return interval(mean.mean, mean.low, mean.high)
+    return f"at least {show(min(c.percent for c in changes))}" if changes else "–"
+
+
+def _theirs(
+    theirs: Mapping[float, int | None], dose: float, plain: int | None, limit: int | None
+) -> str:
+    if dose not in theirs or plain is None:
+        return "–"
+    step = theirs[dose]
+    if step is None:
+        return f"at least {show(100 * (limit / plain - 1))}"
+    return show(100 * (step / plain - 1))
+
+
+def shift_table(
+    found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
+) -> pd.DataFrame:
+    """Every control against the published deletion at equal dose, beside the same-seed noise."""
+    rows = []
+    for trials in found:
+        where = setting(trials.plain[0].run.config)
+        p = log_ranks(trials, [arm for arm in arms if arm.name != OWN], doses)
+        adjusted = holm({f"{arm} {dose:g}": value for (arm, dose), value in p.items()})
+        for arm in arms:
+            for dose in doses if arm.name != OWN else ():
+                shifts = list(trials.shifts(arm.name, dose).values())
+                if not shifts:
+                    continue
+                mean, key = mean_of(shifts), f"{arm.name} {dose:g}"
+                rows.append(
+                    {
+                        "control": f"{arm.title}, {100 * dose:g} %, {where}",
+                        "shift (points)": "–"
+                        if mean is None
+                        else interval(mean.mean, mean.low, mean.high),
+                        "seeds": len(shifts),
+                        "cut off": sum(bool(change.bound) for change in shifts),
+                        "noise (%)": "–" if trials.floor is None else show(trials.floor),
+                        "p (Holm)": show(adjusted[key]) if key in adjusted else "–",
+                    }
+                )
+    return keyed(rows, "control")
+
+
+def missing_list(lines: Sequence[tuple[Arm, str]]) -> str:
+    """What has not been trained yet, and what trains it, as a Markdown list."""
+    return "\n".join(f"- **{arm.title}** (deleted {arm.what}): `{line}`" for arm, line in lines)
+
+
+def computed_table(found: Sequence[Trials], arms: Sequence[Arm]) -> pd.DataFrame:
+    """The runs behind the page and what they cost."""
+    titles = {arm.name: arm.title for arm in arms}
+    every = [
+        (trials, trial)
+        for trials in found
+        for trial in (*trials.plain, *trials.again, *trials.deleted)
+    ]
+    rows = [
+        {
+            "execution": trial.run.name,
+            "run": f"{title(trials)}, seed {trial.seed}, "
+            + (f"{titles[trial.arm]} {100 * trial.dose:g} %" if trial.arm else "plain"),
+            "steps": f"{trial.run.record.last_step:,}",
+            "training (core-s)": f"{trial.run.record.seconds:,.0f}",
+        }
+        for trials, trial in every
+    ]
+    return keyed(rows, "execution")

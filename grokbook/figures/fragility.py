@@ -1,0 +1,249 @@
+"""Figures of the fifth chapter: dose response, survival, shifts between arms, the norm's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from grokbook.palette import NULL_BAND, PUBLISHED
+from grokbook.studies.arms import OWN, Arm
+from grokbook.studies.deletion import Trials, mean_of
+
+_INK = "#4d5560"
+"""Of what has no task and no decay: readable on both grounds."""
+
+_MARGIN = {"t": 70, "r": 10, "b": 110, "l": 70}
+_BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
+
+
+def dose_response(
+    trials: Trials, published: Mapping[float, int | None], budget: int | None
+) -> go.Figure:
+    """Step at which the last task groks against the dose: every seed, the published, the noise.
+
+    Args:
+        trials: of one setting.
+        published: dose ↦ step, None where it was cut off by the budget.
+        budget: published, in steps.
+    """
+    figure = go.Figure()
+    doses = sorted({0.0, *trials.doses, *published})
+    names = [f"{100 * dose:g} %" if dose else "plain" for dose in doses]
+    at = dict(zip(doses, names, strict=True))
+    theirs = [(dose, step) for dose, step in published.items() if step is not None]
+    failed = [dose for dose, step in published.items() if step is None]
+    hollow = {"color": PUBLISHED[0], "size": 12, "line": {"width": 2}}
+    figure.add_scatter(
+        x=[at[dose] for dose, _ in theirs],
+        y=[step for _, step in theirs],
+        mode="markers",
+        name="published, one seed",
+        marker={"symbol": "diamond-open", **hollow},
+        hovertemplate="published, %{x}: %{y:,}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[at[dose] for dose in failed],
+        y=[budget for _ in failed],
+        mode="markers",
+        name="published, cut off by its budget",
+        marker={"symbol": "triangle-up-open", **hollow},
+        hovertemplate="published, %{x}: not within %{y:,}<extra></extra>",
+    )
+    plain = [trial for trial in (*trials.plain, *trials.again) if trial.grok is not None]
+    figure.add_scatter(
+        x=[at[0.0] for _ in plain],
+        y=[trial.grok for trial in plain],
+        customdata=[trial.run.name for trial in plain],
+        mode="markers",
+        name="plain, every execution",
+        marker={"symbol": "circle", "color": NULL_BAND[0], "size": 9},
+        hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+    )
+    own = [trial for trial in trials.deleted if trial.arm == OWN]
+    for name, symbol, chosen in (
+        ("ours, every seed", "circle", [trial for trial in own if trial.grok is not None]),
+        ("ours, cut off: later, or never", "triangle-up", [t for t in own if t.grok is None]),
+    ):
+        figure.add_scatter(
+            x=[at[trial.dose] for trial in chosen],
+            y=[trial.end for trial in chosen],
+            customdata=[f"seed {trial.seed}" for trial in chosen],
+            mode="markers",
+            name=name,
+            marker={"symbol": symbol, "color": _INK, "size": 10},
+            hovertemplate="%{customdata}, %{x}: %{y:,}<extra></extra>",
+        )
+    figure.update_xaxes(
+        title_text="deleted outside the run's own path",
+        type="category",
+        categoryorder="array",
+        categoryarray=names,
+        range=[-0.5, len(names) - 0.5],
+    )
+    figure.update_yaxes(
+        title_text="step at which the last task groks", rangemode="tozero", tickformat=","
+    )
+    figure.update_layout(
+        height=430, margin=_MARGIN, legend=_BELOW, title_text="The more, the later?"
+    )
+    return figure
+
+
+def survivals(trials: Trials) -> go.Figure:
+    """The share of runs that have not grokked yet: plain, and under every dose."""
+    figure = go.Figure()
+    curves = [("plain", trials.curve(), NULL_BAND[0], "solid", 4)]
+    dashes = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
+    curves += [
+        (f"{100 * dose:g} % deleted", curve, _INK, dashes[k % len(dashes)], 2)
+        for k, dose in enumerate(trials.doses)
+        if (curve := trials.curve(OWN, dose)) is not None
+    ]
+    for name, curve, colour, dash, width in curves:
+        figure.add_scatter(
+            x=[0, *curve.steps],
+            y=[100, *(100 * curve.share)],
+            mode="lines",
+            name=f"{name} (n = {curve.n})",
+            line={"shape": "hv", "color": colour, "dash": dash, "width": width},
+            hovertemplate=f"{name}<br>step %{{x:,}}: %{{y:.0f}} %<extra></extra>",
+        )
+        if curve.share[-1] > 0:  # what is cut off has an open end, not a zero
+            figure.add_scatter(
+                x=[curve.steps[-1]],
+                y=[100 * curve.share[-1]],
+                mode="markers",
+                showlegend=False,
+                marker={"symbol": "circle-open", "color": colour, "size": 10},
+                hovertemplate=f"{name}: cut off<extra></extra>",
+            )
+    last = max(float(curve.steps[-1]) for _, curve, *_ in curves)
+    figure.update_xaxes(title_text="training step", range=[0, 1.05 * last], tickformat=",")
+    figure.update_yaxes(title_text="not grokked yet (% of runs)", range=[-3, 103])
+    figure.update_layout(
+        height=400,
+        margin=_MARGIN,
+        legend=_BELOW,
+        showlegend=True,
+        title_text="Later, or never?",
+    )
+    return figure
+
+
+def shifts(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> go.Figure:
+    """Every control against the published deletion at equal dose, and the same-seed noise."""
+    figure, floor = go.Figure(), trials.floor
+    rows = [
+        (f"{arm.title}, {100 * dose:g} %", found)
+        for arm in arms
+        if arm.name != OWN
+        for dose in doses
+        if (found := trials.shifts(arm.name, dose))
+    ]
+    if floor is not None:
+        figure.add_vrect(x0=-floor, x1=floor, fillcolor=NULL_BAND[0], opacity=0.3, line_width=0)
+    for bound, name, symbol in (
+        ("", "every seed", "circle"),
+        ("at least", "at least", "triangle-right-open"),
+        ("at most", "at most", "triangle-left-open"),
+    ):
+        dots = [
+            (change.percent, row, seed)
+            for row, found in rows
+            for seed, change in found.items()
+            if change.bound == bound
+        ]
+        figure.add_scatter(
+            x=[dot[0] for dot in dots],
+            y=[dot[1] for dot in dots],
+            customdata=[f"seed {dot[2]}" for dot in dots],
+            mode="markers",
+            name=name,
+            marker={"symbol": symbol, "color": _INK, "size": 9},
+            hovertemplate="%{customdata}<br>%{y}: %{x:.0f} points<extra></extra>",
+        )
+    means = [(row, mean) for row, found in rows if (mean := mean_of(found.values()))]
+    sure = [(row, mean) for row, mean in means if mean.n > 1]
+    figure.add_scatter(
+        x=[mean.mean for _, mean in sure],
+        y=[row for row, _ in sure],
+        mode="markers",
+        name="mean and interval over seeds",
+        marker={"symbol": "diamond-open", "color": _INK, "size": 14, "line": {"width": 2}},
+        error_x={"type": "data", "array": [mean.high - mean.mean for _, mean in sure]},
+        hovertemplate="%{y}: %{x:.0f} points<extra></extra>",
+    )
+    figure.update_yaxes(categoryorder="array", categoryarray=[row for row, _ in rows[::-1]])
+    figure.update_yaxes(automargin=True)
+    figure.update_xaxes(
+        title_text="later than under the published deletion (% of the plain time)", zeroline=True
+    )
+    figure.update_layout(
+        height=30 * len(rows) + 260,
+        margin=_MARGIN,
+        legend=_BELOW,
+        title_text="Does the way of deleting matter?",
+    )
+    return figure
+
+
+def norm_clock(
+    points: Sequence[tuple[str, str, float, int, int]], arms: Sequence[Arm]
+) -> go.Figure:
+    """When a run groks against when its norm has fallen to where the plain run groks.
+
+    Args:
+        points: of `grokbook.chapters.transverse_fragility.clock`.
+        arms: for their titles.
+    """
+    figure = go.Figure()
+    most = max([0, *(max(point[3:]) for point in points)])
+    figure.add_scatter(
+        x=[0, most],
+        y=[0, most],
+        mode="lines",
+        line={"color": NULL_BAND[0], "width": 8},
+        opacity=0.4,
+        name="groks when the norm says so",
+        hoverinfo="skip",
+    )
+    titles = {"plain": "plain", "again": "plain, carried out again"}
+    titles |= {arm.name: f"deleted, {arm.title}" for arm in arms}
+    symbols = (
+        "circle-open",
+        "circle-open-dot",
+        "circle",
+        "square",
+        "diamond",
+        "cross",
+        "x",
+        "star",
+    )
+    for k, (kind, words) in enumerate(titles.items()):
+        chosen = [point for point in points if point[0] == kind]
+        if not chosen:
+            continue
+        figure.add_scatter(
+            x=[point[3] for point in chosen],
+            y=[point[4] for point in chosen],
+            customdata=[
+                label + (f", {100 * dose:g} %" if dose else "") for _, label, dose, _, _ in chosen
+            ],
+            mode="markers",
+            name=words,
+            marker={"symbol": symbols[k % len(symbols)], "color": _INK, "size": 10},
+            hovertemplate="%{customdata}<br>norm %{x:,}, groks %{y:,}<extra></extra>",
+        )
+    figure.update_xaxes(
+        title_text="step at which ‖θ‖ is down to where the plain run groks",
+        rangemode="tozero",
+        tickformat=",",
+    )
+    figure.update_yaxes(
+        title_text="step at which the last task groks", rangemode="tozero", tickformat=","
+    )
+    figure.update_layout(
+        height=430, margin=_MARGIN, legend=_BELOW, title_text="Is the delay in the weights' size?"
+    )
+    return figure

@@ -1,0 +1,170 @@
+"""Figures of the fourth chapter: k* by basis, curves of fair nulls, accuracy against size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from grokbook.chapters.incompressibility import BASES, Cut
+from grokbook.figures.integrability import _BELOW, _MARGIN
+from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
+
+_BEYOND = 22
+"""Where a run is drawn that no number of directions within reach rebuilds."""
+
+_SHAPES = {"scale": "circle", "share": "diamond", "rank": "square"}
+_CUTS = {"scale": "scaled", "share": "pruned", "rank": "cut in rank"}
+
+
+def thresholds(
+    found: Mapping[str, Mapping[str, Sequence[int | None]]], published: Mapping[str, float]
+) -> go.Figure:
+    """k* of every run by basis, the published mean hollow; what is never reached lies above.
+
+    Args:
+        found: setting and decay ↦ basis ↦ k*, None if it is not reached.
+        published: setting and decay ↦ published mean.
+    """
+    figure, names = go.Figure(), {}
+    for by_basis in found.values():
+        names |= {variant: BASES[variant] for variant in by_basis}
+    order = [names[variant] for variant in BASES if variant in names]
+    for place, (name, by_basis) in enumerate(found.items()):
+        dots = [(k, BASES[variant]) for variant, each in by_basis.items() for k in each]
+        symbol = ("circle", "square", "diamond", "triangle-up")[place % 4]
+        figure.add_scatter(
+            x=[_BEYOND if k is None else k for k, _ in dots],
+            y=[text for _, text in dots],
+            customdata=["never, up to the largest tried" if k is None else k for k, _ in dots],
+            mode="markers",
+            name=f"{name}, every run",
+            marker={
+                "color": INK,
+                "size": 10,
+                "symbol": [f"{symbol}-open" if k is None else symbol for k, _ in dots],
+                "line": {"width": 1.5, "color": INK},
+            },
+            hovertemplate=f"{name}<br>%{{y}}: %{{customdata}}<extra></extra>",
+        )
+        if name in published:
+            figure.add_scatter(
+                x=[published[name]],
+                y=[BASES["published"]],
+                mode="markers",
+                name=f"published mean, {name}",
+                marker={
+                    "symbol": f"{symbol}-open",
+                    "size": 17,
+                    "color": published_colour(),
+                    "line": {"width": 2},
+                },
+                hovertemplate=f"published, {name}: %{{x:.1f}}<extra></extra>",
+            )
+    figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True)
+    figure.update_xaxes(
+        title_text="k*",
+        range=[0, _BEYOND + 1.5],
+        tickangle=0,
+        tickvals=[0, 5, 10, 15, 20, _BEYOND],
+        ticktext=["0", "5", "10", "15", "20", "never"],
+    )
+    figure.update_layout(
+        height=34 * len(order) + 220,
+        margin=_MARGIN,
+        legend=_BELOW,
+        title={"text": "Which path? Every task at 90 %", "x": 0, "xref": "container"},
+    )
+    return figure
+
+
+def rebuilt(found: Mapping[str, Sequence[np.ndarray]]) -> go.Figure:
+    """Accuracy over k: the run's own directions as lines, random ones as a band each.
+
+    Args:
+        found: basis ↦ a curve a run, in %.
+    """
+    figure = go.Figure()
+    nulls = [variant for variant in found if "," in variant]
+    for place, variant in enumerate(nulls):
+        n = min(map(len, found[variant]))
+        each, k = np.array([curve[:n] for curve in found[variant]]), np.arange(n) + 1
+        low, high = np.maximum(each.min(axis=0) - 0.5, 0), each.max(axis=0) + 0.5
+        figure.add_scatter(
+            x=np.concatenate([k, k[::-1]]),
+            y=np.concatenate([high, low[::-1]]),
+            fill="toself",
+            mode="lines",
+            line={"width": 1, "color": NULL_BAND[0], "dash": ("solid", "dot", "dash")[place % 3]},
+            fillcolor=NULL_BAND[0],
+            opacity=(0.55, 0.4, 0.3)[place % 3],
+            name=BASES[variant],
+            hoverinfo="skip",
+        )
+    for variant, dash in (("held-out", "dash"), ("published", "solid")):
+        for place, curve in enumerate(found.get(variant, [])):
+            figure.add_scatter(
+                x=np.arange(len(curve)) + 1,
+                y=curve,
+                mode="lines",
+                line={"color": INK, "width": 2, "dash": dash},
+                name=f"{BASES[variant]}, every run",
+                showlegend=place == 0,
+                hovertemplate="k = %{x}: %{y:.1f} %<extra></extra>",
+            )
+    figure.update_yaxes(title_text="test accuracy, mean of the tasks (%)", range=[-3, 103])
+    figure.update_xaxes(title_text="directions k")
+    figure.update_layout(
+        height=460, margin={**_MARGIN, "b": 160}, legend=_BELOW, title_text="Whose directions?"
+    )
+    return figure
+
+
+def same_size(found: Sequence[Cut]) -> go.Figure:
+    """Accuracy against how far the weights moved: every cut of every run, and noise."""
+    figure = go.Figure()
+    noise = [cut for cut in found if cut.protocol.endswith("noise")]
+    looks = {
+        "published": {"color": PUBLISHED[0], "size": 9},
+        "corrected": {"color": INK, "size": 8},
+    }
+    figure.add_scatter(
+        x=[cut.change for cut in noise],
+        y=[cut.accuracy for cut in noise],
+        customdata=[_words(cut) for cut in noise],
+        mode="markers",
+        name="noise of that size",
+        marker={"symbol": "x-thin-open", "size": 8, "color": NULL_BAND[0], "line": {"width": 1.5}},
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    for protocol, text in (("published", "as published"), ("corrected", "the weights themselves")):
+        for kind, symbol in _SHAPES.items():
+            dots = [cut for cut in found if (cut.protocol, cut.kind) == (protocol, kind)]
+            shape = symbol if protocol == "corrected" else f"{symbol}-open"
+            figure.add_scatter(
+                x=[cut.change for cut in dots],
+                y=[cut.accuracy for cut in dots],
+                customdata=[_words(cut) for cut in dots],
+                mode="markers",
+                name=f"{_CUTS[kind]}, {text}",
+                marker={**looks[protocol], "symbol": shape, "line": {"width": 1.5}},
+                hovertemplate="%{customdata}<extra></extra>",
+            )
+    figure.update_yaxes(title_text="test accuracy, mean of the tasks (%)", range=[-3, 103])
+    figure.update_xaxes(title_text="‖θ′ − θ‖ / ‖θ‖, log", type="log", range=[-2.2, 0.6])
+    figure.update_layout(
+        height=480,
+        margin={**_MARGIN, "b": 160},
+        legend=_BELOW,
+        title_text="How far did the test move the weights?",
+    )
+    return figure
+
+
+def _words(cut: Cut) -> str:
+    depth = f"{cut.depth:g}"
+    return (
+        f"{cut.run}<br>{_CUTS[cut.kind]}, {depth}, {cut.protocol}<br>"
+        f"moved {100 * cut.change:.3g} %: {cut.accuracy:.1f} % right"
+    )

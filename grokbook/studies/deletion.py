@@ -1,0 +1,265 @@
+"""Runs with and without deletion: which there are, how much later they grok, how sure that is.
+
+A run's time is the step at which its last task groks (98 % × 3); one that its budget cut off before
+that is only known to be later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from grokbook.config import RunConfig
+from grokbook.events import PUBLISHED_RULE
+from grokbook.instruments.runs import Run
+from grokbook.statistics import Interval, LogRank, Survival, log_rank, mean_interval, survival
+from grokbook.store import Store, StoreError
+from grokbook.studies.arms import OWN, Arm, arm_of
+from grokbook.studies.bases import note_of
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One run, plain or with deletion.
+
+    Attributes:
+        run: its record.
+        arm: name; empty for a plain run.
+        dose: f, 0 for a plain run.
+    """
+
+    run: Run
+    arm: str = ""
+    dose: float = 0.0
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self.run.config.seed
+
+    @property
+    def grok(self) -> int | None:
+        """The step at which its last task groks; None if it was cut off before."""
+        steps = [self.run.record.grok_step(task, PUBLISHED_RULE) for task in self.run.tasks]
+        return None if None in steps else max(steps)
+
+    @property
+    def end(self) -> int:
+        """The grok step, or the last step of a run that was cut off."""
+        return self.run.record.last_step if self.grok is None else self.grok
+
+
+@dataclass(frozen=True)
+class Change:
+    """By how much one run groks later than another.
+
+    Attributes:
+        percent: of the plain run's time; below 0 is earlier.
+        bound: ``""``, or what a cut-off run leaves known: ``"at least"``, ``"at most"``; with both
+            cut off ``"unknown"``.
+    """
+
+    percent: float
+    bound: str = ""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """One run carried out several times under the same seed.
+
+    Attributes:
+        label: of the run.
+        steps: its time in each execution.
+    """
+
+    label: str
+    steps: tuple[int, ...]
+
+    @property
+    def percent(self) -> float:
+        """How much later the last execution is than the first, in %.
+
+        >>> Noise("seed 1", (1_000, 1_100)).percent
+        10.0
+        """
+        return round(100 * (max(self.steps) / min(self.steps) - 1), 6)
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """All runs of one setting that differ in seed, arm and dose alone.
+
+    Attributes:
+        plain: one run a seed, as claims read them.
+        again: further executions of these.
+        deleted: with deletion.
+    """
+
+    plain: tuple[Trial, ...]
+    again: tuple[Trial, ...] = ()
+    deleted: tuple[Trial, ...] = ()
+    _by_place: dict[tuple[str, float], dict[int, Trial]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        for trial in self.deleted:
+            self._by_place.setdefault((trial.arm, trial.dose), {})[trial.seed] = trial
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Of every run."""
+        return self.plain[0].run.tasks
+
+    @property
+    def doses(self) -> tuple[float, ...]:
+        """Of which there is a run, rising."""
+        return tuple(sorted({dose for _, dose in self._by_place}))
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Of which there is a run."""
+        return tuple(dict.fromkeys(arm for arm, _ in self._by_place))
+
+    def of(self, arm: str, dose: float) -> dict[int, Trial]:
+        """Seed ↦ run."""
+        seeds = {trial.seed for trial in self.plain}
+        found = self._by_place.get((arm, dose), {})
+        return {seed: found[seed] for seed in sorted(found) if seed in seeds}
+
+    def plain_of(self, seed: int) -> Trial:
+        """The plain run of a seed."""
+        return next(trial for trial in self.plain if trial.seed == seed)
+
+    def delay(self, trial: Trial) -> Change | None:
+        """How much later than the plain run of its seed; None if that one never groks."""
+        plain = self.plain_of(trial.seed)
+        if plain.grok is None:
+            return None
+        bound = "at least" if trial.grok is None else ""
+        return Change(100 * (trial.end / plain.end - 1), bound)
+
+    def delays(self, arm: str, dose: float) -> dict[int, Change]:
+        """Seed ↦ delay."""
+        found = {seed: self.delay(trial) for seed, trial in self.of(arm, dose).items()}
+        return {seed: change for seed, change in found.items() if change is not None}
+
+    def shifts(self, arm: str, dose: float, against: str = OWN) -> dict[int, Change]:
+        """Seed ↦ delay under an arm less that under another at equal dose, in % of plain time."""
+        mine, theirs = self.delays(arm, dose), self.delays(against, dose)
+        kinds = {
+            ("", ""): "",
+            ("at least", ""): "at least",
+            ("", "at least"): "at most",
+            ("at least", "at least"): "unknown",
+        }
+        return {
+            seed: Change(
+                mine[seed].percent - theirs[seed].percent,
+                kinds[mine[seed].bound, theirs[seed].bound],
+            )
+            for seed in mine
+            if seed in theirs
+        }
+
+    def noise(self) -> list[Noise]:
+        """Every seed of which several executions grok."""
+        found = []
+        for trial in self.plain:
+            each = [trial, *(other for other in self.again if other.seed == trial.seed)]
+            steps = tuple(one.grok for one in each if one.grok is not None)
+            if len(steps) > 1:
+                found.append(Noise(f"seed {trial.seed}", steps))
+        return found
+
+    @property
+    def floor(self) -> float | None:
+        """The largest same-seed difference, in %; None without a second execution."""
+        return max((each.percent for each in self.noise()), default=None)
+
+    def curve(self, arm: str = "", dose: float = 0.0) -> Survival | None:
+        """The share of runs that have not grokked yet; of the plain ones without an arm."""
+        chosen = list(self.plain) if not arm else list(self.of(arm, dose).values())
+        if not chosen:
+            return None
+        return survival([t.grok for t in chosen], [t.end for t in chosen])
+
+    def compared(self, arm: str, dose: float, against: str = OWN) -> LogRank | None:
+        """Do the runs of two arms grok at different times?  None for fewer than two of either."""
+        one, two = (list(self.of(name, dose).values()) for name in (arm, against))
+        if not against:
+            two = list(self.plain)
+        groks = [t.grok for t in (*one, *two)]
+        if min(len(one), len(two)) < 2 or all(grok is None for grok in groks):
+            return None
+        return log_rank(
+            [t.grok for t in one], [t.end for t in one], [t.grok for t in two], [t.end for t in two]
+        )
+
+    def within(self, arm: str, dose: float, budget: int) -> tuple[int, int]:
+        """How many runs grok within a budget, of those that tell."""
+        told = [t for t in self.of(arm, dose).values() if t.grok is not None or t.end >= budget]
+        return sum(t.grok is not None and t.grok <= budget for t in told), len(told)
+
+
+def mean_of(changes: Iterable[Change]) -> Interval | None:
+    """Mean of what is known exactly, with its interval over seeds; None if nothing is."""
+    known = [change.percent for change in changes if not change.bound]
+    return mean_interval(known) if known else None
+
+
+def gather(
+    plain: Sequence[Run],
+    arms: Sequence[Arm],
+    executions: Callable[[RunConfig], Sequence[Run]],
+    interventions: Callable[[RunConfig], Sequence[Run]],
+) -> Trials:
+    """All there is of one setting.
+
+    Args:
+        plain: one run a seed.
+        arms: that are looked for.
+        executions: config ↦ its executions.
+        interventions: config ↦ runs that are it but for an intervention.
+    """
+    again, deleted = [], {}
+    for run in plain:
+        again += [Trial(each) for each in executions(run.config) if each.name != run.name]
+        for each in interventions(run.config):
+            arm = arm_of(each, arms)
+            if arm is None:
+                continue
+            place = (arm.name, each.config.intervention.strength, each.config.seed)
+            # Of several executions the one that went furthest tells most.
+            before = deleted.get(place)
+            if before is None or before.run.record.last_step < each.record.last_step:
+                deleted[place] = Trial(each, *place[:2])
+    found = tuple(deleted[place] for place in sorted(deleted))
+    return Trials(tuple(map(Trial, plain)), tuple(again), found)
+
+
+def stored_interventions(
+    store: Store, config: RunConfig, warn: Callable[[str], None] = lambda line: None
+) -> list[Run]:
+    """Runs of a store that have ended and are a config but for an intervention.
+
+    Args:
+        store: where they are.
+        config: without intervention.
+        warn: called with one line for every run of whose basis nothing is known; it is left out.
+    """
+    found = []
+    for directory in store.runs():
+        change = directory.config.intervention
+        if change is None or change.basis is None or not directory.ended:
+            continue
+        plain = RunConfig.from_json(directory.config.to_json() | {"intervention": None})
+        if plain.id == config.id:
+            name = "/".join(directory.path.parts[-2:])
+            try:
+                basis = note_of(store, change.basis)
+            except StoreError as error:
+                warn(f"run {name} is left out: {error}")
+                continue
+            found.append(Run(name, directory.record("store"), basis=basis))
+    return found

@@ -1,0 +1,138 @@
+"""Chapter explorable: is the solution fragile, or is the test?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+from grokbook.widgets.assets import css, module
+from grokbook.widgets.lanes import within
+from grokbook.widgets.surgeries import CUTS, Surgery
+
+OPENING = {"scale": 0.95, "share": 0.8, "rank": 64.0, "directions": 5.0}
+"""The depth at which a cut opens, and of which the sentence speaks: the published examples."""
+
+_DONE = {
+    "scale": "with the displacement scaled by {:g}",
+    "share": "with the largest {:.0%} of the displacement's entries kept",
+    "rank": "with the displacement of every matrix cut to rank {:.0f}",
+    "directions": "from the first {:.0f} directions of the path",
+}
+_INSTEAD = {
+    "scale": "with the weights themselves scaled by {:g}",
+    "share": "with the largest {:.0%} of the weights themselves kept",
+    "rank": "with the matrices themselves cut to rank {:.0f}",
+    "directions": "from as many directions of a path that ends a tenth earlier",
+}
+
+
+def at_depth(surgery: Surgery, kind: str, line: str = "published") -> float | None:
+    """Test accuracy at the depth of `OPENING`, mean over the tasks; None if it was not cut so."""
+    cut = surgery.cuts.get(kind)
+    place = None if cut is None else np.flatnonzero(np.isclose(cut.at, OPENING[kind]))
+    if place is None or not len(place) or line not in cut.accuracy:
+        return None
+    return float(cut.accuracy[line][:, place[0]].mean())
+
+
+def cut_sentence(surgeries: Sequence[Surgery], kind: str, control: bool = False) -> str:
+    """One sentence that answers the title from the data.
+
+    Args:
+        surgeries: runs.
+        kind: of `CUTS`.
+        control: speak of the control, beside what was published.
+    """
+    found = [(at_depth(each, kind), at_depth(each, kind, "control")) for each in surgeries]
+    pairs = [(one, two) for one, two in found if one is not None and two is not None]
+    if not pairs:
+        return f"No run here was cut by {CUTS[kind]}."
+    published, corrected = (100 * float(np.mean(values)) for values in zip(*pairs, strict=True))
+    many = "the run answers" if len(pairs) == 1 else f"{len(pairs)} runs answer"
+    done, instead = (text[kind].format(OPENING[kind]) for text in (_DONE, _INSTEAD))
+    whole = "" if len(pairs) == 1 else " (mean)"
+    if not control:
+        return f"As published, {done}, {many} {published:.1f} % of the test pairs{whole}."
+    return (
+        f"{instead[0].upper()}{instead[1:]} it is {corrected:.1f} %, as published "
+        f"{published:.1f} %{whole}: {_said(kind, published, corrected)}."
+    )
+
+
+def _said(kind: str, published: float, corrected: float) -> str:
+    if corrected > published + 10:
+        return "it is the test that breaks, not the network"
+    if corrected < published - 10:
+        late = "the end of the path is what rebuilds the network"
+        return late if kind == "directions" else "the network is more fragile than was published"
+    return "both ways of cutting say the same"
+
+
+class Incompressibility(anywidget.AnyWidget):
+    """One knob of how much is cut, one switch for the protocol, every run in a list.
+
+    Args:
+        surgeries: shown in this order.
+        kwargs: traits.
+
+    Attributes:
+        run: index of the surgery shown; this and the three below follow the reader.
+        cut: what is cut, of `CUTS`.
+        frame: index of the depth shown.
+        control: cut the weights themselves, of a path one that ends earlier.
+        sentences: the answer to the title by cut, with ``+control`` for the control.
+        heights: pixels that a page keeps free until it is drawn: wide, narrow.
+
+    Raises:
+        ValueError: if there are no surgeries.
+    """
+
+    _esm = module("parts", "panels", "stage", "cuts", "incompressibility")
+    _css = css("parts", "integrability", "incompressibility")
+
+    title = t.Unicode("Is the solution fragile, or is the test?").tag(sync=True)
+    name = t.Unicode("surgery").tag(sync=True)
+    sentences = t.Dict().tag(sync=True)
+    surgeries = t.List(t.Dict()).tag(sync=True)
+    kinds = t.List([list(each) for each in CUTS.items()]).tag(sync=True)
+    openings = t.Dict(OPENING).tag(sync=True)
+    run = t.Int(0).tag(sync=True)
+    cut = t.Enum(list(CUTS), "scale").tag(sync=True)
+    frame = t.Int(0).tag(sync=True)
+    control = t.Bool(False).tag(sync=True)
+    heights = t.List(t.Int()).tag(sync=True)
+
+    def __init__(self, surgeries: Sequence[Surgery], **kwargs: object) -> None:
+        if not surgeries:
+            raise ValueError("Incompressibility needs at least one surgery")
+        run = within(int(kwargs.pop("run", 0)), len(surgeries), "run")
+        cut = kwargs.pop("cut", next(kind for kind in CUTS if kind in surgeries[run].cuts))
+        kwargs.setdefault("frame", opening(surgeries[run].cuts[cut].at, cut))
+        super().__init__(
+            surgeries=[surgery.packed() for surgery in surgeries],
+            sentences=_sentences(surgeries),
+            run=run,
+            cut=cut,
+            heights=[900 + 50 * len(surgeries), 1500 + 90 * len(surgeries)],
+            **kwargs,
+        )
+
+    @t.validate("run")
+    def _run_exists(self, proposal: dict) -> int:
+        return within(proposal["value"], len(self.surgeries), "run")
+
+
+def opening(at: np.ndarray, kind: str) -> int:
+    """Index of the depth nearest to the published example."""
+    return int(np.abs(np.asarray(at) - OPENING[kind]).argmin())
+
+
+def _sentences(surgeries: Sequence[Surgery]) -> Mapping[str, str]:
+    return {
+        kind + ("+control" if control else ""): cut_sentence(surgeries, kind, control)
+        for kind in CUTS
+        for control in (False, True)
+    }

@@ -1,0 +1,267 @@
+// What happens when you delete a direction? One slider over time, a knob for the dose, one switch.
+
+const SPARK = 44;
+
+function traceOf(raw) {
+  const steps = wholesOf(raw.steps), E = steps.length, bytes = bytesOf(raw.curves).slice();
+  const both = new Uint16Array(bytes.buffer);
+  const trace = {
+    ...raw, steps, last: steps[E - 1],
+    accuracy: Array.from(both.subarray(0, E), (v) => v / 65534),
+    norm: Array.from(both.subarray(E), (v) => v / 100),
+  };
+  trace.tau = (step) => trace.rate * trace.decay * step;
+  trace.at = (step) => Math.max(0, steps.findLastIndex((x) => x <= step));
+  return trace;
+}
+
+function stateOf(model) {
+  const get = (key) => model.get(key), frames = get("frames"), groups = get("groups"), doses = get("doses");
+  const traces = get("traces").map(traceOf), rows = traces.filter((trace) => !trace.arm && !trace.again);
+  const lasts = groups.map((_, g) => Math.max(...traces.map((trace) => (trace.group === g ? trace.last : 0))));
+  const state = {
+    get, frames, groups, doses, traces, rows, arms: get("arms"),
+    get row() { return rows[get("run")]; },
+    get group() { return groups[state.row.group]; },
+    get last() { return lasts[state.row.group]; },
+    get end() { return Math.max(1, frames.findIndex((step) => step >= state.last)); },
+    get frame() { return Math.min(get("frame"), state.end); },
+    get dose() { return get("dose"); },
+    get key() { return keyOf(state.dose); },
+    get control() { return get("control"); },
+    get tau() { return get("tau") && state.row.decay > 0; },
+    get title() { return state.arms.find(([name]) => name === get("arm"))[1]; },
+    // The runs of an arm at the dose; without one the plain runs.
+    of: (arm) => traces.filter((trace) => trace.group === state.row.group && !trace.again && trace.arm === arm
+      && (!arm || trace.dose === state.dose)),
+    mine: (row, arm) => traces.find((trace) => trace.group === row.group && trace.seed === row.seed && !trace.again
+      && trace.arm === arm && trace.dose === state.dose),
+    clock: (step) => (state.tau ? state.row.tau(step) : step),
+    text: (step) => (state.tau ? `τ = ${state.row.tau(step).toFixed(2)}, ` : "") + `step ${comma(step)}`,
+  };
+  return state;
+}
+
+const viewOf = (state) => ({
+  run: state.row.run, frame: state.get("frame"), dose: state.key, arm: state.get("arm"),
+  control: state.get("control"), tau: state.get("tau"),
+});
+
+function changesOf(state, said) {
+  const run = state.rows.findIndex((row) => ident(row.run) === said.run);
+  const dose = state.doses.find((value) => ident(keyOf(value)) === said.dose);
+  const arm = state.arms.find(([name]) => name !== "own" && ident(name) === said.arm);
+  const changes = { control: said.control === true, tau: said.tau === true };
+  if (run >= 0) changes.run = run;
+  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, state.frames.length - 1);
+  if (dose) changes.dose = dose;
+  if (arm) changes.arm = arm[0];
+  return changes;
+}
+
+// What is drawn, from back to front.
+const kindsOf = (state) =>
+  [["", "gb-ghost"], ...(state.control ? [[state.get("arm"), "gb-wide"]] : []), ["own", "gb-ours"]];
+
+// Two charts over one axis: accuracy of the worst task, and the size of the weights.
+function timeline(state, goTo) {
+  const accuracy = panel({ height: 190, left: 58 }), norm = panel({ height: 130, left: 58, axis: true });
+  const all = [accuracy, norm], tip = html("div", { class: "gb-tip", hidden: true });
+  const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
+  function words(step) {
+    const name = { "": "plain", own: `${state.key} % deleted`, [state.get("arm")]: state.title };
+    const mine = kindsOf(state).map(([arm]) => [arm, arm ? state.mine(state.row, arm) : state.row]);
+    const lines = mine.filter(([, trace]) => trace).map(([arm, trace]) => {
+      const e = trace.at(step), over = step > trace.last ? ` (ended at ${comma(trace.last)})` : "";
+      const norm = trace.norm[e].toFixed(1);
+      return html("span", {}, `${name[arm]}: ${percent(trace.accuracy[e])}, ‖θ‖ ${norm}${over}`);
+    });
+    return [html("b", {}, `seed ${state.row.seed}, ${state.text(step)}`), ...lines];
+  }
+  for (const chart of all) {
+    chart.el.addEventListener("click", (event) => goTo(chart.stepAt(event)));
+    chart.el.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "touch") return;
+      tip.replaceChildren(...words(100 * Math.round(chart.stepAt(event) / 100)));
+      tip.hidden = false;
+      const box = el.getBoundingClientRect(), left = event.clientX - box.left + 14;
+      tip.style.left = `${clamp(left, 0, Math.max(0, box.width - tip.offsetWidth))}px`;
+      tip.style.top = `${event.clientY - box.top + 16}px`;
+    });
+  }
+  el.addEventListener("pointerleave", () => { tip.hidden = true; });
+  function linesOf(curve) {
+    const back = (trace) => (trace.seed === state.row.seed ? "" : " gb-behind");
+    return kindsOf(state).flatMap(([arm, kind]) => {
+      const sorted = state.of(arm).sort((a, b) => (a.seed === state.row.seed) - (b.seed === state.row.seed));
+      return sorted.map((trace) => ({ xs: trace.steps, ys: trace[curve], kind: kind + back(trace), trace }));
+    });
+  }
+  function draw(axis) {
+    const width = Math.max(260, el.clientWidth), { group, row } = state;
+    const common = { ...axis, width }, { budget } = group;
+    const edge = budget && budget <= state.last ? [{ step: budget, kind: "gb-edge" }] : [];
+    const right = linesOf("accuracy"), sizes = linesOf("norm");
+    const ends = (lines) => lines.map(({ trace, ys }) => ({
+      step: trace.end, value: ys[trace.at(trace.end)],
+      kind: trace.grok === null ? "gb-open-end" : trace.arm === "own" ? "gb-own-dot" : "gb-plain-dot",
+    })).filter((_, i) => lines[i].trace.arm || lines[i].trace.grok !== null);
+    accuracy.draw({
+      ...common, scale: "share", title: "right test answers, worst task", lines: right, marks: ends(right), flags: edge,
+      label: `Test accuracy of the worst task, ${group.setting}, ${state.key} % deleted; in front ${row.label}`,
+    });
+    const high = Math.max(...state.traces.filter((trace) => trace.group === row.group).map((trace) => trace.norm[0]));
+    norm.draw({
+      ...common, scale: upTo(1.05 * high, comma), title: "size of all weights ‖θ‖", lines: sizes,
+      marks: ends(sizes), flags: edge, label: `Norm of the weights, every seed, ${group.setting}`,
+    });
+  }
+  const cursor = (step) => all.forEach((chart) => chart.cursor(step));
+  return { el, draw, cursor };
+}
+
+function seedRow(row, pick) {
+  const { el, track, result, choose } = choiceRow(row, SPARK, pick);
+  let x;
+  function draw(state, { width, at }) {
+    x = at;
+    const y = scale(0, 1, SPARK - 5, 5);
+    const shown = kindsOf(state).map(([arm, kind]) => [arm ? state.mine(row, arm) : row, kind]);
+    track.replaceChildren();
+    fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
+    for (const [trace, kind] of shown.filter(([one]) => one)) {
+      const cx = x(trace.end), cy = y(trace.accuracy[trace.at(trace.end)]);
+      track.append(svg("path", { class: kind, d: pathOf(trace.steps.map((s) => x(s)), trace.accuracy.map(y)) }),
+        svg("circle", { class: trace.grok === null ? "gb-open-end" : "gb-plain-dot", cx, cy, r: 3.5 }));
+    }
+    track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
+    const plain = row.grok === null ? "plain never groks" : `plain groks at ${comma(row.grok)}`;
+    const said = [against(row, state.mine(row, "own"))];
+    if (state.control) said.push(`control: ${against(row, state.mine(row, state.get("arm")))}`);
+    result.replaceChildren(said[0], ...[...said.slice(1), plain].map((words) => html("small", {}, words)));
+    el.setAttribute("aria-label", `${row.label}: ${said.join("; ")}; ${plain}`);
+  }
+  const cursor = (step) => fill(track.querySelector(".gb-cursor"), { x1: x(step), x2: x(step) });
+  return { el, track, choose, draw, cursor };
+}
+
+function seedList(state, pick) {
+  const rows = state.rows.map((row, i) => seedRow({ ...row, setting: state.groups[row.group].setting }, () => pick(i)));
+  const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
+  const el = choiceList(rows, axis, () => state.get("run"), pick);
+  function draw() {
+    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
+    const end = Math.max(...state.traces.map((trace) => trace.last));
+    const at = scale(0, end, 6, width - 6);
+    const title = { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" };
+    axis.replaceChildren(svg("text", title, "training step"),
+      ...ticksOf(end, Math.max(2, width / 110)).map((v) =>
+        svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, comma(v))));
+    fill(axis, { viewBox: `0 0 ${width} 36`, width });
+    rows.forEach((row, i) => { row.choose(i === state.get("run")); row.draw(state, { width, at }); });
+  }
+  const cursor = (step) => rows.forEach((row) => row.cursor(step));
+  return { el, draw, cursor };
+}
+
+function csvOf(state) {
+  const rows = [["arm", "dose", "step", "test_accuracy_worst_task", "norm"]];
+  for (const [arm] of kindsOf(state)) {
+    const trace = arm ? state.mine(state.row, arm) : state.row;
+    trace?.steps.forEach((step, i) =>
+      rows.push([arm || "plain", trace.dose, step, trace.accuracy[i].toFixed(5), trace.norm[i].toFixed(2)]));
+  }
+  return rows.map((row) => row.join(",")).join("\n") + "\n";
+}
+
+function legend(state) {
+  const el = html("div", { class: "gb-legend" });
+  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
+  const open = html("span", { class: "gb-key" }, svg("svg", { width: 12, height: 12, "aria-hidden": "true" },
+    svg("circle", { class: "gb-open-end", cx: 6, cy: 6, r: 4.5 })), "cut off");
+  function draw() {
+    const more = state.control ? [key("gb-wide", `control: ${state.title}`)] : [];
+    const edge = state.group.budget && state.group.budget <= state.last ? [key("gb-edge", "published budget")] : [];
+    el.replaceChildren(key("gb-ghost", "plain"), key("gb-ours", `${state.key} % deleted`), ...more, open, ...edge);
+  }
+  return { el, draw };
+}
+
+function partsOf(state, put) {
+  const title = uniqueId(), rest = (changes) => put(changes, true);
+  const goTo = (step) => rest({ frame: nearest(state, step) });
+  const front = () => state.mine(state.row, "own") || state.row;
+  const command = () => state.group.missing[`own ${state.key}`] || front().command;
+  const parts = {
+    answer: html("p", { class: "gb-answer" }), second: html("p", { class: "gb-second" }),
+    play: html("button", { type: "button", class: "gb-button gb-play" }),
+    slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "Training step" }),
+    when: html("output", { class: "gb-when" }),
+    control: switchOf("Apply the control", "another mechanism, or another basis", null, (control) => put({ control })),
+    tau: switchOf("Count time as τ = ηλt", "learning rate × weight decay × step", null, (tau) => put({ tau })),
+    dose: choiceKnob("Deleted, in %", state.doses.map((v) => [v, keyOf(v)]), (dose) => put({ dose })),
+    arm: choiceKnob("Control", state.arms.filter(([name]) => name !== "own"), (arm) => put({ arm, control: true })),
+    missing: missingLine(state), keys: legend(state),
+    time: timeline(state, goTo), survival: survivalChart(state, goTo),
+    doses: doseChart(state, (dose) => put({ dose })), changes: changeStrip(state),
+    list: seedList(state, (run) => rest({ run })),
+    foot: footOf({ name: () => `${state.row.run}-${state.key}`, csv: () => csvOf(state), command }),
+    live: html("p", { class: "gb-live", "aria-live": "polite" }),
+  };
+  parts.root = html("div", { class: "gb-explorable gb-defect gb-fragile", role: "region", "aria-labelledby": title },
+    html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
+    html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
+    html("div", { class: "gb-options" }, parts.control.el, parts.tau.el),
+    parts.dose.el, parts.arm.el, parts.second, parts.missing.el,
+    html("div", { class: "gb-time" }, parts.keys.el, parts.time.el, parts.survival.el),
+    html("div", { class: "gb-states" }, parts.doses.el, parts.changes.el),
+    html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el, parts.live);
+  return parts;
+}
+
+function nearest({ frames, end }, step) {
+  const gap = (f) => Math.abs(frames[f] - step);
+  return frames.reduce((best, _, f) => (f <= end && gap(f) < gap(best) ? f : best), 0);
+}
+
+// draw() shows everything anew, frame() only what time moves.
+function pictureOf(state, parts) {
+  const { root, slider, when, live } = parts;
+  let drawn = false, timer = 0;
+  function frame() {
+    if (!drawn) return;
+    const f = state.frame, step = Math.min(state.frames[f], state.last), text = state.text(step);
+    slider.value = f;
+    when.textContent = text;
+    slider.setAttribute("aria-valuetext", text);
+    slider.style.setProperty("--share", f / state.end);
+    for (const part of [parts.time, parts.survival, parts.doses, parts.list]) part.cursor(step);
+    clearTimeout(timer);
+    timer = setTimeout(() => { live.textContent = `${text}; ${parts.survival.note.textContent}`; }, 600);
+  }
+  function draw() {
+    root.classList.toggle("gb-narrow", root.clientWidth < 640);
+    drawn = true;
+    slider.max = state.end;
+    const { tau, control, group, key } = state, arm = state.get("arm");
+    parts.answer.textContent = group.answers[key];
+    parts.second.textContent = control ? group.controls[`${arm} ${key}`]
+      : "Flip the switch to set another way of deleting beside it: same seeds, same dose.";
+    parts.control.box.checked = control;
+    parts.tau.box.disabled = state.row.decay === 0;
+    parts.tau.box.checked = tau;
+    parts.dose.draw(state.dose);
+    parts.arm.draw(control ? arm : null);
+    for (const part of [parts.missing, parts.keys, parts.foot, parts.doses, parts.changes, parts.list]) part.draw();
+    const xText = (v) => (tau ? String(+v.toFixed(2)) : comma(v));
+    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText, xOf: state.clock, last: state.last };
+    parts.time.draw(axis);
+    parts.survival.draw(axis);
+    frame();
+  }
+  return { draw, frame, stop: () => clearTimeout(timer) };
+}
+
+export default { render: ({ model, el }) => stage({
+  model, el, state: stateOf(model), partsOf, pictureOf, viewOf, changesOf,
+  keys: ["run", "dose", "arm", "control", "tau"], end: (state) => state.end }) };

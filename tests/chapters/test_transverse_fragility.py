@@ -1,0 +1,370 @@
+"""Chapter 5: executed for real at small parameters, and its sentences on runs made by hand."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import papermill
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
+from explorable_harness import ARMS, small_trials, synthetic_run
+
+from grokbook.chapters import deleted as asking
+from grokbook.chapters import transverse_fragility as chapter
+from grokbook.chapters import transverse_fragility_tables as tables
+from grokbook.checks import ConfigError
+from grokbook.claims.registry import claims
+from grokbook.claims.shelf import Shelf
+from grokbook.config import RunConfig
+from grokbook.figures import fragility as draw
+from grokbook.store import Store
+from grokbook.store.recorded import Results
+from grokbook.studies.arms import OWN, arms
+from grokbook.studies.asking import MissingRun
+from grokbook.studies.deletion import Trial, gather
+
+NOTEBOOK = "05_transverse_fragility"
+SMALL = {
+    "settings": ["dual"],
+    "weight_decay": 0.8,
+    "seeds": [3],
+    "modulus": 23,
+    "learning_rate": 0.003,
+    "doses": [0.25],
+    "arms": ["own", "update"],
+    "directions": 3,
+    "steps": 600,
+    "train": True,
+}
+DOSES = (0.03, 0.07, 0.25, 0.5)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return claims("multitask", "transverse-fragility")
+
+
+@pytest.fixture(scope="module")
+def trials():
+    return small_trials()
+
+
+@pytest.fixture(scope="module")
+def bare():
+    """Without a deleted run, and without a second execution."""
+    runs = [synthetic_run(seed, grok) for seed, grok in ((42, 9000), (137, 7000))]
+    return gather(runs, ARMS, lambda config: [], lambda config: [])
+
+
+# --- the notebook
+
+
+@pytest.mark.slow
+@pytest.mark.long(120)
+def test_small_parameters_train_and_render(execute):
+    notebook = execute(NOTEBOOK, SMALL, train=True)
+    outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+    kinds = [kind for o in outputs if "data" in o for kind in o["data"]]
+    assert kinds.count("application/vnd.plotly.v1+json") == 3  # no shift: no plain run groks
+    assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
+    text = json.dumps(outputs, ensure_ascii=False)
+    assert "no plain run groks, so there is nothing to compare with" in text
+    assert "so with others they are withheld" in text
+    assert "its finding is not checked here" in text
+    assert "dual, λ = 0.8, seed 3, as published 25 %" in text
+    assert "dual, λ = 0.8, seed 3, on the update 25 %" in text
+    again = execute(NOTEBOOK, SMALL | {"train": False}, train=False)  # now it is in the store
+    widgets = [
+        c["state"]
+        for nb in (notebook, again)
+        for c in nb.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"].values()
+        if c["state"].get("_model_module") == "anywidget"
+    ]
+    assert len(widgets[0]["traces"]) == 3
+    assert widgets[0]["traces"] == widgets[1]["traces"]
+
+
+def test_a_missing_plain_run_is_an_error_where_training_is_refused(execute):
+    with pytest.raises(papermill.PapermillExecutionError, match="is not recorded with all its"):
+        execute(NOTEBOOK, SMALL, train=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"arms": ["own", "updates"]}, "unknown arm 'updates'; did you mean update"),
+        ({"doses": [0.0]}, "a dose must lie in"),
+        ({"dose": [0.1]}, "unknown parameter dose"),
+    ],
+)
+def test_bad_parameters_are_refused_before_anything_is_trained(execute, tmp_path, change, message):
+    with pytest.raises(papermill.PapermillExecutionError, match=message):
+        execute(NOTEBOOK, SMALL | change, train=True)
+    assert not (tmp_path / "store" / "runs").exists()
+
+
+# --- what it asks for
+
+
+@pytest.mark.parametrize("doses", [[], [0], [1.5], ["much"]])
+def test_doses_that_no_run_can_have_are_refused(doses):
+    with pytest.raises(ConfigError, match="dose"):
+        asking.checked(doses)
+
+
+def test_the_page_shows_what_is_recorded_and_refuses_to_train(tmp_path):
+    """GROKBOOK_TRAIN is never."""
+    configs = [RunConfig(tasks=("add", "mul"), seed=seed) for seed in (42, 137, 2024)]
+    empty = Store(tmp_path / "store")
+    (found,) = asking.ask_all(
+        configs, arms(["update"]), DOSES, steps=60_000, train=False, store=empty
+    )
+    shelf = Shelf()
+    assert [t.run.name for t in found.plain] == [shelf.run(config).name for config in configs]
+    assert {t.seed for t in found.again} == {42, 137, 2024}
+    assert not empty.root.exists()
+    never = (0.11, 0.22)  # in no study
+    with pytest.raises(
+        MissingRun, match="runs of deletion are missing and GROKBOOK_TRAIN is never"
+    ):
+        asking.ask_all(configs, arms([]), never, steps=60_000, train=True, store=empty)
+
+
+@pytest.mark.slow
+@pytest.mark.long(60)
+def test_what_is_missing_is_trained_on_request_and_found_again(tmp_path, monkeypatch):
+    small = RunConfig(
+        tasks=("add", "mul"), modulus=11, width=16, heads=2, hidden=16, batch_size=16, seed=3
+    )
+    chosen = arms(["update"], 3)
+    places = {"shelf": Shelf(Results(tmp_path / "results")), "store": Store(tmp_path / "store")}
+    monkeypatch.setenv("GROKBOOK_TRAIN", "allowed")
+    (none,) = asking.ask_all([small], chosen, [0.25], steps=600, train=False, **places)
+    assert none.deleted == ()
+    assert set(asking.wanting(none, chosen, [0.25])) == {(OWN, 0.25), ("update", 0.25)}
+    (found,) = asking.ask_all([small], chosen, [0.25], steps=600, train=True, **places)
+    assert [(t.arm, t.dose) for t in found.deleted] == [(OWN, 0.25), ("update", 0.25)]
+    assert asking.wanting(found, chosen, [0.25]) == {}
+    own, update = (t.run for t in found.deleted)
+    assert own.config.intervention.basis == update.config.intervention.basis
+    plain = found.plain[0].run.record.metrics.set_index("step")
+    for run in (own, update):  # alike until the deletion begins, and not afterwards
+        mine = run.record.metrics.set_index("step")
+        norms = mine["parameter_norm"], plain["parameter_norm"]
+        assert norms[0][500] == norms[1][500] and norms[0][600] != norms[1][600]
+    monkeypatch.setenv("GROKBOOK_TRAIN", "never")
+    (again,) = asking.ask_all([small], chosen, [0.25], steps=600, train=True, **places)
+    assert [t.run.name for t in again.deleted] == [t.run.name for t in found.deleted]
+
+
+def test_a_run_of_whose_basis_nothing_is_known_is_left_out_and_named(tmp_path, monkeypatch):
+    from grokbook.studies import deletion
+
+    class Directory:
+        config = synthetic_run(42, 9000, ARMS[0], 0.07).config
+        ended = True
+        path = Path("runs/abc/def")
+
+    class Stored:
+        root = tmp_path
+
+        def runs(self):
+            return [Directory()]
+
+    lines = []
+    plain = RunConfig(tasks=("add", "mul"), seed=42)
+    assert deletion.stored_interventions(Stored(), plain, lines.append) == []
+    assert len(lines) == 1 and lines[0].startswith("run abc/def is left out: no note of basis")
+
+
+def test_what_is_missing_is_named_by_seed_and_dose(trials):
+    found = asking.wanting(trials, ARMS, DOSES)
+    assert (OWN, 0.07) not in found
+    assert found[OWN, 0.25] == (
+        "grokbook study deletion --set seed=2024 --set intervention.strength=0.25"
+    )
+    assert (
+        found["amplify", 0.5] == "grokbook study deletion-amplify --set intervention.strength=0.5"
+    )
+    lines = asking.missing_lines(trials, ARMS, DOSES)
+    assert [arm.name for arm, _ in lines] == ["amplify", "random-matched"]
+    assert lines[0][1] == (
+        "grokbook study deletion-amplify --set intervention.strength=0.03,0.07,0.25,0.5"
+    )
+    assert tables.missing_list(lines).count("\n") == 1
+    assert asking.all_doses([trials], [0.5, 0.1]) == [0.03, 0.07, 0.1, 0.25, 0.5]
+
+
+# --- what is said
+
+
+def test_published_numbers_are_those_of_the_claims(published, trials):
+    found = chapter.published_steps(trials, published)
+    assert found[0.0] == 14_100 and found[0.07] == 42_600 and found[0.25] is None
+    assert list(found) == sorted(found) and chapter.budget(trials) == 50_000
+    tri = small_trials("tri")
+    assert chapter.published_steps(tri, published)[0.07] == 56_000 and chapter.budget(tri) == 60_000
+    other = gather(
+        [replace(run, record=replace(run.record, config=replace(run.config, modulus=59)))
+         for run in (trials.plain[0].run,)],
+        ARMS, lambda c: [], lambda c: [],
+    )  # fmt: skip
+    assert chapter.published_steps(other, published) == {} and chapter.budget(other) is None
+    noise = chapter.published_noise(published, claims("multitask", "staggered-order"))
+    assert noise.steps == (16_400, 14_100, 13_900)
+    assert chapter.published_list(published).count("- **MT-5") == 6
+
+
+def test_the_finding_counts_what_is_there(trials):
+    said = chapter.finding([trials], ARMS, DOSES)
+    assert said.startswith(
+        "With add and mul, 7 of 8 deleted runs grok later than their plain twins or not at all, "
+        "1 of them cut off before; the same run carried out twice differs by up to 10 %."
+    )
+    assert "Deleted from the Adam step instead, the grok step moves by −70 points" in said
+    assert (
+        "Deleted outside another seed's path, the grok step moves by 30 points against that" in said
+    )
+    assert "(one seed)" in said
+
+
+def test_the_finding_without_deleted_runs(bare):
+    assert chapter.finding([bare], ARMS, DOSES) == (
+        "With add and mul no deleted run is here yet; no run was carried out twice, so the "
+        "same-seed noise is not known, and any smaller delay of one seed says nothing."
+    )
+
+
+def test_the_finding_where_no_plain_run_groks():
+    never = gather(
+        [synthetic_run(42, None, last=9000)],
+        ARMS,
+        lambda config: [],
+        lambda config: [synthetic_run(42, 8000, ARMS[0], 0.07)],
+    )
+    said = chapter.finding([never], ARMS, DOSES)
+    assert said == "With add and mul no plain run groks, so there is nothing to compare with."
+    table = tables.dose_table([never], claims("multitask", "transverse-fragility"), [0.07])
+    assert table.loc["7 %, dual", "later than plain"] == "plain never groks"
+
+
+def test_a_seeds_doses_are_averaged_before_seeds_are(trials):
+    """Two doses of one seed are no two runs."""
+    update = ARMS[1]
+    more = Trial(synthetic_run(42, 10_800, update, 0.03), "update", 0.03)
+    found = chapter.overall(replace(trials, deleted=(*trials.deleted, more)), "update", DOSES)
+    assert found.n == 2
+    assert found.mean == pytest.approx(((-90 + 0) / 2 - 50) / 2)
+    assert chapter.overall(trials, "amplify", DOSES) is None
+
+
+def test_recovery_is_counted_within_the_published_budget(trials, bare):
+    assert chapter.recovery_sentence(trials) == (
+        "With add and mul, within 50,000 steps grok 1 of 1 at 25 %."
+    )
+    assert chapter.recovery_sentence(bare) == "With add and mul no run at these doses is here yet."
+
+
+def test_the_shares_outside_are_those_of_the_claim():
+    config = RunConfig(tasks=("add", "mul"), seed=42)
+    found = gather([Shelf().run(config)], ARMS, lambda c: [], lambda c: [])
+    ((own, alike),) = chapter.outsides([found]).values()
+    assert 99 < own < alike < 100
+    assert "lies outside the path." in chapter.finding([found], ARMS, DOSES)
+    table = tables.outside_table([found])
+    assert table.loc["the run's own path", "outside (% of ‖g‖²)"] == f"{own:.3f}"
+
+
+def test_the_clock_is_read_off_the_norm(trials):
+    found = {
+        (kind, label, dose): (norm, grok) for kind, label, dose, norm, grok in chapter.clock(trials)
+    }
+    assert found["plain", "seed 42", 0.0] == (9000, 9000)
+    # ‖θ‖ − 20 falls like exp(−(1 − f) t / 4000): later by 1 / (1 − f), up to the next evaluation.
+    norm, grok = found[OWN, "seed 42", 0.07]
+    assert norm == 9700 and grok == 18_000
+    assert all(dose != 0.25 or label == "seed 137" for _, label, dose in found)
+
+
+# --- tables and figures
+
+
+def test_tables_say_what_the_trials_say(trials, bare, published):
+    table = tables.dose_table([trials], published, DOSES)
+    row = table.loc["7 %, dual"].tolist()
+    assert row[:2] == ["3 of 3", 0] and row[2].startswith("93.3 [") and row[3] == "202"
+    assert table.loc["25 %, dual"].tolist() == ["2 of 2", 1, "200", "at least 255"]
+    assert table.loc["50 %, dual"].tolist() == ["none yet", "–", "–", "162"]
+    shifts = tables.shift_table([trials], ARMS, DOSES)
+    assert shifts.index.tolist() == ["on the update, 7 %, dual", "another seed's, 7 %, dual"]
+    first = shifts.loc["on the update, 7 %, dual"]
+    assert first["shift (points)"].startswith("−70 [") and first["noise (%)"] == "10"
+    assert (first["seeds"], first["cut off"]) == (3, 1)
+    p = chapter.log_ranks(trials, ARMS[1:], DOSES)
+    assert set(p) == {("update", 0.07)} and float(first["p (Holm)"]) == pytest.approx(
+        p["update", 0.07], rel=0.01
+    )
+    assert shifts.loc["another seed's, 7 %, dual", "p (Holm)"] == "–"
+    assert len(tables.shift_table([bare], ARMS, DOSES)) == 0
+    noise = chapter.published_noise(published, claims("multitask", "staggered-order"))
+    rows = tables.noise_table([trials], noise)
+    assert rows.loc["dual, λ = 1, seed 42"].tolist() == ["9,000, 9,900", "10 %"]
+    runs = tables.computed_table([trials], ARMS)["run"].tolist()
+    assert len(runs) == 5 + 8 + 4
+    assert "dual, λ = 1, seed 137, as published 3 %" in runs
+    assert runs.count("dual, λ = 1, seed 42, plain") == 2
+
+
+def test_figures_hold_the_numbers(trials, bare, published):
+    figure = draw.dose_response(trials, chapter.published_steps(trials, published), 50_000)
+    dots = {trace.name: list(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
+    assert ("7 %", 42_600) in dots["published, one seed"]
+    assert dots["published, cut off by its budget"] == [
+        (x, 50_000) for x in ("10 %", "15 %", "25 %")
+    ]
+    assert ("7 %", 18_000) in dots["ours, every seed"] and len(dots["ours, every seed"]) == 7
+    assert dots["ours, cut off: later, or never"] == [("25 %", 24_000)]
+    assert len(dots["plain, every execution"]) == 5
+    curves = draw.survivals(trials).data
+    assert curves[0].name == "plain (n = 3)" and curves[0].y[-1] == 0
+    (open_end,) = (trace for trace in curves if trace.mode == "markers")
+    assert (open_end.x[0], open_end.y[0]) == (24_000, 50)  # one of two, and it stays open
+    shifts = {trace.name: trace for trace in draw.shifts(trials, ARMS, DOSES).data}
+    assert sorted(shifts["every seed"].x) == pytest.approx([-90, -50, 30])
+    assert list(shifts["at least"].x) == pytest.approx([100])
+    assert list(shifts["mean and interval over seeds"].x) == pytest.approx([-70])
+    points = draw.norm_clock(chapter.clock(trials), ARMS).data
+    assert sum(len(trace.x) for trace in points[1:]) == len(chapter.clock(trials))
+    for empty in (
+        draw.dose_response(bare, {}, None),
+        draw.survivals(bare),
+        draw.shifts(bare, ARMS, DOSES),
+        draw.norm_clock([], ARMS),
+    ):
+        assert empty.to_json()
+
+
+# --- the guard
+
+
+def measured():
+    config = RunConfig(tasks=("add", "mul"), seed=42)
+    shelf = Shelf()
+    return gather([shelf.run(config)], ARMS, shelf.executions, lambda c: [])
+
+
+def test_the_guard_lets_the_finding_pass_and_stops_where_it_is_not_so(trials, bare, monkeypatch):
+    found = measured()
+    assert chapter.guard([found]) is None
+    with pytest.raises(AssertionError, match="no run tells how much of its gradient"):
+        chapter.guard([trials])
+    with pytest.raises(AssertionError, match="no two executions differ"):
+        chapter.guard([replace(found, again=())])
+    still = synthetic_run(42, None, last=9000)
+    with pytest.raises(AssertionError, match="a plain run does not grok"):
+        chapter.guard([found, replace(trials, plain=(*trials.plain, Trial(still)))])
+    monkeypatch.setattr(chapter, "outside", lambda run, quantity="": 40.0)
+    with pytest.raises(AssertionError, match="lies inside the path"):
+        chapter.guard([found])

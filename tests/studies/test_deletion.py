@@ -1,0 +1,219 @@
+"""Arms of deletion, and delays, shifts and noise on runs made by hand."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
+from explorable_harness import ARMS, small_trials, synthetic_run
+
+from grokbook.checks import ConfigError
+from grokbook.claims.readings import transverse_fragility as fragility
+from grokbook.claims.shelf import Shelf
+from grokbook.config import RunConfig
+from grokbook.studies import declaring
+from grokbook.studies.arms import CONTROLS, NAMES, OWN, arm_of, arms
+from grokbook.studies.deletion import Change, Noise, Trial, gather, mean_of
+from grokbook.studies.members import stages
+
+DUAL = RunConfig(tasks=("add", "mul"), seed=42)
+OWN_ARM = ARMS[0]
+
+
+@pytest.fixture(scope="module")
+def trials():
+    return small_trials()
+
+
+# --- arms
+
+
+def test_the_published_arm_comes_first_whatever_is_asked_for():
+    assert [arm.name for arm in arms(["update", "other-seed"])] == [OWN, "update", "other-seed"]
+    assert [arm.name for arm in arms([])] == [OWN]
+    assert set(CONTROLS) < set(NAMES)
+    with pytest.raises(ConfigError, match="unknown arm 'updates'; did you mean update"):
+        arms(["updates"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_arm_holds_the_runs_of_its_study_and_no_others(name):
+    (arm,) = (each for each in arms([name]) if each.name == name)
+    member = stages(declaring.find(arm.study))[-1].members[0]
+    after = member.after
+    basis = {"measure": after.measure, "parameters": dict(after.parameters)}
+    config = member.config("b" * 64)
+    assert arm.holds(config, basis)
+    holders = [other.name for other in arms(NAMES) if other.holds(config, basis)]
+    assert holders == [name]
+    assert not arm.holds(config, basis | {"parameters": {"k": 3}})
+    assert not arm.holds(config, {})
+    assert not arm.holds(replace(config, intervention=None), basis)
+    late = replace(config.intervention, start=600)
+    assert not arm.holds(replace(config, intervention=late), basis)
+
+
+def test_other_directions_are_another_basis():
+    few = OWN_ARM.with_directions(3)
+    assert few.parameters == {"k": 3, "to_grok": True}
+    assert OWN_ARM.with_directions(20) == OWN_ARM
+    (attention,) = (arm for arm in arms(["attention"], 3) if arm.name == "attention")
+    assert attention.parameters["per_matrix"] == 2  # it counts otherwise
+    with pytest.raises(ConfigError, match="directions"):
+        OWN_ARM.with_directions(0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "arm", "seeds", "said"),
+    [
+        ({}, OWN, (42, 137, 2024), "grokbook study deletion --set intervention.strength=0.07,0.5"),
+        (
+            {"tasks": ("add", "mul", "sq")},
+            OWN,
+            (137,),
+            "grokbook study deletion-tri --set seed=137 --set intervention.strength=0.07,0.5",
+        ),
+        (
+            {"tasks": ("add", "mul", "sq")},
+            "update",
+            (42, 137, 2024),
+            "grokbook study deletion-update --set tasks=add+mul+sq "
+            "--set intervention.strength=0.07,0.5",
+        ),
+        (
+            {"modulus": 59, "weight_decay": 0.8, "learning_rate": 3e-3},
+            OWN,
+            (1, 2),
+            "grokbook study deletion --set modulus=59 --set learning_rate=0.003 "
+            "--set weight_decay=0.8 --set seed=1,2 --set intervention.strength=0.07,0.5",
+        ),
+    ],
+)
+def test_the_command_trains_exactly_these_runs(changes, arm, seeds, said):
+    like = replace(DUAL, **changes)
+    (chosen,) = (each for each in arms([arm]) if each.name == arm)
+    command = chosen.command(like, [0.07, 0.5], seeds)
+    assert command == said
+    _, _, study, *settings = command.split()
+    chain = declaring.change(declaring.find(study), settings[1::2])
+    found = [member.blank for member in stages(chain)[-1].members]
+    assert [config.intervention.strength for config in found] == [
+        dose for dose in (0.07, 0.5) for _ in seeds
+    ]
+    plain = {replace(config, intervention=None).id for config in found}
+    assert plain == {
+        replace(like, seed=s, split_seed=s, init_seed=s, batch_seed=s).id for s in seeds
+    }
+
+
+# --- what there is
+
+
+def test_runs_are_gathered_by_arm_dose_and_seed(trials):
+    assert trials.doses == (0.03, 0.07, 0.25)
+    assert set(trials.arms) == {OWN, "update", "other-seed"}
+    assert list(trials.of(OWN, 0.07)) == [42, 137, 2024]
+    assert list(trials.of("other-seed", 0.07)) == [42]
+    assert trials.of(OWN, 0.5) == {}
+    assert [trial.grok for trial in trials.plain] == [9000, 7000, 8000]
+    assert {trial.seed: trial.grok for trial in trials.again} == {42: 9900, 137: 6600}
+
+
+def test_of_several_executions_the_longest_counts_and_a_foreign_run_is_left_out():
+    plain = synthetic_run(42, 9000)
+    short = synthetic_run(42, None, OWN_ARM, 0.07, last=5000)
+    long = synthetic_run(42, 18000, OWN_ARM, 0.07)
+    foreign = replace(synthetic_run(42, 9000, OWN_ARM, 0.03), basis={"measure": "weight_svd"})
+    assert arm_of(foreign, ARMS) is None
+    for several in ([short, long, foreign], [foreign, long, short]):
+        found = gather([plain], ARMS, lambda config: [plain], lambda config, s=several: s)
+        assert [trial.run for trial in found.deleted] == [long]
+        assert found.again == ()
+
+
+def test_a_run_that_was_cut_off_has_an_end_and_no_grok_step():
+    cut = Trial(synthetic_run(42, None, OWN_ARM, 0.25, last=24000), OWN, 0.25)
+    assert (cut.grok, cut.end) == (None, 24000)
+    half = synthetic_run(42, 9000)
+    half.record.metrics["test_accuracy_mul"] = 0.5
+    assert Trial(half).grok is None  # all tasks count
+
+
+# --- counts
+
+
+def test_delays_are_against_the_plain_run_of_the_same_seed(trials):
+    assert trials.delays(OWN, 0.07) == {42: Change(100), 137: Change(80), 2024: Change(100)}
+    found = trials.delays(OWN, 0.25)
+    assert found[137] == Change(200)
+    assert found[42].bound == "at least" and found[42].percent == pytest.approx(500 / 3)
+    assert trials.delays(OWN, 0.03)[2024].percent == pytest.approx(-5)
+    never = gather(
+        [synthetic_run(42, None, last=9000)],
+        ARMS,
+        lambda config: [],
+        lambda config: [synthetic_run(42, 8000, OWN_ARM, 0.07)],
+    )
+    assert never.of(OWN, 0.07) and never.delays(OWN, 0.07) == {}
+
+
+def test_the_delay_is_that_of_the_claims(trials):
+    run, plain = trials.of(OWN, 0.07)[137].run, trials.plain_of(137).run
+    assert fragility.delay(plain, run, last=True) == trials.delays(OWN, 0.07)[137].percent
+
+
+def test_shifts_are_delays_less_delays_and_keep_what_is_open(trials):
+    found = trials.shifts("update", 0.07)
+    assert found[42].percent == pytest.approx(-90) and not found[42].bound
+    assert found[137].percent == pytest.approx(-50)
+    assert found[2024].bound == "at least" and found[2024].percent == pytest.approx(100)
+    back = trials.shifts(OWN, 0.07, against="update")
+    assert back[2024].bound == "at most" and back[2024].percent == pytest.approx(-100)
+    assert trials.shifts(OWN, 0.25)[42].bound == "unknown"
+    assert trials.shifts("amplify", 0.07) == {}
+    mean = mean_of(found.values())
+    assert (mean.mean, mean.n) == (pytest.approx(-70), 2)  # what is cut off is not averaged
+    assert mean_of([Change(5, "at least")]) is None
+
+
+def test_the_noise_is_the_largest_difference_of_one_seeds_executions(trials):
+    assert trials.noise() == [Noise("seed 42", (9000, 9900)), Noise("seed 137", (7000, 6600))]
+    assert trials.floor == 10
+    assert replace(trials, again=()).floor is None
+
+
+def test_survival_counts_what_is_cut_off_as_open(trials):
+    plain = trials.curve()
+    assert plain.steps.tolist() == [7000, 8000, 9000] and plain.share[-1] == 0
+    curve = trials.curve("update", 0.07)
+    assert curve.steps.tolist() == [9100, 9900, 24000]
+    assert curve.share == pytest.approx([2 / 3, 1 / 3, 1 / 3])
+    assert trials.curve("amplify", 0.07) is None
+
+
+def test_groups_are_compared_by_permutation_from_two_runs_on(trials):
+    test = trials.compared(OWN, 0.07, against="")
+    assert test.test.p == pytest.approx(2 / 20)  # all three later: the least that six runs give
+    assert trials.compared("other-seed", 0.07) is None
+    assert trials.compared("update", 0.07).test.n == 6
+
+
+def test_within_a_budget_only_runs_that_tell_are_counted(trials):
+    assert trials.within(OWN, 0.25, 20_000) == (0, 2)
+    assert trials.within(OWN, 0.25, 22_000) == (1, 2)
+    assert trials.within(OWN, 0.25, 50_000) == (1, 1)  # one was cut off at 24,000
+    assert trials.within(OWN, 0.07, 50_000) == (3, 3)
+
+
+def test_the_shelf_knows_executions_and_interventions():
+    shelf = Shelf()
+    names = [run.name for run in shelf.executions(DUAL)]
+    assert len(names) == 2 and names[0] == DUAL.id
+    assert shelf.run(DUAL).name in names
+    entry = {"config": DUAL.to_json() | {"intervention": {"transform": "noise", "strength": 0.1}}}
+    shelf.__dict__["_entries"] = {"changed": entry, "plain": {"config": DUAL.to_json()}}
+    shelf.execution = lambda name: name
+    assert shelf.interventions(DUAL) == ["changed"]
+    assert shelf.interventions(replace(DUAL, weight_decay=0.5)) == []
