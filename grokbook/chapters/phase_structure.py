@@ -37,21 +37,21 @@ def wanted(readings: int, checkpoints: int) -> dict[str, dict[str, int]]:
 
     Args:
         readings: of the defect along a run.
-        checkpoints: of the Hessian as published.
+        checkpoints: of the Hessian as published; 0 leaves it out, for it costs most.
 
     Raises:
-        ConfigError: for fewer than two.
+        ConfigError: for fewer than two readings, or a single checkpoint.
 
     >>> wanted(140, 30)["hessian"]
     {'checkpoints': 30}
     """
-    for name, value in (("readings", readings), ("checkpoints", checkpoints)):
-        integer(name, value, low=2)
-    return {
+    integer("readings", readings, low=2)
+    integer("checkpoints", checkpoints, low=2 if checkpoints else 0)
+    found = {
         "events": {},
         "commutator": {"snapshots": readings, "checkpoints": min(120, readings)},
-        "hessian": {"checkpoints": checkpoints},
     }
+    return found | ({"hessian": {"checkpoints": checkpoints}} if checkpoints else {})
 
 
 def configs(
