@@ -241,7 +241,7 @@ def finding(runs: Sequence[Run]) -> str:
             [cut.accuracy for cut in opening(found, "scale", protocol)]
             for protocol in ("published", "corrected", "published, other init")
         )
-        less = f"{1 - OPENING['scale']:.0%} less"
+        less = f"{100 * (1 - OPENING['scale']):.0f} % less"
         many = "one run" if len(published) == 1 else f"mean of {len(published)} runs"
         said.append(
             f"{less.capitalize()} of what training moved leaves {_mean(published)} of the test "

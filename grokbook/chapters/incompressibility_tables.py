@@ -60,7 +60,7 @@ def threshold_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.Data
 def cut_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Accuracy at the published examples under every protocol, and how far θ moves, in %."""
     found, rows = cuts(runs), []
-    names = {kind: name.format(OPENING[kind]) for kind, name in NAMES.items()}
+    names = {kind: name.format(OPENING[kind]).replace("%", " %") for kind, name in NAMES.items()}
     for protocol, text in PROTOCOLS.items():
         here = {kind: opening(found, kind, protocol) for kind in names}
         if any(here.values()):

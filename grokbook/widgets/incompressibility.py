@@ -52,7 +52,9 @@ def cut_sentence(surgeries: Sequence[Surgery], kind: str, control: bool = False)
         return f"No run here was cut by {CUTS[kind]}."
     published, corrected = (100 * float(np.mean(values)) for values in zip(*pairs, strict=True))
     many = "the run answers" if len(pairs) == 1 else f"{len(pairs)} runs answer"
-    done, instead = (text[kind].format(OPENING[kind]) for text in (_DONE, _INSTEAD))
+    done, instead = (
+        text[kind].format(OPENING[kind]).replace("%", " %") for text in (_DONE, _INSTEAD)
+    )
     whole = "" if len(pairs) == 1 else " (mean)"
     if not control:
         return f"As published, {done}, {many} {published:.1f} % of the test pairs{whole}."

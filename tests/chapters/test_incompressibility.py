@@ -46,7 +46,7 @@ def test_small_parameters_train_measure_and_render(execute):
     assert kinds.count("application/vnd.plotly.v1+json") == 3
     assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
     text = json.dumps(outputs, ensure_ascii=False)
-    assert "**What we find.** 5% less of what training moved leaves" in text
+    assert "**What we find.** 5 % less of what training moved leaves" in text
     assert "not measured yet" not in text  # all was measured now
     assert "own first, rest random" in text
     assert "so with others they are withheld" in text
@@ -188,9 +188,9 @@ def test_cuts_are_means_over_tasks_with_the_size_of_their_protocol(runs):
     assert noise.change == pytest.approx(0.05, rel=1e-5)
     assert noise.accuracy == pytest.approx(50.5, rel=1e-5)
     table = tables.cut_table(runs)
-    assert table.columns.tolist() == ["scaled by 0.95", "80% kept", "rank 64", "n"]
+    assert table.columns.tolist() == ["scaled by 0.95", "80 % kept", "rank 64", "n"]
     assert table.loc["as published", "rank 64"].startswith("2.5 [") and set(table["n"]) == {2}
-    assert table.loc["the weights themselves", "80% kept"].startswith("98.5")
+    assert table.loc["the weights themselves", "80 % kept"].startswith("98.5")
     assert table.loc["weights move by, the weights themselves", "scaled by 0.95"].startswith("5")
 
 
@@ -209,8 +209,8 @@ def test_modules_stand_beside_noise_in_the_same_tensors(runs):
 def test_the_finding_says_what_the_runs_say(runs):
     said = chapter.finding(runs)
     assert said == (
-        "5% less of what training moved leaves 2.5 % of the test answers right (mean of 2 runs); "
-        "5% less of the weights themselves leaves 98.5 %: the protocol is fragile, the network "
+        "5 % less of what training moved leaves 2.5 % of the test answers right (mean of 2 runs); "
+        "5 % less of the weights themselves leaves 98.5 %: the protocol is fragile, the network "
         "is not. What does "
         "the harm are initial weights that decay had erased and the test puts back; another "
         "seed's, which this run never saw, leave 2.5 %. 6 to 7 directions of the whole path "
