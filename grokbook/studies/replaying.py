@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from grokbook.checks import ConfigError
 from grokbook.numerics import Numerics, hardware
 from grokbook.plan import Plan
 from grokbook.record import RunRecord
@@ -81,8 +82,21 @@ def compare(label: str, recorded: pd.DataFrame, again: pd.DataFrame, same: bool)
 
 
 def retrain(record: RunRecord, steps: int) -> pd.DataFrame:
-    """The evaluations of a record's first ``steps`` steps, trained again in memory."""
-    work = Session.alone(record.config, Plan(steps=steps, after_grok=None))
+    """The evaluations of a record's first ``steps`` steps, trained again in memory.
+
+    Before its intervention starts a run is the run without one, and its basis, which is not
+    recorded, is not needed.
+
+    Raises:
+        ConfigError: if the intervention starts before.
+    """
+    config, change = record.config, record.config.intervention
+    if change is not None and change.start < steps:
+        raise ConfigError(
+            f"{config.label} can be trained again up to step {change.start:,} only: there its "
+            "intervention starts, whose basis is not recorded"
+        )
+    work = Session.alone(replace(config, intervention=None), Plan(steps=steps, after_grok=None))
     with single_thread():
         for step in record.steps[record.steps <= steps].tolist():
             work.trainer.advance(step - work.step)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from grokbook.config import RunConfig
+from grokbook.config import ConfigError, RunConfig
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.store.recorded import Results
@@ -44,6 +44,16 @@ def test_other_numerics_are_compared_within_tolerance(record):
 def test_rows_of_other_steps_are_not_compared(record):
     with pytest.raises(ValueError, match="at other steps"):
         against(record, record.metrics[1:3])
+
+
+def test_a_deleted_run_is_its_plain_one_until_the_deletion_starts(record):
+    change = {"transform": "delete", "strength": 0.5, "start": 200, "basis": "a" * 64}
+    deleted = dataclasses.replace(
+        record, config=RunConfig(**SMALL.dynamics() | {"intervention": change})
+    )
+    assert replay(deleted, 200).identical
+    with pytest.raises(ConfigError, match="up to step 200 only: there its intervention starts"):
+        replay(deleted, 300)
 
 
 @pytest.mark.parametrize("name", sorted(Results().manifest()))
