@@ -176,7 +176,8 @@ def test_what_would_be_measured_and_what_it_takes_is_said_before(say, trained):
     status, out, err = say(f"study small.toml {two} --set plan.full_state=false --set seed=9")
     assert (status, err) == (0, "")  # these two need no snapshots of all parameters
     assert "  to be measured: 1 run, of which 0 have ended\n" in out
-    assert "    events: at the published size 0.1 core-seconds a run; at most 0.02 core-" in out
+    said = " ".join(out.split())
+    assert "events: at the published size 0.1 core-seconds a run; at most 0.02 core-" in said
     status, out, err = say(f"study small.toml {two} --seeds 3")
     assert "  to be measured: 3 runs, of which 0 have ended\n" in out
     status, out, err = say(f"study small.toml {two}")

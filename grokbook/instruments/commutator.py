@@ -215,7 +215,7 @@ COMMUTATOR = Instrument(
     "points are the published checkpoints, which `checkpoints=0` leaves out",
     parameters={
         "batch_pairs": Parameter(9, "pairs of batches a snapshot, K"),
-        "snapshots": Parameter(140, "most on the grid of the growth detector", low=3),
+        "snapshots": Parameter(140, "most on the grid of the growth detector", low=2),
         "checkpoints": Parameter(120, "published ones; 0 leaves them out", low=0),
         "referee": Parameter(10, "one snapshot of so many of the grid has the exact δ, too"),
     },

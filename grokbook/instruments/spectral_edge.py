@@ -248,7 +248,7 @@ SPECTRAL_EDGE = Instrument(
     parameters={
         "window": Parameter(10, "updates in a window, w", low=3),
         "strides": Parameter((1, 2), "spacings of the snapshots, in the run's own"),
-        "rotation_window": Parameter(5, "updates in the windows of the rotations", low=3),
+        "rotation_window": Parameter(5, "updates in the windows of the rotations", low=2),
         "snapshots": Parameter(256, "most windows that are given"),
     },
     needs=("band", "attention"),

@@ -100,7 +100,7 @@ class Stopped(Subject):
 def test_points_are_spread_up_to_the_stop(subject, parameters):
     assert INTEGRABILITY.points(subject, parameters) == [0, 100, 200, 300]
     assert INTEGRABILITY.points(Stopped(subject.run), parameters) == [0, 80, 160, 240, 300]
-    assert INTEGRABILITY.parameters["snapshots"] == 100  # 2602.18523 section 4.3
+    assert INTEGRABILITY.parameters["snapshots"].default == 100  # 2602.18523 section 4.3
 
 
 def test_the_share_is_that_of_brute_force(subject, found, deltas):
