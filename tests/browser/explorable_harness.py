@@ -479,6 +479,14 @@ def hushed(page, base: str) -> Iterator[object]:
     assert page.noise == []
 
 
+def standing_text(page) -> str:
+    """The words of an explorable, but for those that it says aloud a moment after a change."""
+    return page.locator(".gb-explorable").evaluate(
+        "(el) => { const copy = el.cloneNode(true); copy.querySelector('.gb-live')?.remove();"
+        " return copy.textContent; }"
+    )
+
+
 def show(page, address: str):
     """Open an address and wait until its explorables are drawn."""
     page.goto("about:blank")

@@ -24,6 +24,7 @@ from explorable_harness import (
     show,
     small_groups,
     small_trials,
+    standing_text,
     write_page,
 )
 
@@ -277,12 +278,9 @@ def test_the_address_restores_the_view(quiet, bench, folder, scheme, trials):
     address = page.url
     run = trials.plain[1].run.name
     assert address.endswith(f"#deletion.run-{run}.frame-33.dose-3.arm-other-seed.control.tau")
-    seen = page.locator(".gb-explorable").inner_text()
+    seen = standing_text(page)
     show(page, address)
-    live = page.locator(".gb-live").inner_text()
-    assert page.locator(".gb-explorable").inner_text().removesuffix(live).strip() == (
-        seen.removesuffix(live).strip()
-    )
+    assert standing_text(page) == seen
     expect(page.locator(".gb-lane").nth(1)).to_have_attribute("aria-checked", "true")
     expect(page.locator(".gb-knob input[value='0.03']")).to_be_checked()
     assert page.url == address

@@ -22,6 +22,7 @@ from explorable_harness import (
     serving,
     show,
     small_courses,
+    standing_text,
     synthetic_course,
     write_page,
 )
@@ -330,17 +331,14 @@ def test_the_address_restores_the_view(quiet, bench, folder, scheme, courses, fr
     run = courses[1].run_id
     assert address.endswith(f"#defect.run-{run}.frame-33.factor-50.control.tau")
     assert page.evaluate("document.querySelector(location.hash) === null")
-    seen = page.locator(".gb-explorable").inner_text()
+    seen = standing_text(page)
     show(page, address)
     expect(page.locator(".gb-lane").nth(1)).to_have_attribute("aria-checked", "true")
     expect(page.locator(".gb-knob input[value='50']")).to_be_checked()
     assert page.locator(".gb-slider").input_value() == "33"
     assert lines(page, "gb-ours").count() == 1
     assert page.locator(".gb-when").text_content().startswith("τ = ")
-    live = page.locator(".gb-live").inner_text()
-    assert page.locator(".gb-explorable").inner_text().removesuffix(live).strip() == (
-        seen.removesuffix(live).strip()
-    )
+    assert standing_text(page) == seen
     assert page.url == address
 
 
