@@ -92,18 +92,3 @@ def reading_table(courses: Sequence[Course]) -> pd.DataFrame:
             }
         )
     return keyed(rows, "step")
-
-
-def computed_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """The runs behind the page and what they cost."""
-    rows = [
-        {
-            "run": run.config.label,
-            "execution": run.name,
-            "steps": f"{run.record.last_step:,}",
-            "training (core-s)": f"{run.record.seconds:,.0f}",
-            "measuring (core-s)": f"{run.seconds - run.record.seconds:,.0f}",
-        }
-        for run in runs
-    ]
-    return keyed(rows, "run")

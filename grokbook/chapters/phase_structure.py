@@ -9,19 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.chapters import asked
-from grokbook.chapters.wording import PLACEBO
 from grokbook.checks import integer
 from grokbook.claims.readings.phase_structure import RATED, RATES
 from grokbook.claims.readings.place import slope
 from grokbook.config import RunConfig
-from grokbook.events.track_record import TrackRecord
-from grokbook.statistics import Break, Interval, Test, mean_interval, one_or_two, shuffle
+from grokbook.statistics import Break, Test, one_or_two, shuffle
 from grokbook.store.recorded import Results
 from grokbook.studies.first_light import TASKS
 from grokbook.studies.published import EXCHANGE
 from grokbook.widgets import Pace, clock_sentence
 from grokbook.widgets.clocks import answer, by_decay, never
-from grokbook.widgets.paces import DETECTORS, FACTOR
 
 CRITICAL = 0.3
 """The weight decay at which the paper sees one regime turn into the other (MT-29)."""
@@ -222,74 +219,6 @@ def depths(paces: Sequence[Pace]) -> list[Depth]:
                 )
             )
     return found
-
-
-# --- leads
-
-
-def detectors(paces: Sequence[Pace]) -> list[TrackRecord]:
-    """Three detectors on either defect, and placebos, on every run of which the defect is known."""
-    known = [pace for pace in paces if pace.onsets]
-    groks, found = {pace.title: pace.first_grok for pace in known}, []
-    for at, defect in enumerate(("published", "true")):
-        for name in DETECTORS:
-            title = f"{FACTOR:g} × the start" if name == "ours" else f"{name} detector"
-            kind = "ours" if name == "ours" else "published"
-            steps = [pace.onsets[name][at] for pace in known]
-            found.append(TrackRecord.of(f"{title}, {defect}", kind, defect, groks, steps))
-    for name, title in PLACEBO.items():
-        steps = [pace.placebos.get(name) for pace in known]
-        found.append(TrackRecord.of(title, "placebo", "", groks, steps))
-    return found if known else []
-
-
-@dataclass(frozen=True)
-class Borrowed:
-    """How well the onset of the next seed at the same λ does in place of a run's own.
-
-    Attributes:
-        ahead: runs that it leads.
-        of: runs that grok and have such a neighbour.
-    """
-
-    ahead: int
-    of: int
-
-
-def borrowed(paces: Sequence[Pace], name: str, *, true: bool = False) -> Borrowed:
-    """A detector whose onset serves another run as well knows the weight decay, not the run."""
-    groups: dict[tuple, list[Pace]] = {}
-    for pace in paces:
-        if pace.onsets and pace.first_grok is not None:
-            key = (pace.setting, pace.weight_decay, pace.learning_rate)
-            groups.setdefault(key, []).append(pace)
-    ahead = of = 0
-    for group in (group for group in groups.values() if len(group) > 1):
-        for own, neighbour in zip(group, [*group[1:], group[0]], strict=True):
-            step = neighbour.onsets[name][true]
-            of += 1
-            ahead += step is not None and step < own.first_grok
-    return Borrowed(ahead, of)
-
-
-def lead_shares(paces: Sequence[Pace]) -> dict[tuple[str, float], dict[str, Interval]]:
-    """Setting and λ ↦ detector ↦ lead / first grok step on the published defect, in %.
-
-    Means over the runs that grok and have an onset, as published.
-    """
-    values: dict[tuple[str, float], dict[str, list[float]]] = {}
-    for pace in paces:
-        grok = pace.first_grok
-        if grok is None or not pace.onsets or pace.exchanged:
-            continue
-        cell = values.setdefault((pace.setting, pace.weight_decay), {})
-        for name, (step, _) in pace.onsets.items():
-            if step is not None:
-                cell.setdefault(name, []).append(100 * (grok - step) / grok)
-    return {
-        key: {name: mean_interval(found) for name, found in values[key].items()}
-        for key in sorted(values, key=lambda key: (key[0], -key[1]))
-    }
 
 
 # --- what the page says

@@ -8,19 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from grokbook.chapters.phase_structure import (
-    Depth,
-    borrowed,
-    detectors,
-    lead_shares,
-)
+from grokbook.chapters.phase_structure import Depth
+from grokbook.chapters.phase_structure_leads import borrowed, detectors, lead_shares
 from grokbook.chapters.phase_structure_words import Asked
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
-from grokbook.instruments.runs import Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Pace
 from grokbook.widgets.paces import DETECTORS
@@ -137,18 +132,3 @@ def detector_table(paces: Sequence[Pace]) -> pd.DataFrame:
             }
         )
     return keyed(rows, "detector")
-
-
-def computed_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """The runs behind the page and what they cost."""
-    rows = [
-        {
-            "run": run.config.label,
-            "execution": run.name,
-            "steps": f"{run.record.last_step:,}",
-            "training (core-s)": f"{run.record.seconds:,.0f}",
-            "measured by": ", ".join(sorted({m.instrument for m in run.measurements})) or "–",
-        }
-        for run in runs
-    ]
-    return keyed(rows, "run")

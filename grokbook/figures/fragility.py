@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from grokbook.figures.layout import BELOW, MARGIN
 from grokbook.palette import NULL_BAND, PUBLISHED
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Trials, mean_of
 
 _INK = "#4d5560"
 """Of what has no task and no decay: readable on both grounds."""
-
-_MARGIN = {"t": 70, "r": 10, "b": 110, "l": 70}
-_BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 
 
 def dose_response(
@@ -84,9 +82,7 @@ def dose_response(
     figure.update_yaxes(
         title_text="step at which the last task groks", rangemode="tozero", tickformat=","
     )
-    figure.update_layout(
-        height=430, margin=_MARGIN, legend=_BELOW, title_text="The more, the later?"
-    )
+    figure.update_layout(height=430, margin=MARGIN, legend=BELOW, title_text="The more, the later?")
     return figure
 
 
@@ -123,8 +119,8 @@ def survivals(trials: Trials) -> go.Figure:
     figure.update_yaxes(title_text="not grokked yet (% of runs)", range=[-3, 103])
     figure.update_layout(
         height=400,
-        margin=_MARGIN,
-        legend=_BELOW,
+        margin=MARGIN,
+        legend=BELOW,
         showlegend=True,
         title_text="Later, or never?",
     )
@@ -181,8 +177,8 @@ def shifts(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> go.Fi
     )
     figure.update_layout(
         height=30 * len(rows) + 260,
-        margin=_MARGIN,
-        legend=_BELOW,
+        margin=MARGIN,
+        legend=BELOW,
         title_text="Does the way of deleting matter?",
     )
     return figure
@@ -244,6 +240,6 @@ def norm_clock(
         title_text="step at which the last task groks", rangemode="tozero", tickformat=","
     )
     figure.update_layout(
-        height=430, margin=_MARGIN, legend=_BELOW, title_text="Is the delay in the weights' size?"
+        height=430, margin=MARGIN, legend=BELOW, title_text="Is the delay in the weights' size?"
     )
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from grokbook.chapters.incompressibility import BASES, Cut
-from grokbook.figures.integrability import _BELOW, _MARGIN
+from grokbook.figures.layout import BELOW, MARGIN
 from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
 
 _BEYOND = 22
@@ -72,8 +72,8 @@ def thresholds(
     )
     figure.update_layout(
         height=34 * len(order) + 220,
-        margin=_MARGIN,
-        legend=_BELOW,
+        margin=MARGIN,
+        legend=BELOW,
         title={"text": "Which path? Every task at 90 %", "x": 0, "xref": "container"},
     )
     return figure
@@ -116,7 +116,7 @@ def rebuilt(found: Mapping[str, Sequence[np.ndarray]]) -> go.Figure:
     figure.update_yaxes(title_text="test accuracy, mean of the tasks (%)", range=[-3, 103])
     figure.update_xaxes(title_text="directions k")
     figure.update_layout(
-        height=460, margin={**_MARGIN, "b": 160}, legend=_BELOW, title_text="Whose directions?"
+        height=460, margin={**MARGIN, "b": 160}, legend=BELOW, title_text="Whose directions?"
     )
     return figure
 
@@ -155,8 +155,8 @@ def same_size(found: Sequence[Cut]) -> go.Figure:
     figure.update_xaxes(title_text="‖θ′ − θ‖ / ‖θ‖, log", type="log", range=[-2.2, 0.6])
     figure.update_layout(
         height=480,
-        margin={**_MARGIN, "b": 160},
-        legend=_BELOW,
+        margin={**MARGIN, "b": 160},
+        legend=BELOW,
         title_text="How far did the test move the weights?",
     )
     return figure

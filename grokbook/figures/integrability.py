@@ -9,10 +9,8 @@ import plotly.graph_objects as go
 
 from grokbook.chapters.integrability import Decline, Share
 from grokbook.events.track_record import TrackRecord
+from grokbook.figures.layout import BELOW, MARGIN
 from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
-
-_MARGIN = {"t": 70, "r": 10, "b": 110, "l": 70}
-_BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 
 
 def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> go.Figure:
@@ -60,7 +58,7 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         ticktext=[name.replace(".", "\u00a0·\u00a0") for name in names],
     )
     figure.update_layout(
-        height=420, margin=_MARGIN, legend=_BELOW, title_text="How much is one direction?"
+        height=420, margin=MARGIN, legend=BELOW, title_text="How much is one direction?"
     )
     return figure
 
@@ -97,7 +95,7 @@ def growing(found: Mapping[str, Decline]) -> go.Figure:
     figure.update_yaxes(title_text="PC1 (% of variance)", rangemode="tozero")
     figure.update_xaxes(title_text="share of the path looked at (%)")
     figure.update_layout(
-        height=400, margin=_MARGIN, legend=_BELOW, title_text="The share as the path grows"
+        height=400, margin=MARGIN, legend=BELOW, title_text="The share as the path grows"
     )
     return figure
 
@@ -142,8 +140,8 @@ def leads(found: Sequence[TrackRecord]) -> go.Figure:
     )
     figure.update_layout(
         height=24 * len(names) + 200,
-        margin=_MARGIN,
-        legend=_BELOW,
+        margin=MARGIN,
+        legend=BELOW,
         title_text="Who says it first?",
     )
     return figure

@@ -8,14 +8,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from grokbook.events import PUBLISHED_RULE, RULES
+from grokbook.figures.layout import BELOW
 from grokbook.palette import published_colour, task_colour
 from grokbook.record import RunRecord
 from grokbook.studies.first_light import short_name
 from grokbook.studies.order import Gap
 
 _MARGIN = {"t": 80, "r": 10, "b": 110}
-_BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
-"""The legend at the figure's foot, where it covers no axis however many panels there are."""
 
 
 def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
@@ -52,7 +51,7 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
     figure.update_layout(
         height=220 * len(groups) + 170,
         margin=_MARGIN,
-        legend=_BELOW,
+        legend=BELOW,
         hovermode="closest",
         title_text="Right answers during training",
     )
@@ -118,7 +117,7 @@ def grok_steps(
     figure.update_layout(
         height=44 * len(rows) + 190,
         margin=_MARGIN,
-        legend=_BELOW,
+        legend=BELOW,
         title_text="Grok steps, ours and published",
     )
     return figure
@@ -206,7 +205,7 @@ def gaps(
     figure.update_layout(
         height=190 * len(found) + 170,
         margin=_MARGIN,
-        legend=_BELOW,
+        legend=BELOW,
         title_text=f"Steps behind multiplication{note}",
     )
     return figure

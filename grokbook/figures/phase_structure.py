@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from grokbook.figures.layout import BELOW
 from grokbook.palette import NULL_BAND, decay_colour, published_colour
 from grokbook.widgets import Pace
 from grokbook.widgets.clocks import Clock
@@ -14,7 +15,6 @@ from grokbook.widgets.clocks import Clock
 _INK = "#4d5560"
 """Of what has no task and no decay: readable on both grounds."""
 
-_BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"}
 _SYMBOLS = {"dual": "circle", "tri": "triangle-up"}
 _ASIDE = {"dual": 0.98, "tri": 1.04}
 """Settings at one weight decay stand beside each other."""
@@ -108,7 +108,7 @@ def collapse(
     figure.update_layout(
         height=640,
         margin={"t": 90, "r": 10, "b": 130, "l": 80},
-        legend=_BELOW,
+        legend=BELOW,
         title_text="Do the points collapse?",
     )
     return figure
@@ -167,7 +167,7 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
     figure.update_layout(
         height=420,
         margin={"t": 70, "r": 10, "b": 110, "l": 70},
-        legend=_BELOW,
+        legend=BELOW,
         title_text="How deep does the curvature go?",
     )
     return figure

@@ -119,3 +119,21 @@ def read_to_end(offline):
         return offline
 
     return read
+
+
+@pytest.fixture(scope="module")
+def bench(folder):
+    """The address of a module's own bare pages, which its fixture `folder` has written."""
+    from explorable_harness import serving
+
+    with serving(folder) as address:
+        yield address
+
+
+@pytest.fixture
+def quiet(page, bench):
+    """A page for them that must make no noise; see `hushed`."""
+    from explorable_harness import hushed
+
+    with hushed(page, bench) as listened:
+        yield listened

@@ -14,7 +14,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parent))
-from explorable_harness import SETTLE, hex_of, hushed, move, serving, show, small_lanes, write_page
+from explorable_harness import SETTLE, hex_of, move, show, small_lanes, write_page
 
 from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import FrontPicture, StaggeredOrder, order_sentence
@@ -45,18 +45,6 @@ def folder(made, tmp_path_factory):
     write_page(root, FrontPicture(lanes[2], frames), name="front.html")
     write_page(root, Broken(), FrontPicture(lanes[2], frames, title=""), name="broken.html")
     return root
-
-
-@pytest.fixture(scope="session")
-def bench(folder):
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture
-def quiet(page, bench):
-    with hushed(page, bench) as listened:
-        yield listened
 
 
 @pytest.fixture

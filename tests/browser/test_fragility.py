@@ -13,14 +13,23 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parent))
+from explorable_checks import (
+    FRAME_MS,
+    assert_fits_a_phone,
+    assert_readable,
+    control,
+    dress,
+    on_paper,
+    overlaps,
+    redraws,
+    stroke,
+    turn,
+)
 from explorable_harness import (
     ARMS,
     DOSES,
     SETTLE,
-    hex_of,
-    hushed,
     move,
-    serving,
     show,
     small_groups,
     small_trials,
@@ -32,7 +41,6 @@ from grokbook.palette import DARK_PAGE, contrast
 from grokbook.widgets import Fragility
 from grokbook.widgets.fragility import deletion_sentence, shift_sentence
 
-FRAME_MS = 1000 / 60
 BY_NAME = {arm.name: arm for arm in ARMS}
 
 
@@ -55,33 +63,9 @@ def folder(made, tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def bench(folder):
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture
-def quiet(page, bench):
-    with hushed(page, bench) as listened:
-        yield listened
-
-
 @pytest.fixture
 def deletion(quiet, bench):
     return show(quiet, f"{bench}/index.html")
-
-
-def dose(page, value):
-    page.locator(f".gb-knob input[value='{value:g}']").check(force=True)
-
-
-def arm(page, name):
-    page.locator(f".gb-knob input[value='{name}']").check(force=True)
-
-
-def control(page):
-    page.get_by_text("Apply the control").click()
 
 
 def count(page, kind, within=".gb-stack"):
@@ -102,7 +86,7 @@ def test_it_draws_every_part(deletion, trials):
 
 def test_the_knob_changes_every_part(deletion, trials):
     for value in DOSES:
-        dose(deletion, value)
+        turn(deletion, value)
         expect(deletion.locator(".gb-answer")).to_have_text(deletion_sentence(trials, value))
         here = trials.of("own", value)
         assert count(deletion, "path.gb-ours") == 2 * len(here)
@@ -151,7 +135,7 @@ def test_the_switch_sets_a_control_beside_and_takes_it_away_again(deletion, tria
 
 def test_a_control_can_be_chosen_and_switches_itself_on(deletion, trials):
     for each in ARMS[1:]:
-        arm(deletion, each.name)
+        turn(deletion, each.name)
         expect(deletion.locator(".gb-switch input").first).to_be_checked()
         expect(deletion.locator(".gb-second")).to_have_text(shift_sentence(trials, each, 0.07))
         here = trials.of(each.name, 0.07)
@@ -161,7 +145,7 @@ def test_a_control_can_be_chosen_and_switches_itself_on(deletion, trials):
         )
         shifts = trials.shifts(each.name, 0.07)
         assert values == pytest.approx([change.percent for change in shifts.values()])
-    arm(deletion, "amplify")
+    turn(deletion, "amplify")
     expect(deletion.locator(".gb-missing code")).to_have_text("grokbook study deletion-amplify")
 
 
@@ -271,8 +255,8 @@ def test_the_address_restores_the_view(quiet, bench, folder, scheme, trials):
     assert "#" not in page.url
     page.locator(".gb-lane").nth(1).click()
     move(page, 33)
-    dose(page, 0.03)
-    arm(page, "other-seed")
+    turn(page, 0.03)
+    turn(page, "other-seed")
     page.get_by_text("Count time as").click()
     page.wait_for_timeout(SETTLE)
     address = page.url
@@ -340,45 +324,23 @@ def test_the_download_holds_the_runs_numbers(deletion, trials):
         assert {float(row[1]) for row in mine} == {trial.dose}
 
 
-def inks(page):
-    """Class, ink and ground of everything that is written."""
-    return page.locator(
-        ".gb-title, .gb-answer, .gb-second, .gb-who, .gb-result, .gb-button, .gb-when, .gb-key, "
-        ".gb-knob span, .gb-explorable small, .gb-missing code, .gb-explorable figcaption, "
-        ".gb-strip-title, .gb-explorable svg text"
-    ).evaluate_all(
-        "all => all.map((el) => { let b = el; const see = (x) => getComputedStyle(x)"
-        ".backgroundColor; while (b.parentElement && /, 0\\)$|transparent/.test(see(b))) "
-        "b = b.parentElement; const style = getComputedStyle(el); return [el.className.baseVal ?? "
-        "el.className, el.tagName === 'text' ? style.fill : style.color, see(b)]; })"
-    )
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_and_lines_can_be_read(deletion, theme):
-    dose(deletion, 0.25)
+    turn(deletion, 0.25)
     control(deletion)
-    deletion.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-    deletion.wait_for_timeout(150)
-    found = inks(deletion)
-    assert len(found) > 60
-    for name, ink, ground in found:
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    dress(deletion, theme)
+    assert_readable(deletion, least=60)
     page = {"light": "#ffffff", "dark": DARK_PAGE}[theme]
     for kind in ("gb-ours", "gb-ghost", "gb-open-end", "gb-hollow", "gb-wide", "gb-edge"):
         line = deletion.locator(f".gb-explorable .{kind}").first
-        ink = hex_of(line.evaluate("el => getComputedStyle(el).stroke"))
-        assert contrast(ink, page) >= 3, kind
+        assert contrast(stroke(line), page) >= 3, kind
 
 
 def test_on_paper_it_is_light_and_without_buttons(deletion):
-    deletion.evaluate("document.documentElement.dataset.theme = 'dark'")
-    deletion.emulate_media(media="print")
-    deletion.wait_for_timeout(150)
+    on_paper(deletion)
     for name in (".gb-play", ".gb-foot"):
         expect(deletion.locator(name)).to_be_hidden()
-    for name, ink, ground in inks(deletion):
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    assert_readable(deletion)
     assert deletion.pdf().startswith(b"%PDF")
 
 
@@ -389,40 +351,7 @@ def test_a_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, bench, their
     if theirs:
         control(page)
         page.get_by_text("Count time as").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    inside = page.locator(".gb-explorable :is(text, b, span, small, p, figcaption, button, code)")
-    edges = inside.evaluate_all(
-        "all => all.filter((el) => !el.closest('.gb-live, [hidden], details > div'))"
-        ".map((el) => [el.getBoundingClientRect().left, el.getBoundingClientRect().right, "
-        "el.textContent])"
-    )
-    for left, right, text in edges:
-        assert left >= 0 and right <= 390, text
-    touched = page.locator("button, summary, .gb-slider, .gb-knob label, .gb-lane, .gb-switch")
-    for height in touched.evaluate_all(
-        "all => all.filter((el) => el.checkVisibility())"
-        ".map((el) => el.getBoundingClientRect().height)"
-    ):
-        assert height >= 40
-    sizes = inside.evaluate_all(
-        "all => all.map((el) => [el.className.baseVal ?? el.className, "
-        "parseFloat(getComputedStyle(el).fontSize)])"
-    )
-    assert [pair for pair in sizes if pair[1] < 13 and "gb-play" not in pair[0]] == []
-    bar = page.locator(".gb-bar").bounding_box()
-    assert abs(bar["y"] + bar["height"] - 844) < 1
-
-
-OVERLAPS = """
-[...document.querySelectorAll('.gb-panel, .gb-doses, .gb-changes')].flatMap((panel) => {
-  const boxes = [...panel.querySelectorAll('text')].filter((e) => e.textContent)
-    .map((e) => [e.textContent, e.getBoundingClientRect()]);
-  return boxes.flatMap(([one, a], i) => boxes.slice(i + 1)
-    .filter(([, b]) => a.left < b.right && b.left < a.right)
-    .filter(([, b]) => a.top + 2 < b.bottom && b.top + 2 < a.bottom)
-    .map(([other]) => `${one} / ${other}`));
-})
-"""
+    assert_fits_a_phone(page)
 
 
 @pytest.mark.parametrize("width", [390, 760, 1280])
@@ -431,8 +360,8 @@ def test_no_words_of_a_chart_lie_on_others(quiet, bench, width):
     page = show(quiet, f"{bench}/index.html")
     for beside in (False, True):
         for value in DOSES:
-            dose(page, value)
-            assert page.evaluate(OVERLAPS) == [], (beside, value)
+            turn(page, value)
+            assert overlaps(page) == [], (beside, value)
         control(page)
 
 
@@ -444,21 +373,9 @@ def test_the_page_keeps_about_the_room_that_is_needed(quiet, bench, made, width,
     assert made.heights[at] == pytest.approx(needed, rel=0.1)
 
 
-SWEEP = """
-(el, values) => values.map((v) => {
-  const begun = performance.now();
-  el.value = v;
-  el.dispatchEvent(new Event('input', {bubbles: true}));
-  el.closest('.gb-explorable').getBoundingClientRect();
-  return performance.now() - begun;
-})
-"""
-
-
 def test_a_move_of_the_slider_is_drawn_within_a_frame(quiet, bench):
     page = show(quiet, f"{bench}/index.html")
     control(page)
-    slider = page.locator(".gb-slider")
-    times = slider.evaluate(SWEEP, list(range(int(slider.get_attribute("max")) + 1)))
+    times = redraws(page)
     assert len(times) > 100
     assert np.median(times) <= FRAME_MS

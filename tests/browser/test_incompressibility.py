@@ -13,18 +13,26 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parent))
+from explorable_checks import (
+    FRAME_MS,
+    assert_fits_a_phone,
+    assert_readable,
+    control,
+    dress,
+    on_paper,
+    overlaps,
+    redraws,
+    stroke,
+    turn,
+)
 from explorable_harness import (
     SETTLE,
-    hex_of,
-    hushed,
     move,
-    serving,
     show,
     small_surgeries,
     synthetic_surgery,
     write_page,
 )
-from test_integrability import FRAME_MS, OVERLAPS, inks, stroke
 
 from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import Incompressibility, cut_sentence
@@ -55,29 +63,9 @@ def folder(surgeries, tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def bench(folder):
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture
-def quiet(page, bench):
-    with hushed(page, bench) as listened:
-        yield listened
-
-
 @pytest.fixture
 def cut(quiet, bench):
     return show(quiet, f"{bench}/index.html")
-
-
-def knob(page, kind):
-    page.locator(f".gb-knob input[value='{kind}']").check(force=True)
-
-
-def control(page):
-    page.get_by_text("Apply the control").click()
 
 
 def percent(value):
@@ -98,7 +86,7 @@ def test_it_draws_every_part(cut, surgeries):
     assert cut.locator(".gb-table").count() == 2
     assert cut.locator(".gb-lane").count() == 3
     for kind in CUTS:
-        knob(cut, kind)
+        turn(cut, kind)
         for path in cut.locator(".gb-explorable path").all():
             assert "NaN" not in (path.get_attribute("d") or "")
 
@@ -108,7 +96,7 @@ def test_it_draws_every_part(cut, surgeries):
 def test_the_knob_moves_cursor_answers_and_words(cut, surgeries, kind, controlled):
     if controlled:
         control(cut)
-    knob(cut, kind)
+    turn(cut, kind)
     one, line = surgeries[0], "control" if controlled else "published"
     data = one.cuts[kind]
     expect(cut.locator(".gb-answer")).to_have_text(cut_sentence(surgeries, kind, controlled))
@@ -154,12 +142,12 @@ def test_the_switch_shows_the_control_and_hides_it_again(cut):
 
 
 def test_singular_values_have_their_cut(cut, surgeries):
-    knob(cut, "rank")
+    turn(cut, "rank")
     panel = cut.locator(".gb-answers .gb-panel")
     assert panel.count() == 1 and panel.locator(".gb-theirs").count() == 1
     control(cut)
     assert panel.locator(".gb-ours").count() == 1
-    knob(cut, "scale")
+    turn(cut, "scale")
     assert panel.count() == 0
 
 
@@ -170,7 +158,7 @@ def test_a_run_that_was_not_cut_so_shows_how_it_was(cut, surgeries):
     expect(cut.locator(".gb-knob input[value='directions']")).to_be_checked()
     expect(cut.locator(".gb-when")).to_have_text("k = 5")
     assert cut.locator(".gb-bars rect.gb-room").count() == 3
-    knob(cut, "scale")  # and back to a run that was
+    turn(cut, "scale")  # and back to a run that was
     expect(rows.first).to_have_attribute("aria-checked", "true")
     expect(cut.locator(".gb-when")).to_have_text("s = 0.95")
     rows.nth(1).click()
@@ -179,7 +167,7 @@ def test_a_run_that_was_not_cut_so_shows_how_it_was(cut, surgeries):
 
 
 def test_a_click_in_a_chart_moves_the_knob_there(cut, surgeries):
-    knob(cut, "rank")
+    turn(cut, "rank")
     box = cut.locator(".gb-stack .gb-panel").first.bounding_box()
     width = float(cut.locator(".gb-stack .gb-panel").first.get_attribute("width"))
     x = place(cut, 94, 128) * box["width"] / width
@@ -220,7 +208,7 @@ def test_the_address_restores_the_view(quiet, bench, folder, scheme):
     page = show(quiet, f"{base}/index.html")
     assert "#" not in page.url
     page.locator(".gb-lane").nth(1).click()
-    knob(page, "rank")
+    turn(page, "rank")
     move(page, 4)
     control(page)
     page.wait_for_timeout(SETTLE)
@@ -276,25 +264,23 @@ def test_the_download_holds_the_numbers(cut, surgeries):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_and_lines_can_be_read(cut, theme):
     control(cut)
-    cut.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-    cut.wait_for_timeout(150)
-    for name, ink, ground in inks(cut):
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    dress(cut, theme)
+    assert_readable(cut)
     page = {"light": "#ffffff", "dark": DARK_PAGE}[theme]
     for kind in ("gb-test", "gb-theirs", "gb-ours"):
-        assert contrast(stroke(cut, kind), page) >= 3, kind
-    assert stroke(cut, "gb-test") == task_colour("add", dark=theme == "dark").lower()
+        assert contrast(stroke(cut.locator(f".gb-stack .{kind}").first), page) >= 3, kind
+    assert (
+        stroke(cut.locator(".gb-stack .gb-test").first)
+        == task_colour("add", dark=theme == "dark").lower()
+    )
 
 
 def test_on_paper_it_is_light_and_without_buttons(cut, surgeries):
     control(cut)
-    cut.evaluate("document.documentElement.dataset.theme = 'dark'")
-    cut.emulate_media(media="print")
-    cut.wait_for_timeout(150)
+    on_paper(cut)
     for name in (".gb-play", ".gb-foot"):
         expect(cut.locator(name)).to_be_hidden()
-    for name, ink, ground in inks(cut):
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    assert_readable(cut)
     expect(cut.locator(".gb-answer")).to_have_text(cut_sentence(surgeries, "scale", True))
     assert cut.pdf().startswith(b"%PDF")
 
@@ -304,24 +290,8 @@ def test_a_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, bench, kind)
     quiet.set_viewport_size({"width": 390, "height": 844})
     page = show(quiet, f"{bench}/large.html")
     control(page)
-    knob(page, kind)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    inside = page.locator(".gb-explorable :is(text, b, span, small, p, figcaption, button)")
-    edges = inside.evaluate_all(
-        "all => all.filter((el) => !el.closest('.gb-live, [hidden], details > div'))"
-        ".map((el) => [el.getBoundingClientRect().left, el.getBoundingClientRect().right, "
-        "el.textContent])"
-    )
-    for left, right, text in edges:
-        assert left >= 0 and right <= 390, text
-    touched = page.locator("button, summary, .gb-slider, .gb-knob label, .gb-lane, .gb-switch")
-    for height in touched.evaluate_all(
-        "all => all.filter((el) => el.checkVisibility())"
-        ".map((el) => el.getBoundingClientRect().height)"
-    ):
-        assert height >= 40
-    bar = page.locator(".gb-bar").bounding_box()
-    assert abs(bar["y"] + bar["height"] - 844) < 1
+    turn(page, kind)
+    assert_fits_a_phone(page)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -332,8 +302,8 @@ def test_no_words_of_a_chart_lie_on_others(quiet, bench, width):
         if turned:
             control(page)
         for kind in CUTS:
-            knob(page, kind)
-            assert page.evaluate(OVERLAPS) == [], (kind, turned)
+            turn(page, kind)
+            assert overlaps(page) == [], (kind, turned)
 
 
 @pytest.mark.parametrize(("width", "at"), [(1280, 0), (390, 1)])
@@ -349,16 +319,8 @@ def test_the_page_keeps_about_the_room_that_is_needed(quiet, bench, width, at):
 def test_a_move_of_the_knob_is_drawn_within_a_frame(quiet, bench, kind):
     page = show(quiet, f"{bench}/large.html")
     control(page)
-    knob(page, kind)
-    times = page.locator(".gb-slider").evaluate(
-        "el => { const times = []; for (let pass = 0; pass < 6; pass++)"
-        " for (let f = 0; f <= +el.max; f++) {"
-        " const begun = performance.now(); el.value = f;"
-        " el.dispatchEvent(new Event('input', {bubbles: true}));"
-        " el.closest('.gb-explorable').getBoundingClientRect();"
-        " times.push(performance.now() - begun); } return times; }"
-    )
-    print(kind, float(np.median(times)))
+    turn(page, kind)
+    times = redraws(page, passes=6)
     assert len(times) >= 30
     assert np.median(times) <= FRAME_MS
 
@@ -367,6 +329,6 @@ def test_no_request_leaves_the_page(cut):
     """`hushed` fails at its end if one did; every control was moved for it here."""
     control(cut)
     for kind in CUTS:
-        knob(cut, kind)
+        turn(cut, kind)
         move(cut, 1)
     assert re.match("http://127.0.0.1", cut.url)

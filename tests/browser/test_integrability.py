@@ -14,12 +14,22 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parent))
+from explorable_checks import (
+    FRAME_MS,
+    assert_fits_a_phone,
+    assert_readable,
+    control,
+    dress,
+    on_paper,
+    overlaps,
+    redraws,
+    stroke,
+    turn,
+)
 from explorable_harness import (
     SETTLE,
     hex_of,
-    hushed,
     move,
-    serving,
     show,
     small_courses,
     standing_text,
@@ -34,7 +44,6 @@ from grokbook.widgets import Integrability, lead_sentence
 LEFT, RIGHT = 52, 14
 """Pixels that a chart leaves free beside its plot."""
 
-FRAME_MS = 1000 / 60
 RUN = 3
 """The course that the page opens on: seed 137 at λ = 1."""
 
@@ -64,29 +73,9 @@ def folder(courses, tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def bench(folder):
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture
-def quiet(page, bench):
-    with hushed(page, bench) as listened:
-        yield listened
-
-
 @pytest.fixture
 def defect(quiet, bench):
     return show(quiet, f"{bench}/index.html")
-
-
-def knob(page, factor):
-    page.locator(f".gb-knob input[value='{factor:g}']").check(force=True)
-
-
-def control(page):
-    page.get_by_text("Apply the control").click()
 
 
 def lines(page, kind, within=".gb-stack"):
@@ -215,7 +204,7 @@ def test_the_knob_moves_flag_and_words_to_what_python_says(defect, courses, true
     if true:
         control(defect)
     for factor in FACTORS:
-        knob(defect, factor)
+        turn(defect, factor)
         said = defect.locator(".gb-lane .gb-result").all_text_contents()
         assert said == [words(one, protocol, factor) for one in courses]
         expect(defect.locator(".gb-answer")).to_have_text(lead_sentence(courses, factor, true))
@@ -323,7 +312,7 @@ def test_the_address_restores_the_view(quiet, bench, folder, scheme, courses, fr
     assert "#" not in page.url
     page.locator(".gb-lane").nth(1).click()
     move(page, 33)
-    knob(page, 50)
+    turn(page, 50)
     control(page)
     page.get_by_text("Count time as").click()
     page.wait_for_timeout(SETTLE)
@@ -400,51 +389,29 @@ def test_the_download_holds_the_courses_numbers(defect, courses):
     expect(defect.get_by_text(courses[0].command)).to_be_visible()
 
 
-def inks(page):
-    """Class, ink and ground of everything that is written."""
-    return page.locator(
-        ".gb-title, .gb-answer, .gb-who, .gb-result, .gb-button, .gb-when, .gb-key, .gb-knob span, "
-        ".gb-explorable small, .gb-explorable figcaption, .gb-strip-title, .gb-explorable svg text"
-    ).evaluate_all(
-        "all => all.map((el) => { let b = el; const see = (x) => getComputedStyle(x)"
-        ".backgroundColor; while (b.parentElement && /, 0\\)$|transparent/.test(see(b))) "
-        "b = b.parentElement; const style = getComputedStyle(el); return [el.className.baseVal ?? "
-        "el.className, el.tagName === 'text' ? style.fill : style.color, see(b)]; })"
-    )
-
-
-def stroke(page, kind):
-    return hex_of(lines(page, kind).first.evaluate("el => getComputedStyle(el).stroke"))
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_and_lines_can_be_read(defect, theme):
     control(defect)
-    defect.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-    defect.wait_for_timeout(150)
-    found = inks(defect)
-    assert len(found) > 60
-    for name, ink, ground in found:
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    dress(defect, theme)
+    assert_readable(defect, least=60)
     page = {"light": "#ffffff", "dark": DARK_PAGE}[theme]
     for kind in ("gb-test", "gb-theirs", "gb-ours", "gb-plain", "gb-grok", "gb-flag", "gb-hollow"):
-        assert contrast(stroke(defect, kind), page) >= 3, kind
-    assert stroke(defect, "gb-test") == task_colour("add", dark=theme == "dark").lower()
+        assert contrast(stroke(lines(defect, kind).first), page) >= 3, kind
+    assert (
+        stroke(lines(defect, "gb-test").first) == task_colour("add", dark=theme == "dark").lower()
+    )
 
 
 def test_on_paper_it_is_light_and_without_buttons(defect, courses):
     control(defect)
-    defect.evaluate("document.documentElement.dataset.theme = 'dark'")
-    defect.emulate_media(media="print")
-    defect.wait_for_timeout(150)
+    on_paper(defect)
     for name in (".gb-play", ".gb-foot"):
         expect(defect.locator(name)).to_be_hidden()
-    assert stroke(defect, "gb-test") == task_colour("add").lower()
-    assert contrast(stroke(defect, "gb-ours"), "#ffffff") >= 7
+    assert stroke(lines(defect, "gb-test").first) == task_colour("add").lower()
+    assert contrast(stroke(lines(defect, "gb-ours").first), "#ffffff") >= 7
     ground = defect.locator(".gb-explorable").evaluate("el => getComputedStyle(el).backgroundColor")
     assert hex_of(ground) == "#ffffff"
-    for name, ink, ground in inks(defect):
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    assert_readable(defect)
     expect(defect.locator(".gb-answer")).to_have_text(lead_sentence(courses, 10.0, control=True))
     assert defect.pdf().startswith(b"%PDF")
 
@@ -468,40 +435,7 @@ def test_a_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, bench, their
     if theirs:
         control(page)
         page.get_by_text("Count time as").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    inside = page.locator(".gb-explorable :is(text, b, span, small, p, figcaption, button)")
-    edges = inside.evaluate_all(
-        "all => all.filter((el) => !el.closest('.gb-live, [hidden], details > div'))"
-        ".map((el) => [el.getBoundingClientRect().left, el.getBoundingClientRect().right, "
-        "el.textContent])"
-    )
-    for left, right, text in edges:
-        assert left >= 0 and right <= 390, text
-    touched = page.locator("button, summary, .gb-slider, .gb-knob label, .gb-lane, .gb-switch")
-    for height in touched.evaluate_all(
-        "all => all.filter((el) => el.checkVisibility())"
-        ".map((el) => el.getBoundingClientRect().height)"
-    ):
-        assert height >= 40
-    sizes = inside.evaluate_all(
-        "all => all.map((el) => [el.className.baseVal ?? el.className, "
-        "parseFloat(getComputedStyle(el).fontSize)])"
-    )
-    assert [pair for pair in sizes if pair[1] < 13 and "gb-play" not in pair[0]] == []
-    bar = page.locator(".gb-bar").bounding_box()
-    assert abs(bar["y"] + bar["height"] - 844) < 1
-
-
-OVERLAPS = """
-[...document.querySelectorAll('.gb-panel')].flatMap((panel) => {
-  const boxes = [...panel.querySelectorAll('text')].filter((e) => e.textContent)
-    .map((e) => [e.textContent, e.getBoundingClientRect()]);
-  return boxes.flatMap(([one, a], i) => boxes.slice(i + 1)
-    .filter(([, b]) => a.left < b.right && b.left < a.right)
-    .filter(([, b]) => a.top + 2 < b.bottom && b.top + 2 < a.bottom)
-    .map(([other]) => `${one} / ${other}`));
-})
-"""
+    assert_fits_a_phone(page)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -510,7 +444,7 @@ def test_no_words_of_a_chart_lie_on_others(quiet, bench, width):
     page = show(quiet, f"{bench}/long.html")
     for run in page.locator(".gb-lane").all():
         run.click()
-        assert page.evaluate(OVERLAPS) == []
+        assert overlaps(page) == []
 
 
 @pytest.mark.parametrize(("width", "at"), [(1400, 0), (820, 0), (390, 1)])
@@ -524,12 +458,6 @@ def test_the_page_keeps_about_the_room_that_is_needed(quiet, bench, courses, wid
 def test_a_move_of_the_slider_is_drawn_within_a_frame(quiet, bench):
     page = show(quiet, f"{bench}/long.html")
     control(page)
-    times = page.locator(".gb-slider").evaluate(
-        "el => { const times = []; for (let f = 0; f <= +el.max; f++) {"
-        " const begun = performance.now(); el.value = f;"
-        " el.dispatchEvent(new Event('input', {bubbles: true}));"
-        " el.closest('.gb-explorable').getBoundingClientRect();"
-        " times.push(performance.now() - begun); } return times; }"
-    )
+    times = redraws(page)
     assert len(times) > 100
     assert np.median(times) <= FRAME_MS

@@ -15,12 +15,20 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parent))
+import explorable_checks as checks
+from explorable_checks import (
+    FRAME_MS,
+    assert_fits_a_phone,
+    assert_readable,
+    dress,
+    on_paper,
+    overlaps,
+    redraws,
+    stroke,
+)
 from explorable_harness import (
     SETTLE,
-    hex_of,
-    hushed,
     move,
-    serving,
     show,
     small_paces,
     synthetic_pace,
@@ -30,7 +38,6 @@ from explorable_harness import (
 from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import PhaseStructure, clock_sentence
 
-FRAME_MS = 1000 / 60
 RATE = 1e-3
 SLID = 750
 """ms: longer than the points slide."""
@@ -96,25 +103,13 @@ def folder(paces, tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def bench(folder):
-    with serving(folder) as address:
-        yield address
-
-
-@pytest.fixture
-def quiet(page, bench):
-    with hushed(page, bench) as listened:
-        yield listened
-
-
 @pytest.fixture
 def phase(quiet, bench):
     return show(quiet, f"{bench}/index.html")
 
 
 def control(page, wait=SLID):
-    page.get_by_text("Apply the control").click()
+    checks.control(page)
     page.wait_for_timeout(wait)
 
 
@@ -488,50 +483,27 @@ def test_the_download_holds_every_run(phase, paces):
             assert float(row["tau_at_grok"]) == pytest.approx(pace.tau(pace.grok), rel=1e-5)
 
 
-def inks(page):
-    """Class, ink and ground of everything that is written."""
-    return page.locator(
-        ".gb-title, .gb-answer, .gb-who, .gb-result, .gb-button, .gb-when, .gb-key, .gb-lacking, "
-        ".gb-explorable small, .gb-explorable figcaption, .gb-strip-title, .gb-explorable svg text"
-    ).evaluate_all(
-        "all => all.filter((el) => el.checkVisibility({opacityProperty: true})).map((el) => {"
-        " let b = el; const see = (x) => getComputedStyle(x).backgroundColor;"
-        " while (b.parentElement && /, 0\\)$|transparent/.test(see(b))) b = b.parentElement;"
-        " const style = getComputedStyle(el); return [el.className.baseVal ?? el.className,"
-        " el.tagName === 'text' ? style.fill : style.color, see(b)]; })"
-    )
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_and_lines_can_be_read(phase, theme):
     control(phase)
-    phase.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-    phase.wait_for_timeout(150)
-    found = inks(phase)
-    assert len(found) > 60
-    for name, ink, ground in found:
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    dress(phase, theme)
+    assert_readable(phase, least=60)
     page = {"light": "#ffffff", "dark": DARK_PAGE}[theme]
     for kind in ("gb-test", "gb-mark", "gb-theirs-mark", "gb-pace", "gb-cut", "gb-ring", "gb-up"):
         for line in phase.locator(f".gb-explorable .{kind}").all():
-            stroke = hex_of(line.evaluate("el => getComputedStyle(el).stroke"))
-            assert contrast(stroke, page) >= 3, kind
+            assert contrast(stroke(line), page) >= 3, kind
     first = phase.locator(".gb-stack .gb-test").first
-    stroke = hex_of(first.evaluate("el => getComputedStyle(el).stroke"))
-    assert stroke == task_colour("add", dark=theme == "dark").lower()
+    assert stroke(first) == task_colour("add", dark=theme == "dark").lower()
 
 
 def test_on_paper_it_is_light_and_whole(phase, paces):
     control(phase)
-    phase.evaluate("document.documentElement.dataset.theme = 'dark'")
-    phase.emulate_media(media="print")
-    phase.wait_for_timeout(150)
+    on_paper(phase)
     for name in (".gb-play", ".gb-foot"):
         expect(phase.locator(name)).to_be_hidden()
-    for name, ink, ground in inks(phase):
-        assert contrast(hex_of(ink), hex_of(ground)) >= 4.5, (name, ink, ground)
+    assert_readable(phase)
     for mark in phase.locator(".gb-scatter .gb-mark").all():
-        assert contrast(hex_of(mark.evaluate("el => getComputedStyle(el).stroke")), "#ffffff") >= 3
+        assert contrast(stroke(mark), "#ffffff") >= 3
     expect(phase.locator(".gb-answer")).to_have_text(clock_sentence(paces, control=True))
     assert phase.pdf().startswith(b"%PDF")
 
@@ -542,43 +514,7 @@ def test_a_phone_has_no_sideways_scroll_and_room_for_fingers(quiet, bench, their
     page = show(quiet, f"{bench}/index.html")
     if theirs:
         control(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    inside = page.locator(".gb-explorable :is(text, b, span, small, p, figcaption, button)")
-    edges = inside.evaluate_all(
-        "all => all.filter((el) => el.checkVisibility() && "
-        "!el.closest('.gb-live, [hidden], details > div'))"
-        ".map((el) => [el.getBoundingClientRect().left, el.getBoundingClientRect().right, "
-        "el.textContent])"
-    )
-    for left, right, text in edges:
-        assert left >= 0 and right <= 390, text
-    touched = page.locator("button, summary, .gb-slider, .gb-lane, .gb-switch")
-    for height in touched.evaluate_all(
-        "all => all.filter((el) => el.checkVisibility())"
-        ".map((el) => el.getBoundingClientRect().height)"
-    ):
-        assert height >= 40
-    sizes = inside.evaluate_all(
-        "all => all.map((el) => [el.className.baseVal ?? el.className, "
-        "parseFloat(getComputedStyle(el).fontSize)])"
-    )
-    assert [pair for pair in sizes if pair[1] < 13 and "gb-play" not in pair[0]] == []
-    bar = page.locator(".gb-bar").bounding_box()
-    assert abs(bar["y"] + bar["height"] - 844) < 1
-
-
-OVERLAPS = """
-[...document.querySelectorAll('.gb-panel, .gb-scatter, .gb-strip, .gb-lane-axis')]
-.flatMap((chart) => {
-  const boxes = [...chart.querySelectorAll('text')]
-    .filter((e) => e.textContent && e.checkVisibility({opacityProperty: true}))
-    .map((e) => [e.textContent, e.getBoundingClientRect()]);
-  return boxes.flatMap(([one, a], i) => boxes.slice(i + 1)
-    .filter(([, b]) => a.left < b.right && b.left < a.right)
-    .filter(([, b]) => a.top + 2 < b.bottom && b.top + 2 < a.bottom)
-    .map(([other]) => `${one} / ${other}`));
-})
-"""
+    assert_fits_a_phone(page)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -592,7 +528,7 @@ def test_no_words_of_a_chart_lie_on_others(quiet, bench, name, width):
         rows = page.locator(".gb-lane").all()
         for row in rows[:: max(1, len(rows) // 8)]:
             row.click()
-            assert page.evaluate(OVERLAPS) == []
+            assert overlaps(page) == []
 
 
 @pytest.mark.parametrize(("width", "at"), [(1400, 0), (820, 0), (390, 1)])
@@ -618,12 +554,6 @@ def test_a_move_of_the_slider_is_drawn_within_a_frame(quiet, bench, tau):
     page = show(quiet, f"{bench}/long.html")
     if tau:
         control(page)
-    times = page.locator(".gb-slider").evaluate(
-        "el => { const times = []; for (let f = 0; f <= +el.max; f++) {"
-        " const begun = performance.now(); el.value = f;"
-        " el.dispatchEvent(new Event('input', {bubbles: true}));"
-        " el.closest('.gb-explorable').getBoundingClientRect();"
-        " times.push(performance.now() - begun); } return times; }"
-    )
+    times = redraws(page)
     assert len(times) > 60
     assert np.median(times) <= FRAME_MS

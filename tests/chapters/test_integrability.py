@@ -15,6 +15,8 @@ from explorable_harness import synthetic_course
 
 from grokbook.chapters import integrability as chapter
 from grokbook.chapters import integrability_tables as tables
+from grokbook.chapters import integrability_words as words
+from grokbook.chapters.tables import computed_table
 from grokbook.claims.readings.place import MATRICES
 from grokbook.claims.registry import claims
 from grokbook.config import ConfigError, RunConfig
@@ -362,7 +364,7 @@ WALKED = (
 
 
 def test_the_finding_counts_what_is_there(runs, courses):
-    said = chapter.finding(runs, courses)
+    said = words.finding(runs, courses)
     assert said == " ".join(
         [
             lead_sentence(courses, 10.0, control=True),
@@ -379,52 +381,52 @@ def test_the_finding_counts_what_is_there(runs, courses):
 
 def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
     early = replace(courses[0], onsets=dict.fromkeys(PROTOCOLS, (200,) * len(FACTORS)))
-    said = chapter.finding(runs, [early, *courses[1:]])  # the second never memorises
+    said = words.finding(runs, [early, *courses[1:]])  # the second never memorises
     assert "In 1 of 2 that is before the network has memorised the pairs" in said
-    assert "memorised" not in chapter.finding(runs, courses)
+    assert "memorised" not in words.finding(runs, courses)
 
 
 def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs):
-    said = chapter.path_answer(runs)
+    said = words.path_answer(runs)
     assert said.startswith(
         "The first component holds more than in random walks in 2 of 8 matrices, as much in 1, "
         "and less in 5."
     )
     assert "100 steps after the published stop" in said
     assert "is 42.0 % in place of 60.0 %; a random walk's is 35.0 %." in said
-    assert chapter.path_answer(runs[2:]).startswith("No run here groks")
+    assert words.path_answer(runs[2:]).startswith("No run here groks")
 
 
 def test_a_placebo_that_leads_as_much_is_named(runs, courses):
     found = chapter.detectors(runs, courses)
     best = max(each.median for each in found if each.kind == "placebo")
     beaten = sum(not each.median > best for each in found if each.kind != "placebo")
-    said = chapter.lead_answer(found)
+    said = words.lead_answer(found)
     assert said == (
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
         f"{beaten} of 18 readings of the defect lead by no more."
     )
-    alone = chapter.lead_answer(chapter.detectors(runs[:2], courses[:2]))
+    alone = words.lead_answer(chapter.detectors(runs[:2], courses[:2]))
     assert alone == f"{said} No run that never groks is measured here, so no false alarm could " + (
         "be counted: a lead alone shows no skill."
     )
-    assert chapter.lead_answer(chapter.detectors(runs[2:], courses[2:])).startswith("No run here")
+    assert words.lead_answer(chapter.detectors(runs[2:], courses[2:])).startswith("No run here")
 
 
 def test_what_lies_inside_is_said_in_units_of_chance(runs):
     """Own 28 % against 5 %; another seed's 96 % against its own 10 %; one of two in the band."""
-    assert chapter.inside_answer(runs) == (
+    assert words.inside_answer(runs) == (
         "Of the true commutator the path's own directions hold 5.60 times what random directions "
         "alike hold, another seed's 9.60 times; at 2 of 4 checkpoints the own share lies in the "
         "range of 95 % of such random directions."
     )
     alone = grokked(42, 900, 1000, published=700, corrected=300, other=False)
-    assert "another seed" not in chapter.inside_answer([alone])
-    assert chapter.inside_answer(runs[2:]).startswith("No run here groks")
+    assert "another seed" not in words.inside_answer([alone])
+    assert words.inside_answer(runs[2:]).startswith("No run here groks")
 
 
 def test_the_scope_names_the_runs_of_the_page(runs):
-    assert chapter.scope(runs).startswith(
+    assert words.scope(runs).startswith(
         "**Scope.** This page shows add + mul, λ = 0, seed 42, add + mul, λ = 1, seed 137, "
     )
 
@@ -442,15 +444,15 @@ def test_the_readings_of_the_run_that_the_picture_opens_on(courses):
 
 def test_the_finding_leaves_out_what_is_not_so(runs, courses):
     late = replace(courses[0], placebos=courses[0].placebos | {"constant": 1_000})
-    assert "a clock" not in chapter.finding(runs, [late, *courses[1:]])
+    assert "a clock" not in words.finding(runs, [late, *courses[1:]])
     straight = [
         grokked(seed, add, mul, published=700, corrected=300, share=0.77)
         for seed, add, mul in ((42, 900, 1000), (137, 1000, 800))
     ]
-    assert "random walk" not in chapter.finding([*straight, runs[2]], courses)
+    assert "random walk" not in words.finding([*straight, runs[2]], courses)
     later = [replace(each, read=each.read + 100) for each in courses]
-    assert "As published" not in chapter.finding(runs, later)
-    assert chapter.finding(runs[2:], courses[2:]) == lead_sentence(courses[2:], 10.0, control=True)
+    assert "As published" not in words.finding(runs, later)
+    assert words.finding(runs[2:], courses[2:]) == lead_sentence(courses[2:], 10.0, control=True)
 
 
 def test_rounding_is_read_at_the_start_and_only_there(courses):
@@ -523,6 +525,9 @@ def test_figures_hold_the_numbers(runs, courses):
 
 
 def test_the_runs_behind_the_page_and_their_costs(runs):
-    table = tables.computed_table(runs)
-    assert table.loc[runs[0].config.label].tolist() == [runs[0].name, "1,100", "2", "3"]
+    table = computed_table(runs)
+    assert table.loc[runs[0].config.label].tolist() == [
+        *(runs[0].name, "1,100", "2", "3"),
+        ", ".join(sorted({each.instrument for each in runs[0].measurements})),
+    ]
     assert table.index.tolist() == [run.config.label for run in runs]

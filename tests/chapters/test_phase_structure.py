@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import small_paces, synthetic_pace
 
 from grokbook.chapters import phase_structure as chapter
+from grokbook.chapters import phase_structure_leads as leads
 from grokbook.chapters import phase_structure_tables as tables
 from grokbook.chapters import phase_structure_words as words
 from grokbook.chapters.measured import ask_all_measured, at_hand
@@ -289,7 +290,7 @@ def led(seed, grok, **onsets):
 def test_detectors_have_the_record_that_the_runs_give_them():
     still = replace(synthetic_pace(1, (None, None), 0.0, measured=True), onsets=LEADS)
     unread = synthetic_pace(9)
-    found = {e.name: e for e in chapter.detectors([led(1, 9_000), led(2, 4_000), still, unread])}
+    found = {e.name: e for e in leads.detectors([led(1, 9_000), led(2, 4_000), still, unread])}
     assert len(found) == 2 * 3 + 4
     dual = found["dual detector, published"]
     assert list(dual.leads.values()) == [4_000, -1_000]
@@ -297,16 +298,16 @@ def test_detectors_have_the_record_that_the_runs_give_them():
     assert found["dual detector, true"].ahead == 0
     assert found["10 × the start, true"].median == 6_100
     assert found["weights at half their norm"].leads["add + mul, seed 1, λ = 1"] is None
-    assert chapter.detectors([unread]) == []
+    assert leads.detectors([unread]) == []
 
 
 def test_another_seeds_onset_is_that_of_the_next_seed_at_the_same_decay():
     runs = [led(1, 9_000, dual=(8_500, 100)), led(2, 4_000, dual=(3_000, 100))]
-    found = chapter.borrowed(runs, "dual")
+    found = leads.borrowed(runs, "dual")
     assert (found.ahead, found.of) == (1, 2)  # 3,000 leads 9,000; 8,500 does not lead 4,000
-    assert chapter.borrowed(runs, "dual", true=True).ahead == 2
+    assert leads.borrowed(runs, "dual", true=True).ahead == 2
     alone = [runs[0], replace(runs[1], weight_decay=0.5)]
-    assert chapter.borrowed(alone, "dual").of == 0
+    assert leads.borrowed(alone, "dual").of == 0
     table = tables.detector_table(runs)
     assert table.loc["dual detector, published"].tolist()[:2] == ["2 of 2", "1 of 2"]
     assert table.loc["step 1,000, always"].tolist()[:2] == ["2 of 2", "–"]
@@ -315,7 +316,7 @@ def test_another_seeds_onset_is_that_of_the_next_seed_at_the_same_decay():
 
 def test_leads_as_shares_are_means_of_ratios_over_runs_with_an_onset():
     runs = [led(1, 10_000), led(2, 5_000, dual=(None, None)), led(3, 8_000)]
-    (cell,) = chapter.lead_shares(runs).values()
+    (cell,) = leads.lead_shares(runs).values()
     assert cell["dual"].n == 2 and cell["dual"].mean == pytest.approx((50 + 37.5) / 2)
     assert cell["tri"].n == 3
     table = tables.share_table(runs, claims("multitask", "phase-structure"))

@@ -193,10 +193,7 @@ function partsOf(state, put) {
   const front = () => state.mine(state.row, "own") || state.row;
   const command = () => state.group.missing[`own ${state.key}`] || front().command;
   const parts = {
-    answer: html("p", { class: "gb-answer" }), second: html("p", { class: "gb-second" }),
-    play: html("button", { type: "button", class: "gb-button gb-play" }),
-    slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "Training step" }),
-    when: html("output", { class: "gb-when" }),
+    ...barOf(), second: html("p", { class: "gb-second" }),
     control: switchOf("Apply the control", "another mechanism, or another basis", null, (control) => put({ control })),
     tau: switchOf("Count time as τ = ηλt", "learning rate × weight decay × step", null, (tau) => put({ tau })),
     dose: choiceKnob("Deleted, in %", state.doses.map((v) => [v, keyOf(v)]), (dose) => put({ dose })),
@@ -206,7 +203,6 @@ function partsOf(state, put) {
     doses: doseChart(state, (dose) => put({ dose })), changes: changeStrip(state),
     list: seedList(state, (run) => rest({ run })),
     foot: footOf({ name: () => `${state.row.run}-${state.key}`, csv: () => csvOf(state), command }),
-    live: html("p", { class: "gb-live", "aria-live": "polite" }),
   };
   parts.root = html("div", { class: "gb-explorable gb-defect gb-fragile", role: "region", "aria-labelledby": title },
     html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,

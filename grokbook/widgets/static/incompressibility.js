@@ -200,10 +200,7 @@ function partsOf(state, put) {
   }
   const kinds = state.get("kinds").filter(([kind]) => state.surgeries.some((each) => kind in each.cuts));
   const parts = {
-    answer: html("p", { class: "gb-answer" }),
-    play: html("button", { type: "button", class: "gb-button gb-play" }),
-    slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "How much is kept" }),
-    when: html("output", { class: "gb-when" }),
+    ...barOf("How much is kept"),
     knob: choiceKnob("What is cut", kinds, choose),
     control: switchOf("Apply the control", "", null, (control) => put({ control })),
     keys: legend(state),
@@ -215,7 +212,6 @@ function partsOf(state, put) {
       rest({ run, cut, frame });
     }),
     foot: footOf({ name: () => state.run.run, csv: () => csvOf(state.run), command: () => state.run.command }),
-    live: html("p", { class: "gb-live", "aria-live": "polite" }),
   };
   parts.root = html("div", { class: "gb-explorable gb-surgery", role: "region", "aria-labelledby": title },
     html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,

@@ -180,10 +180,7 @@ function legend(state) {
 function partsOf(state, put) {
   const title = uniqueId(), rest = (changes) => put(changes, true);
   const parts = {
-    answer: html("p", { class: "gb-answer" }),
-    play: html("button", { type: "button", class: "gb-button gb-play" }),
-    slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "Training step" }),
-    when: html("output", { class: "gb-when" }),
+    ...barOf(),
     control: switchOf("Apply the control", "the true defect, rounding, and what chance gives", null,
       (control) => put({ control })),
     tau: switchOf("Count time as τ = ηλt", "", null, (tau) => put({ tau })),
@@ -194,7 +191,6 @@ function partsOf(state, put) {
       (factor) => put({ factor })),
     list: courseList(state, (run) => rest({ run })),
     foot: footOf({ name: () => state.course.run, csv: () => csvOf(state.course), command: () => state.course.command }),
-    live: html("p", { class: "gb-live", "aria-live": "polite" }),
   };
   parts.root = html("div", { class: "gb-explorable gb-defect", role: "region", "aria-labelledby": title },
     html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,

@@ -1,4 +1,15 @@
-// What explorables with runs share: a switch, a knob, a list of runs, what stands beneath.
+// What explorables with runs share: a bar with the slider, a switch, a knob, a list of runs, what stands beneath.
+
+// Its sentence, the slider with play beside it, and what is said aloud after a change.
+function barOf(label = "Training step") {
+  return {
+    answer: html("p", { class: "gb-answer" }),
+    play: html("button", { type: "button", class: "gb-button gb-play" }),
+    slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": label }),
+    when: html("output", { class: "gb-when" }),
+    live: html("p", { class: "gb-live", "aria-live": "polite" }),
+  };
+}
 
 function switchOf(label, note, title, flip) {
   const box = html("input", { type: "checkbox", role: "switch", title }), text = html("small", {}, note);

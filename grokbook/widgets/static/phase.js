@@ -199,10 +199,7 @@ function legend(state) {
 function partsOf(state, put) {
   const title = uniqueId(), rest = (changes) => put(changes, true);
   const parts = {
-    answer: html("p", { class: "gb-answer" }),
-    play: html("button", { type: "button", class: "gb-button gb-play" }),
-    slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "Training step" }),
-    when: html("output", { class: "gb-when" }),
+    ...barOf(),
     control: switchOf("Apply the control",
       "count time as a clock would: τ = learning rate × weight decay × step", null,
       (control) => put({ control })),
@@ -211,7 +208,6 @@ function partsOf(state, put) {
     points: scatter(state, (run) => rest({ run })), strip: leadStrip(state),
     list: paceList(state, (run) => rest({ run })),
     foot: footOf({ name: () => "grok-steps", csv: () => csvOf(state.paces), command: () => state.pace.command }),
-    live: html("p", { class: "gb-live", "aria-live": "polite" }),
   };
   parts.root = html("div", { class: "gb-explorable gb-defect gb-phase", role: "region", "aria-labelledby": title },
     html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,

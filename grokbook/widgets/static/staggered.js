@@ -93,10 +93,7 @@ function csvOf(lane) {
 function partsOf(state, put) {
   const title = uniqueId();
   const parts = {
-    answer: html("p", { class: "gb-answer" }),
-    play: html("button", { type: "button", class: "gb-button gb-play" }),
-    slider: html("input", { type: "range", class: "gb-slider", min: 0, step: 1, "aria-label": "Training step" }),
-    when: html("output", { class: "gb-when" }),
+    ...barOf(),
     control: switchOf("Apply the control", "counts only test pairs with no trained twin", TWIN,
       (control) => put({ control })),
     tau: switchOf("Count time as τ = ηλt", "", null, (tau) => put({ tau })),
@@ -108,7 +105,6 @@ function partsOf(state, put) {
     foot: footOf({
       name: () => state.lane.run, csv: () => csvOf(state.lane), command: () => state.lane.command,
     }),
-    live: html("p", { class: "gb-live", "aria-live": "polite" }),
   };
   parts.root = html("div", { class: "gb-explorable gb-order", role: "region", "aria-labelledby": title },
     html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,

@@ -1,0 +1,173 @@
+"""Chapter 2, integrability: what it says, in sentences made from the runs at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from grokbook.chapters.integrability import detectors, grokking, inside, rounding_factor, shares
+from grokbook.chapters.wording import PLACEBO, share
+from grokbook.claims.readings.integrability import held
+from grokbook.claims.readings.paths import WALK
+from grokbook.claims.readings.place import MATRICES
+from grokbook.events import FACTORS
+from grokbook.events.track_record import TrackRecord
+from grokbook.instruments.runs import Missing, Run
+from grokbook.widgets import Course, lead_sentence
+from grokbook.widgets.integrability import FACTOR
+
+
+def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said = [lead_sentence(courses, FACTOR, control=True)]
+    chosen = grokking(runs)
+    if not chosen:
+        return said[0]
+    if soon := _before_memorising(courses):
+        said.append(
+            f"In {share(soon, len(chosen))} that is before the network has memorised the pairs "
+            "that it is shown, when there is nothing to understand yet."
+        )
+    factors = rounding_factor(courses)
+    if factors:
+        said.append(
+            f"As published, the defect starts {np.mean(factors):.2g} times too high: most of what "
+            "is read there is rounding."
+        )
+    constant = next(each for each in detectors(runs, courses) if each.name == PLACEBO["constant"])
+    if constant.ahead == len(chosen):
+        said.append(
+            "But a clock that always says step 1,000 leads in every run that groks, by "
+            f"{constant.median:,.0f} steps (median)."
+        )
+    found = shares(runs).values()
+    if beaten := sum(np.mean(each.values) < each.high for each in found):
+        said.append(
+            "A random walk with the same steps is as one-dimensional as the path of "
+            f"{share(beaten, len(MATRICES))} attention matrices, or more so."
+        )
+    return " ".join(said)
+
+
+def _before_memorising(courses: Sequence[Course]) -> int:
+    """Runs that grok of which the true defect grows before the first task is memorised."""
+    at = FACTORS.index(FACTOR)
+    dates = [(c.onsets["corrected"][at], c.placebos["memorisation"]) for c in courses if c.grok]
+    return sum(None not in (onset, known) and onset < known for onset, known in dates)
+
+
+def path_answer(runs: Sequence[Run]) -> str:
+    """What the figures of the path's shares say, and what more of the path would."""
+    found = shares(runs)
+    if not found:
+        return "No run here groks, so there is no path to a published stop."
+    means = {matrix: np.mean(each.values) for matrix, each in found.items()}
+    more = [matrix for matrix, each in found.items() if means[matrix] > each.high]
+    less = [matrix for matrix, each in found.items() if means[matrix] < each.low]
+    same = len(found) - len(more) - len(less)
+    said = (
+        f"The first component holds more than in random walks in {share(len(more), len(found))} "
+        f"matrices, as much in {same}, and less in {len(less)}."
+    )
+    ends = [end for run in grokking(runs) if (end := _beyond(run)) is not None]
+    if ends:
+        steps, at_stop, at_end, walk = np.mean(ends, axis=0)
+        said += (
+            f" The number depends on where one stops looking: {steps:,.0f} steps after the "
+            f"published stop the share of all matrices together is {at_end:.1f} % in place of "
+            f"{at_stop:.1f} %; a random walk's is {walk:.1f} %."
+        )
+    return said
+
+
+def _beyond(run: Run) -> tuple[float, float, float, float] | None:
+    """Steps beyond the stop, the share of all matrices at the stop and at the end, a walk's."""
+    try:
+        last = run.rows("trajectory", "share", variant="published", at=1).sort_values("step")
+        walk = run.rows("trajectory", "share", variant=WALK, at=1).sort_values("step")
+    except Missing:
+        return None
+    before = last[last["step"] <= run.stop]
+    if before.empty or last["step"].iloc[-1] <= run.stop:
+        return None
+    ends = (before, last, walk)
+    values = [100 * float(rows["value"].iloc[-1]) for rows in ends]
+    return float(last["step"].iloc[-1] - run.stop), *values
+
+
+def lead_answer(found: Sequence[TrackRecord]) -> str:
+    """What the detectors' records say, in a sentence or two."""
+    geometry = [each for each in found if each.kind != "placebo"]
+    placebos = [each for each in found if each.kind == "placebo" and each.median == each.median]
+    if not found or not found[0].leads:
+        return "No run here groks, so there is nothing to lead."
+    best = max(placebos, key=lambda each: each.median, default=None)
+    said = []
+    if best is not None:
+        beaten = sum(not each.median > best.median for each in geometry)
+        said.append(
+            f"“{best.name[0].upper()}{best.name[1:]}” leads by {best.median:,.0f} steps (median) "
+            f"without any geometry; {share(beaten, len(geometry))} readings of the defect lead by "
+            "no more."
+        )
+    if not found[0].quiet:
+        said.append(
+            "No run that never groks is measured here, so no false alarm could be counted: a lead "
+            "alone shows no skill."
+        )
+    return " ".join(said)
+
+
+def inside_answer(runs: Sequence[Run]) -> str:
+    """How the path's own directions compare with random ones of the same footprint."""
+    chosen = grokking(runs)
+    if not chosen:
+        return "No run here groks, so there is no path to a published stop."
+    means = {name: float(np.mean(values)) for name, values in inside(runs).items()}
+    chance = means["true commutator, random alike"]
+    own = means["true commutator, own directions"] / chance
+    said = f"Of the true commutator the path's own directions hold {own:.2f} times what random "
+    said += "directions alike hold"
+    theirs = [ratio for run in chosen if (ratio := _of_another_seed(run)) is not None]
+    if theirs:
+        said += f", another seed's {np.mean(theirs):.2f} times"
+    counts = [count for run in chosen if (count := _within(run)) is not None]
+    if counts:
+        inner, all_of = np.sum(counts, axis=0)
+        said += (
+            f"; at {share(inner, all_of)} checkpoints the own share lies in the range of 95 % of "
+            "such random directions"
+        )
+    return said + "."
+
+
+def _of_another_seed(run: Run) -> float | None:
+    """What another seed's directions hold, over what random ones with their footprint hold."""
+    variant = "corrected, attention path of another seed"
+    try:
+        return held(run, "share", variant) / held(run, "null_matched", variant)
+    except Missing:
+        return None
+
+
+def _within(run: Run) -> tuple[int, int] | None:
+    """Checkpoints to the stop at which the own share lies in the null's band, and all of them."""
+    variant, columns = "corrected, attention path", []
+    try:
+        for name in ("share", "low_matched", "high_matched"):
+            rows = run.rows("integrability", f"commutator_{name}", variant=variant)
+            columns.append(rows[rows["step"] <= run.stop].set_index("step")["value"].astype(float))
+    except Missing:
+        return None
+    own, low, high = columns
+    return int(((own >= low) & (own <= high)).sum()), len(own)
+
+
+def scope(runs: Sequence[Run]) -> str:
+    """Which runs the page is about."""
+    labels = ", ".join(sorted({run.config.label for run in runs}))
+    return (
+        f"**Scope.** This page shows {labels}. The verdicts count every recorded run, also those "
+        "that it does not show."
+    )
