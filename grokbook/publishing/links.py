@@ -30,6 +30,8 @@ _IN_CSS = re.compile(r"""url\(\s*(['"]?)(.*?)\1\s*\)|@import\s+(['"])(.*?)\3""")
 _IGNORED = ("data:", "blob:", "mailto:", "javascript:", "about:")
 # an explorable's state, such as #order.run-42.at-700, is no place in the page
 _STATE = re.compile(r"\w+(\.\w+-[^.]*)+")
+# what Jupyter shows of a value that has nothing to say
+_OBJECT = re.compile(r"<[\w.]+ object(?: at [^>]*)?>")
 # how the theme marks what a cell raised
 _ERRORS = ".output.traceback, .highlight-ipythontb, .output.error"
 
@@ -60,7 +62,8 @@ def faults(root: Path, pages: dict[Path, Page] | None = None) -> list[str]:
     """What is wrong with the built book below `root`: one line each, none if all is well.
 
     A link to a file or anchor that does not exist; a script, style, font, image or frame from
-    outside; a page with the error of a failed cell.
+    outside; a page with the error of a failed cell, or with the name of a class
+    where it should say something.
     """
     pages = read_pages(root) if pages is None else pages
     found = []
@@ -74,6 +77,11 @@ def faults(root: Path, pages: dict[Path, Page] | None = None) -> list[str]:
             f"{place}: an error was published: {tag.get_text().strip().splitlines()[-1][:120]}"
             for tag in page.soup.select(_ERRORS)
             if tag.get_text().strip()
+        ]
+        found += [
+            f"{place}: an object was shown instead of what it says: {tag.get_text().strip()[:120]}"
+            for tag in page.soup.select(".cell_output pre")
+            if _OBJECT.fullmatch(tag.get_text().strip())
         ]
     for sheet in sorted(root.rglob("*.css")):
         text = sheet.read_text(encoding="utf-8", errors="replace")

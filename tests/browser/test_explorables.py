@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import anywidget
@@ -13,9 +12,7 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-sys.path.insert(0, str(Path(__file__).parent))
 from explorable_harness import SETTLE, hex_of, move, show, small_lanes, write_page
-
 from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import FrontPicture, StaggeredOrder, order_sentence
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-sys.path.insert(0, str(Path(__file__).parent))
 from explorable_checks import (
     FRAME_MS,
     assert_fits_a_phone,
@@ -36,7 +34,6 @@ from explorable_harness import (
     standing_text,
     write_page,
 )
-
 from grokbook.palette import DARK_PAGE, contrast
 from grokbook.widgets import Fragility
 from grokbook.widgets.fragility import deletion_sentence, shift_sentence

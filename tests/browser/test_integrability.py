@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-sys.path.insert(0, str(Path(__file__).parent))
 from explorable_checks import (
     FRAME_MS,
     assert_fits_a_phone,
@@ -36,7 +34,6 @@ from explorable_harness import (
     synthetic_course,
     write_page,
 )
-
 from grokbook.events import FACTORS
 from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import Integrability, lead_sentence

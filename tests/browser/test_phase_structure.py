@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-sys.path.insert(0, str(Path(__file__).parent))
 import explorable_checks as checks
 from explorable_checks import (
     FRAME_MS,
@@ -34,7 +32,6 @@ from explorable_harness import (
     synthetic_pace,
     write_page,
 )
-
 from grokbook.palette import DARK_PAGE, contrast, task_colour
 from grokbook.widgets import PhaseStructure, clock_sentence
 

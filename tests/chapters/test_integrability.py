@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import numpy as np
 import papermill
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import synthetic_course
-
 from grokbook.chapters import integrability as chapter
 from grokbook.chapters import integrability_tables as tables
 from grokbook.chapters import integrability_words as words

@@ -1,17 +1,13 @@
 """Chapter 3: executed for real at small parameters, and what it counts on runs made by hand."""
 
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import papermill
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import small_paces, synthetic_pace
-
 from grokbook.chapters import phase_structure as chapter
 from grokbook.chapters import phase_structure_leads as leads
 from grokbook.chapters import phase_structure_tables as tables

@@ -1,16 +1,13 @@
 """Chapter 5: executed for real at small parameters, and its sentences on runs made by hand."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import papermill
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import ARMS, small_trials, synthetic_run
-
 from grokbook.chapters import deleted as asking
 from grokbook.chapters import transverse_fragility as chapter
 from grokbook.chapters import transverse_fragility_tables as tables

@@ -45,6 +45,10 @@ def test_nothing_is_found_in_a_good_book(book):
         ('<style>@import "https://x.example/a.css";</style>', "style from outside"),
         ('<script src="_static/gone.js"></script>', "script leads nowhere"),
         ('<div class="output traceback"><pre>ValueError: no</pre></div>', "error was published"),
+        (
+            '<div class="cell_output"><pre>&lt;display.Markdown object&gt;</pre></div>',
+            "an object was shown instead of what it says",
+        ),
     ],
 )
 def test_planted_fault_is_found(book, planted, found):

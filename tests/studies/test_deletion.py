@@ -1,14 +1,10 @@
 """Arms of deletion, and delays, shifts and noise on runs made by hand."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import ARMS, small_trials, synthetic_run
-
 from grokbook.checks import ConfigError
 from grokbook.claims.readings import transverse_fragility as fragility
 from grokbook.claims.shelf import Shelf

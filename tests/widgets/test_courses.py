@@ -1,7 +1,6 @@
 """Courses, the sentence made from them, and the second chapter's explorable without a browser."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,7 @@ import numpy as np
 import pytest
 import traitlets as t
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import page_html, small_courses, synthetic_course
-
 from grokbook.events import FACTORS
 from grokbook.palette import decay_colour
 from grokbook.widgets import Integrability, frame_axis, lead_sentence

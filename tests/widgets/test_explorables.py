@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +9,7 @@ import numpy as np
 import pytest
 import traitlets as t
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import small_lanes, synthetic_lane
-
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.studies.order import count_orders
 from grokbook.widgets import FrontPicture, StaggeredOrder, frame_axis, order_sentence

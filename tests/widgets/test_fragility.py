@@ -1,7 +1,6 @@
 """Traces, the sentences made from trials, and the fifth chapter's explorable without a browser."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 import traitlets as t
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import (
     ARMS,
     DOSES,
@@ -18,7 +16,6 @@ from explorable_harness import (
     small_trials,
     synthetic_run,
 )
-
 from grokbook.palette import decay_colour
 from grokbook.studies.arms import OWN
 from grokbook.studies.deletion import Trial, gather

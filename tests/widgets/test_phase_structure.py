@@ -1,18 +1,14 @@
 """Chapter 3's explorable on the Python side: paces, the clock, sentences made from data."""
 
 import math
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import traitlets as t
 from scipy import stats
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import small_paces, synthetic_pace
-
 from grokbook.widgets import PhaseStructure, clock_sentence
 from grokbook.widgets.clocks import answer, by_decay, clock, never, others_than, turned
 from grokbook.widgets.paces import SAMPLES, samples_of

@@ -1,7 +1,6 @@
 """Surgeries, the sentence made from them, and the fourth chapter's explorable without a browser."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,7 @@ import numpy as np
 import pytest
 import traitlets as t
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from explorable_harness import page_html, small_surgeries, synthetic_surgery
-
 from grokbook.config import RunConfig
 from grokbook.geometry.compression import scaled
 from grokbook.geometry.loss import Loss

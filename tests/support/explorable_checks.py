@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from explorable_harness import hex_of
-
 from grokbook.palette import contrast
 
 FRAME_MS = 1000 / 60
