@@ -10,8 +10,9 @@ import pytest
 
 from grokbook.chapters import incompressibility as chapter
 from grokbook.chapters import incompressibility_tables as tables
+from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
-from grokbook.config import ConfigError, RunConfig
+from grokbook.config import RunConfig
 from grokbook.figures import incompressibility as draw
 from grokbook.instruments.runs import Run
 from grokbook.widgets import Incompressibility

@@ -14,9 +14,10 @@ from grokbook.chapters import integrability as chapter
 from grokbook.chapters import integrability_tables as tables
 from grokbook.chapters import integrability_words as words
 from grokbook.chapters.tables import computed_table
+from grokbook.checks import ConfigError
 from grokbook.claims.readings.place import MATRICES
 from grokbook.claims.registry import claims
-from grokbook.config import ConfigError, RunConfig
+from grokbook.config import RunConfig
 from grokbook.events import FACTORS, PLACEBOS
 from grokbook.figures import integrability as draw
 from grokbook.instruments.runs import Missing, Run

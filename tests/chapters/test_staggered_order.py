@@ -11,8 +11,9 @@ from grokbook.chapters import asked
 from grokbook.chapters import staggered_order as chapter
 from grokbook.chapters import staggered_published as theirs
 from grokbook.chapters import staggered_tables as tables
+from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
-from grokbook.config import ConfigError, RunConfig
+from grokbook.config import RunConfig
 from grokbook.studies.first_light import TASKS
 
 NOTEBOOK = "01_staggered_order"
