@@ -1,13 +1,12 @@
 """Chapter 4: executed for real at small parameters, and its sentences on runs made by hand."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import papermill
 import pytest
 
+import made_records as cases
 from grokbook.chapters import incompressibility as chapter
 from grokbook.chapters import incompressibility_tables as tables
 from grokbook.checks import ConfigError
@@ -27,12 +26,6 @@ SMALL = {
     "learning_rate": 0.003,
     "steps": 400,
 }
-
-spec = importlib.util.spec_from_file_location(
-    "reading_cases", Path(__file__).parents[1] / "claims" / "test_readings.py"
-)
-cases = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cases)
 
 
 # --- the notebook

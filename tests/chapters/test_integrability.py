@@ -1,14 +1,13 @@
 """Chapter 2: executed for real at small parameters, and its sentences on runs made by hand."""
 
-import importlib.util
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import papermill
 import pytest
 
+import made_records as cases
 from explorable_harness import synthetic_course
 from grokbook.chapters import integrability as chapter
 from grokbook.chapters import integrability_tables as tables
@@ -36,12 +35,6 @@ SMALL = {
     "without_decay": False,
     "readings": 3,
 }
-
-spec = importlib.util.spec_from_file_location(
-    "reading_cases", Path(__file__).parents[1] / "claims" / "test_readings.py"
-)
-cases = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cases)
 
 
 # --- the notebook

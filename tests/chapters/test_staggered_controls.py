@@ -1,8 +1,6 @@
 """Chapter 1's controls on records made by hand: which runs they want, count and name."""
 
-import importlib.util
 from itertools import product
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,14 +12,7 @@ from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.asking import ask, at_hand
 from grokbook.studies.published import SINGLES, SYMMETRIC
-
-spec = importlib.util.spec_from_file_location(
-    "order_cases", Path(__file__).parents[1] / "studies" / "test_order.py"
-)
-cases = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cases)
-
-record = cases.record
+from made_records import record
 
 
 def run(seed, groks):

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from grokbook.claims.readings import READINGS, gather
@@ -15,11 +14,11 @@ from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import VERDICTS, judge
 from grokbook.config import RunConfig
-from grokbook.instruments.measurement import Measurement, as_frame
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.bases import complete
 from grokbook.studies.published import STUDIES
+from made_records import Record, measured
 
 DUAL = RunConfig(tasks=("add", "mul"), seed=42)
 
@@ -106,28 +105,6 @@ def test_the_next_seed_is_another_run_and_the_last_comes_round(shelf):
     assert seeds == [137, 2024, 42]
     with pytest.raises(Missing, match="another seed"):
         place.next("dual", 0.0)
-
-
-def measured(instrument, rows, **parameters):
-    from grokbook.instruments.catalogue import instrument as declared
-    from grokbook.instruments.measurement import as_json
-
-    whole = as_json(declared(instrument).complete(parameters))
-    columns = ["step", "quantity", "part", "variant", "at", "value"]
-    frame = pd.DataFrame(rows, columns=columns).assign(error=np.nan, count=1)
-    kept = as_frame(()).dtypes
-    frame = frame.astype({name: kept[name] for name in frame})
-    return Measurement(instrument, 1, whole, "c", "n", 900, "", (900,), (900,), 1.0, frame)
-
-
-class Record:
-    """What a reading asks of a run's record."""
-
-    def __init__(self, config, groks, last=900):
-        self.config, self.groks, self.last_step, self.seconds = config, groks, last, 2.0
-
-    def grok_step(self, task, rule):
-        return self.groks.get(task)
 
 
 def made(*measurements, groks=None):
