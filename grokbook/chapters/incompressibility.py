@@ -18,7 +18,7 @@ from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
-from grokbook.studies.first_light import setting
+from grokbook.studies.first_light import group_title, setting
 from grokbook.widgets import Surgery
 from grokbook.widgets.from_surgeries import FAMILIES, accuracies, surgery
 from grokbook.widgets.incompressibility import OPENING
@@ -94,7 +94,7 @@ def surgeries(runs: Sequence[Run]) -> list[Surgery]:
 
 def group(run: Run) -> str:
     """Setting and weight decay, as tables and figures write them."""
-    return f"{setting(run.config)}, λ = {run.config.weight_decay:g}"
+    return group_title(run.config)
 
 
 def thresholds(runs: Sequence[Run]) -> dict[str, dict[str, list[int | None]]]:

@@ -22,8 +22,8 @@ from grokbook.chapters.negative_results import (
     thresholds,
 )
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import share
-from grokbook.claims.numbers import interval, show
+from grokbook.chapters.wording import mean_over, share
+from grokbook.claims.numbers import show
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
 from grokbook.statistics import mean_interval
@@ -130,11 +130,10 @@ def walk_table(runs: Sequence[Run]) -> pd.DataFrame:
     """First component's share beside its nulls."""
     rows = []
     for matrix, (ours, walk, other) in first_shares(runs).items():
-        found = mean_interval(ours)
         rows.append(
             {
                 "layer and matrix": matrix.replace(".", " · "),
-                "ours (%)": interval(found.mean, found.low, found.high),
+                "ours (%)": mean_over(ours),
                 "random walk (%)": show(walk),
                 "relaxation (%)": show(other),
             }

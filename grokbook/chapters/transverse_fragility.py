@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from grokbook.chapters.deleted import wanting
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import counted, share
 from grokbook.claims.numbers import show
 from grokbook.claims.readings.transverse_fragility import BUDGET, outside
 from grokbook.claims.registry import Claim
-from grokbook.config import RunConfig
 from grokbook.instruments.runs import Missing, Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Noise, Trials
-from grokbook.studies.first_light import TASKS, setting
+from grokbook.studies.first_light import group_title, published_setting
 from grokbook.widgets.fragility import Group, noise_sentence
 
 RECOVERY = (0.25, 0.5, 0.75)
@@ -44,8 +43,7 @@ def groups(
 
 def title(trials: Trials) -> str:
     """``"dual, λ = 1"``."""
-    config = trials.plain[0].run.config
-    return f"{setting(config)}, λ = {config.weight_decay:g}"
+    return group_title(trials.plain[0].run.config)
 
 
 def names(trials: Trials) -> str:
@@ -56,11 +54,7 @@ def names(trials: Trials) -> str:
 
 def as_published(trials: Trials) -> str | None:
     """``"dual"`` or ``"tri"`` if all but the seed is as published, else None."""
-    config = trials.plain[0].run.config
-    for name, tasks in TASKS.items():
-        if config.id == RunConfig(tasks=tasks, weight_decay=1.0, seed=config.seed).id:
-            return name
-    return None
+    return published_setting(trials.plain[0].run.config)
 
 
 def budget(trials: Trials) -> int | None:
@@ -72,14 +66,10 @@ def budget(trials: Trials) -> int | None:
 def published_list(claims: Mapping[str, Claim]) -> str:
     """The chapter's claims as published, as a Markdown list."""
     return "\n".join(
-        f"- **{c.id}** · {c.statement} ({', '.join(filter(None, (c.where, _runs(c.n))))}) "
+        f"- **{c.id}** · {c.statement} ({', '.join(filter(None, (c.where, counted(c.n, 'run'))))}) "
         f"To decide: {c.test}."
         for c in claims.values()
     )
-
-
-def _runs(n: int) -> str:
-    return "one run" if n == 1 else f"{n} runs"
 
 
 def published_steps(trials: Trials, claims: Mapping[str, Claim]) -> dict[float, int | None]:
@@ -171,13 +161,9 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
             away = "" if mean.n < 2 else f" [{show(mean.low)}, {show(mean.high)}]"
             said.append(
                 f"Deleted {arm.what}, the grok step moves by {show(mean.mean)} points{away} "
-                f"against that ({_seeds(mean.n)})."
+                f"against that ({counted(mean.n, 'seed')})."
             )
     return said
-
-
-def _seeds(n: int) -> str:
-    return "one seed" if n == 1 else f"{n} seeds"
 
 
 def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:

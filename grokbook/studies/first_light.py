@@ -36,6 +36,33 @@ def setting(config: RunConfig) -> str:
     return names.get(config.tasks, " + ".join(config.tasks))
 
 
+def published_setting(config: RunConfig) -> str | None:
+    """``"dual"`` or ``"tri"`` if all but the seed is as published at weight decay 1, else None."""
+    name = setting(config)
+    if name not in TASKS:
+        return None
+    published = RunConfig(tasks=config.tasks, weight_decay=1.0, seed=config.seed)
+    return name if config.id == published.id else None
+
+
+def group_title(config: RunConfig) -> str:
+    """What a run has in common with those of other seeds.
+
+    >>> group_title(RunConfig(tasks=("add", "mul"), weight_decay=0.5))
+    'dual, λ = 0.5'
+    """
+    return f"{setting(config)}, λ = {config.weight_decay:g}"
+
+
+def run_title(config: RunConfig) -> str:
+    """A run among others of its weight decay.
+
+    >>> run_title(RunConfig(tasks=("add", "mul"), seed=42))
+    'add + mul, seed 42'
+    """
+    return f"{' + '.join(config.tasks)}, seed {config.seed}"
+
+
 def short_name(config: RunConfig) -> str:
     """A run in a table's first column; weight decay 1 goes without saying.
 
