@@ -15,7 +15,7 @@ from grokbook.claims.readings.leads import onset
 from grokbook.claims.readings.paths import WALK, first_share, windows, windows_by_matrix
 from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
-from grokbook.events import FACTORS, PLACEBOS
+from grokbook.events import FACTORS, PLACEBOS, PUBLISHED_RULE
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
@@ -62,7 +62,7 @@ def grokking(runs: Sequence[Run]) -> list[Run]:
 
 
 def _grok(run: Run) -> int | None:
-    steps = [run.record.grok_step(task, "0.98x3") for task in run.tasks]
+    steps = [run.record.grok_step(task, PUBLISHED_RULE) for task in run.tasks]
     return min((step for step in steps if step is not None), default=None)
 
 

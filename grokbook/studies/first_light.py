@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
+from grokbook.studies.study import PUBLISHED_SEEDS
 
-SEEDS = (42, 137, 2024)
 TASKS = {"dual": ("add", "mul"), "tri": ("add", "mul", "sq")}
 AFTER_GROK = 2_000
 
@@ -20,7 +20,7 @@ def configs() -> list[RunConfig]:
     decayed = [
         RunConfig(tasks=tasks, weight_decay=1.0, seed=seed)
         for tasks in TASKS.values()
-        for seed in SEEDS
+        for seed in PUBLISHED_SEEDS
     ]
     return [*decayed, RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42)]
 

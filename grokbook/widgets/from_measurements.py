@@ -71,7 +71,7 @@ def course(run: Run) -> Course:
     _, rounding = _median(run, "rounding")
     shared, shares = _shares(run)
     points, _ = plane(run.grams.products["all"])
-    groks = [step for task in run.tasks if (step := record.grok_step(task, "0.98x3")) is not None]
+    groks = [step for step in record.groks if step is not None]
     return Course(
         label=run_title(config),
         setting=group_title(config),

@@ -8,6 +8,7 @@ import numpy as np
 
 from grokbook.claims.readings.place import Place, Reader, slope
 from grokbook.claims.readings.staggered_order import grokked
+from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.bases import complete
 
@@ -52,7 +53,7 @@ def deleted(
 
 def at_least(run: Run, last: bool = False) -> float:
     """Mean grok step of the tasks, or that of the last; the run's end, a bound, without one."""
-    steps = [run.record.grok_step(task, "0.98x3") for task in run.tasks]
+    steps = [run.record.grok_step(task, PUBLISHED_RULE) for task in run.tasks]
     found = [run.record.last_step if step is None else step for step in steps]
     return float(max(found) if last else np.mean(found))
 
