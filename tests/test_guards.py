@@ -24,7 +24,7 @@ from grokbook.store.files import read_sealed, seal
 from grokbook.store.recorded import Results
 from grokbook.store.run_directory import RunDirectory
 from grokbook.studies.asking import MissingRun, ask
-from grokbook.studies.order import count_orders, gap, leak_test
+from grokbook.studies.finishing_order import count_orders, gap, leak_test
 from grokbook.studies.replaying import compare
 from grokbook.tasks.modular import Table
 from grokbook.training.run import run

@@ -14,8 +14,8 @@ from grokbook.claims.registry import Claim
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import mean_interval
+from grokbook.studies.finishing_order import LeakTest
 from grokbook.studies.first_light import published_setting, short_name
-from grokbook.studies.order import LeakTest
 
 
 def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:

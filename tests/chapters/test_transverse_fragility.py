@@ -15,7 +15,7 @@ from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
-from grokbook.figures import fragility as draw
+from grokbook.figures import transverse_fragility as draw
 from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.arms import OWN, arms

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grokbook.studies.order import count_orders, gap
+from grokbook.studies.finishing_order import count_orders, gap
 from made_records import DUAL, record
 
 
