@@ -1,4 +1,4 @@
-"""Chapter 3, phase structure: what it says of so few runs, and of what is not there."""
+"""Chapter 3, phase structure: what it says, of so few runs, and of what is not there."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from grokbook.statistics.breaks import BESIDE, LEAST
 from grokbook.studies.first_light import TASKS, setting
 from grokbook.studies.published import EXCHANGE
 from grokbook.studies.study import first_seeds
-from grokbook.widgets import Pace
-from grokbook.widgets.clocks import by_decay
+from grokbook.widgets import Pace, clock_sentence
+from grokbook.widgets.clocks import answer, by_decay, never
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,19 @@ class Asked:
                 key = (setting(config), config.weight_decay)
                 found[key] = found.get(key, 0) + 1
         return dict(sorted(found.items(), key=lambda cell: (cell[0][0], -cell[0][1])))
+
+
+def finding(paces: Sequence[Pace]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said, clause = [clock_sentence(paces, control=True)], answer(paces)
+    if clause:
+        said = [f"{clause}.", *said]
+    still = never([pace for pace in paces if pace.weight_decay == 0])
+    if still:
+        said.append(f"{still[2:3].upper()}{still[3:]}; its clock stands still.")
+    if not any(pace.exchanged for pace in paces):
+        said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
+    return " ".join(said)
 
 
 def few(asked: Asked, paces: Sequence[Pace]) -> str:

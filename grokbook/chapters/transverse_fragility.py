@@ -16,7 +16,8 @@ from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Noise, Trials
 from grokbook.studies.first_light import group_title, published_setting
-from grokbook.widgets.fragility import Group, noise_sentence
+from grokbook.widgets.delays import noise_sentence
+from grokbook.widgets.fragility import Group
 
 RECOVERY = (0.25, 0.5, 0.75)
 """Doses of the claim that half deleted is milder than a quarter."""

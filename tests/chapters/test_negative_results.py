@@ -6,6 +6,7 @@ import torch
 
 from grokbook.chapters import asked
 from grokbook.chapters import negative_results as page
+from grokbook.chapters import negative_results_tables as tables
 from grokbook.chapters import negative_results_words as words
 from grokbook.claims.shelf import Shelf
 from grokbook.store.recorded import Results
@@ -53,7 +54,7 @@ def test_sentences_of_the_defect(one_reading):
     assert f"{100 * end.floor / end.rounding:.3g} % of it" in words.floor_sentence(one_reading)
     assert words.bound_sentence(one_reading[:1]) == ""
     assert "No weights" in words.floor_sentence(one_reading[:1])
-    assert len(words.reading_table(one_reading)) == 2
+    assert len(tables.reading_table(one_reading)) == 2
 
 
 def test_directions_by_chance():
@@ -133,5 +134,5 @@ def test_the_page_says_what_the_runs_say(runs):
     ):
         assert sentence.endswith(".") and "nan" not in sentence
     assert words.walk_sentence(runs[:1]).startswith("One seed gives no interval.")
-    for table in (words.walk_table, words.decline_table, words.threshold_table):
+    for table in (tables.walk_table, tables.decline_table, tables.threshold_table):
         assert len(table(runs)) >= 4

@@ -416,13 +416,13 @@ def test_the_figure_has_every_run_in_steps_and_in_tau():
 
 
 def test_the_finding_counts_what_is_there():
-    said = chapter.finding(small_paces())
+    said = words.finding(small_paces())
     assert said.startswith("A plain clock is not ruled out, and hardly put to the test. Counted in")
     assert (
         "The run without weight decay had not grokked when it was cut off at 50,000 steps; " in said
     )
     assert "not run yet" not in said
-    few = chapter.finding([synthetic_pace(), synthetic_pace(137, (7_000, 7_100))])
+    few = words.finding([synthetic_pace(), synthetic_pace(137, (7_000, 7_100))])
     assert "so nothing can be compared yet" in few
     assert few.endswith(
         "The control that decides, another learning rate at equal ηλ, is not run yet."
