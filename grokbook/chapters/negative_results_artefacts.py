@@ -38,10 +38,10 @@ def depth_sentence(found: Sequence[Depth]) -> str:
     deeper = span([one.depth / two.depth for one, two in pairs])
     worse = sum(one.residual > one.depth / 2 for one, _ in pairs)
     return (
-        f"On {counted(len(pairs), 'run')} the deepest published reading has a residual of {off} of its own "
-        f"size, in {share(worse, len(pairs))} more than half of it. Converged on one batch the "
-        f"residual is {left}, and the published depth, on other examples, is {deeper} times the "
-        "converged one."
+        f"On {counted(len(pairs), 'run')} the deepest published reading has a residual of {off} of "
+        f"its own size, in {share(worse, len(pairs))} more than half of it. Converged on one batch "
+        f"the residual is {left}, and the published depth, on other examples, is {deeper} times "
+        "the converged one."
     )
 
 
@@ -80,8 +80,9 @@ def cut_sentence(found: Sequence[Cut]) -> str:
         for kind in ("scale", "share")
     )
     return (
-        f"Test accuracy, mean of {counted(runs, 'run')}. Against noise of the same size, scaling the "
-        f"weights is better by {scale:.1f} points, zeroing their smallest entries by {small:.1f}."
+        f"Test accuracy, mean of {counted(runs, 'run')}. Against noise of the same size, scaling "
+        f"the weights is better by {scale:.1f} points, zeroing their smallest entries by "
+        f"{small:.1f}."
     )
 
 
@@ -100,8 +101,8 @@ def outside_sentence(shares: Mapping[str, tuple[float, float]]) -> str:
         return "No gradient is measured yet: `grokbook measure dual --instruments integrability`."
     own, random = zip(*shares.values(), strict=True)
     return (
-        f"On {counted(len(shares), 'run')} {span(own, ' %')} of the squared gradient lies outside the "
-        "path's directions; outside random ones with the same footprint it is "
+        f"On {counted(len(shares), 'run')} {span(own, ' %')} of the squared gradient lies outside "
+        "the path's directions; outside random ones with the same footprint it is "
         f"{span(random, ' %')}."
     )
 
