@@ -22,6 +22,7 @@ Series = Mapping[str, Runs]
 """Cell ↦ run ↦ number; None: cut off by the budget, NaN: undefined."""
 
 HOLDS, FAILS, OPEN, NONE = "holds", "fails", "open", "not run"
+MEAN, SHARE, DIFFERENCE = "mean", "share", "difference"
 ALPHA = 0.05
 
 
@@ -38,6 +39,9 @@ class Finding:
         outcome: ``holds``, ``fails``, ``open`` (it fails with fewer seeds than agreed, and more
             could turn it) or ``not run``.
         caveats: why it is less than it seems.
+        of: what the value is: ``mean`` of the series' numbers, ``share`` of the runs, or
+            ``difference`` of two means.
+        compared: is it of the quantity that was published, so that both can stand side by side?
     """
 
     cell: str
@@ -48,6 +52,8 @@ class Finding:
     fewest: int
     outcome: str
     caveats: tuple[str, ...] = ()
+    of: str = MEAN
+    compared: bool = False
 
 
 def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> list[Finding]:
@@ -64,7 +70,9 @@ def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> lis
         low, high = (min(values), max(values)) if values else (math.nan, math.nan)
         caveats = (*_few(len(runs), criterion.least_seeds), *lost)
         outcome = FAILS if wrong or lost else HOLDS
-        found.append(Finding(cell, value, low, high, len(runs), len(runs), outcome, caveats))
+        found.append(
+            Finding(cell, value, low, high, len(runs), len(runs), outcome, caveats, compared=True)
+        )
     return found
 
 
@@ -175,7 +183,7 @@ def _share(criterion: Count | Ordering, name: str, yes: Mapping[str, list[bool]]
     else:
         outcome = OPEN if absent and _enough(criterion, best, n + absent) else FAILS
     found, fewest = proportion(successes, n), min(map(len, yes.values()))
-    return Finding(name, found.share, found.low, found.high, n, fewest, outcome, tuple(few))
+    return Finding(name, found.share, found.low, found.high, n, fewest, outcome, tuple(few), SHARE)
 
 
 def _enough(criterion: Count | Ordering, successes: int, n: int) -> bool:
@@ -198,7 +206,10 @@ def _mean(
         if None not in runs.values():
             return _nothing(cell, lost)
         nan = math.nan
-        return Finding(cell, nan, nan, nan, len(runs), len(runs), FAILS, tuple(lost))
+        beside = isinstance(criterion, Magnitude)
+        return Finding(
+            cell, nan, nan, nan, len(runs), len(runs), FAILS, tuple(lost), compared=beside
+        )
     mean = mean_interval(np.log(values) if geometric else values)
     value, low, high = mean.mean, mean.low, mean.high
     if geometric:
@@ -211,7 +222,8 @@ def _mean(
         outcome = HOLDS
     else:
         outcome = OPEN if few and low <= region[1] and region[0] <= high else FAILS
-    return Finding(cell, value, low, high, mean.n, mean.n, outcome, (*few, *lost))
+    caveats, beside = (*few, *lost), isinstance(criterion, Magnitude)
+    return Finding(cell, value, low, high, mean.n, mean.n, outcome, caveats, compared=beside)
 
 
 def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: Series) -> Finding:
@@ -231,7 +243,7 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
     else:
         outcome = OPEN if few and gap.high > 0 else FAILS
     caveats = (*few, *lost, *more)
-    return Finding(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome, caveats)
+    return Finding(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome, caveats, DIFFERENCE)
 
 
 def _welch(x: Sequence[float], y: Sequence[float]) -> Interval:

@@ -354,8 +354,8 @@ def test_a_run_without_another_seed_is_left_out_of_that_alone():
 
 
 WALKED = (
-    "A random walk with the same steps is as one-dimensional as the path of {} attention matrices, "
-    "or more so."
+    "In {} attention matrices 2 runs do not show the path to be more one-dimensional than a random "
+    "walk with the same steps."
 )
 """Shares are 70, 71, … 77 %, a walk's 75 ± 0.8 %: six are not above."""
 
@@ -372,7 +372,7 @@ def test_the_finding_counts_what_is_there(runs, courses):
             WALKED.format("6 of 8"),
         ]
     )
-    assert said.startswith("In all 2 runs that grok the true defect has grown 10-fold 400 steps")
+    assert said.startswith("In both runs that grok the true defect has grown 10-fold 400 steps")
     assert "so it has in the one run that never groks." in said
 
 
@@ -386,12 +386,27 @@ def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
 def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs):
     said = words.path_answer(runs)
     assert said.startswith(
-        "The first component holds more than in random walks in 2 of 8 matrices, as much in 1, "
-        "and less in 5."
+        "By its interval over 2 runs the first component holds more than in random walks in 2 of 8 "
+        "matrices, and less in 5; in 1 these runs do not tell."
     )
     assert "100 steps after the published stop" in said
     assert "is 42.0 % in place of 60.0 %; a random walk's is 35.0 %." in said
     assert words.path_answer(runs[2:]).startswith("No run here groks")
+
+
+@pytest.mark.parametrize(
+    ("values", "beyond"),
+    [((80.0, 80.0), "more"), ((80.0, 90.0), ""), ((60.0, 60.1), "less"), ((90.0,), "")],
+)
+def test_a_mean_beyond_the_walks_tells_nothing_without_its_interval(values, beyond):
+    """80 and 90 have the mean 85 and the interval [21, 149]: a walk's 75 is well inside."""
+    assert chapter.Share(values, 75.0, 74.0, 76.0).beyond == beyond
+
+
+def test_one_run_is_not_told_from_a_walk(runs, courses):
+    assert words.path_answer(runs[:1]).startswith("One run has no interval")
+    said = words.finding(runs[:1], courses[:1])
+    assert "In 8 of 8 attention matrices one run does not show the path to be" in said
 
 
 def test_a_placebo_that_leads_as_much_is_named(runs, courses):
