@@ -49,6 +49,8 @@ def test_an_arm_holds_the_runs_of_its_study_and_no_others(name):
     assert not arm.holds(replace(config, intervention=None), basis)
     late = replace(config.intervention, start=600)
     assert not arm.holds(replace(config, intervention=late), basis)
+    brief = replace(config.intervention, times=1_000)
+    assert not arm.holds(replace(config, intervention=brief), basis)
 
 
 def test_other_directions_are_another_basis():
