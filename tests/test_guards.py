@@ -247,6 +247,9 @@ def test_the_finding_in_full():
     said = chapter.finding([*runs, still])
     assert "mul is strictly first in 2 of 3 runs (chance alone: at most 50 %)" in said
     assert "Without weight decay, 1 of 1 run did not grok within 1,400 steps" in said
+    shorter = dataclasses.replace(still, metrics=still.metrics.iloc[:8])
+    both = chapter.finding([*runs, still, shorter])
+    assert "Without weight decay, 2 of 2 runs did not grok within 700 to 1,400 steps" in both
 
 
 def test_seeds_are_the_unit_and_decays_are_not_pooled():

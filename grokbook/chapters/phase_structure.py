@@ -229,9 +229,10 @@ def finding(paces: Sequence[Pace]) -> str:
     said, clause = [clock_sentence(paces, control=True)], answer(paces)
     if clause:
         said = [f"{clause}.", *said]
-    still = never([pace for pace in paces if pace.weight_decay == 0])
+    still = [pace for pace in paces if pace.weight_decay == 0]
     if still:
-        said.append(f"{still[2:3].upper()}{still[3:]}; its clock stands still.")
+        words, whose = never(still)[2:], "its" if len(still) == 1 else "their"
+        said.append(f"{words[0].upper()}{words[1:]}; {whose} clock stands still.")
     if not any(pace.exchanged for pace in paces):
         said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
     return " ".join(said)

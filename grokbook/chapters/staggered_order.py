@@ -116,10 +116,13 @@ def _stillness(records: Sequence[RunRecord]) -> list[str]:
     if not still:
         return []
     never = [r for r in still if all(r.grok_step(t, "0.90") is None for t in r.config.tasks)]
-    steps = max(r.last_step for r in still)
+    if not never:
+        return ["Without weight decay every run groks all the same."]
+    ends = sorted(r.last_step for r in never)
+    far = f"{ends[0]:,}" + f" to {ends[-1]:,}" * (ends[-1] > ends[0])
     return [
         f"Without weight decay, {share(len(never), len(still))} "
-        f"run{'s' * (len(still) > 1)} did not grok within {steps:,} steps."
+        f"run{'s' * (len(still) > 1)} did not grok within {far} steps."
     ]
 
 

@@ -149,6 +149,12 @@ def _few(n: int, least: int) -> list[str]:
     return [f"{n} of {least} seeds"] if n < least else []
 
 
+def _told(few: Sequence[str], sure: bool, low: float) -> list[str]:
+    """With few seeds the mean decides; is their interval, if there is one, as sure of it?"""
+    wide = math.isfinite(low) and not sure
+    return [text + ", whose interval leaves it open" * wide for text in few]
+
+
 def _in_order(row: Sequence[float | None], criterion: Ordering) -> bool:
     """What was cut off comes after all that was not."""
     numbers = [math.inf if value is None else value for value in row]
@@ -222,7 +228,8 @@ def _mean(
         outcome = HOLDS
     else:
         outcome = OPEN if few and low <= region[1] and region[0] <= high else FAILS
-    caveats, beside = (*few, *lost), isinstance(criterion, Magnitude)
+    sure = outcome != HOLDS or (region[0] <= low and high <= region[1])
+    caveats, beside = (*_told(few, sure, low), *lost), isinstance(criterion, Magnitude)
     return Finding(cell, value, low, high, mean.n, mean.n, outcome, caveats, compared=beside)
 
 
@@ -242,7 +249,7 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
         outcome = HOLDS
     else:
         outcome = OPEN if few and gap.high > 0 else FAILS
-    caveats = (*few, *lost, *more)
+    caveats = (*_told(few, outcome != HOLDS or gap.low > 0, gap.low), *lost, *more)
     return Finding(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome, caveats, DIFFERENCE)
 
 

@@ -336,6 +336,7 @@ def test_figures_hold_the_numbers(runs):
     assert [len(curves[name]) for name in variants] == [3, 3, 2, 2]
     assert curves["published"][0][:7].tolist() == pytest.approx([5.5] * 5 + [95.5] * 2, rel=1e-5)
     names = [trace.name for trace in draw.rebuilt(curves).data]
-    assert names.count("the whole path, as published, every run") == 3
+    assert names.count("the whole path, as published, every run (3)") == 3
+    assert "own first, rest random, lowest to highest of 2 runs" in names
     for empty in (draw.thresholds({}, published), draw.same_size([]), draw.rebuilt({})):
         assert all(not len(trace.x or ()) for trace in empty.data)

@@ -419,13 +419,25 @@ def test_the_finding_counts_what_is_there():
     said = chapter.finding(small_paces())
     assert said.startswith("A plain clock is not ruled out, and hardly put to the test. Counted in")
     assert (
-        "The run without weight decay had not grokked when it was cut off at 50,000 steps; " in said
+        "The run without weight decay had not grokked when it was cut off at 50,000 steps; its "
+        "clock stands still" in said
     )
     assert "not run yet" not in said
     few = chapter.finding([synthetic_pace(), synthetic_pace(137, (7_000, 7_100))])
     assert "so nothing can be compared yet" in few
     assert few.endswith(
         "The control that decides, another learning rate at equal ηλ, is not run yet."
+    )
+
+
+def test_the_finding_of_several_runs_without_decay():
+    still = [
+        synthetic_pace(seed, (None, None), 0.0, last=last)
+        for seed, last in ((1, 50_000), (2, 150_000))
+    ]
+    assert (
+        "Of 2 runs without weight decay, 2 had not grokked when cut off at 50,000 to 150,000 "
+        "steps; their clock stands still." in chapter.finding([*power(0.9), *still])
     )
 
 
