@@ -31,9 +31,10 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
         )
     factors = rounding_factor(courses)
     if factors:
+        # From twice the true value on, more than half of what is read is not there.
+        why = ": most of what is read there is rounding" * (np.mean(factors) > 2)
         said.append(
-            f"As published, the defect starts {np.mean(factors):.2g} times too high: most of what "
-            "is read there is rounding."
+            f"As published, the defect starts at {np.mean(factors):.2g} times the true one{why}."
         )
     constant = next(each for each in detectors(runs, courses) if each.name == PLACEBO["constant"])
     if constant.ahead == len(chosen):

@@ -103,9 +103,9 @@ def few(asked: Asked, paces: Sequence[Pace]) -> str:
             + (f" yet: `{exchange_command(asked)}`." if not exchanged else " runs.")
         )
     total = sum(asked.cells().values())
-    return f"{len(have)} of the {total} runs that this page asks for are there.\n\n" + "\n".join(
-        lines
-    )
+    are = "is" if len(have) == 1 else "are"
+    head = f"{len(have)} of the {total} runs that this page asks for {are} there.\n\n"
+    return head + "\n".join(lines)
 
 
 def exchange_command(asked: Asked) -> str:
@@ -178,7 +178,8 @@ def repeated(ratios: Sequence[float]) -> str:
     if not ratios:
         return ""
     return (
-        f"How much of it is noise? {len(ratios)} of these configurations were trained more than "
+        f"How much of it is noise? {len(ratios)} of these configurations "
+        f"{'was' if len(ratios) == 1 else 'were'} trained more than "
         "once, by arithmetic that rounds differently, from the same weights and with the same "
         "batches. Their grok "
         f"steps differ by {100 * (float(np.exp(np.mean(np.log(ratios)))) - 1):.0f} % on average, "

@@ -48,8 +48,8 @@ def sentence(rows: Sequence[Row]) -> str:
     return (
         f"Of {len(rows)} claims {judged} have a verdict. Reproduced: {found['●']}; so far, with a "
         f"caveat: {found['◐']}, of which a control kills {killed or 'none'}; not reproduced: "
-        f"{found['○']}. The others wait for runs ({found['…']}, of which {some or 'none'} have "
-        f"some and are undecided) or cannot be tested ({found['–']})."
+        f"{found['○']}. The others wait for runs ({found['…']}; undecided by those that there are: "
+        f"{some}) or cannot be tested ({found['–']})."
     )
 
 

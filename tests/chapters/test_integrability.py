@@ -365,8 +365,8 @@ def test_the_finding_counts_what_is_there(runs, courses):
     assert said == " ".join(
         [
             lead_sentence(courses, 10.0, control=True),
-            "As published, the defect starts 6 times too high: most of what is read there is "
-            "rounding.",
+            "As published, the defect starts at 6 times the true one: most of what is read there "
+            "is rounding.",
             "But a clock that always says step 1,000 leads in every run that groks, by 750 steps "
             "(median).",
             WALKED.format("6 of 8"),
@@ -374,6 +374,16 @@ def test_the_finding_counts_what_is_there(runs, courses):
     )
     assert said.startswith("In both runs that grok the true defect has grown 10-fold 400 steps")
     assert "so it has in the one run that never groks." in said
+
+
+def test_a_defect_that_starts_as_it_is_has_no_rounding_to_speak_of(runs, courses):
+    """In a world where both readings agree at the start, nothing is blamed on rounding."""
+    same = [
+        replace(course, defects=dict.fromkeys(PROTOCOLS, course.defects["corrected"]))
+        for course in courses
+    ]
+    said = words.finding(runs, same)
+    assert "the defect starts at 1 times the true one. " in said and "rounding" not in said
 
 
 def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):

@@ -60,7 +60,7 @@ def test_small_parameters_train_measure_and_render(execute):
     assert "add + mul, λ = 0.8, p = 23, η = 0.003, seed 3" in text
     again = execute(NOTEBOOK, SMALL | {"make_missing": False}, train=False)
     said = json.dumps([o for c in again.cells if c.cell_type == "code" for o in c.outputs])
-    assert "1 of the 1 runs that this page asks for are there" in said
+    assert "1 of the 1 runs that this page asks for is there" in said
 
 
 def test_where_there_is_no_run_at_all_it_says_so_in_one_line(execute):
@@ -368,6 +368,7 @@ def test_notes_are_for_what_is_missing_alone():
 def test_executions_of_one_config_are_compared_as_ratios():
     assert chapter.repeats([[9_000.0, 10_000.0], [100.0, 100.0]]) == pytest.approx([10 / 9, 1])
     assert "differ by 5 % on average, by 11 % at most" in words.repeated([10 / 9, 1.0])
+    assert "1 of these configurations was trained more than once" in words.repeated([1.1])
     assert words.repeated([]) == ""
 
 

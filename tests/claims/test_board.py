@@ -140,8 +140,8 @@ def test_the_sentence_tells_a_verdict_from_runs_and_a_caveat_from_a_death():
     assert [row.judgement.verdict for row in rows] == list("◐◐…○…–")
     assert scoreboard.sentence(rows) == (
         "Of 6 claims 3 have a verdict. Reproduced: 0; so far, with a caveat: 2, of which a control "
-        "kills 1; not reproduced: 1. The others wait for runs (2, of which 1 have some and are "
-        "undecided) or cannot be tested (1)."
+        "kills 1; not reproduced: 1. The others wait for runs (2; undecided by those that there "
+        "are: 1) or cannot be tested (1)."
     )
     assert "which a control kills none" in scoreboard.sentence([lived])
 
