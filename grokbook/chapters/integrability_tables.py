@@ -11,6 +11,7 @@ from grokbook.chapters.integrability import inside, shares
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import interval as words
+from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Run
@@ -58,7 +59,7 @@ def detector_table(found: Sequence[TrackRecord]) -> pd.DataFrame:
         {
             "detector": each.name,
             "leads in": share(each.ahead, len(each.leads)),
-            "median lead (steps)": "–" if each.median != each.median else f"{each.median:,.0f}",
+            "median lead where it fires (steps)": show(each.median, "steps"),
             "false alarms": share(each.raised, each.quiet) if each.quiet else "–",
         }
         for each in found

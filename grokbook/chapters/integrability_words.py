@@ -32,10 +32,9 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
     factors = rounding_factor(courses)
     if factors:
         # From twice the true value on, more than half of what is read is not there.
-        why = ": most of what is read there is rounding" * (np.mean(factors) > 2)
-        said.append(
-            f"As published, the defect starts at {np.mean(factors):.2g} times the true one{why}."
-        )
+        factor = float(np.mean(factors))
+        why = ": most of what is read there is rounding" if factor > 2 else ""
+        said.append(f"As published, the defect starts at {factor:.2g} times the true one{why}.")
     constant = next(each for each in detectors(runs, courses) if each.name == PLACEBO["constant"])
     if constant.ahead == len(chosen):
         said.append(
@@ -103,7 +102,9 @@ def _beyond(run: Run) -> tuple[float, float, float, float] | None:
 def lead_answer(found: Sequence[TrackRecord]) -> str:
     """What the detectors' records say, in a sentence or two."""
     geometry = [each for each in found if each.kind != "placebo"]
-    placebos = [each for each in found if each.kind == "placebo" and each.median == each.median]
+    # One that fires in few runs has a median of few.
+    every = [each for each in found if None not in each.leads.values()]
+    placebos = [each for each in every if each.kind == "placebo"]
     if not found or not found[0].leads:
         return "No run here groks, so there is nothing to lead."
     best = max(placebos, key=lambda each: each.median, default=None)

@@ -160,7 +160,19 @@ def leak_sentence(tests: Sequence[LeakTest]) -> str:
             f". Where it is reached, it comes {float(np.median(moved)):,.0f} steps after the "
             f"published one in the median, and {max(moved):,} at most"
         )
-    return text + "."
+    text += "."
+    shares = {
+        task: [100 * test.right for test in grokked if test.task == task and test.pairs]
+        for task in sorted({test.task for test in grokked})
+    }
+    if each := [f"{_range(found)} of {task}" for task, found in shares.items() if found]:
+        text += f" At the published step itself, right on twinless pairs: {', '.join(each)}."
+    return text
+
+
+def _range(shares: Sequence[float]) -> str:
+    low, high = (f"{value:.3g}" for value in (min(shares), max(shares)))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _count(tests: Sequence[LeakTest], task: str) -> int:

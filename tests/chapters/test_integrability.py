@@ -18,6 +18,7 @@ from grokbook.claims.readings.place import MATRICES
 from grokbook.claims.registry import claims
 from grokbook.config import ConfigError, RunConfig
 from grokbook.events import FACTORS, PLACEBOS
+from grokbook.events.track_record import TrackRecord
 from grokbook.figures import integrability as draw
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets import lead_sentence
@@ -428,6 +429,8 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
         f"{beaten} of 18 readings of the defect lead by no more."
     )
+    once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
+    assert words.lead_answer([*found, once]) == said
     alone = words.lead_answer(chapter.detectors(runs[:2], courses[:2]))
     assert alone == f"{said} No run that never groks is measured here, so no false alarm could " + (
         "be counted: a lead alone shows no skill."
