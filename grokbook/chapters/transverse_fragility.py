@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -110,16 +111,19 @@ def published_noise(claims: Mapping[str, Claim], orders: Mapping[str, Claim]) ->
 
 
 def outsides(found: Sequence[Trials]) -> dict[str, tuple[float, float]]:
-    """Label ↦ share of the gradient outside the path and outside random directions, in %."""
+    """`outsides_of` all plain runs."""
+    return outsides_of([trial.run for trials in found for trial in trials.plain])
+
+
+def outsides_of(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
+    """Label ↦ share of the gradient outside the path and outside random directions, in %.
+
+    Runs of which that was not measured are left out.
+    """
     shares = {}
-    for trial in (trial for trials in found for trial in trials.plain):
-        try:
-            shares[trial.run.config.label] = (
-                outside(trial.run),
-                outside(trial.run, "gradient_null_matched"),
-            )
-        except Missing:
-            continue
+    for run in runs:
+        with suppress(Missing):
+            shares[run.config.label] = (outside(run), outside(run, "gradient_null_matched"))
     return shares
 
 
