@@ -193,6 +193,7 @@ def test_the_null_of_the_control():
     assert (found.plain, found.control, found.later) == (800, 800, False)
     assert found.low <= 800 <= found.high
     assert found.pairs == record.table.twinless("add").sum()
+    assert found.right == pytest.approx(1.0) and found.pairs / 2 <= found.orbits < found.pairs
     # Twinless pairs never answered, all others at once: no random subset is as late.
     bits = record.correct().copy()
     bits[:, 0, ~record.table.twinless("add")] = True
@@ -201,7 +202,10 @@ def test_the_null_of_the_control():
     late = dataclasses.replace(record, metrics=metrics, bits=np.packbits(bits, axis=-1))
     found = leak_test(late, "add", "0.90", draws=20)
     assert found.control is None
-    assert found.plain == 100
+    assert found.plain == 100 and found.right == 0
+    said = chapter.leak_sentence([found])
+    assert said.endswith("At the published step itself, right on twinless pairs: 0 % of add.")
+    assert tables.leak_table([late], [found])["right by then (%)"].item() == "0.0"
 
 
 def test_with_twins_on_one_side_the_control_is_the_plain_curve(tmp_path):
@@ -240,6 +244,9 @@ def test_the_finding_in_full():
     said = chapter.finding([*runs, still])
     assert "mul is strictly first in 2 of 3 runs (chance alone: at most 50 %)" in said
     assert "Without weight decay, 1 of 1 run did not grok within 1,400 steps" in said
+    shorter = dataclasses.replace(still, metrics=still.metrics.iloc[:8])
+    both = chapter.finding([*runs, still, shorter])
+    assert "Without weight decay, 2 of 2 runs did not grok within 700 to 1,400 steps" in both
 
 
 def test_seeds_are_the_unit_and_decays_are_not_pooled():

@@ -19,6 +19,7 @@ from grokbook.events import FACTORS, PLACEBOS, PUBLISHED_RULE
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
+from grokbook.statistics import mean_interval
 from grokbook.widgets import Course
 from grokbook.widgets.integrability import FACTOR
 
@@ -105,6 +106,15 @@ class Share:
     walk: float
     low: float
     high: float
+
+    @property
+    def beyond(self) -> str:
+        """``"more"`` or ``"less"`` where the interval over runs lies beyond the walks, else empty.
+
+        One run has no interval, so it tells nothing.
+        """
+        mean = mean_interval(list(self.values))
+        return "more" if mean.low > self.high else "less" if mean.high < self.low else ""
 
 
 def shares(runs: Sequence[Run]) -> dict[str, Share]:

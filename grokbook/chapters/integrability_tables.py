@@ -10,6 +10,7 @@ import pandas as pd
 from grokbook.chapters.integrability import inside, shares
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over, share
+from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Run
@@ -54,7 +55,7 @@ def detector_table(found: Sequence[TrackRecord]) -> pd.DataFrame:
         {
             "detector": each.name,
             "leads in": share(each.ahead, len(each.leads)),
-            "median lead (steps)": "–" if each.median != each.median else f"{each.median:,.0f}",
+            "median lead where it fires (steps)": show(each.median, "steps"),
             "false alarms": share(each.raised, each.quiet) if each.quiet else "–",
         }
         for each in found

@@ -18,9 +18,9 @@ from grokbook.chapters.wording import counted, share
 from grokbook.widgets.incompressibility import OPENING
 
 _PROTOCOLS = {
-    "published": "of the displacement (%)",
-    "corrected": "of the weights (%)",
-    "corrected, noise": "noise as large as that (%)",
+    "published": "of θ − θ(0) (%)",
+    "corrected": "of θ (%)",
+    "corrected, noise": "noise (%)",
 }
 
 

@@ -120,7 +120,7 @@ def detector_table(paces: Sequence[Pace]) -> pd.DataFrame:
                 "with another seed's onset": share(other.ahead, other.of)
                 if other and other.of
                 else "–",
-                "median lead (steps)": show(each.median, "steps"),
+                "median lead where it fires (steps)": show(each.median, "steps"),
                 "false alarms": share(each.raised, each.quiet) if each.quiet else "–",
             }
         )

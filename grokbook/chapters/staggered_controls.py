@@ -91,7 +91,7 @@ def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:
                 "n": str(len(race.records)),
                 f"{first} first": share(found.first, found.runs),
                 "whole order": share(found.strict, found.runs),
-                "at most by chance": percent(found.chance_strict),
+                "so often at most by chance": percent(found.chance_strict),
                 f"{last} after {first}, %": _interval(gaps),
             }
         )

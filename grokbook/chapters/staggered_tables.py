@@ -93,6 +93,8 @@ def leak_table(records: Sequence[RunRecord], tests: Sequence[LeakTest]) -> pd.Da
             "all test pairs": step_of(test.plain),
             "twinless": step_of(test.control),
             "their number": f"{test.pairs:,}",
+            "in orbits": f"{test.orbits:,}",
+            "right by then (%)": "–" if test.right != test.right else f"{100 * test.right:.1f}",
             "random subsets, 95 %": f"{_end(test.low)} to {_end(test.high)}",
             "later?": "later" if test.later else "within",
         }

@@ -15,7 +15,7 @@ from grokbook.claims.registry import Claim
 from grokbook.instruments.runs import Missing, Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
-from grokbook.studies.deletion import Noise, Trials
+from grokbook.studies.deletion import Change, Noise, Trials
 from grokbook.studies.first_light import group_title, published_setting
 from grokbook.widgets.delays import noise_sentence
 from grokbook.widgets.fragility import Group
@@ -152,6 +152,8 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
             f"With {where} no deleted run is here yet; {noise}, and any smaller delay of one seed "
             "says nothing."
         ]
+    if len(changes) == 1:
+        return [f"With {where}, the one deleted run {_alone(changes[0][1])}; {noise}."]
     later = sum(change.percent > 0 for _, change in changes)
     cut = sum(bool(change.bound) for _, change in changes)
     text = (
@@ -171,6 +173,14 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
     return said
 
 
+def _alone(change: Change) -> str:
+    """What a single run does, beside its plain twin."""
+    if change.bound:
+        return "was cut off before it grokked"
+    side = "later" if change.percent > 0 else "earlier"
+    return f"groks {show(abs(change.percent))} % {side} than its plain twin"
+
+
 def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
     """How many runs grok within the published budget at a quarter, a half, three quarters."""
     limit = budget(trials)
@@ -184,7 +194,7 @@ def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
     where = names(trials)
     if not parts:
         return f"With {where} no run at these doses is here yet."
-    return f"With {where}, within {limit:,} steps grok {', '.join(parts)}."
+    return f"With {where}, grokked within {limit:,} steps: {', '.join(parts)}."
 
 
 def clock(trials: Trials) -> list[tuple[str, str, float, int, int]]:

@@ -50,7 +50,8 @@ def collapse(
             mode="none",
             fillcolor=NULL_BAND[0],
             opacity=0.3,
-            name=f"a clock, set by {clock.n} {clock.setting} runs at λ = {clock.weight_decay:g}",
+            name=f"a clock, 95 % of further runs, set by {clock.n} {clock.setting} runs at "
+            f"λ = {clock.weight_decay:g}",
             hoverinfo="skip",
             row=2,
             col=1,

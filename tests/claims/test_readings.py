@@ -185,6 +185,7 @@ def test_the_arms_are_those_that_the_studies_train():
         after = STUDIES[name].after
         known = complete(arm, fragility.BASES[arm])
         assert (after.measure, after.parameters) == (arm, known), name
+        assert STUDIES[name].base["intervention.start"] == fragility.START
 
 
 def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
@@ -192,6 +193,7 @@ def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
 
     def entry(parameters, **change):
         intervention = {"transform": "delete", "strength": 0.07, "start": 500, "basis": "f" * 64}
+        intervention["times"] = 0
         config = DUAL.to_json() | {"intervention": intervention | change}
         return {"config": config, "basis": {"measure": "trajectory", "parameters": parameters}}
 
@@ -199,6 +201,8 @@ def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
     arms = Shelf(shelf.results)
     arms.__dict__["_entries"] = {
         "half": entry(path | {"until": 50}),
+        "at once": entry(path, start=0),
+        "for a while": entry(path, times=1_000),
         "dose": entry(path, strength=0.1),
         "update": entry(path, transform="delete_update"),
         "own": entry(path),

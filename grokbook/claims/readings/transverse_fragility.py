@@ -15,6 +15,9 @@ from grokbook.studies.bases import complete
 DOSES = (0.01, 0.02, 0.03, 0.05, 0.07)
 """Up to 7 %: where the published delay rises."""
 
+START = 500
+"""The first update from which something is deleted, as published."""
+
 BUDGET = {"dual": 50_000, "tri": 60_000}
 LONGER = {"dual": 200_000, "tri": 240_000}
 PATH = "trajectory"
@@ -33,7 +36,7 @@ PCA = {"PCA": "trajectory_attention", "random": "random"}
 def deleted(
     at: Place, setting: str, dose: float, basis: str = PATH, transform: str = "delete"
 ) -> Run:
-    """The run of this seed at λ = 1 with part of its updates deleted.
+    """The run of this seed at λ = 1 with part of its updates deleted, from `START` to its end.
 
     Args:
         at: gives the seed and the shelf.
@@ -47,7 +50,13 @@ def deleted(
     """
     parameters = complete(basis, BASES[basis])
     return at.shelf.intervened(
-        at.config(setting, 1.0), basis, parameters, transform=transform, strength=dose
+        at.config(setting, 1.0),
+        basis,
+        parameters,
+        transform=transform,
+        strength=dose,
+        start=START,
+        times=0,
     )
 
 
