@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.geometry.trajectory import thin
 from grokbook.models.layout import Layout
 from grokbook.store import RunDirectory, Store, StoreError
@@ -188,7 +188,7 @@ class Subject:
         return True
 
 
-def _apart_from_seeds(config: RunConfig) -> dict[str, Any]:
+def _apart_from_seeds(config: Config) -> dict[str, Any]:
     """What two runs share that differ in their seeds alone."""
     seeds = ("seed", "split_seed", "init_seed", "batch_seed")
     return {name: value for name, value in config.to_json().items() if name not in seeds}

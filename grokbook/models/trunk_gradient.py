@@ -25,14 +25,14 @@ from torch import Tensor
 
 from grokbook.models.functional import (
     Normed,
-    layer_norm_backward,
     layer_norm_forward,
     pair_mixture,
     pair_mixture_backward,
     scatter_rows,
 )
-from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.models.layout import SEQUENCE, TrunkLayout
 from grokbook.models.linear import Route
+from grokbook.models.written_gradient import WrittenGradient
 
 
 class _Layer(NamedTuple):
@@ -51,7 +51,7 @@ class _Layer(NamedTuple):
     active: Tensor  # ([M], B·Q, f) after it
 
 
-class TrunkGradient:
+class TrunkGradient(WrittenGradient):
     """Loss and gradient of M models on given batches.
 
     Args:
@@ -61,15 +61,8 @@ class TrunkGradient:
         route: of the products.
     """
 
-    def __init__(self, layout: Layout, theta: Tensor, gradient: Tensor, route: Route) -> None:
-        self.layout, self.route = layout, route
-        self._weights, self._gradients = (
-            {
-                name: view[0] if len(theta) == 1 else view
-                for name, view in layout.views(flat).items()
-            }
-            for flat in (theta, gradient)
-        )
+    def __init__(self, layout: TrunkLayout, theta: Tensor, gradient: Tensor, route: Route) -> None:
+        super().__init__(layout, theta, gradient, route)
         self._buffers: dict[str, Tensor] = {}
         models = torch.arange(len(theta), device=theta.device)
         # Tables of all models lie end to end, position by position.
@@ -287,38 +280,12 @@ class TrunkGradient:
         gradients["token.weight"].copy_(by_position.sum(-3))
         gradients["position"].copy_(by_position.sum(-2))
 
-    # --- layers -----------------------------------------------------------------------------
-
     def _buffer(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Memory that is used again: fresh pages for the largest arrays cost more than the work."""
         size = math.prod(shape)
         if name not in self._buffers or self._buffers[name].numel() < size:
             self._buffers[name] = like.new_empty(size)
         return self._buffers[name][:size].view(shape)
-
-    def _names(self, number: int, name: str) -> tuple[str, str]:
-        at = f"encoder.layers.{number}.{name}"
-        return (at + "weight", at + "bias") if at.endswith("_") else (at + ".weight", at + ".bias")
-
-    def _affine(self, number: int, name: str, x: Tensor) -> Tensor:
-        weight, bias = self._names(number, name)
-        return self.route.forward(x, self._weights[weight], self._weights[bias])
-
-    def _affine_backward(self, number: int, name: str, dy: Tensor, x: Tensor) -> Tensor:
-        weight, bias = self._names(number, name)
-        self.route.weight_gradient(dy, x, self._gradients[weight])
-        torch.sum(dy, -2, out=self._gradients[bias])
-        return self.route.input_gradient(dy, self._weights[weight])
-
-    def _norm(self, number: int, name: str, x: Tensor) -> Normed:
-        at = f"encoder.layers.{number}.{name}"
-        return layer_norm_forward(x, self._weights[f"{at}.weight"], self._weights[f"{at}.bias"])
-
-    def _norm_backward(self, at: str, dy: Tensor, x: Tensor, normed: Normed) -> Tensor:
-        dx, dweight, dbias = layer_norm_backward(dy, x, normed, self._weights[f"{at}.weight"])
-        self._gradients[f"{at}.weight"].copy_(dweight)
-        self._gradients[f"{at}.bias"].copy_(dbias)
-        return dx
 
 
 def _pairs(rows: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.numerics import Numerics
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
@@ -137,7 +137,7 @@ class Keeping:
 
 
 def run(
-    config: RunConfig,
+    config: Config,
     plan: Plan,
     store: Store,
     *,
@@ -190,9 +190,7 @@ def bases_in(store: Store) -> Bases:
     return lambda name: artefacts.get(name).arrays["basis"]
 
 
-def require(
-    store: Store, config: RunConfig, plan: Plan, directory: RunDirectory, warn: Warn
-) -> None:
+def require(store: Store, config: Config, plan: Plan, directory: RunDirectory, warn: Warn) -> None:
     """Check that the disk can hold the run; say if it stands further under other numerics.
 
     Raises:
