@@ -160,4 +160,5 @@ _NEEDS = {
     "theta": "snapshots of all parameters (plan.full_state)",
     "attention": "snapshots of the attention matrices",
     "band": "the stream of inner products of updates",
+    "pairs": "a run on modular arithmetic",
 }
