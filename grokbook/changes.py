@@ -22,6 +22,11 @@ SWITCHABLE: dict[str, dict[str, Any]] = {
 }
 """Fields that a schedule can set, with their bounds."""
 
+RESET = "moments"
+"""What a switch sets to 0 to begin the optimiser anew: its moments, and with them the count of
+updates in its bias corrections."""
+_SET = SWITCHABLE | {RESET: {"low": 0, "high": 0}}
+
 TRANSFORMS: dict[str, dict[str, Any]] = {
     "delete": {"low": 0, "high": 1},
     "delete_update": {"low": 0, "high": 1},
@@ -39,9 +44,13 @@ TRANSFORMS: dict[str, dict[str, Any]] = {
 ADDING = tuple(name for name in TRANSFORMS if name.startswith(("noise", "kick")))
 """Those that add to the weights after an update; the others change the update itself."""
 
-_COMMUTING = ("kick", "kick_published", "kick_sham")
+COMMUTING = ("kick", "kick_published", "kick_sham")
+"""Those that take gradients of their own."""
 
 LATEST = 10**9
+
+SYMBOLS = {"learning_rate": "η =", "modulus": "p =", "weight_decay": "λ ="}
+"""Fields that are read as symbols."""
 
 
 @dataclass(frozen=True, order=True)
@@ -51,8 +60,8 @@ class Switch:
     Attributes:
         step: updates made before the value is in force; at least 1, for a value that is in force
             from the start is the field itself.
-        field: one of `SWITCHABLE`.
-        value: in the field's own bounds.
+        field: one of `SWITCHABLE`, or `RESET`.
+        value: in the field's own bounds; of `RESET` 0.
 
     Raises:
         ConfigError: if no run can have it.
@@ -67,10 +76,10 @@ class Switch:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "step", integer("switch step", self.step, low=1, high=LATEST))
-        if self.field not in SWITCHABLE:
-            raise ConfigError(f"a switch sets {', '.join(SWITCHABLE)}, not {self.field!r}")
+        if self.field not in _SET:
+            raise ConfigError(f"a switch sets {', '.join(_SET)}, not {self.field!r}")
         name = self.field.replace("_", " ")
-        object.__setattr__(self, "value", number(name, self.value, **SWITCHABLE[self.field]))
+        object.__setattr__(self, "value", number(name, self.value, **_SET[self.field]))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -84,6 +93,18 @@ class Switch:
     def text(self) -> str:
         """The inverse of `parse`."""
         return f"{self.step}:{self.field}={short(self.value)}"
+
+    @property
+    def words(self) -> str:
+        """What a person reads.
+
+        >>> Switch(400, "moments", 0).words, Switch(400, "weight_decay", 2).words
+        ('moments reset at step 400', 'λ = 2 from step 400')
+        """
+        if self.field == RESET:
+            return f"moments reset at step {self.step}"
+        symbol = SYMBOLS.get(self.field, self.field.replace("_", " "))
+        return f"{symbol} {short(self.value)} from step {self.step}"
 
 
 @dataclass(frozen=True)
@@ -152,7 +173,7 @@ class Intervention:
         object.__setattr__(self, "pairs", pairs)
         if pairs % 2 == 0:
             raise ConfigError(f"pairs of {name} must be odd to have a median, not {pairs}")
-        if pairs > 1 and name not in _COMMUTING:
+        if pairs > 1 and name not in COMMUTING:
             raise ConfigError(f"{name} takes no commutators: pairs must be 1, not {pairs}")
         if self.basis is None and (name not in ADDING or name == "noise_inside"):
             raise ConfigError(f"{name} needs a basis: the sha256 of a stored artefact")
@@ -226,7 +247,7 @@ def as_schedule(value: Any, first: Mapping[str, float]) -> tuple[Switch, ...]:
         if last.get(switch.field) == switch.step:
             raise ConfigError(f"{switch.field} is switched twice at step {switch.step}")
         last[switch.field] = switch.step
-        if force[switch.field] != switch.value:
+        if force.get(switch.field) != switch.value or switch.field == RESET:
             force[switch.field] = switch.value
             kept.append(switch)
     return tuple(kept)

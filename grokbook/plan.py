@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from grokbook.checks import ConfigError, integer, number
-from grokbook.config import RunConfig
+from grokbook.config import Config
+from grokbook.config.modular import PUBLISHED_STEPS, PUBLISHED_STEPS_WITHOUT_DECAY
 
 if TYPE_CHECKING:
     from grokbook.models.layout import Layout
 
-PUBLISHED_STEPS = 300_000
-"""Budget of the published runs with weight decay (2602.18523, released code)."""
-PUBLISHED_STEPS_WITHOUT_DECAY = 50_000
+__all__ = ["PUBLISHED_STEPS", "PUBLISHED_STEPS_WITHOUT_DECAY", "Plan"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,30 +70,29 @@ class Plan:
         return min(self.steps, max(groks) + self.after_grok)
 
     @classmethod
-    def published(cls, config: RunConfig, *, after_grok: int = 0) -> Plan:
-        """The published budget and stop rule for a configuration."""
-        steps = PUBLISHED_STEPS if config.weight_decay > 0 else PUBLISHED_STEPS_WITHOUT_DECAY
-        return cls(steps=steps, after_grok=after_grok)
+    def published(cls, config: Config, *, after_grok: int = 0) -> Plan:
+        """The published budget and stop rule for a configuration; some have no stop rule."""
+        return cls(steps=config.published_steps, after_grok=after_grok if config.stops else None)
 
-    def resume_bytes(self, config: RunConfig) -> int:
+    def resume_bytes(self, config: Config) -> int:
         """Upper bound on the size of a resume point, in bytes."""
         layout = _layout(config)
         state = (7 * layout.size + (self.window + 3) * layout.attention_size) * 4
         return state + self._log_bytes(config)
 
-    def snapshot_bytes(self, config: RunConfig) -> int:
+    def snapshot_bytes(self, config: Config) -> int:
         """Size of a snapshot, in bytes."""
         layout = _layout(config)
         return (4 + 8) * layout.attention_size + 4 * layout.size * self.full_state
 
-    def _log_bytes(self, config: RunConfig) -> int:
+    def _log_bytes(self, config: Config) -> int:
         """Upper bound on the answers, the band and the metrics of the whole run."""
         evaluations = self.steps // self.cadence + 2
-        answers = evaluations * len(config.tasks) * (config.modulus**2 // 8 + 1)
+        answers = evaluations * len(config.tasks) * (config.most_items // 8 + 1)
         band = evaluations * 8 * self.window * (self.window + 1) // 2
         return answers + band + evaluations * 8 * (10 + 4 * len(config.tasks))
 
-    def disk_bytes(self, config: RunConfig) -> int:
+    def disk_bytes(self, config: Config) -> int:
         """Upper bound on what the run will need on disk, in bytes."""
         evaluations = self.steps // self.cadence + 2
         kept = min(evaluations, self.global_limit + self.dense_until // self.cadence + 2)
@@ -108,7 +106,7 @@ class Plan:
         return asdict(self)
 
 
-def _layout(config: RunConfig) -> Layout:
+def _layout(config: Config) -> Layout:
     from grokbook.models.layout import Layout
 
     return Layout.of(config)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.events import PUBLISHED_RULE, RULES, grok_step
 from grokbook.plan import Plan
-from grokbook.tasks.modular import Table
+from grokbook.tasks.examples import Examples
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
@@ -31,7 +31,7 @@ class RunRecord:
         bits: (E, T, ⌈N/8⌉) packed right/wrong answers, one evaluation a row of ``metrics``.
     """
 
-    config: RunConfig
+    config: Config
     status: str
     seconds: float
     source: str
@@ -41,7 +41,7 @@ class RunRecord:
     hardware: str = ""
 
     @classmethod
-    def read(cls, config: RunConfig, files: dict[str, bytes], **facts: Any) -> RunRecord:
+    def read(cls, config: Config, files: dict[str, bytes], **facts: Any) -> RunRecord:
         """From the bytes of ``metrics.parquet`` and ``answers.npz``."""
         metrics = pd.read_parquet(io.BytesIO(files["metrics.parquet"]))
         with np.load(io.BytesIO(files["answers.npz"]), allow_pickle=False) as archive:
@@ -49,8 +49,8 @@ class RunRecord:
         return cls(config=config, metrics=metrics, bits=bits, **facts)
 
     @cached_property
-    def table(self) -> Table:
-        """Pairs, labels and split."""
+    def table(self) -> Examples:
+        """Items, labels and split."""
         return self.config.table()
 
     @property
@@ -69,7 +69,7 @@ class RunRecord:
 
     def correct(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """(rows, T, N) bool, right or wrong, for chosen evaluations."""
-        return np.unpackbits(self.bits[rows], axis=-1, count=len(self.table.pairs)).astype(bool)
+        return np.unpackbits(self.bits[rows], axis=-1, count=self.table.count).astype(bool)
 
     def reaches(self, plan: Plan) -> bool:
         """Has the run ended, and gone as far as a plan asks or diverged before?"""

@@ -108,7 +108,10 @@ def test_when_it_acts():
     ("schedule", "message"),
     [
         (["0:weight_decay=0"], "switch step must be from 1 to .*, not 0"),
-        (["100:width=3"], "a switch sets learning_rate, weight_decay, clip_norm, not 'width'"),
+        (
+            ["100:width=3"],
+            "a switch sets learning_rate, weight_decay, clip_norm, moments, not 'width'",
+        ),
         (["100:weight_decay=-1"], "weight decay must lie in .*, not -1"),
         (["100:learning_rate=0"], r"learning rate must lie in \(0, inf\], not 0"),
         (["100:clip_norm=much"], "clip norm must be a finite number, not 'much'"),

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TextIO
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.training.process import single_thread
 from grokbook.training.trainer import Trainer
 
@@ -24,7 +24,7 @@ def serve(asked: TextIO, answered: TextIO) -> None:
         print(line, file=answered, flush=True)
 
     with single_thread():
-        trainer = Trainer([RunConfig.from_json(values) for values in json.loads(asked.readline())])
+        trainer = Trainer([Config.from_json(values) for values in json.loads(asked.readline())])
         trainer.advance(5)
         answer("ready")
         for line in asked:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.config import RunConfig
+from grokbook.config import Config, RunConfig
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
 from grokbook.numerics import Numerics
@@ -149,7 +149,7 @@ class Shelf:
             name
             for name, entry in self._entries.items()
             if entry["config"].get("intervention") is not None
-            and RunConfig.from_json(entry["config"] | {"intervention": None}).id == config.id
+            and Config.from_json(entry["config"] | {"intervention": None}).id == config.id
         ]
 
     def weights(self, run: Run) -> dict[str, np.ndarray]:

@@ -87,7 +87,7 @@ def _parts(item, to_come: int = 0) -> list[str]:
         parts.append(f"at most {item.budget:g} core-hours")
     if item.lacking:
         needs = "1 run lacks" if item.lacking == 1 else f"{item.lacking} runs lack"
-        parts.append(f"{needs} the snapshots for it")
+        parts.append(f"{needs} what it needs")
     return parts
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from grokbook.cli.line import Line
 from grokbook.cli.words import duration, roughly, runs
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.store import Store
 from grokbook.studies.standing import Outlook, Standing
 from grokbook.sweep import Done, Job, read_progress
@@ -36,7 +36,7 @@ def counts(ahead: Outlook) -> str:
 
 def rows(
     standings: Sequence[Standing],
-    speeds: Callable[[RunConfig], float | None] = lambda config: None,
+    speeds: Callable[[Config], float | None] = lambda config: None,
 ) -> list[str]:
     """One line a run: id, state, step, what it is, test accuracies, about how long it still takes.
 

@@ -108,12 +108,22 @@ def _carry_out(items: list, store, workers: int | None, scheduler: str | None) -
 @app.command()
 def describe(
     name: Annotated[
-        str | None, typer.Argument(metavar="INSTRUMENT", help="By default, all in one line each.")
+        str | None,
+        typer.Argument(
+            metavar="INSTRUMENT",
+            help="By default, all in one line each; dyck counts what that corpus gives away.",
+        ),
     ] = None,
 ) -> None:
-    """Say what an instrument measures: formula, units, source, cost."""
+    """Say what an instrument measures (formula, units, source, cost), or what a corpus holds."""
     from grokbook.checks import ConfigError
     from grokbook.instruments.catalogue import INSTRUMENTS, instrument
+
+    if name == "dyck":
+        from grokbook.cli.corpus import describe_dyck
+
+        describe_dyck()
+        return
 
     if name is None:
         wide = max(map(len, INSTRUMENTS))
@@ -150,4 +160,5 @@ _NEEDS = {
     "theta": "snapshots of all parameters (plan.full_state)",
     "attention": "snapshots of the attention matrices",
     "band": "the stream of inner products of updates",
+    "pairs": "a run on modular arithmetic",
 }

@@ -16,25 +16,32 @@ def train(
         typer.Option(
             metavar="NAMES",
             help="Tasks of one shared trunk, separated by commas: "
-            "add, mul, sq, sub, x2_xy_y2, x3_xy.",
+            "add, mul, sq, sub, x2_xy_y2, x3_xy; or depth alone, of balanced brackets.",
         ),
     ],
     weight_decay: Annotated[float, real_option("λ, decoupled, on all parameters.")] = 1.0,
     seed: Annotated[int, whole_option("Of the split, the initial weights and the batches.")] = 42,
-    modulus: Annotated[int, whole_option("p; a prime where mul is learned.")] = 97,
-    train_fraction: Annotated[float, real_option("Share of all pairs trained on.")] = 0.5,
+    modulus: Annotated[
+        int | None, whole_option("p, by default 97; a prime where mul is learned.")
+    ] = None,
+    train_fraction: Annotated[
+        float | None, real_option("Share of all pairs trained on, by default 0.5.")
+    ] = None,
     learning_rate: Annotated[float, real_option("η of AdamW.")] = 1e-3,
     steps: Annotated[
         int | None,
         whole_option(
             "Budget in steps, a multiple of 100. By default the published one: 300,000, or 50,000 "
-            "without weight decay."
+            "without weight decay; of depth 10,000."
         ),
     ] = None,
     after_grok: Annotated[
-        int,
-        whole_option("Steps to go on after every task has had three evaluations in a row at 98 %."),
-    ] = 0,
+        int | None,
+        whole_option(
+            "Steps to go on after every task has had three evaluations in a row at 98 %, by "
+            "default 0; a run on depth goes to its budget."
+        ),
+    ] = None,
     resume_seconds: Annotated[
         float, real_option("Seconds between resume points: what a power cut costs at most.")
     ] = 60.0,
@@ -44,7 +51,8 @@ def train(
             "--set",
             metavar="FIELD=VALUE",
             help="Any other field of a run: layers, width, heads, hidden, domain, split, beta1, "
-            "beta2, epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed.",
+            "beta2, epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed; of depth "
+            "data_seed, labels, label_seed, init_scale, positions as well.",
         ),
     ] = None,
     switches: Annotated[
@@ -52,7 +60,8 @@ def train(
         typer.Option(
             "--switch",
             metavar="STEP:FIELD=VALUE",
-            help="From this step on, another learning_rate, weight_decay or clip_norm; repeatable.",
+            help="From this step on, another learning_rate, weight_decay or clip_norm; "
+            "STEP:moments=0 begins the optimiser anew. Repeatable.",
         ),
     ] = None,
     intervene: Annotated[
@@ -70,24 +79,29 @@ def train(
     Example: grokbook train --tasks add,mul --weight-decay 1.0 --seed 42
     """
     from grokbook.checks import ConfigError
-    from grokbook.config import RunConfig
+    from grokbook.config import Config
     from grokbook.plan import Plan
 
     try:
-        config = RunConfig(
-            tasks=tasks,
-            weight_decay=weight_decay,
-            seed=seed,
-            modulus=modulus,
-            train_fraction=train_fraction,
-            learning_rate=learning_rate,
-            schedule=switches or (),
-            intervention=intervene,
-            **_fields(others),
+        kind = Config.of(tasks)
+        given = {"modulus": modulus, "train_fraction": train_fraction}
+        given = {name: value for name, value in given.items() if value is not None}
+        config = Config.from_json(
+            {
+                "tasks": tasks,
+                "weight_decay": weight_decay,
+                "seed": seed,
+                "learning_rate": learning_rate,
+                "schedule": switches or (),
+                "intervention": intervene,
+                **given,
+                **_fields(kind, others),
+            }
         )
+        usual = Plan.published(config)
         plan = Plan(
-            steps=Plan.published(config).steps if steps is None else steps,
-            after_grok=after_grok,
+            steps=usual.steps if steps is None else steps,
+            after_grok=usual.after_grok if after_grok is None else after_grok,
             resume_seconds=resume_seconds,
         )
     except ConfigError as error:
@@ -95,15 +109,14 @@ def train(
     _carry_out(config, plan)
 
 
-def _fields(settings: list[str] | None) -> dict[str, object]:
-    """Fields of a run from ``name=value`` words; the run itself checks the values."""
+def _fields(kind: type, settings: list[str] | None) -> dict[str, object]:
+    """Fields of a kind of run from ``name=value`` words; the run itself checks the values."""
     from grokbook.changes import read_value
     from grokbook.checks import ConfigError, suggest
-    from grokbook.config import RunConfig
 
     options = ("tasks", "weight_decay", "seed", "modulus", "train_fraction", "learning_rate")
     options += ("schedule", "intervention")
-    known = [name for name in RunConfig.__dataclass_fields__ if name not in options]
+    known = [name for name in kind.names() if name not in options]
     found: dict[str, object] = {}
     for setting in settings or []:
         name, _, text = setting.partition("=")

@@ -16,7 +16,7 @@ from html import escape
 import numpy as np
 
 from grokbook.claims.shelf import Shelf
-from grokbook.config import RunConfig
+from grokbook.config import Config, RunConfig
 from grokbook.instruments.runs import Missing, Run
 
 WIDTH, HEIGHT, EDGE = 120, 48, 3
@@ -161,7 +161,7 @@ def _deletions(shelf: Shelf) -> list[str]:
     """Executions of the run of seed 42 whose gradient was changed before Adam."""
     found = []
     for name, entry in shelf.results.manifest().items():
-        config = RunConfig.from_json(entry["config"])
+        config = Config.from_json(entry["config"])
         plain = replace(config, intervention=None)
         if plain.id == _DUAL.id and getattr(config.intervention, "transform", "") == "delete":
             found.append(name)

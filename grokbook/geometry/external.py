@@ -43,7 +43,7 @@ from grokbook.geometry.eigenpairs import Eigenpairs, extremes
 from grokbook.geometry.loss import Loss
 from grokbook.geometry.reconstruction import reconstructions
 from grokbook.models.exchange import from_state_dict
-from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.models.layout import SEQUENCE, Layout, TrunkLayout
 from grokbook.tasks.modular import Table
 
 Weights = Mapping[str, Tensor | np.ndarray]
@@ -76,7 +76,7 @@ def read_weights(source: str | Path | Weights, *, heads: int) -> tuple[Layout, T
     return layout, from_state_dict(layout, {name: t.to(kind) for name, t in tensors.items()})[0]
 
 
-def infer_layout(shapes: Mapping[str, tuple[int, ...]], *, heads: int) -> Layout:
+def infer_layout(shapes: Mapping[str, tuple[int, ...]], *, heads: int) -> TrunkLayout:
     """The layout that parameters of these shapes have.
 
     Raises:
@@ -107,7 +107,9 @@ def infer_layout(shapes: Mapping[str, tuple[int, ...]], *, heads: int) -> Layout
     )
     if not tasks:
         raise ValueError("the state_dict has no parameter 'heads.0.weight'")
-    return Layout(modulus, tasks, layers, width, heads, hidden)
+    return TrunkLayout(
+        modulus=modulus, tasks=tasks, layers=layers, width=width, heads=heads, hidden=hidden
+    )
 
 
 def losses_on(

@@ -80,5 +80,5 @@ ABLATIONS = Instrument(
         "snapshots": Parameter(100, "most snapshots of the path", low=3),
         "draws": Parameter(5, "of each null"),
     },
-    needs=("theta",),
+    needs=("theta", "pairs"),
 )

@@ -219,5 +219,5 @@ COMMUTATOR = Instrument(
         "checkpoints": Parameter(120, "published ones; 0 leaves them out", low=0),
         "referee": Parameter(10, "one snapshot of so many of the grid has the exact δ, too"),
     },
-    needs=("theta",),
+    needs=("theta", "pairs"),
 )

@@ -117,5 +117,5 @@ COMPRESSION = Instrument(
     budget=3.5,
     cost="about 275 core-seconds a run",
     parameters={"draws": Parameter(5, "of each null")},
-    needs=("theta",),
+    needs=("theta", "pairs"),
 )

@@ -237,6 +237,6 @@ FOURIER = Instrument(
         "draws": Parameter(5, "of each null"),
         "top": Parameter(5, "frequencies in `top_share`, and most that are ablated"),
     },
-    needs=("theta",),
+    needs=("theta", "pairs"),
 )
 """Spectra in both groups, progress measures with their nulls, ablations of the embedding."""

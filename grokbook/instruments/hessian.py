@@ -235,5 +235,5 @@ HESSIAN = Instrument(
         "checkpoints": Parameter(30, "published ones; 0 leaves them out", low=0),
         "subsets": Parameter(10, "batches that are resampled; 0 leaves them out", low=0),
     },
-    needs=("theta",),
+    needs=("theta", "pairs"),
 )

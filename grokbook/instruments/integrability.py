@@ -272,7 +272,7 @@ INTEGRABILITY = Instrument(
         "rank": Parameter(3, "directions a matrix of weights and displacements"),
         "draws": Parameter(200, "random bases", low=2),
     },
-    needs=("theta", "attention"),
+    needs=("theta", "attention", "pairs"),
     enough=_enough,
     sibling=True,
 )

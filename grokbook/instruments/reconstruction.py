@@ -144,7 +144,7 @@ RECONSTRUCTION = Instrument(
         "held_out": Parameter(0.1, "share of the path, its end, that held-out lacks", high=0.9),
         "draws": Parameter(5, "of each null"),
     },
-    needs=("theta",),
+    needs=("theta", "pairs"),
     sibling=True,
     version=2,
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import FORMAT, Measurement, as_json
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
@@ -36,7 +36,7 @@ class Recorded:
         return read_sealed(path)["measurements"] if path.exists() else {}
 
     def find(
-        self, name: str, config: RunConfig, parameters: Mapping[str, Any] | None = None
+        self, name: str, config: Config, parameters: Mapping[str, Any] | None = None
     ) -> list[Measurement]:
         """An instrument's measurements of a config, one an execution.
 

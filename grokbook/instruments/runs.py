@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.events import MEMORISATION, PUBLISHED_RULE
 from grokbook.instruments.catalogue import instrument as declared
 from grokbook.instruments.measurement import Measurement, as_json
@@ -50,7 +50,7 @@ class Run:
     meant: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
-    def config(self) -> RunConfig:
+    def config(self) -> Config:
         """Of the run."""
         return self.record.config
 

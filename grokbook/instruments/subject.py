@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grokbook.config import RunConfig
+from grokbook.config import Config, RunConfig
 from grokbook.geometry.trajectory import thin
 from grokbook.models.layout import Layout
 from grokbook.store import RunDirectory, Store, StoreError
@@ -174,7 +174,9 @@ class Subject:
         return {*kept, self.last} <= {*self.steps.tolist()}
 
     def has(self, kind: str) -> bool:
-        """Did the run keep this: ``"theta"``, ``"attention"`` or ``"band"``?"""
+        """Did the run keep ``"theta"``, ``"attention"`` or ``"band"``; is it one on ``"pairs"``?"""
+        if kind == "pairs":
+            return isinstance(self.config, RunConfig)
         if kind == "band":
             return "band.npz" in self.run.marker.get("files", {})
         if not len(self.steps):
@@ -186,7 +188,7 @@ class Subject:
         return True
 
 
-def _apart_from_seeds(config: RunConfig) -> dict[str, Any]:
+def _apart_from_seeds(config: Config) -> dict[str, Any]:
     """What two runs share that differ in their seeds alone."""
-    seeds = ("seed", "split_seed", "init_seed", "batch_seed")
+    seeds = ("seed", *config.seeds)
     return {name: value for name, value in config.to_json().items() if name not in seeds}

@@ -87,8 +87,10 @@ def _pairs(layer: int, q: np.ndarray, k: np.ndarray, heads: int) -> Iterator[dic
 
 
 def _readouts(subject: Subject, point: int) -> Iterator[dict[str, Any]]:
-    views = subject.layout.views(subject.theta(point)[None])
     tasks = subject.config.tasks
+    if len(tasks) < 2:
+        return
+    views = subject.layout.views(subject.theta(point)[None])
     found = alignment(np.stack([views[f"heads.{t}.weight"][0].numpy() for t in range(len(tasks))]))
     for i, j in zip(*np.triu_indices(len(tasks), 1), strict=True):
         part, value = f"{tasks[i]}×{tasks[j]}", found.cosines[i, j]

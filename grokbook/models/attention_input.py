@@ -17,7 +17,7 @@ from torch import Tensor
 
 from grokbook.models.functional import Normed, scatter_rows
 from grokbook.models.layers import Layers
-from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.models.layout import SEQUENCE, TrunkLayout
 
 
 class Parts(NamedTuple):
@@ -45,7 +45,7 @@ class AttentionInput(ABC):
         number: of the layer, from 0.
     """
 
-    def __init__(self, layout: Layout, layers: Layers, number: int) -> None:
+    def __init__(self, layout: TrunkLayout, layers: Layers, number: int) -> None:
         self.layout, self.layers = layout, layers
         self.last = number == layout.layers - 1
         self.norm = f"encoder.layers.{number}.norm1"

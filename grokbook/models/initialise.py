@@ -1,10 +1,10 @@
 """Initial weights, bit for bit those of PyTorch's modules built in the paper's order.
 
 The draws come from a private generator seeded like ``torch.manual_seed``, in the order in which
-the published model is built (2602.18523 section 2): token embedding, positional table, one encoder
-layer (attention output projection with its bias, fused QKV by Xavier, both feed-forward layers),
-heads.  The bias of the output projection is drawn and then set to zero, as PyTorch does; the draw
-still advances the generator.  All layers start as copies of the first.
+the published model is built: token embedding, positions, one encoder layer (attention output
+projection with its bias, fused QKV by Xavier, both feed-forward layers), heads.  The bias of the
+output projection is drawn and then set to zero, as PyTorch does; the draw still advances the
+generator.  All layers start as copies of the first.
 """
 
 from __future__ import annotations
@@ -15,28 +15,56 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.models.layout import SEQUENCE, DecoderLayout, Layout
 
 
 def initial_parameters(
-    layout: Layout, seeds: Sequence[int], *, dtype: torch.dtype = torch.float32
+    layout: Layout,
+    seeds: Sequence[int],
+    *,
+    dtype: torch.dtype = torch.float32,
+    scale: float = 1.0,
 ) -> Tensor:
     """Initial θ of one model a seed, as a flat (M, P) buffer.
 
     Drawn on the CPU in float32 whatever ``dtype`` is, so a float64 run starts at the same point.
 
-    >>> theta = initial_parameters(Layout(modulus=97, tasks=1), [42])
+    Args:
+        layout: of the models.
+        seeds: of the draws, a model each.
+        dtype: of the result.
+        scale: by which everything that is drawn is multiplied; the gains of the LayerNorms are
+            not drawn, and stay 1.
+
+    >>> from grokbook.models.layout import TrunkLayout
+    >>> theta = initial_parameters(TrunkLayout(modulus=97, tasks=1), [42])
     >>> round(theta.norm().item(), 3)
     117.623
     """
     flat = torch.empty(len(seeds), layout.size)
     for model, seed in enumerate(seeds):
-        _fill(
-            layout,
-            {name: view[0] for name, view in layout.views(flat[model : model + 1]).items()},
-            torch.Generator().manual_seed(seed),
-        )
+        draw(layout, flat[model : model + 1], torch.Generator().manual_seed(seed))
+    if scale != 1:
+        for name, view in layout.views(flat).items():
+            if not ("norm" in name and name.endswith("weight")):
+                view.mul_(scale)
     return flat.to(dtype)
+
+
+def draw(layout: Layout, flat: Tensor, generator: torch.Generator) -> None:
+    """Fill the (1, P) buffer of one model, advancing a generator as building it would."""
+    view = {name: part[0] for name, part in layout.views(flat).items()}
+    view["token.weight"].normal_(generator=generator)
+    if isinstance(layout, DecoderLayout):
+        view["position.weight"].normal_(generator=generator)
+        heads = ["head"]
+    else:
+        drawn = torch.randn(SEQUENCE, layout.width, generator=generator)
+        view["position"].copy_(drawn / math.sqrt(layout.width))
+        heads = [f"heads.{head}" for head in range(layout.tasks)]
+    _blocks(layout, view, generator)
+    for head in heads:
+        _uniform_linear(view[f"{head}.weight"], view[f"{head}.bias"], generator)
 
 
 def _uniform_linear(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
@@ -46,11 +74,7 @@ def _uniform_linear(weight: Tensor, bias: Tensor, generator: torch.Generator) ->
     nn.init.uniform_(bias, -bound, bound, generator=generator)
 
 
-def _fill(layout: Layout, view: dict[str, Tensor], generator: torch.Generator) -> None:
-    width = layout.width
-    view["token.weight"].normal_(generator=generator)
-    view["position"].copy_(torch.randn(SEQUENCE, width, generator=generator) / math.sqrt(width))
-
+def _blocks(layout: Layout, view: dict[str, Tensor], generator: torch.Generator) -> None:
     first = {
         name.removeprefix("encoder.layers.0."): tensor
         for name, tensor in view.items()
@@ -71,5 +95,3 @@ def _fill(layout: Layout, view: dict[str, Tensor], generator: torch.Generator) -
 
     view["norm.weight"].fill_(1)
     view["norm.bias"].zero_()
-    for head in range(layout.tasks):
-        _uniform_linear(view[f"heads.{head}.weight"], view[f"heads.{head}.bias"], generator)

@@ -1,4 +1,4 @@
-"""The layers of a trunk by name, forward and backward, between two flat buffers.
+"""The layers of M models by name, forward and backward, between two flat buffers.
 
 Parameters are read in one buffer, gradients written to another at the same places.  For M = 1 the
 model axis is left out of both: weights and rows are then ordinary matrices, and a step makes a

@@ -1,62 +1,66 @@
 """Where each parameter lies in the flat vector θ.
 
 All parameters of M models live in one (M, P) buffer, so that AdamW, clipping, norms and
-snapshots are a few operations on one tensor.  The order is the published one (2602.18523
-section 2): positional table, token embedding, block by block, final LayerNorm, heads.  Names are
-those of the plain reference (`grokbook.models.reference.PlainTransformer`).
+snapshots are a few operations on one tensor.  The order is the published one, which is that of
+the plain reference's parameters (`grokbook.models.reference`); names are the reference's.
+
+`Layout.of` gives the layout of a run's model.  A layout of its own has every architecture; what
+they share, blocks of attention and feed-forward layers, is found by the names of PyTorch's modules.
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grokbook.config import RunConfig
+from grokbook.config import Config, DyckConfig, RunConfig
+from grokbook.tasks import dyck
 
 if TYPE_CHECKING:  # a study's outlook asks for sizes alone, and PyTorch takes seconds to load
     from torch import Tensor
 
 SEQUENCE = 2
-"""Tokens an example: a and b, nothing else."""
+"""Tokens an example of modular arithmetic: a and b, nothing else."""
 
 ATTENTION = ("W_Q", "W_K", "W_V", "W_O")
 """The four attention matrices of a block, in the order of every attention vector."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """Names, shapes and offsets of the parameters of one model.
 
-    >>> Layout(modulus=97, tasks=2).size
-    302914
+    Attributes:
+        layers, width, heads, hidden: of the encoder's blocks.
     """
 
-    modulus: int
-    tasks: int
     layers: int = 2
     width: int = 128
     heads: int = 4
     hidden: int = 256
 
-    @classmethod
-    def of(cls, config: RunConfig) -> Layout:
+    @staticmethod
+    def of(config: Config) -> Layout:
         """The layout of a configuration's model."""
-        return cls(
-            config.modulus,
-            len(config.tasks),
-            config.layers,
-            config.width,
-            config.heads,
-            config.hidden,
-        )
+        blocks = {name: getattr(config, name) for name in ("layers", "width", "heads", "hidden")}
+        if isinstance(config, DyckConfig):
+            return DecoderLayout(positions=config.positions, **blocks)
+        if isinstance(config, RunConfig):
+            return TrunkLayout(modulus=config.modulus, tasks=len(config.tasks), **blocks)
+        raise TypeError(f"no layout for a {type(config).__name__}")
 
-    @cached_property
+    @property
+    @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Parameter shapes by name, in flat order, without the model axis."""
-        p, d, f = self.modulus, self.width, self.hidden
-        shapes: dict[str, tuple[int, ...]] = {"position": (SEQUENCE, d), "token.weight": (p, d)}
+
+    def _blocks(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the encoder's blocks and of the LayerNorm after them."""
+        d, f = self.width, self.hidden
+        shapes: dict[str, tuple[int, ...]] = {}
         for layer in range(self.layers):
             at = f"encoder.layers.{layer}."
             shapes |= {
@@ -70,10 +74,7 @@ class Layout:
                 at + "linear2.bias": (d,),
             }
             shapes |= {at + f"norm{k}.{part}": (d,) for k in (1, 2) for part in ("weight", "bias")}
-        shapes |= {"norm.weight": (d,), "norm.bias": (d,)}
-        for head in range(self.tasks):
-            shapes |= {f"heads.{head}.weight": (p, d), f"heads.{head}.bias": (p,)}
-        return shapes
+        return shapes | {"norm.weight": (d,), "norm.bias": (d,)}
 
     @cached_property
     def offsets(self) -> dict[str, int]:
@@ -96,7 +97,7 @@ class Layout:
     def parts(self) -> dict[str, slice]:
         """`slices` with the attention matrices by their own names, W_Q, W_K, W_V one by one.
 
-        >>> Layout(modulus=97, tasks=1).parts["0.W_K"]
+        >>> TrunkLayout(modulus=97, tasks=1).parts["0.W_K"]
         slice(29056, 45440, None)
         """
         found, step = {}, self.width**2
@@ -148,3 +149,57 @@ class Layout:
         step = self.width**2
         names = [f"{layer}.{matrix}" for layer in range(self.layers) for matrix in ATTENTION]
         return {name: slice(k * step, (k + 1) * step) for k, name in enumerate(names)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrunkLayout(Layout):
+    """Of the shared trunk with a head a task (2602.18523 section 2).
+
+    Attributes:
+        modulus: p, the size of the vocabulary and of every head.
+        tasks: T, the number of heads.
+
+    >>> TrunkLayout(modulus=97, tasks=2).size
+    302914
+    """
+
+    modulus: int
+    tasks: int
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parameter shapes by name, in flat order, without the model axis."""
+        p, d = self.modulus, self.width
+        shapes = {"position": (SEQUENCE, d), "token.weight": (p, d)} | self._blocks()
+        for head in range(self.tasks):
+            shapes |= {f"heads.{head}.weight": (p, d), f"heads.{head}.bias": (p,)}
+        return shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderLayout(Layout):
+    """Of the causal decoder with an answer at every position (2602.16967 section 3).
+
+    Attributes:
+        positions: rows of the table of positions, of which the task may read fewer.
+        tokens: V, the size of the vocabulary, padding included.
+        answers: C, the size of the head.
+
+    >>> DecoderLayout(positions=48).size
+    273421
+    """
+
+    positions: int
+    tokens: int = dyck.TOKENS
+    answers: int = dyck.DEPTHS
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parameter shapes by name, in flat order, without the model axis."""
+        d = self.width
+        shapes = {"token.weight": (self.tokens, d), "position.weight": (self.positions, d)}
+        return (
+            shapes
+            | self._blocks()
+            | {"head.weight": (self.answers, d), "head.bias": (self.answers,)}
+        )

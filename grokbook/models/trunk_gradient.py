@@ -23,7 +23,7 @@ from grokbook.models.functional import (
     pair_mixture_backward,
 )
 from grokbook.models.layers import Layers
-from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.models.layout import SEQUENCE, TrunkLayout
 from grokbook.models.linear import Route
 
 
@@ -52,7 +52,7 @@ class TrunkGradient:
         route: of the products.
     """
 
-    def __init__(self, layout: Layout, theta: Tensor, gradient: Tensor, route: Route) -> None:
+    def __init__(self, layout: TrunkLayout, theta: Tensor, gradient: Tensor, route: Route) -> None:
         self.layout, self.layers = layout, Layers(layout, theta, gradient, route)
         self._inputs = [
             (FromRows if number else FromTables)(layout, self.layers, number)

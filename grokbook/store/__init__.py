@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.numerics import Numerics
 from grokbook.store.files import Disk, DiskFull, StoreError
 from grokbook.store.lock import Busy
@@ -37,7 +37,7 @@ class Store:
         self.root = root or default_root()
         self.disk = disk or Disk()
 
-    def open(self, config: RunConfig, numerics: Numerics, **options: Any) -> RunDirectory:
+    def open(self, config: Config, numerics: Numerics, **options: Any) -> RunDirectory:
         """The directory of a run, made if need be.
 
         Raises:
@@ -70,7 +70,7 @@ class Store:
             )
 
     def runs(
-        self, config: RunConfig | None = None, *, warn: Callable[[str], None] = lambda line: None
+        self, config: Config | None = None, *, warn: Callable[[str], None] = lambda line: None
     ) -> list[RunDirectory]:
         """Readable runs, or those of one config under any numerics, furthest first.
 

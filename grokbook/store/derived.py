@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors import numpy as safetensors
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.geometry.trajectory import gram, thin
 from grokbook.models.exchange import to_state_dict
 from grokbook.models.layout import Layout
@@ -69,7 +69,7 @@ def band_file(steps: np.ndarray, products: np.ndarray, window: int) -> bytes:
     return _archive(steps=steps, products=products, window=np.array(window))
 
 
-def from_state(config: RunConfig, window: int, state: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+def from_state(config: Config, window: int, state: Mapping[str, np.ndarray]) -> dict[str, bytes]:
     """The bytes of `MEASURED` from a resume point.
 
     Args:
@@ -77,7 +77,7 @@ def from_state(config: RunConfig, window: int, state: Mapping[str, np.ndarray]) 
         window: updates in the band's rolling window, as in the run's plan.
         state: arrays by name, as `RunDirectory.resume` gives them.
     """
-    log = Log(config.tasks, len(config.table().pairs))
+    log = Log(config.tasks, config.table().count)
     log.load({name: state[f"log.{name}"] for name in ("rows", "answers")})
     band = band_file(state["streams.band.steps"], state["streams.band"], window)
     return log.files() | {"band.npz": band}

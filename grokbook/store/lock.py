@@ -8,7 +8,7 @@ import socket
 import time
 from pathlib import Path
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.store.files import StoreError
 
 
@@ -16,7 +16,7 @@ class Busy(StoreError):
     """Another process trains this run."""
 
 
-def hold(path: Path, config: RunConfig) -> int:
+def hold(path: Path, config: Config) -> int:
     """Hold the run's lock; closing the handle, or dying, gives it back.
 
     Raises:

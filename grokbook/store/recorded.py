@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors import numpy as safetensors
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.numerics import hardware
 from grokbook.record import RunRecord
 from grokbook.store.derived import Grams, gram_file, measured, weights_file
@@ -57,12 +57,12 @@ class Results:
             return {}
         return read_sealed(path)["runs"]
 
-    def find(self, config: RunConfig) -> RunRecord | None:
+    def find(self, config: Config) -> RunRecord | None:
         """The record of a config, its files checked; None if it was not recorded."""
         entry = self.manifest().get(config.id)
         return None if entry is None else self._read(config, entry, config.id)
 
-    def executions(self, config: RunConfig) -> list[RunRecord]:
+    def executions(self, config: Config) -> list[RunRecord]:
         """Every recorded execution of a config, the first one first; their files are checked.
 
         Equal configs under other numerics differ by rounding alone, and rounding grows: how far
@@ -75,7 +75,7 @@ class Results:
         }
         return [self._read(config, entries[name], name) for name in sorted(entries)]
 
-    def weights(self, config: RunConfig, execution: str = "") -> dict[str, np.ndarray]:
+    def weights(self, config: Config, execution: str = "") -> dict[str, np.ndarray]:
         """Parameters by name at the last step.
 
         Args:
@@ -128,9 +128,9 @@ class Results:
                 f"{count} recorded runs begin with {run!r}; recorded: {known or 'none'}"
             )
         entry = manifest[fitting[0]]
-        return self._read(RunConfig.from_json(entry["config"]), entry, fitting[0])
+        return self._read(Config.from_json(entry["config"]), entry, fitting[0])
 
-    def _read(self, config: RunConfig, entry: dict[str, Any], name: str) -> RunRecord:
+    def _read(self, config: Config, entry: dict[str, Any], name: str) -> RunRecord:
         note(f"runs/{name}")
         files = {}
         for file in ("metrics.parquet", "answers.npz"):
@@ -252,7 +252,7 @@ class Results:
             ]
             if not problems:
                 problems += self._disagreements(name, entry)
-            if RunConfig.from_json(entry["config"]).id != name.partition("-")[0]:
+            if Config.from_json(entry["config"]).id != name.partition("-")[0]:
                 problems.append(f"recorded run {name} ({entry['label']}) has another config's id")
         known = {
             self.folder / "runs" / name / file
@@ -268,12 +268,12 @@ class Results:
 
     def _disagreements(self, name: str, entry: dict[str, Any]) -> list[str]:
         """Do a record's answers give its accuracies, and these its grok steps?"""
-        record = self._read(RunConfig.from_json(entry["config"]), entry, name)
+        record = self._read(Config.from_json(entry["config"]), entry, name)
         correct, found = record.correct(), []
         for k, task in enumerate(record.config.tasks):
-            for part, pairs in (("train", record.table.trained), ("test", ~record.table.trained)):
+            for part in ("train", "test"):
                 if not np.array_equal(
-                    correct[:, k, pairs].mean(axis=1), record.accuracy(task, part)
+                    record.table.average(correct[:, k], part), record.accuracy(task, part)
                 ):
                     found.append(
                         f"recorded run {name}: its {part} answers to {task} do not give "

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from safetensors import numpy as safetensors
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.numerics import Numerics, hardware
 from grokbook.store.files import Disk, StoreError, check, seal
 from grokbook.store.lock import hold
@@ -63,7 +63,7 @@ class RunDirectory(SavedRun):
     def create(
         cls,
         path: Path,
-        config: RunConfig,
+        config: Config,
         numerics: Numerics,
         *,
         disk: Disk | None = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import numpy as safetensors
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.store.files import StoreError, check, read_sealed
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class SavedRun:
     def __init__(self, path: Path) -> None:
         self.path = path
         head = read_sealed(path / "config.json")
-        self.config = RunConfig.from_json(head["config"])
+        self.config = Config.from_json(head["config"])
         self.numerics: dict[str, Any] = head["numerics"]
         self.hardware: str = head.get("hardware", "")
         if self.config.id != head["config_id"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grokbook.checks import ConfigError
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.store import Store
 from grokbook.store.files import Disk, DiskFull, StoreError, seal
 from grokbook.store.measurements import Merged, merge, read
@@ -92,9 +92,9 @@ def _check_measurement(name: str, data: bytes, run: Mapping[str, Any], folder: P
         )
 
 
-def _config(head: Mapping[str, Any], folder: Path) -> RunConfig:
+def _config(head: Mapping[str, Any], folder: Path) -> Config:
     try:
-        config = RunConfig.from_json(head["config"])
+        config = Config.from_json(head["config"])
     except ConfigError as error:
         raise StoreError(f"the pack in {folder} is of another version: {error}") from None
     numerics = str(head["numerics_id"])
@@ -107,7 +107,7 @@ def _config(head: Mapping[str, Any], folder: Path) -> RunConfig:
 
 
 def _take_in(
-    config: RunConfig,
+    config: Config,
     head: dict[str, Any],
     marker: dict[str, Any],
     files: dict[str, bytes],

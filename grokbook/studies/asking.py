@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.plan import Plan
 from grokbook.record import RunRecord
 from grokbook.store import RunDirectory, Store
@@ -38,7 +38,7 @@ def training_allowed() -> bool:
 
 
 def ask(
-    config: RunConfig,
+    config: Config,
     plan: Plan | None = None,
     *,
     store: Store | None = None,
@@ -73,7 +73,7 @@ def ask(
 
 
 def at_hand(
-    configs: Sequence[RunConfig],
+    configs: Sequence[Config],
     *,
     store: Store | None = None,
     results: Results | None = None,
@@ -98,7 +98,7 @@ def at_hand(
     return found
 
 
-def trained(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
+def trained(config: Config, plan: Plan, store: Store) -> RunDirectory:
     """A run trained now, with its progress shown.
 
     Raises:

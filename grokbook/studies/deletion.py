@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Run
 from grokbook.statistics import Interval, LogRank, Survival, log_rank, mean_interval, survival
@@ -211,8 +211,8 @@ def mean_of(changes: Iterable[Change]) -> Interval | None:
 def gather(
     plain: Sequence[Run],
     arms: Sequence[Arm],
-    executions: Callable[[RunConfig], Sequence[Run]],
-    interventions: Callable[[RunConfig], Sequence[Run]],
+    executions: Callable[[Config], Sequence[Run]],
+    interventions: Callable[[Config], Sequence[Run]],
 ) -> Trials:
     """All there is of one setting.
 
@@ -239,7 +239,7 @@ def gather(
 
 
 def stored_interventions(
-    store: Store, config: RunConfig, warn: Callable[[str], None] = lambda line: None
+    store: Store, config: Config, warn: Callable[[str], None] = lambda line: None
 ) -> list[Run]:
     """Runs of a store that have ended and are a config but for an intervention.
 
@@ -253,7 +253,7 @@ def stored_interventions(
         change = directory.config.intervention
         if change is None or change.basis is None or not directory.ended:
             continue
-        plain = RunConfig.from_json(directory.config.to_json() | {"intervention": None})
+        plain = Config.from_json(directory.config.to_json() | {"intervention": None})
         if plain.id == config.id:
             name = "/".join(directory.path.parts[-2:])
             try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from grokbook.changes import short
 from grokbook.checks import ConfigError
-from grokbook.config import RunConfig, words
+from grokbook.config import Config, words
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.studies import bases
@@ -37,15 +37,15 @@ class Member:
 
     study: str
     title: str
-    blank: RunConfig
+    blank: Config
     plan: Plan
     source: Member | None = None
     after: Dependency | None = None
 
-    def config(self, basis: str) -> RunConfig:
+    def config(self, basis: str) -> Config:
         """The run's config on a basis."""
         values = self.blank.to_json()
-        return RunConfig.from_json(
+        return Config.from_json(
             values | {"intervention": values["intervention"] | {"basis": basis}}
         )
 
@@ -58,7 +58,7 @@ class Member:
             store, before.id, self.source.plan, self.after.measure, self.after.parameters
         )
 
-    def resolve(self, store: Store) -> RunConfig | None:
+    def resolve(self, store: Store) -> Config | None:
         """Its config, or None as long as a basis is still to be measured."""
         if self.source is None:
             return self.blank
@@ -130,7 +130,7 @@ def _members(study: Study, before: Study | None, sources: Sequence[Member]) -> l
     return found
 
 
-def _config(study: Study, values: dict[str, Any]) -> RunConfig:
+def _config(study: Study, values: dict[str, Any]) -> Config:
     start = "intervention."
     own = {name: value for name, value in values.items() if not name.startswith(start)}
     change = {k.removeprefix(start): value for k, value in values.items() if k.startswith(start)}
@@ -142,14 +142,14 @@ def _config(study: Study, values: dict[str, Any]) -> RunConfig:
         if "basis" in change:
             raise ConfigError(f"its basis is measured on {study.after.study}, not given")
         change["basis"] = UNKNOWN
-    return RunConfig.from_json(own | ({"intervention": change} if change else {}))
+    return Config.from_json(own | ({"intervention": change} if change else {}))
 
 
-def _source(study: Study, config: RunConfig, before: Study, sources: Sequence[Member]) -> Member:
+def _source(study: Study, config: Config, before: Study, sources: Sequence[Member]) -> Member:
     """The one run of the study before that matches."""
     from grokbook.models.layout import Layout
 
-    def value(config: RunConfig, name: str) -> Any:
+    def value(config: Config, name: str) -> Any:
         head, _, rest = name.partition(".")
         found = getattr(config, head)
         return getattr(found, rest, None) if rest else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from grokbook.studies import lifecycle
 from grokbook.studies.study import Dependency, Study
 
 DECAYS = (1.0, 0.5, 0.3, 0.2, 0.1, 0.0)
@@ -223,6 +224,7 @@ _ALL = (
     *(DUAL, TRI, *SYMMETRIC, SINGLES, EXCHANGE),
     *(DELETION, DELETION_TRI, *DELETION_ARMS),
     *(ADD, *ADDED),
+    *lifecycle.STUDIES,
 )
 STUDIES = {study.name: study for study in _ALL}
 """Every study that can be asked for by name."""

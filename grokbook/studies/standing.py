@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.events import PUBLISHED_RULE
 from grokbook.models.layout import Layout
 from grokbook.plan import Plan
@@ -45,7 +45,7 @@ class Standing:
     """
 
     member: Member
-    config: RunConfig | None
+    config: Config | None
     plan: Plan
     state: str
     step: int
@@ -167,7 +167,7 @@ class Outlook:
 
 def outlook(
     standings: Iterable[Standing],
-    speeds: Callable[[RunConfig], float | None],
+    speeds: Callable[[Config], float | None],
     *,
     workers: int = 1,
 ) -> Outlook:
@@ -201,7 +201,7 @@ def outlook(
 
 def speeds_seen(
     runs: Sequence[RunDirectory], *, device: str = "cpu", models: int = 1
-) -> Callable[[RunConfig], float | None]:
+) -> Callable[[Config], float | None]:
     """Steps a second of runs in a store, by the size of the model and of the batch.
 
     Args:
@@ -224,5 +224,5 @@ def speeds_seen(
     )
 
 
-def _size(config: RunConfig) -> tuple[Layout, int]:
+def _size(config: Config) -> tuple[Layout, int]:
     return Layout.of(config), config.batch_size

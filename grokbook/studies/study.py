@@ -18,13 +18,19 @@ from typing import Any
 
 from grokbook.changes import Intervention
 from grokbook.checks import ConfigError, integer, suggest
-from grokbook.config import RunConfig
+from grokbook.config import Config, DyckConfig, RunConfig
 from grokbook.plan import Plan
 from grokbook.studies import bases
 
 PUBLISHED_SEEDS = (42, 137, 2024)
 
-RUN_FIELDS = tuple(f.name for f in fields(RunConfig) if f.name != "seed")
+_KINDS = (RunConfig, DyckConfig)
+RUN_FIELDS = tuple(
+    name
+    for name in dict.fromkeys(name for kind in _KINDS for name in kind.names())
+    if name != "seed"
+)
+"""Fields of runs of any kind; each kind refuses those that are not its own."""
 INTERVENTION_FIELDS = tuple(f"intervention.{f.name}" for f in fields(Intervention))
 PLAN_FIELDS = (*(f.name for f in fields(Plan)), "steps_without_decay", "after_grok_from")
 
@@ -170,7 +176,7 @@ class Study:
                 point |= zip(names, value if len(names) > 1 else (value,), strict=True)
             yield from ({**point, "seed": seed} for seed in self.seeds)
 
-    def plan_of(self, config: RunConfig) -> Plan:
+    def plan_of(self, config: Config) -> Plan:
         """How far a run of this study goes.
 
         Raises:
@@ -182,7 +188,8 @@ class Study:
             given["steps"] = without
         if config.weight_decay < threshold:
             given["after_grok"] = 0
-        return Plan(**({"steps": Plan.published(config).steps} | given))
+        usual = Plan.published(config)
+        return Plan(**({"steps": usual.steps, "after_grok": usual.after_grok} | given))
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON types."""

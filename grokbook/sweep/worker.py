@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.plan import Plan
 from grokbook.store import Busy, RunDirectory, Store
 from grokbook.sweep.job import Done, Result, attempt
@@ -28,7 +28,7 @@ _RATE = 100.0
 class Job:
     """A run to train, and how far."""
 
-    config: RunConfig
+    config: Config
     plan: Plan
 
     @property

@@ -61,8 +61,12 @@ _NICKNAMES = {
 }
 
 
-def canonical_tasks(names: Iterable[str]) -> tuple[str, ...]:
+def canonical_tasks(names: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]:
     """Task names in registry order.
+
+    Args:
+        names: of operations.
+        others: tasks of other kinds, which a complaint names as well.
 
     Raises:
         ValueError: for an unknown or repeated name, or none at all.
@@ -74,13 +78,13 @@ def canonical_tasks(names: Iterable[str]) -> tuple[str, ...]:
         names = [part.strip() for part in names.split(",") if part.strip()]
     if not isinstance(names, Iterable):
         raise ValueError(f"tasks must be names, not {names!r}")
-    names = list(names)
+    names, known = list(names), ", ".join([*OPERATIONS, *others])
     if not names:
-        raise ValueError(f"no task given; known tasks: {', '.join(OPERATIONS)}")
+        raise ValueError(f"no task given; known tasks: {known}")
     for name in names:
         if name not in OPERATIONS:
             hint = f" (did you mean {_NICKNAMES[name]}?)" if name in _NICKNAMES else ""
-            raise ValueError(f"unknown task {name!r}{hint}; known tasks: {', '.join(OPERATIONS)}")
+            raise ValueError(f"unknown task {name!r}{hint}; known tasks: {known}")
         if names.count(name) > 1:
             raise ValueError(f"task {name!r} is given twice")
     return tuple(name for name in OPERATIONS if name in names)
@@ -236,6 +240,20 @@ class Table:
         mask = np.zeros(len(self.pairs), dtype=bool)
         mask[self.train] = True
         return mask
+
+    @property
+    def count(self) -> int:
+        """n², the number of pairs."""
+        return self.side**2
+
+    @property
+    def drawn_from(self) -> int:
+        """Pairs that a batch draws from."""
+        return len(self.train)
+
+    def average(self, values: np.ndarray, part: str) -> np.ndarray:
+        """Mean over the pairs of a part, ``"train"`` or ``"test"``: (…, n²) ↦ (…)."""
+        return values[..., self.trained if part == "train" else ~self.trained].mean(axis=-1)
 
     def twins(self, task: str) -> np.ndarray:
         """(n², K) indices of the pairs that share this pair's label by a symmetry of the task.

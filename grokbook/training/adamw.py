@@ -53,6 +53,11 @@ class AdamW:
             torch.zeros_like(theta) for _ in range(5)
         )
 
+    def reset(self, slot: int) -> None:
+        """Set one model's moments to zero; its bias corrections are the caller's."""
+        self.mean[slot] = 0
+        self.square[slot] = 0
+
     @torch.inference_mode()
     def step(self, coefficients: Tensor) -> Tensor:
         """One update.

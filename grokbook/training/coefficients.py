@@ -10,6 +10,8 @@ updates:
 
     keep = 1 − ηλ,   root = 1 / √(1 − β₂ᵗ),   size = η / (1 − β₁ᵗ),   clip = c
 
+where t counts from the last reset of the optimiser, if there was one.
+
 A model that is stopped has keep = 1 and size = 0: its weights stay as they are, to the bit.
 """
 
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.changes import ADDING
-from grokbook.config import RunConfig
+from grokbook.config import Config
 
 FIELDS = ("keep", "root", "size", "clip", "outside", "inside", "update_outside", "update_inside")
 """Coefficients of an update, in the order of the stacked arrays; see `Coefficients`."""
@@ -36,14 +38,16 @@ class Coefficients:
             ``inside`` change the clipped gradient to ``outside · g + inside · B Bᵀ g``;
             ``update_outside`` and ``update_inside`` do the same to the Adam step.
         added: (S, M) strength of what is added to the weights after the update; zero for nothing.
+        reset: (S, M) bool, is the optimiser begun anew before the update?
     """
 
     values: np.ndarray
     added: np.ndarray
+    reset: np.ndarray
 
 
 def block(
-    configs: Sequence[RunConfig], done: Sequence[int], count: int, active: Sequence[bool]
+    configs: Sequence[Config], done: Sequence[int], count: int, active: Sequence[bool]
 ) -> Coefficients:
     """Coefficients of the next ``count`` updates.
 
@@ -53,6 +57,7 @@ def block(
         count: S.
         active: models that go on; the others are held still.
 
+    >>> from grokbook.config import RunConfig
     >>> one = RunConfig(tasks=("add",), learning_rate=0.01, weight_decay=0.5)
     >>> block([one], [0], 1, [True]).values[0, :3, 0].round(6).tolist()
     [0.995, 7.071068, 0.1]
@@ -60,13 +65,15 @@ def block(
     values = np.zeros((count, len(FIELDS), len(configs)))
     values[:, [0, 1, 3, 4, 6]] = 1.0
     added = np.zeros((count, len(configs)))
+    reset = np.zeros((count, len(configs)), dtype=bool)
     for model, config in enumerate(configs):
         if not active[model]:
             continue
         before = np.arange(done[model], done[model] + count)
         rate = _in_force(config, "learning_rate", before)
         decay = _in_force(config, "weight_decay", before)
-        t = before + 1
+        reset[:, model] = np.isin(before, config.resets)
+        t = before + 1 - _last_reset(config, before)
         values[:, 0, model] = 1 - rate * decay
         values[:, 1, model] = (1 - config.beta2**t) ** -0.5
         values[:, 2, model] = rate / (1 - config.beta1**t)
@@ -81,16 +88,24 @@ def block(
             first = 6 if change.transform == "delete_update" else 4
             values[:, first, model] = np.where(now, outside, 1.0)
             values[:, first + 1, model] = np.where(now, inside, 0.0)
-    return Coefficients(values, added)
+    return Coefficients(values, added, reset)
 
 
-def _in_force(config: RunConfig, field: str, before: np.ndarray) -> np.ndarray:
+def _in_force(config: Config, field: str, before: np.ndarray) -> np.ndarray:
     """A field's value for the update after each of ``before`` updates, by the run's schedule."""
     values = np.full(len(before), getattr(config, field))
     for switch in config.schedule:  # in order of steps
         if switch.field == field:
             values = np.where(before >= switch.step, switch.value, values)
     return values
+
+
+def _last_reset(config: Config, before: np.ndarray) -> np.ndarray:
+    """Updates made when the optimiser's moments were last set to zero, for each of ``before``."""
+    last = np.zeros_like(before)
+    for step in config.resets:  # ascending
+        last = np.where(before >= step, step, last)
+    return last
 
 
 def _shares(transform: str, strength: float) -> tuple[float, float]:

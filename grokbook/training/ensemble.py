@@ -17,7 +17,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
 from grokbook.checks import ConfigError
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.models.layout import Layout
 from grokbook.numerics import Numerics
 from grokbook.store import Busy, Store, StoreError
@@ -264,9 +264,7 @@ class _Ensemble:
         self._trainer.active[slot] = False
         self._open[slot].close()
 
-    def _say(
-        self, config: RunConfig, status: str, step: int, seconds: float, note: str = ""
-    ) -> None:
+    def _say(self, config: Config, status: str, step: int, seconds: float, note: str = "") -> None:
         done = Done(config.id, config.label, status, step, seconds, note)
         self._ended.append(done)
         self._watch(done)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 
 _NOISE = 7_919
 """Keeps the noise's random numbers apart from those of the batches of the same seed."""
@@ -61,7 +61,7 @@ class Subspaces:
         x.mul_(outside).add_(inner)
 
 
-def noise(config: RunConfig, size: int, step: int, basis: np.ndarray | None) -> np.ndarray:
+def noise(config: Config, size: int, step: int, basis: np.ndarray | None) -> np.ndarray:
     """The random vector that the transforms ``noise`` and ``noise_inside`` add after an update.
 
     Gaussian and isotropic, made orthogonal to the basis if there is one (``noise_inside``:

@@ -49,12 +49,12 @@ class Log:
 
     Attributes:
         tasks: names, in order of heads.
-        pairs: of the table.
+        items: of the table, N.
         groks: the published grok step of each task so far, or None.
     """
 
-    def __init__(self, tasks: tuple[str, ...], pairs: int) -> None:
-        self.tasks, self.pairs = tasks, pairs
+    def __init__(self, tasks: tuple[str, ...], items: int) -> None:
+        self.tasks, self.items = tasks, items
         self.groks: list[int | None] = [None] * len(tasks)
         self._streaks = [0] * len(tasks)
         self._rows: list[np.ndarray] = []
@@ -91,7 +91,7 @@ class Log:
 
     def state(self) -> dict[str, np.ndarray]:
         """What a resume point must hold."""
-        width = (self.pairs + 7) // 8
+        width = (self.items + 7) // 8
         return {
             "rows": np.array(self._rows).reshape(-1, len(columns(self.tasks))),
             "answers": np.array(self._answers, dtype=np.uint8).reshape(-1, len(self.tasks), width),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from grokbook.checks import ConfigError
-from grokbook.config import RunConfig
-from grokbook.models.layout import SEQUENCE, Layout
+from grokbook.config import Config
+from grokbook.models.layout import Layout
 from grokbook.plan import Plan
+from grokbook.training.objectives import kind
 
 _SHARE = 0.85
 """Of free memory that an ensemble may take: libraries and the allocator need the rest."""
@@ -17,19 +18,13 @@ _STATES = 10
 """Vectors of the size of θ: θ, its gradient, two moments, update, two sums, start, two spare."""
 
 
-def bytes_per_model(config: RunConfig) -> int:
+def bytes_per_model(config: Config) -> int:
     """Upper estimate of what one model of an ensemble needs on its device, in bytes.
 
-    The state vectors, and what the backward pass keeps of a batch: about 8 d + 2 f numbers a
-    position and layer, the gathered keys, queries and values, and the logits; half as much again
-    passes through at once.
+    The state vectors, and what the backward pass keeps of a batch.
     """
-    layout = Layout.of(config)
-    row = layout.layers * (8 * layout.width + 2 * layout.hidden) + 6 * layout.width
-    kept = SEQUENCE * row + 2 * layout.tasks * layout.modulus
-    return 4 * (_STATES * layout.size + 3 * config.batch_size * kept // 2) + (
-        8 * layout.attention_size
-    )
+    layout, held = Layout.of(config), kind(config).activations(config)
+    return 4 * (_STATES * layout.size + held) + 8 * layout.attention_size
 
 
 def free_bytes(device: str) -> int | None:
@@ -46,12 +41,12 @@ def free_bytes(device: str) -> int | None:
     return None
 
 
-def _each(config: RunConfig, device: str) -> int:
+def _each(config: Config, device: str) -> int:
     window = Plan().window * 8 * Layout.of(config).attention_size
     return bytes_per_model(config) + (window if device == "cpu" else 0)
 
 
-def fitting(config: RunConfig, device: str) -> int:
+def fitting(config: Config, device: str) -> int:
     """The M that is taken where none is asked for: what fits, up to a limit; at least 1."""
     free = free_bytes(device)
     if free is None:
@@ -59,7 +54,7 @@ def fitting(config: RunConfig, device: str) -> int:
     return max(1, min(_MOST[device], int(_SHARE * free) // _each(config, device)))
 
 
-def require_memory(config: RunConfig, models: int, device: str) -> None:
+def require_memory(config: Config, models: int, device: str) -> None:
     """Refuse an ensemble that cannot fit.
 
     Raises:

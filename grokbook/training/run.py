@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.numerics import Numerics
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
@@ -135,7 +135,7 @@ class Keeping:
 
 
 def run(
-    config: RunConfig,
+    config: Config,
     plan: Plan,
     store: Store,
     *,

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.plan import Plan
 from grokbook.store.derived import band_file
 from grokbook.store.streams import Streams
-from grokbook.training.evaluation import Evaluation, evaluate
+from grokbook.training.evaluation import Evaluation
 from grokbook.training.log import Log
 from grokbook.training.trainer import Bases, Trainer
 
@@ -26,14 +26,14 @@ class Session:
         pending: snapshots by step that are not on disk yet.
     """
 
-    def __init__(self, config: RunConfig, plan: Plan, trainer: Trainer, slot: int = 0) -> None:
+    def __init__(self, config: Config, plan: Plan, trainer: Trainer, slot: int = 0) -> None:
         self.config, self.plan, self.trainer, self.slot = config, plan, trainer, slot
         self.streams = Streams(plan, trainer.layout.attention_size)
-        self.log = Log(config.tasks, len(trainer.tables[slot].pairs))
+        self.log = Log(config.tasks, trainer.tables[slot].count)
         self.pending: dict[int, dict[str, np.ndarray]] = {}
 
     @classmethod
-    def alone(cls, config: RunConfig, plan: Plan, bases: Bases | None = None) -> Session:
+    def alone(cls, config: Config, plan: Plan, bases: Bases | None = None) -> Session:
         """A run with a trainer of its own."""
         return cls(config, plan, Trainer([config], bases=bases))
 
@@ -138,7 +138,7 @@ def measure(sessions: Sequence[Session]) -> None:
     """
     trainer = sessions[0].trainer
     theta, slots = trainer.theta, [session.slot for session in sessions]
-    results = evaluate(trainer.layout, theta, trainer.tables)
+    results = trainer.objective.evaluate()
     attention = trainer.layout.attention(theta)
     embedding = trainer.layout.views(theta)["token.weight"].flatten(1)
 

@@ -15,29 +15,21 @@ import torch
 from torch import Tensor
 
 from grokbook.changes import ADDING
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.models import linear
-from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
 from grokbook.models.linear import Route
-from grokbook.models.trunk_gradient import TrunkGradient
+from grokbook.tasks.examples import Examples
 from grokbook.training import coefficients
 from grokbook.training.adamw import AdamW
-from grokbook.training.batches import Batches
 from grokbook.training.capture import Captured
 from grokbook.training.displacement import Displacement
 from grokbook.training.interventions import Subspaces, noise
+from grokbook.training.objective import Stream
+from grokbook.training.objectives import kinship, objective
 
 Bases = Callable[[str], np.ndarray]
 """Gives the (P, K) basis of a stored artefact by its hash."""
-
-
-def kinship(config: RunConfig) -> tuple:
-    """What the models of one ensemble have in common: shapes, table size, β₁, β₂ and ε."""
-    table = (config.modulus, config.domain, config.train_fraction, config.batch_size)
-    if config.split != "published":  # how many pairs whole orbits can have is up to the tasks
-        table += (config.split, config.tasks)
-    return (Layout.of(config), *table, config.beta1, config.beta2, config.epsilon)
 
 
 class Trainer:
@@ -63,7 +55,7 @@ class Trainer:
 
     def __init__(
         self,
-        configs: Sequence[RunConfig],
+        configs: Sequence[Config],
         *,
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
@@ -80,7 +72,7 @@ class Trainer:
         self.route = route or linear.route_on(device)
         self.theta = torch.zeros(models, self.layout.size, dtype=dtype, device=self.device)
         self._gradient = torch.zeros_like(self.theta)
-        self._gradients = TrunkGradient(self.layout, self.theta, self._gradient, self.route)
+        self.objective = objective(configs, self.theta, self._gradient, self.route)
         self._find_basis = bases
         self._bases = [_basis(config, bases) for config in configs]
         subspaced = any(basis is not None for basis in self._bases)
@@ -96,25 +88,19 @@ class Trainer:
         self.loss = self.theta.new_zeros(models, tasks)
         self.gradient_norm = self.theta.new_zeros(models, 1)
         self.configs, self.steps = list(configs), [0] * models
-        self.tables = [config.table() for config in configs]
-        self._train = len(self.tables[0].train)
-        self._pairs, self._labels = (
-            torch.zeros(models * self._train, wide, dtype=torch.int64, device=self.device)
-            for wide in (2, tasks)
-        )
         # Read by the step, filled before each: a captured graph sees only where they are.
-        self._index = self._pairs.new_zeros(models * first.batch_size)
+        drawn = models * first.batch_size
+        self._index = torch.zeros(drawn, dtype=torch.int64, device=self.device)
         self._coefficients = self.theta.new_zeros(len(coefficients.FIELDS), models, 1)
         self.active = [True] * models
-        self.batches: list[Batches] = []
+        self.batches: list[Stream] = [self.objective.stream(config) for config in configs]
         for slot, config in enumerate(configs):
-            self.batches.append(_stream(config, self._train))
             self.place(slot, config)
         changed = [self.theta, self.adam.mean, self.adam.square, self.adam.update]
         changed += [self.adam.decayed, self.adam.learned, self.loss, self.gradient_norm]
         self._update = Captured(self._compute, changed, self.device)
 
-    def place(self, slot: int, config: RunConfig) -> None:
+    def place(self, slot: int, config: Config) -> None:
         """Put a new model at its step 0 into a slot.
 
         Raises:
@@ -129,18 +115,18 @@ class Trainer:
             raise ValueError("a new model has a basis, and the ensemble was made without any")
         self._bases[slot] = basis
         self.configs[slot], self.steps[slot], self.active[slot] = config, 0, True
-        dtype = self.theta.dtype
-        initial = initial_parameters(self.layout, [config.init_seed], dtype=dtype)
-        self.theta[slot] = initial[0].to(self.device)
+        self.theta[slot] = self.objective.initial(config).to(self.device)
         for state in (self.adam.mean, self.adam.square, self.adam.update):
             state[slot] = 0
         self.loss[slot] = self.gradient_norm[slot] = torch.nan
         self.displacement.reset(slot)
-        table = self.tables[slot] = config.table()
-        self.batches[slot] = _stream(config, self._train)
-        rows = slice(slot * self._train, (slot + 1) * self._train)
-        self._pairs[rows] = torch.from_numpy(table.pairs[table.train]).to(self.device)
-        self._labels[rows] = torch.from_numpy(table.labels[table.train]).to(self.device)
+        self.batches[slot] = self.objective.stream(config)
+        self.objective.place(slot, config)
+
+    @property
+    def tables(self) -> list[Examples]:
+        """Data of the models, by slot."""
+        return self.objective.tables
 
     @property
     def models(self) -> int:
@@ -151,19 +137,6 @@ class Trainer:
     def step(self) -> int:
         """Updates made by the first model."""
         return self.steps[0]
-
-    def gradient(self, pairs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss (M, T) and gradient (M, P) of the summed loss on given examples.
-
-        Args:
-            pairs: (M, B, 2) operands.
-            labels: (M, B, T).
-
-        Returns:
-            The loss, and the trainer's own gradient buffer: the next call overwrites it, and
-            the optimiser clips it in place; keep a clone.
-        """
-        return self._gradients(pairs, labels), self._gradient
 
     @torch.inference_mode()
     def advance(self, count: int = 1) -> None:
@@ -178,6 +151,8 @@ class Trainer:
         for update in range(count):
             self._coefficients.copy_(values[update])
             self._index.copy_(index[update])
+            for slot in np.flatnonzero(ahead.reset[update]):
+                self.adam.reset(int(slot))
             self._update()
             for slot in range(self.models):
                 self.steps[slot] += self.active[slot]
@@ -190,13 +165,12 @@ class Trainer:
         rows = np.zeros((count, self.models, size), dtype=np.int64)
         for slot in np.flatnonzero(self.active):
             for update in range(count):
-                rows[update, slot] = self.batches[slot].draw() + slot * self._train
+                rows[update, slot] = self.batches[slot].draw()
+                rows[update, slot] += slot * self.objective.drawn_from
         return rows.reshape(count, self.models * size)
 
     def _compute(self) -> None:
-        pairs = self._pairs.index_select(0, self._index).view(self.models, -1, 2)
-        labels = self._labels.index_select(0, self._index).view(*pairs.shape[:2], -1)
-        self.loss.copy_(self._gradients(pairs, labels))
+        self.loss.copy_(self.objective(self._index))
         norm = self.adam.step(self._coefficients)
         self.gradient_norm.copy_(norm)
 
@@ -242,11 +216,7 @@ class Trainer:
         }
 
 
-def _stream(config: RunConfig, train: int) -> Batches:
-    return Batches(config.batch_seed, train, config.batch_size)
-
-
-def _basis(config: RunConfig, bases: Bases | None) -> np.ndarray | None:
+def _basis(config: Config, bases: Bases | None) -> np.ndarray | None:
     change = config.intervention
     if change is None or change.basis is None:
         return None

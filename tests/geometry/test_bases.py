@@ -7,9 +7,9 @@ from sklearn.decomposition import PCA
 
 from grokbook.geometry import bases
 from grokbook.geometry.subspaces import Footprint, project
-from grokbook.models.layout import Layout
+from grokbook.models.layout import TrunkLayout
 
-LAYOUT = Layout(modulus=5, tasks=2, width=4, heads=2, hidden=6)
+LAYOUT = TrunkLayout(modulus=5, tasks=2, width=4, heads=2, hidden=6)
 P = LAYOUT.size
 
 

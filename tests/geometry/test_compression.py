@@ -9,7 +9,7 @@ from sklearn.decomposition import TruncatedSVD
 from grokbook.geometry.compression import modules, pruned, scaled, swapped, truncated
 from grokbook.geometry.loss import Loss
 from grokbook.models.initialise import initial_parameters
-from grokbook.models.layout import Layout
+from grokbook.models.layout import TrunkLayout
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_modules_cover_everything_once(tiny):
     # 5·4 + 2·4 + 2·4 | 4·16 + 16 + 2·(16 + 4) + 16 = 136 | heads 2·(20 + 5)
     sizes = {name: int(mask.sum()) for name, mask in masks.items()}
     assert sizes == {"other": 36, "block 0": 136, "block 1": 136, "heads": 50}
-    published = {n: int(m.sum()) for n, m in modules(Layout(modulus=97, tasks=2)).items()}
+    published = {n: int(m.sum()) for n, m in modules(TrunkLayout(modulus=97, tasks=2)).items()}
     assert sum(published.values()) == 302_914 and published["heads"] == 2 * 97 * 129
 
 
@@ -133,7 +133,7 @@ def test_a_block_at_zero_lets_the_residual_stream_pass(tiny):
     """Then the network is one with that block's layers never built."""
     zero = torch.zeros_like(tiny.theta)
     new = swapped(tiny.theta, zero, modules(tiny.layout)["block 1"])
-    short = Layout(modulus=5, tasks=2, layers=1, width=4, heads=2, hidden=4)
+    short = TrunkLayout(modulus=5, tasks=2, layers=1, width=4, heads=2, hidden=4)
     rest = torch.cat(
         [
             tiny.theta[part]

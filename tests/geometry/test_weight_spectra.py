@@ -15,7 +15,7 @@ from grokbook.geometry.weight_spectra import (
     singular_values,
 )
 from grokbook.models.initialise import initial_parameters
-from grokbook.models.layout import Layout
+from grokbook.models.layout import TrunkLayout
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_cosines_between_readouts(pair):
 
 def test_published_values_at_the_start():
     """g12, g23, σ₁ and C of layer 0 for seeds 42, 137, 2024 (2602.18523 section 4.11)."""
-    layout = Layout(modulus=97, tasks=1)
+    layout = TrunkLayout(modulus=97, tasks=1)
     weights = layout.attention(initial_parameters(layout, [42, 137, 2024])).numpy()
     q, k = (weights[:, layout.attention_blocks()[f"0.W_{m}"]].reshape(3, 128, 128) for m in "QK")
     found = [singular_values(each) for each in q]

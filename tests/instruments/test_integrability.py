@@ -281,7 +281,7 @@ def test_every_null_is_drawn_by_itself(found):
 
 def test_what_it_costs_is_declared(subject, parameters):
     assert INTEGRABILITY.seconds(subject, parameters) > 0
-    assert INTEGRABILITY.needs == ("theta", "attention")
+    assert INTEGRABILITY.needs == ("theta", "attention", "pairs")
 
 
 @pytest.mark.parametrize(("steps", "enough"), [((0, 12, 24, 60), True), ((0, 12, 60), False)])

@@ -9,7 +9,7 @@ import torch
 
 from grokbook.config import RunConfig
 from grokbook.models.initialise import initial_parameters
-from grokbook.models.layout import Layout
+from grokbook.models.layout import Layout, TrunkLayout
 from grokbook.tasks.modular import Table
 from grokbook.training.evaluation import evaluate
 
@@ -43,12 +43,12 @@ def test_step_zero_counts(task, seed):
 
 @pytest.mark.parametrize(("tasks", "size"), [(1, 290_401), (2, 302_914), (3, 315_427)])
 def test_parameter_count(tasks, size):
-    assert Layout(modulus=97, tasks=tasks).size == size
+    assert TrunkLayout(modulus=97, tasks=tasks).size == size
 
 
 def test_three_layers_and_attention_share():
-    assert Layout(modulus=97, tasks=1, layers=3).size == 422_881
-    assert Layout(modulus=97, tasks=2).attention_size == 131_072
+    assert TrunkLayout(modulus=97, tasks=1, layers=3).size == 422_881
+    assert TrunkLayout(modulus=97, tasks=2).attention_size == 131_072
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_three_layers_and_attention_share():
     ],
 )
 def test_initial_norms(tasks, norms):
-    theta = initial_parameters(Layout(modulus=97, tasks=tasks), [42, 137, 2024])
+    theta = initial_parameters(TrunkLayout(modulus=97, tasks=tasks), [42, 137, 2024])
     assert theta.norm(dim=1).tolist() == pytest.approx(norms, abs=5e-4)
 
 
 def test_blocks_start_identical():
-    layout = Layout(modulus=97, tasks=2)
+    layout = TrunkLayout(modulus=97, tasks=2)
     views = layout.views(initial_parameters(layout, [137]))
     for name, view in views.items():
         if name.startswith("encoder.layers.0."):
@@ -75,5 +75,5 @@ def test_blocks_start_identical():
 def test_initialisation_leaves_the_global_generator_alone():
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    initial_parameters(Layout(modulus=97, tasks=1), [42])
+    initial_parameters(TrunkLayout(modulus=97, tasks=1), [42])
     assert torch.equal(before, torch.get_rng_state())

@@ -15,8 +15,9 @@ from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
 from grokbook.sweep import Job
-from grokbook.training import memory, session
+from grokbook.training import memory
 from grokbook.training.ensemble import train_ensembles
+from grokbook.training.pair_objective import PairObjective
 from grokbook.training.run import run
 from grokbook.training.trainer import Trainer
 
@@ -281,13 +282,13 @@ def test_a_run_beyond_its_plan_is_not_trained_on(tmp_path):
 def test_filling_slots_evaluates_once(tmp_path, monkeypatch):
     """All M models pass through every evaluation, so runs that begin together share theirs."""
     configs = [replace(TINY, batch_seed=seed) for seed in range(4)]
-    counted, evaluate = [], session.evaluate
+    counted, evaluate = [], PairObjective.evaluate
 
-    def counting(layout, theta, tables):
-        counted.append(len(tables))
-        return evaluate(layout, theta, tables)
+    def counting(self):
+        counted.append(len(self.tables))
+        return evaluate(self)
 
-    monkeypatch.setattr(session, "evaluate", counting)
+    monkeypatch.setattr(PairObjective, "evaluate", counting)
     train_ensembles([Job(c, replace(PLAN, steps=20)) for c in configs], Store(tmp_path), models=4)
     assert counted == [4, 4, 4]  # at steps 0, 1 and 20
 
