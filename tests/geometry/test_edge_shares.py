@@ -110,14 +110,15 @@ def test_the_trapezoid_is_off_by_its_own_formula():
     assert not without_decay[1].any()
 
 
-def test_the_random_gradient_against_draws_of_whole_vectors():
+@pytest.mark.parametrize("size", [SIZE, 7])
+def test_the_random_gradient_against_draws_of_whole_vectors(size):
     """The law of the shares, from inner products and from vectors of P numbers."""
-    snapshots, gradient, decay = trained(3e-3)
+    _, gradient, decay = (rows[:, :size] for rows in trained(3e-3))
     norms = np.linalg.norm(gradient, axis=1) * 0.4
-    quick = at_random(decay, norms, draws=1500, seed=1)
+    quick = at_random(decay, norms, draws=800, seed=1)
     generator = np.random.default_rng(2)
     slow = []
-    for _ in range(1500):
+    for _ in range(800):
         rows = generator.normal(size=decay.shape)
         rows *= (norms / np.linalg.norm(rows, axis=1))[:, None]
         at = window(rows + decay, count=2)
@@ -127,7 +128,7 @@ def test_the_random_gradient_against_draws_of_whole_vectors():
     pairs = zip(slow.T, np.hstack([quick.published, quick.signed, quick.sigma]).T, strict=True)
     for whole, by_products in pairs:
         assert ks_2samp(whole, by_products).pvalue > 1e-3
-        assert whole.mean() == pytest.approx(by_products.mean(), rel=0.02, abs=0.01)
+        assert whole.mean() == pytest.approx(by_products.mean(), rel=0.03, abs=0.01)
     low, high = quick.band()
     assert (low < high).all()
     assert low == pytest.approx(np.quantile(quick.published, 0.025, axis=0))
