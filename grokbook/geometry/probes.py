@@ -4,8 +4,9 @@ Published are probes of raw features with a fixed penalty, on a split over token
 shrinks representations, and a fixed penalty then lowers R² though nothing was lost; quadratic
 features contain the linear ones, and can only score lower by their penalty.  So each probe has a
 *raw* form, as published, and a *standardised* one: features in units of their own spread over the
-training tokens, and the penalty by cross-validation, over strings where these are what is split.
-OLS has no penalty and is the same in both.  Source: 2604.07380 sections 4.8 and 4.10, weakness G.
+training tokens, the penalty by cross-validation, over strings where these are what is split, and
+on products alone.  OLS has no penalty and is the same in both.  Source: 2604.07380 sections 4.8
+and 4.10, weakness G.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Probe:
         error: standard error of ``r2`` by a bootstrap over test strings; the fit stays.
         inside: the same on training tokens, as the published geometry has it.
         alpha: penalty; NaN of the MLP.
-        bound: the penalty lies at an end of its grid, or the MLP ran out of epochs.
+        bound: the penalty lies at an end of its grid, where it is none or leaves nothing of what
+            it is on; or the MLP ran out of epochs.
         train: tokens fitted on.
         test: tokens judged by.
         strings: different ones among them.
@@ -121,7 +123,10 @@ def probe(
         fitted, predicted, bound = _mlp(train, known, test)
         alpha = float("nan")
     else:
-        at = (ridge.quadratic if kind == "quadratic" else ridge.linear)(train, test)
+        if kind == "quadratic":
+            at = ridge.quadratic(train, test, free=form == "standardised")
+        else:
+            at = ridge.linear(train, test)
         if kind == "ols":
             found = ridge.fit(at, known, 0.0)
         elif form == "raw":

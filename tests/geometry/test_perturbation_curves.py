@@ -49,6 +49,9 @@ def test_the_curve_against_one_pass_at_a_time(small, network):
         divergence = rel_entr(base, logits.softmax(-1).numpy()).sum(1).mean()
         assert curve.divergence[i] == pytest.approx(divergence, abs=1e-14)
         assert curve.also["length"][i] == pytest.approx(float((small.theta + size * unit).norm()))
+        attention = small.attention(small.theta + size * unit)
+        rows = -torch.xlogy(attention, attention).sum(-1).transpose(2, 3)[:, small.valid]
+        assert curve.entropy[i] == pytest.approx(rows.mean().item())
     assert len(set(curve.entropy.round(6))) > 3
     assert curve.removal == pytest.approx(-float(unit @ small.theta))
 

@@ -36,6 +36,50 @@ def test_predictions_are_scikit_learns(rows, kind, alpha):
     assert found.freedom == pytest.approx(np.trace(hat) + 1, rel=1e-6)
 
 
+def penalised_products(train, y, test, alpha):
+    """Ridge on products alone, by the normal equations of all columns written out."""
+
+    def made(x):
+        return np.hstack([np.ones((len(x), 1)), expanded(x)])
+
+    design, more = made(train), made(test)
+    penalty = np.zeros(design.shape[1])
+    penalty[1 + train.shape[1] :] = alpha
+    weights = np.linalg.solve(design.T @ design + np.diag(penalty), design.T @ y)
+    return design @ weights, more @ weights
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 100.0])
+def test_products_alone_are_penalised(rows, alpha):
+    train, test, y, folds = rows
+    at = quadratic(train, test, free=True)
+    found = fit(at, y, alpha)
+    fitted, predicted = penalised_products(train, y, test, alpha)
+    np.testing.assert_allclose(found.train, fitted, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.test, predicted, rtol=1e-6, atol=1e-6)
+    out = left_out(at, y, alpha, folds)
+    for fold in range(4):
+        chosen = folds == fold
+        _, told = penalised_products(train[~chosen], y[~chosen], train[chosen], alpha)
+        np.testing.assert_allclose(out[chosen], y[chosen] - told, rtol=1e-5, atol=1e-5)
+    nothing = fit(at, y, 1e12 * at.squares[0])
+    np.testing.assert_allclose(nothing.test, LinearRegression().fit(train, y).predict(test))
+    assert nothing.freedom == pytest.approx(7)
+
+
+def test_products_that_say_nothing_cost_nothing():
+    """A linear target among many products: penalised alike, these hide what is linear."""
+    generator = np.random.default_rng(3)
+    x, more = generator.normal(size=(300, 40)), generator.normal(size=(200, 40))
+    y, told = x[:, 0] + 0.2 * generator.normal(size=300), more[:, 0]
+    folds = np.arange(300) % 5
+    wrong = [
+        np.mean((tuned(at, y, folds).test - told) ** 2)
+        for at in (linear(x, more), quadratic(x, more, free=True), quadratic(x, more))
+    ]
+    assert wrong[1] < 2 * wrong[0] + 0.01 and wrong[2] > 5 * wrong[1]
+
+
 def test_without_penalty_it_is_least_squares(rows):
     train, test, y, _ = rows
     found = fit(linear(train, test), y, 0.0)
@@ -76,15 +120,16 @@ def test_the_penalty_is_the_one_that_leaves_least(rows):
     for kind in (linear, quadratic):
         at = kind(train, test)
         found = tuned(at, y, folds)
-        scores = [np.square(left_out(at, y, a, folds)).sum() for a in GRID * 28]
-        assert found.alpha == pytest.approx((GRID * 28)[np.argmin(scores)])
+        penalties = GRID * at.squares[0]
+        scores = [np.square(left_out(at, y, a, folds)).sum() for a in penalties]
+        assert found.alpha == pytest.approx(penalties[np.argmin(scores)])
         np.testing.assert_allclose(found.test, fit(at, y, found.alpha).test)
         assert not found.bound
     noise = np.random.default_rng(2).normal(size=28)
     assert tuned(linear(train, test), noise, folds).alpha > 1
     exact = train @ np.arange(6.0)
     free = tuned(linear(train, test), exact, folds)
-    assert free.bound and free.alpha == GRID[0] * 28
+    assert free.bound and free.alpha == GRID[0] * linear(train, test).squares[0]
 
 
 @pytest.mark.parametrize(
