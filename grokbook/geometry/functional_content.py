@@ -4,8 +4,8 @@
 
 Published is the R² of depth from Δh by ridge regression with a fixed penalty on raw features,
 whose size falls with ε and with what the direction does: the penalty alone can make it small.  It
-is given beside the standardised one, on splits by token and by string, and for random directions
-of the same length.  Source: 2604.07380 section 4.8, weakness G.
+is given beside the standardised one, on splits by token, by string and by prefix, and for random
+directions of the same length.  Source: 2604.07380 section 4.8, weakness G.
 """
 
 from __future__ import annotations
@@ -108,13 +108,21 @@ class Content:
     floor: float
 
 
-def content(found: Response, target: np.ndarray, strings: np.ndarray, *, seed: int) -> Content:
-    """Functional R² in both forms and by both splits.
+def content(
+    found: Response,
+    target: np.ndarray,
+    strings: np.ndarray,
+    prefixes: np.ndarray | None = None,
+    *,
+    seed: int,
+) -> Content:
+    """Functional R² in both forms, by every split that there is.
 
     Args:
         found: the response.
         target: (n,) real numbers, such as depths.
         strings: (n,) id of each token's string; equal strings have one id.
+        prefixes: (n,) id of each token's prefix, for the split by prefix.
         seed: of the splits, folds and bootstraps.
 
     Raises:
@@ -122,7 +130,9 @@ def content(found: Response, target: np.ndarray, strings: np.ndarray, *, seed: i
     """
     probes = {}
     for by in SPLITS:
-        parts = split(strings, by=by, seed=seed)
+        if by == "prefix" and prefixes is None:
+            continue
+        parts = split(strings, prefixes, by=by, seed=seed)
         for form in FORMS:
             probes[form, by] = probe(found.ahead, target, strings, parts, form=form, seed=seed)
     size = found.size

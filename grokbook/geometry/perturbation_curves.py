@@ -31,6 +31,7 @@ class Network:
     Attributes:
         logits: θ ↦ (n, C), a row a prediction that counts; padding left out.
         labels: (n,) int64.
+        weights: (n,) how often each prediction counts; once each by default.
         attention: θ ↦ (layers, N, heads, T, T) probabilities, if they are to be followed.
         rows: (N, T) bool, queries whose entropy counts; all by default, padding included, as
             published.
@@ -39,6 +40,7 @@ class Network:
 
     logits: Callable[[Tensor], Tensor]
     labels: Tensor
+    weights: Tensor | None = None
     attention: Callable[[Tensor], Tensor] | None = None
     rows: Tensor | None = None
     also: Mapping[str, Callable[[Tensor], float]] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class Curve:
     Attributes:
         sizes: (m,) ε, ascending, in the weights' unit, 0 among them.
         loss: (m,) mean cross-entropy, nats.
-        accuracy: (m,) share of predictions that are right; steps of 1/n.
+        accuracy: (m,) share of predictions that are right.
         divergence: (m,) KL(base ‖ perturbed), mean over predictions, nats.
         entropy: (m,) mean entropy of attention, nats; NaN without one.
         also: (m,) of each function of `Network.also`.
@@ -174,14 +176,18 @@ def _logs(network: Network, theta: Tensor) -> Tensor:
         raise ValueError(
             f"logits {tuple(logits.shape)} do not go with {len(network.labels)} labels"
         )
+    if network.weights is not None and network.weights.shape != network.labels.shape:
+        raise ValueError(f"{len(network.labels)} labels need as many weights")
     return logits.double().log_softmax(-1)
 
 
 def _outcome(network: Network, theta: Tensor, base: Tensor) -> tuple[float, ...]:
     logs = _logs(network, theta)
-    loss = -logs.gather(1, network.labels[:, None]).mean()
-    right = (logs.argmax(-1) == network.labels).double().mean()
-    divergence = (base.exp() * (base - logs)).sum(-1).mean()
+    weights = torch.ones(len(logs)) if network.weights is None else network.weights
+    weights = weights.double() / weights.sum()
+    loss = -weights @ logs.gather(1, network.labels[:, None])[:, 0]
+    right = weights @ (logs.argmax(-1) == network.labels).double()
+    divergence = weights @ (base.exp() * (base - logs)).sum(-1)
     entropy = float("nan")
     if network.attention is not None:
         entropy = entropies(network.attention(theta), network.rows).mean

@@ -4,8 +4,8 @@ Published are probes of raw features with a fixed penalty, on a split over token
 shrinks representations, and a fixed penalty then lowers R² though nothing was lost; quadratic
 features contain the linear ones, and can only score lower by their penalty.  So each probe has a
 *raw* form, as published, and a *standardised* one: features in units of their own spread over the
-training tokens, the penalty by cross-validation, over strings where these are what is split, and
-on products alone.  OLS has no penalty and is the same in both.  Source: 2604.07380 sections 4.8
+training tokens, the penalty by cross-validation over the units that are split, and on products
+alone.  OLS has no penalty and is the same in both.  Source: 2604.07380 sections 4.8
 and 4.10, weakness G.
 """
 
@@ -54,6 +54,7 @@ class Probe:
         test: tokens judged by.
         strings: different ones among them.
         leaked: share of test tokens whose string was fitted on.
+        repeated: share of them whose prefix was; NaN if prefixes were not given.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class Probe:
     test: int
     strings: int
     leaked: float
+    repeated: float
 
 
 def probe(
@@ -132,8 +134,7 @@ def probe(
         elif form == "raw":
             found = ridge.fit(at, known, PENALTIES[kind])
         else:
-            units = strings if parts.by == "string" else np.arange(len(y))
-            found = ridge.tuned(at, known, folds(units[parts.train], seed=seed))
+            found = ridge.tuned(at, known, folds(parts.units[parts.train], seed=seed))
         fitted, predicted, alpha, bound = found.train, found.test, found.alpha, found.bound
     judged = strings[parts.test]
     return Probe(
@@ -149,6 +150,7 @@ def probe(
         len(parts.test),
         len(np.unique(judged)),
         parts.leaked,
+        parts.repeated,
     )
 
 

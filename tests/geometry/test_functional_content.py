@@ -83,6 +83,9 @@ def test_functional_r2_as_published(planted):
     assert got.probes["raw", "token"].r2 == pytest.approx(expected, rel=1e-9)
     assert got.correlation == pytest.approx(pearsonr(found.size, target).statistic, rel=1e-12)
     assert got.floor == found.floor
+    more = content(found, target, strings, np.arange(300) // 2, seed=4)
+    assert set(more.probes) - set(got.probes) == {("raw", "prefix"), ("standardised", "prefix")}
+    assert more.probes["raw", "prefix"].repeated == 0 < more.probes["raw", "token"].repeated
 
 
 def test_a_small_step_hides_content_from_raw_ridge_alone(planted):

@@ -27,7 +27,7 @@ def small():
 @pytest.fixture(scope="module")
 def network(small):
     norms = {"length": lambda theta: float(theta.norm())}
-    return Network(small.logits, small.labels, small.attention, small.valid, norms)
+    return Network(small.logits, small.labels, None, small.attention, small.valid, norms)
 
 
 def direction(small, seed=5):
@@ -87,6 +87,20 @@ def test_for_small_steps_it_is_fishers_quadratic_form():
     assert np.isnan(curve.entropy).all()
 
 
+def test_weights_are_repetitions(small, network):
+    """A prediction that counts three times, and one that is there three times."""
+    times = torch.tensor([3, 1, 0, 2]).repeat(len(small.labels))[: len(small.labels)]
+    index = torch.arange(len(times)).repeat_interleave(times)
+    weighted = Network(small.logits, small.labels, times)
+    repeated = Network(lambda theta: small.logits(theta)[index], small.labels[index])
+    grid = np.array([-1.0, 0, 0.5])
+    one, other = (sweep(n, small.theta, direction(small), grid) for n in (weighted, repeated))
+    for name in ("loss", "accuracy", "divergence"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-12)
+    plain = sweep(network, small.theta, direction(small), grid)
+    assert np.abs(plain.loss - one.loss).max() > 0.01
+
+
 def test_the_published_grid():
     assert len(PUBLISHED) == 25 and PUBLISHED[12] == 0
     np.testing.assert_allclose(PUBLISHED, np.linspace(-0.03, 0.03, 25), atol=1e-15)
@@ -119,12 +133,14 @@ def test_grids_hold_what_is_asked_of_them():
         (lambda n, t: sweep(n, t, np.zeros(len(t)), [0.0]), "norm 0"),
         (lambda n, t: sweep(n, t, np.ones(len(t)), [1.0, 0.0]), "ascend"),
         (lambda n, t: sweep(Network(n.logits, n.labels[1:]), t, np.ones(len(t)), [0.0]), "labels"),
+        (lambda n, t: sweep(Network(n.logits, n.labels, n.labels[1:]), t, np.ones(len(t)), [0.0]),
+         "as many weights"),
         (lambda n, t: sizes(-1.0, 1.0), "make no grid"),
         (lambda n, t: sizes(1e-4, 1e-4), "does not reach"),
         (lambda n, t: sweep(n, t, np.ones(len(t)), [0.0, 1.0]).at(0.5), "0.5 was not swept"),
         (lambda n, t: published_curvature(sweep(n, t, np.ones(len(t)), [0.0])), "was not swept"),
     ],
-)
+)  # fmt: skip
 def test_what_has_no_curve_is_refused(small, network, call, says):
     with pytest.raises(ValueError, match=says):
         call(network, small.theta)

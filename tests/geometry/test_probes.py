@@ -111,6 +111,27 @@ def test_a_split_by_token_sees_strings_again():
     assert honest.r2 < 0.05 and honest.leaked == 0
 
 
+def test_a_split_by_string_sees_prefixes_again():
+    """Strings that start alike, features that name the prefix: nothing but repetition is read."""
+    generator = np.random.default_rng(12)
+    strings = np.repeat(np.arange(60), 8)
+    kind = generator.integers(0, 5, 60)[strings]  # which of five beginnings
+    prefixes = np.where(np.tile(np.arange(8), 60) < 6, kind * 8 + np.tile(np.arange(8), 60),
+                        1000 + np.arange(480))  # fmt: skip
+    _, prefixes = np.unique(prefixes, return_inverse=True)
+    target = generator.normal(size=prefixes.max() + 1)[prefixes]
+    names = np.eye(prefixes.max() + 1)[prefixes]
+    found = {
+        by: probe(names, target, strings, split(strings, prefixes, by=by, seed=1))
+        for by in ("string", "prefix")
+    }
+    assert found["string"].r2 > 0.4 and found["string"].leaked == 0
+    assert found["string"].repeated == pytest.approx(0.75, abs=0.05)
+    assert found["prefix"].r2 < 0.05 and found["prefix"].repeated == 0
+    assert found["prefix"].leaked > 0.9
+    assert np.isnan(split(strings, by="string", seed=1).repeated)
+
+
 def test_the_error_is_the_spread_over_new_strings(tokens):
     """Bootstrap against the spread of R² over test strings that are drawn anew."""
     generator = np.random.default_rng(7)
@@ -202,6 +223,8 @@ PARTS = split(S, by="string", seed=0)
         (lambda: probe(X * np.nan, Y, S, PARTS), "finite"),
         (lambda: probe(X, Y * 0, S, PARTS), "does not vary"),
         (lambda: split(S, by="word", seed=0), "not by 'word'"),
+        (lambda: split(S, by="prefix", seed=0), "8 tokens need a prefix each"),
+        (lambda: split(S, S[1:], by="string", seed=0), "8 tokens need a prefix each"),
         (lambda: split(S, by="token", seed=0, share=1.0), "not 1.0"),
         (lambda: split(np.zeros(8), by="string", seed=0), "a part without any"),
     ],
