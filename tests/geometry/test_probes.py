@@ -109,6 +109,7 @@ def test_a_split_by_token_sees_strings_again():
     honest = probe(names, target, strings, split(strings, by="string", seed=0))
     assert leaky.r2 > 0.95 and leaky.leaked == 1
     assert honest.r2 < 0.05 and honest.leaked == 0
+    assert honest.alpha > 100 * leaky.alpha  # folds are of what is split
 
 
 def test_a_split_by_string_sees_prefixes_again():
@@ -141,7 +142,7 @@ def test_the_error_is_the_spread_over_new_strings(tokens):
         strings = np.repeat(np.arange(count), 6)
         x = generator.normal(size=(count, 4))[strings] + generator.normal(size=(6 * count, 4))
         noise = generator.normal(size=count)[strings]
-        return x, x @ weights + noise, strings
+        return x, 20 + x @ weights + noise, strings
 
     x, y, strings = sample(200)
     parts = split(strings, by="string", seed=1)
