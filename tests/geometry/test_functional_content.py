@@ -74,7 +74,8 @@ def test_the_floor_tells_rounding_from_a_response(small, hidden):
 def test_functional_r2_as_published(planted):
     hidden, target, strings = planted
     theta = torch.linspace(1, 2, 10, dtype=torch.float64)
-    found = response(hidden, theta, np.eye(10)[0])
+    found = response(lambda x: torch.tanh(hidden(x) / 9), theta, np.eye(10)[0], share=0.2)
+    assert found.bent > 0.02  # so that the two signs differ
     got = content(found, target, strings, seed=4)
     assert set(got.probes) == {(f, b) for f in ("raw", "standardised") for b in ("token", "string")}
     parts = split(strings, by="token", seed=4)
