@@ -53,6 +53,24 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     return int(value)
 
 
+DEVICES = ("cpu", "cuda")
+"""Where runs can be trained."""
+
+
+def device(name: str) -> str:
+    """A device by its name; whether this machine has it is for `prepare_device` to say.
+
+    Raises:
+        ConfigError: if there is none of that name.
+
+    >>> device("cpu")
+    'cpu'
+    """
+    if name not in DEVICES:
+        raise ConfigError(f"unknown device {name!r}; known: {', '.join(DEVICES)}")
+    return name
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """What might have been meant by a name that is not known; all that are, if nothing is near.
 

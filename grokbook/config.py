@@ -25,8 +25,6 @@ from grokbook.checks import ConfigError, integer, number
 from grokbook.tasks import modular
 from grokbook.tasks.modular import Table
 
-__all__ = ["ConfigError", "RunConfig", "words"]
-
 _SEEDS = ("split_seed", "init_seed", "batch_seed")
 _SYMBOLS = {"learning_rate": "η =", "modulus": "p =", "weight_decay": "λ ="}
 

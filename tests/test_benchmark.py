@@ -390,7 +390,7 @@ def test_the_table_is_for_a_person(capsys, monkeypatch):
         (["--seconds", "nan"], "seconds must be a finite number, not nan"),
         (["--seconds", "0"], "seconds must lie in [0.01, 60], not 0.0"),
         (["--models", "65"], "models must be from 1 to 64, not 65"),
-        (["--device", "tpu"], "device must be cpu or cuda, not 'tpu'"),
+        (["--device", "tpu"], "unknown device 'tpu'; known: cpu, cuda"),
         (["--device", "cuda"], "device cuda is not there: PyTorch finds no GPU"),
         (["--device", "cuda", "--models", "0"], "models must be from 1 to 100000, not 0"),
         (["--colour"], "No such option: --colour"),

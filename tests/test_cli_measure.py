@@ -203,9 +203,13 @@ def test_a_study_is_trained_measured_and_packed(say, trained, tmp_path):
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-9])
     status, out, err = say(go)
-    assert status == 1 and err == f"grokbook: {damaged} is damaged: it is no measurement\n"
+    advice = "it is no measurement; delete it, and it is measured anew"
+    assert (status, err) == (1, f"grokbook: {damaged} is damaged: {advice}\n")
     assert f"without {damaged} is damaged" in out and "2 of 2 runs, " in out
-    damaged.write_bytes(whole)
+    damaged.unlink()
+    status, out, err = say(go + " --workers 1")  # as it says
+    assert status == 0 and "done: 1 measurement in" in out, err
+    assert damaged.read_bytes()[:4] == whole[:4]
 
 
 @pytest.mark.slow

@@ -21,7 +21,8 @@ from grokbook.store import Store
 from grokbook.studies.declaring import change, find
 from grokbook.studies.standing import held
 from grokbook.studies.started import note_start
-from grokbook.training.run import run, single_thread
+from grokbook.training.process import single_thread
+from grokbook.training.run import run
 
 TINY = {"tasks": ("add",), "modulus": 11, "width": 8, "heads": 2, "hidden": 8, "batch_size": 16}
 AFTER = """

@@ -6,7 +6,8 @@ from dataclasses import fields
 import pytest
 
 from grokbook.changes import Intervention, Switch
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
 
 
 def test_ids_are_for_ever():

@@ -1,15 +1,14 @@
 """Small facts that nothing else pins: each test fails if one line of the package goes wrong."""
 
 import dataclasses
-import importlib.util
 import threading
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+import made_records
 from grokbook.chapters import staggered_order as chapter
 from grokbook.chapters import staggered_tables as tables
 from grokbook.claims.registry import claims
@@ -25,18 +24,12 @@ from grokbook.store.files import read_sealed, seal
 from grokbook.store.recorded import Results
 from grokbook.store.run_directory import RunDirectory
 from grokbook.studies.asking import MissingRun, ask
-from grokbook.studies.order import count_orders, gap, leak_test
+from grokbook.studies.finishing_order import count_orders, gap, leak_test
 from grokbook.studies.replaying import compare
 from grokbook.tasks.modular import Table
 from grokbook.training.run import run
 from grokbook.training.session import Session
 from grokbook.training.trainer import Trainer
-
-spec = importlib.util.spec_from_file_location(
-    "cases", Path(__file__).parent / "studies" / "test_order.py"
-)
-cases = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cases)
 
 TINY = RunConfig(
     tasks=("add", "mul"),
@@ -69,7 +62,7 @@ def test_twins_by_hand():
 
 
 def test_the_control_reads_the_tasks_own_answers():
-    record = cases.record(7, {"add": 800, "mul": 600}, leaked_first=True)
+    record = made_records.record(7, {"add": 800, "mul": 600}, leaked_first=True)
     found = [record.grok_step(task, "0.98", control=True) for task in ("add", "mul")]
     assert found == [800, 600]
 
@@ -173,7 +166,7 @@ def test_an_accuracy_alone_can_differ():
 
 def leaky():
     """A run whose plain curves come long before those on twinless pairs."""
-    record = cases.record(7, {"add": 800, "mul": 600}, leaked_first=True)
+    record = made_records.record(7, {"add": 800, "mul": 600}, leaked_first=True)
     metrics = record.metrics.copy()
     metrics["test_accuracy_add"] = (metrics.step >= 100) * 1.0
     metrics["test_accuracy_mul"] = (metrics.step >= 300) * 1.0
@@ -195,11 +188,12 @@ def test_the_control_is_applied_everywhere():
 
 
 def test_the_null_of_the_control():
-    record = cases.record(7, {"add": 800, "mul": 600}, leaked_first=True)
+    record = made_records.record(7, {"add": 800, "mul": 600}, leaked_first=True)
     found = leak_test(record, "add", "0.98")
     assert (found.plain, found.control, found.later) == (800, 800, False)
     assert found.low <= 800 <= found.high
     assert found.pairs == record.table.twinless("add").sum()
+    assert found.right == pytest.approx(1.0) and found.pairs / 2 <= found.orbits < found.pairs
     # Twinless pairs never answered, all others at once: no random subset is as late.
     bits = record.correct().copy()
     bits[:, 0, ~record.table.twinless("add")] = True
@@ -208,7 +202,10 @@ def test_the_null_of_the_control():
     late = dataclasses.replace(record, metrics=metrics, bits=np.packbits(bits, axis=-1))
     found = leak_test(late, "add", "0.90", draws=20)
     assert found.control is None
-    assert found.plain == 100
+    assert found.plain == 100 and found.right == 0
+    said = chapter.leak_sentence([found])
+    assert said.endswith("At the published step itself, right on twinless pairs: 0 % of add.")
+    assert tables.leak_table([late], [found])["right by then (%)"].item() == "0.0"
 
 
 def test_with_twins_on_one_side_the_control_is_the_plain_curve(tmp_path):
@@ -226,9 +223,9 @@ def test_with_twins_on_one_side_the_control_is_the_plain_curve(tmp_path):
 
 def test_a_task_that_never_finishes_comes_last():
     runs = [
-        cases.record(1, {"add": None, "mul": 400}),
-        cases.record(2, {"add": 400, "mul": None}),
-        cases.record(3, {"add": None, "mul": None}),
+        made_records.record(1, {"add": None, "mul": 400}),
+        made_records.record(2, {"add": 400, "mul": None}),
+        made_records.record(3, {"add": None, "mul": None}),
     ]
     found = count_orders(runs, ("mul", "add"), "0.98")
     assert (found.runs, found.censored, found.left_out) == (2, 2, 1)
@@ -236,21 +233,24 @@ def test_a_task_that_never_finishes_comes_last():
 
 
 def test_the_finding_in_full():
-    still = cases.record(9, {"add": None, "mul": None})
+    still = made_records.record(9, {"add": None, "mul": None})
     config = RunConfig(tasks=("add", "mul"), modulus=5, seed=9, weight_decay=0.0)
     still = dataclasses.replace(still, config=config, metrics=still.metrics.iloc[:15])
     runs = [
-        cases.record(1, {"add": 500, "mul": 400}),
-        cases.record(4, {"add": 500, "mul": 300}),
-        cases.record(3, {"add": 400, "mul": 700}),
+        made_records.record(1, {"add": 500, "mul": 400}),
+        made_records.record(4, {"add": 500, "mul": 300}),
+        made_records.record(3, {"add": 400, "mul": 700}),
     ]
     said = chapter.finding([*runs, still])
     assert "mul is strictly first in 2 of 3 runs (chance alone: at most 50 %)" in said
     assert "Without weight decay, 1 of 1 run did not grok within 1,400 steps" in said
+    shorter = dataclasses.replace(still, metrics=still.metrics.iloc[:8])
+    both = chapter.finding([*runs, still, shorter])
+    assert "Without weight decay, 2 of 2 runs did not grok within 700 to 1,400 steps" in both
 
 
 def test_seeds_are_the_unit_and_decays_are_not_pooled():
-    runs = [cases.record(1, {"add": 500, "mul": 400})]
+    runs = [made_records.record(1, {"add": 500, "mul": 400})]
     config = dataclasses.replace(runs[0].config, weight_decay=0.5)
     runs.append(dataclasses.replace(runs[0], config=config))
     assert [race.title for race in chapter.races(runs)] == ["dual", "dual, λ 0.5"]
@@ -258,7 +258,7 @@ def test_seeds_are_the_unit_and_decays_are_not_pooled():
 
 
 def test_means_are_of_the_published_rule():
-    record = cases.record(1, {"add": 500, "mul": 400})
+    record = made_records.record(1, {"add": 500, "mul": 400})
     record = dataclasses.replace(record, config=RunConfig(tasks=("add", "mul"), seed=1))
     assert tables.mean_table([record], claims()).iloc[0]["our mean"] == "700"
 

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 import torch
 
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.sweep import Job, SchedulerError, cluster, local, read_progress, sweep

@@ -13,9 +13,8 @@ from grokbook.benchmark.comparison import with_seeds
 from grokbook.benchmark.medians import Median, median_interval
 from grokbook.checks import integer
 from grokbook.config import RunConfig
-from grokbook.training.ensemble import prepare_device
 from grokbook.training.memory import require_memory
-from grokbook.training.process import single_thread
+from grokbook.training.process import prepare_device, single_thread
 from grokbook.training.trainer import Trainer
 
 _STEPS = 200

@@ -13,7 +13,7 @@ import time
 from typing import TextIO
 
 from grokbook.config import RunConfig
-from grokbook.training.run import single_thread
+from grokbook.training.process import single_thread
 from grokbook.training.trainer import Trainer
 
 

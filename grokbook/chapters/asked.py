@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.studies.first_light import AFTER_GROK, TASKS
 

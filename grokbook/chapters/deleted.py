@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from grokbook.chapters.asked import plan
 from grokbook.chapters.measured import ask_all_measured
 from grokbook.checks import ConfigError, number
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
-from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.studies import deletion
 from grokbook.studies.arms import Arm
 from grokbook.studies.asking import MissingRun, say, training_allowed
 from grokbook.studies.carrying_out import carry_out
 from grokbook.studies.deletion import Trials
-from grokbook.studies.first_light import AFTER_GROK, setting
+from grokbook.studies.first_light import setting
 from grokbook.studies.members import Stage, stages
 from grokbook.studies.published import STUDIES
 from grokbook.sweep import sweep
@@ -40,11 +40,6 @@ def checked(doses: Sequence[float]) -> tuple[float, ...]:
     if not doses:
         raise ConfigError("doses must name at least one")
     return tuple(sorted({number("a dose", d, low=0, high=1, open_low=True) for d in doses}))
-
-
-def plan(config: RunConfig, steps: int) -> Plan:
-    """The published stop and 2,000 steps beyond, within a budget."""
-    return Plan(steps=min(steps, Plan.published(config).steps), after_grok=AFTER_GROK)
 
 
 def ask_all(

@@ -15,11 +15,9 @@ from grokbook.chapters.incompressibility import (
     thresholds,
 )
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import share
-from grokbook.claims.numbers import interval as words
+from grokbook.chapters.wording import mean_over, share
 from grokbook.claims.registry import Claim
 from grokbook.instruments.runs import Run
-from grokbook.statistics import mean_interval
 from grokbook.widgets.incompressibility import OPENING
 
 NAMES = {
@@ -50,7 +48,7 @@ def threshold_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.Data
         for name, by_basis in found.items():
             each = by_basis.get(variant, [])
             reached = [k for k in each if k is not None]
-            mean = f"{_interval(reached)}; " if reached else ""
+            mean = f"{mean_over(reached)}; " if reached else ""
             row[name] = f"{mean}{share(len(reached), len(each))} runs" if each else "–"
         if found:
             rows.append(row)
@@ -67,7 +65,7 @@ def cut_table(runs: Sequence[Run]) -> pd.DataFrame:
             rows.append(
                 {"accuracy (%)": text}
                 | {
-                    names[kind]: _interval([cut.accuracy for cut in each])
+                    names[kind]: mean_over([cut.accuracy for cut in each])
                     for kind, each in here.items()
                 }
                 | {"n": max(map(len, here.values()))}
@@ -78,7 +76,7 @@ def cut_table(runs: Sequence[Run]) -> pd.DataFrame:
             rows.append(
                 {"accuracy (%)": f"weights move by, {PROTOCOLS[protocol]}"}
                 | {
-                    names[kind]: _interval([100 * cut.change for cut in each])
+                    names[kind]: mean_over([100 * cut.change for cut in each])
                     for kind, each in here.items()
                 }
                 | {"n": max(map(len, here.values()))}
@@ -95,16 +93,9 @@ def module_table(runs: Sequence[Run]) -> pd.DataFrame:
             {
                 "module": name,
                 "what is done": tests[test],
-                "test accuracy (%)": _interval(by_protocol["published"]),
-                "with noise as large (%)": _interval(by_protocol["published, noise by tensor"]),
+                "test accuracy (%)": mean_over(by_protocol["published"]),
+                "with noise as large (%)": mean_over(by_protocol["published, noise by tensor"]),
                 "n": len(by_protocol["published"]),
             }
         )
     return keyed(rows, "module")
-
-
-def _interval(values: Sequence[float]) -> str:
-    if not values:
-        return "–"
-    found = mean_interval([float(value) for value in values])
-    return words(found.mean, found.low, found.high)

@@ -15,10 +15,11 @@ from grokbook.claims.readings.leads import onset
 from grokbook.claims.readings.paths import WALK, first_share, windows, windows_by_matrix
 from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
-from grokbook.events import FACTORS, PLACEBOS
+from grokbook.events import FACTORS, PLACEBOS, PUBLISHED_RULE
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
+from grokbook.statistics import mean_interval
 from grokbook.widgets import Course
 from grokbook.widgets.integrability import FACTOR
 
@@ -62,7 +63,7 @@ def grokking(runs: Sequence[Run]) -> list[Run]:
 
 
 def _grok(run: Run) -> int | None:
-    steps = [run.record.grok_step(task, "0.98x3") for task in run.tasks]
+    steps = [run.record.grok_step(task, PUBLISHED_RULE) for task in run.tasks]
     return min((step for step in steps if step is not None), default=None)
 
 
@@ -105,6 +106,15 @@ class Share:
     walk: float
     low: float
     high: float
+
+    @property
+    def beyond(self) -> str:
+        """``"more"`` or ``"less"`` where the interval over runs lies beyond the walks, else empty.
+
+        One run has no interval, so it tells nothing.
+        """
+        mean = mean_interval(list(self.values))
+        return "more" if mean.low > self.high else "less" if mean.high < self.low else ""
 
 
 def shares(runs: Sequence[Run]) -> dict[str, Share]:

@@ -9,12 +9,11 @@ import pandas as pd
 
 from grokbook.chapters.integrability import inside, shares
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import share
-from grokbook.claims.numbers import interval as words
+from grokbook.chapters.wording import mean_over, share
+from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Run
-from grokbook.statistics import mean_interval
 from grokbook.widgets import Course
 from grokbook.widgets.integrability import in_order
 
@@ -24,13 +23,12 @@ def share_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFram
     published = claims["MT-10"].targets()
     rows = []
     for matrix, each in shares(runs).items():
-        found = mean_interval(each.values)
         rows.append(
             {
                 "layer and matrix": matrix.replace(".", "\u00a0·\u00a0"),
                 "published mean (%)": f"{published[matrix.replace('.', '/')]:.1f}",
-                "ours (%)": words(found.mean, found.low, found.high),
-                "n": found.n,
+                "ours (%)": mean_over(each.values),
+                "n": len(each.values),
                 "random walk (%)": f"{each.walk:.1f} [{each.low:.1f}, {each.high:.1f}]",
             }
         )
@@ -41,12 +39,11 @@ def inside_table(runs: Sequence[Run]) -> pd.DataFrame:
     """What of a commutator lies in a subspace, in % of its norm."""
     rows = []
     for name, values in inside(runs).items():
-        found = mean_interval(values)
         rows.append(
             {
                 "what": name,
-                "inside (% of the norm)": words(found.mean, found.low, found.high),
-                "n": found.n,
+                "inside (% of the norm)": mean_over(values),
+                "n": len(values),
             }
         )
     return keyed(rows, "what")
@@ -58,7 +55,7 @@ def detector_table(found: Sequence[TrackRecord]) -> pd.DataFrame:
         {
             "detector": each.name,
             "leads in": share(each.ahead, len(each.leads)),
-            "median lead (steps)": "–" if each.median != each.median else f"{each.median:,.0f}",
+            "median lead where it fires (steps)": show(each.median, "steps"),
             "false alarms": share(each.raised, each.quiet) if each.quiet else "–",
         }
         for each in found

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.claims.readings.incompressibility import decay_share
+from grokbook.claims.readings.incompressibility import decay_share, threshold
 from grokbook.claims.readings.paths import WALK, first_share
 from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
@@ -196,10 +196,9 @@ def thresholds(run: Run) -> dict[str, int | None]:
     found = {}
     for variant in BASES:
         try:
-            value = run.number("reconstruction", "threshold", variant=variant)
+            found[variant] = threshold(run, variant)
         except Missing:  # a run without a sibling has no other seed's path
             continue
-        found[variant] = None if math.isnan(value) else int(value)
     return found
 
 

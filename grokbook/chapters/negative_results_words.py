@@ -1,13 +1,10 @@
-"""Negative results: sentences and tables."""
+"""Negative results: what the page says, in sentences made from the runs at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from grokbook.chapters.negative_results import (
-    BASES,
     LARGE_Z,
     SPACINGS,
     Again,
@@ -21,9 +18,8 @@ from grokbook.chapters.negative_results import (
     smallest_large_z,
     thresholds,
 )
-from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import share
-from grokbook.claims.numbers import interval, show
+from grokbook.claims.numbers import show
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
 from grokbook.statistics import mean_interval
@@ -80,21 +76,6 @@ def _ends(found: Sequence[Reading]) -> tuple[list, list]:
     return tuple([each.defect for each in found if each.trained is t] for t in (False, True))
 
 
-def reading_table(found: Sequence[Reading]) -> pd.DataFrame:
-    """The defect in every form, at both ends of the runs."""
-    rows = [
-        {
-            "weights": f"{each.run}, {'trained' if each.trained else 'untrained'}",
-            "as published": show(each.defect.published),
-            "true": show(each.defect.corrected),
-            "rounding": show(each.defect.rounding),
-            "frozen gradients": show(each.defect.floor),
-        }
-        for each in found
-    ]
-    return keyed(rows, "weights")
-
-
 def outside_sentence(config: RunConfig) -> str:
     """What ρ is by chance."""
     count, rho = outside_by_chance(config)
@@ -126,22 +107,6 @@ def walk_sentence(runs: Sequence[Run]) -> str:
     return said
 
 
-def walk_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """First component's share beside its nulls."""
-    rows = []
-    for matrix, (ours, walk, other) in first_shares(runs).items():
-        found = mean_interval(ours)
-        rows.append(
-            {
-                "layer and matrix": matrix.replace(".", " · "),
-                "ours (%)": interval(found.mean, found.low, found.high),
-                "random walk (%)": show(walk),
-                "relaxation (%)": show(other),
-            }
-        )
-    return keyed(rows, "layer and matrix")
-
-
 def decline_sentence(runs: Sequence[Run]) -> str:
     """How much of the decline is the spacing and the scale."""
     found = declines(runs)
@@ -153,38 +118,6 @@ def decline_sentence(runs: Sequence[Run]) -> str:
         f"{span(wide)}; as a share of all variance it falls by "
         f"{span(found[SPACINGS[1], 'decline_share'])}."
     )
-
-
-def decline_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Decline of g23 by spacing and scale."""
-    words = {"decline": "σ2² − σ3²", "decline_share": "the same as a share of Σσ²"}
-    rows = [
-        {
-            "decline of": f"{words[quantity]}, every {spacing}",
-            **{
-                f"seed {run.config.seed}": show(value)
-                for run, value in zip(runs, values, strict=True)
-            },
-        }
-        for (spacing, quantity), values in declines(runs).items()
-    ]
-    return keyed(rows, "decline of")
-
-
-def threshold_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """k* of every basis and every run."""
-    every = {run.config.seed: thresholds(run) for run in runs}
-    rows = [
-        {
-            "from": words,
-            **{
-                f"k*, seed {seed}": str(found[variant] or "none") if variant in found else "–"
-                for seed, found in every.items()
-            },
-        }
-        for variant, words in BASES.items()
-    ]
-    return keyed(rows, "from")
 
 
 def held_out_sentence(runs: Sequence[Run]) -> str:
@@ -236,21 +169,6 @@ def again_sentence(found: Sequence[Again]) -> str:
         f"{share(beyond, len(found))} cases that is more than the run's first and last task are "
         "apart in either."
     )
-
-
-def again_table(found: Sequence[Again]) -> pd.DataFrame:
-    """Both executions' grok steps."""
-    rows = [
-        {
-            "run and task": f"{each.run} · {each.task}",
-            "first execution": f"{each.steps[0]:,}",
-            "second": f"{each.steps[1]:,}",
-            "apart": f"{each.apart:,}",
-            "first to last task": " and ".join(f"{gap:,}" for gap in each.gaps),
-        }
-        for each in found
-    ]
-    return keyed(rows, "run and task")
 
 
 def hessian_sentence(theirs: float, ours: float) -> str:

@@ -1,4 +1,4 @@
-"""Chapter 3, phase structure: which runs it asks for, what it counts and what it says."""
+"""Chapter 3, phase structure: which runs it asks for and what it counts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from grokbook.statistics import Break, Test, one_or_two, shuffle
 from grokbook.store.recorded import Results
 from grokbook.studies.first_light import TASKS
 from grokbook.studies.published import EXCHANGE
-from grokbook.widgets import Pace, clock_sentence
-from grokbook.widgets.clocks import answer, by_decay, never
+from grokbook.widgets import Pace
+from grokbook.widgets.clocks import by_decay
 
 CRITICAL = 0.3
 """The weight decay at which the paper sees one regime turn into the other (MT-29)."""
@@ -219,22 +219,6 @@ def depths(paces: Sequence[Pace]) -> list[Depth]:
                 )
             )
     return found
-
-
-# --- what the page says
-
-
-def finding(paces: Sequence[Pace]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
-    said, clause = [clock_sentence(paces, control=True)], answer(paces)
-    if clause:
-        said = [f"{clause}.", *said]
-    still = never([pace for pace in paces if pace.weight_decay == 0])
-    if still:
-        said.append(f"{still[2:3].upper()}{still[3:]}; its clock stands still.")
-    if not any(pace.exchanged for pace in paces):
-        said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
-    return " ".join(said)
 
 
 def guard(paces: Sequence[Pace]) -> None:

@@ -12,11 +12,11 @@ from grokbook.chapters.phase_structure import Depth
 from grokbook.chapters.phase_structure_leads import borrowed, detectors, lead_shares
 from grokbook.chapters.phase_structure_words import Asked
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import mean_over, share
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
-from grokbook.statistics import Interval, mean_interval
+from grokbook.statistics import Interval
 from grokbook.widgets import Pace
 from grokbook.widgets.paces import DETECTORS
 
@@ -50,25 +50,18 @@ def pace_table(
         theirs = published.get(name, {}).get(decay, math.nan)
         cut = [p.last_step for p in runs if p.grok is None]
         open_end = [f"{len(cut)} cut off, the longest at {max(cut):,}"] if cut else []
-        ours = [text for text in (_mean([p.grok for p in done], "steps"), *open_end) if text]
+        mean = [mean_over([p.grok for p in done], "steps")] if done else []
         rows.append(
             {
                 "setting and λ": f"{name}, λ = {decay:g}",
                 "runs": share(len(runs), wanted),
                 "published (steps)": show(theirs, "steps"),
-                "ours (steps)": "; ".join(ours) or "–",
+                "ours (steps)": "; ".join([*mean, *open_end]) or "–",
                 "published τ": show(usual * decay * theirs),
-                "our τ": _mean([p.tau(p.grok) for p in done]) or "–" if decay else "stays 0",
+                "our τ": mean_over([p.tau(p.grok) for p in done]) if decay else "stays 0",
             }
         )
     return keyed(rows, "setting and λ")
-
-
-def _mean(values: Sequence[float], unit: str = "") -> str:
-    if not values:
-        return ""
-    found = mean_interval(values)
-    return interval(found.mean, found.low, found.high, unit)
 
 
 def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.DataFrame:
@@ -83,7 +76,7 @@ def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.Da
         }
         for protocol, title in (("published", "as published"), ("corrected", "converged")):
             of = [d for d in mine if d.protocol == protocol]
-            row[title] = _mean([d.depth for d in of]) or "–"
+            row[title] = mean_over([d.depth for d in of])
             row[f"residual, {title}"] = show(max(d.residual for d in of)) if of else "–"
         row["n"] = len({d.label for d in mine})
         rows.append(row)
@@ -127,7 +120,7 @@ def detector_table(paces: Sequence[Pace]) -> pd.DataFrame:
                 "with another seed's onset": share(other.ahead, other.of)
                 if other and other.of
                 else "–",
-                "median lead (steps)": show(each.median, "steps"),
+                "median lead where it fires (steps)": show(each.median, "steps"),
                 "false alarms": share(each.raised, each.quiet) if each.quiet else "–",
             }
         )

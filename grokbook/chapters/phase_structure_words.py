@@ -1,4 +1,4 @@
-"""Chapter 3, phase structure: what it says of so few runs, and of what is not there."""
+"""Chapter 3, phase structure: what it says, of so few runs, and of what is not there."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from grokbook.statistics.breaks import BESIDE, LEAST
 from grokbook.studies.first_light import TASKS, setting
 from grokbook.studies.published import EXCHANGE
 from grokbook.studies.study import first_seeds
-from grokbook.widgets import Pace
-from grokbook.widgets.clocks import by_decay
+from grokbook.widgets import Pace, clock_sentence
+from grokbook.widgets.clocks import answer, by_decay, never
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,20 @@ class Asked:
         return dict(sorted(found.items(), key=lambda cell: (cell[0][0], -cell[0][1])))
 
 
+def finding(paces: Sequence[Pace]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said, clause = [clock_sentence(paces, control=True)], answer(paces)
+    if clause:
+        said = [f"{clause}.", *said]
+    still = [pace for pace in paces if pace.weight_decay == 0]
+    if still:
+        words, whose = never(still)[2:], "its" if len(still) == 1 else "their"
+        said.append(f"{words[0].upper()}{words[1:]}; {whose} clock stands still.")
+    if not any(pace.exchanged for pace in paces):
+        said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
+    return " ".join(said)
+
+
 def few(asked: Asked, paces: Sequence[Pace]) -> str:
     """How many of the runs there are, said before anything is concluded from them."""
     lines = []
@@ -103,9 +117,9 @@ def few(asked: Asked, paces: Sequence[Pace]) -> str:
             + (f" yet: `{exchange_command(asked)}`." if not exchanged else " runs.")
         )
     total = sum(asked.cells().values())
-    return f"{len(have)} of the {total} runs that this page asks for are there.\n\n" + "\n".join(
-        lines
-    )
+    are = "is" if len(have) == 1 else "are"
+    head = f"{len(have)} of the {total} runs that this page asks for {are} there.\n\n"
+    return head + "\n".join(lines)
 
 
 def exchange_command(asked: Asked) -> str:
@@ -178,7 +192,8 @@ def repeated(ratios: Sequence[float]) -> str:
     if not ratios:
         return ""
     return (
-        f"How much of it is noise? {len(ratios)} of these configurations were trained more than "
+        f"How much of it is noise? {len(ratios)} of these configurations "
+        f"{'was' if len(ratios) == 1 else 'were'} trained more than "
         "once, by arithmetic that rounds differently, from the same weights and with the same "
         "batches. Their grok "
         f"steps differ by {100 * (float(np.exp(np.mean(np.log(ratios)))) - 1):.0f} % on average, "

@@ -15,7 +15,7 @@ import pandas as pd
 
 from grokbook.chapters.staggered_order import CLAIMED, counts, races
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import percent, share
+from grokbook.chapters.wording import percent, share, step_of
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
@@ -91,7 +91,7 @@ def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:
                 "n": str(len(race.records)),
                 f"{first} first": share(found.first, found.runs),
                 "whole order": share(found.strict, found.runs),
-                "at most by chance": percent(found.chance_strict),
+                "so often at most by chance": percent(found.chance_strict),
                 f"{last} after {first}, %": _interval(gaps),
             }
         )
@@ -120,22 +120,18 @@ def alone_table(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -> p
         (task,), config = record.config.tasks, record.config
         row = {
             "task and seed": f"{task}{_decay(config)}, seed {config.seed}",
-            "alone": _said(record.grok_step(task, PUBLISHED_RULE)),
+            "alone": step_of(record.grok_step(task, PUBLISHED_RULE)),
         }
         for name in CLAIMED:
             other = _together(records, name, config)
             known = other is not None and task in other.config.tasks
-            row[f"in {name}"] = _said(other.grok_step(task, PUBLISHED_RULE)) if known else "–"
+            row[f"in {name}"] = step_of(other.grok_step(task, PUBLISHED_RULE)) if known else "–"
         rows.append(row)
     return keyed(rows, "task and seed")
 
 
 def _decay(config: RunConfig) -> str:
     return "" if config.weight_decay == 1 else f", λ {config.weight_decay:g}"
-
-
-def _said(step: int | None) -> str:
-    return "never" if step is None else f"{step:,}"
 
 
 def _together(records: Sequence[RunRecord], name: str, single: RunConfig) -> RunRecord | None:

@@ -10,8 +10,8 @@ import numpy as np
 from grokbook.chapters.wording import percent, share
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
+from grokbook.studies.finishing_order import Gap, LeakTest, OrderCount, count_orders, gap, leak_test
 from grokbook.studies.first_light import setting
-from grokbook.studies.order import Gap, LeakTest, OrderCount, count_orders, gap, leak_test
 
 CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
 """The published order of each setting, first to last (MT-05, MT-08)."""
@@ -116,10 +116,13 @@ def _stillness(records: Sequence[RunRecord]) -> list[str]:
     if not still:
         return []
     never = [r for r in still if all(r.grok_step(t, "0.90") is None for t in r.config.tasks)]
-    steps = max(r.last_step for r in still)
+    if not never:
+        return ["Without weight decay every run groks all the same."]
+    ends = sorted(r.last_step for r in never)
+    far = f"{ends[0]:,}" + f" to {ends[-1]:,}" * (ends[-1] > ends[0])
     return [
         f"Without weight decay, {share(len(never), len(still))} "
-        f"run{'s' * (len(still) > 1)} did not grok within {steps:,} steps."
+        f"run{'s' * (len(still) > 1)} did not grok within {far} steps."
     ]
 
 
@@ -157,7 +160,19 @@ def leak_sentence(tests: Sequence[LeakTest]) -> str:
             f". Where it is reached, it comes {float(np.median(moved)):,.0f} steps after the "
             f"published one in the median, and {max(moved):,} at most"
         )
-    return text + "."
+    text += "."
+    shares = {
+        task: [100 * test.right for test in grokked if test.task == task and test.pairs]
+        for task in sorted({test.task for test in grokked})
+    }
+    if each := [f"{_range(found)} of {task}" for task, found in shares.items() if found]:
+        text += f" At the published step itself, right on twinless pairs: {', '.join(each)}."
+    return text
+
+
+def _range(shares: Sequence[float]) -> str:
+    low, high = (f"{value:.3g}" for value in (min(shares), max(shares)))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _count(tests: Sequence[LeakTest], task: str) -> int:

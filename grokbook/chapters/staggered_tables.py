@@ -9,14 +9,13 @@ import pandas as pd
 from grokbook.chapters.staggered_order import counts, races
 from grokbook.chapters.staggered_published import published_steps
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import percent, share
+from grokbook.chapters.wording import percent, share, step_of
 from grokbook.claims.registry import Claim
-from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import mean_interval
-from grokbook.studies.first_light import setting, short_name
-from grokbook.studies.order import LeakTest
+from grokbook.studies.finishing_order import LeakTest
+from grokbook.studies.first_light import published_setting, short_name
 
 
 def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:
@@ -27,7 +26,7 @@ def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
         for task in record.config.tasks:
             ghost = published.get(record.config.id, {}).get(task)
             steps = record.grok_steps(task)
-            ours = {RULES[rule].text: _step(step) for rule, step in steps.items()}
+            ours = {RULES[rule].text: step_of(step) for rule, step in steps.items()}
             rows.append(
                 {
                     "run and task": f"{short_name(record.config)} · {task}",
@@ -40,10 +39,6 @@ def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
     return keyed(rows, "run and task")
 
 
-def _step(step: int | None) -> str:
-    return "never" if step is None else f"{step:,}"
-
-
 def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:
     """Mean grok steps (98 % × 3) at weight decay 1 beside MT-02, MT-03 and MT-07."""
     tri = claims["MT-07"].at(1.0)
@@ -54,7 +49,7 @@ def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
     ]
     rows = []
     for name, kind, task, value in published:
-        runs = [r for r in records if setting(r.config) == kind and _as_published(r.config)]
+        runs = [r for r in records if published_setting(r.config) == kind]
         steps = [step for r in runs if (step := r.grok_step(task, PUBLISHED_RULE)) is not None]
         ours = mean_interval(steps) if steps else None
         sure = ours is not None and ours.n > 1
@@ -69,11 +64,6 @@ def mean_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
             }
         )
     return keyed(rows, "claim")
-
-
-def _as_published(config: RunConfig) -> bool:
-    """Is this a published setting at weight decay 1, whatever the seed?"""
-    return config.id == RunConfig(tasks=config.tasks, weight_decay=1.0, seed=config.seed).id
 
 
 def order_table(records: Sequence[RunRecord], *, control: bool = False) -> pd.DataFrame:
@@ -100,9 +90,11 @@ def leak_table(records: Sequence[RunRecord], tests: Sequence[LeakTest]) -> pd.Da
     rows = [
         {
             "run and task": f"{names[test.label]} · {test.task}",
-            "all test pairs": _step(test.plain),
-            "twinless": _step(test.control),
+            "all test pairs": step_of(test.plain),
+            "twinless": step_of(test.control),
             "their number": f"{test.pairs:,}",
+            "in orbits": f"{test.orbits:,}",
+            "right by then (%)": "–" if test.right != test.right else f"{100 * test.right:.1f}",
             "random subsets, 95 %": f"{_end(test.low)} to {_end(test.high)}",
             "later?": "later" if test.later else "within",
         }

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from grokbook.chapters.deleted import wanting
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import counted, share
 from grokbook.claims.numbers import show
 from grokbook.claims.readings.transverse_fragility import BUDGET, outside
 from grokbook.claims.registry import Claim
-from grokbook.config import RunConfig
 from grokbook.instruments.runs import Missing, Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
-from grokbook.studies.deletion import Noise, Trials
-from grokbook.studies.first_light import TASKS, setting
-from grokbook.widgets.fragility import Group, noise_sentence
+from grokbook.studies.deletion import Change, Noise, Trials
+from grokbook.studies.first_light import group_title, published_setting
+from grokbook.widgets.delays import noise_sentence
+from grokbook.widgets.fragility import Group
 
 RECOVERY = (0.25, 0.5, 0.75)
 """Doses of the claim that half deleted is milder than a quarter."""
@@ -44,8 +45,7 @@ def groups(
 
 def title(trials: Trials) -> str:
     """``"dual, λ = 1"``."""
-    config = trials.plain[0].run.config
-    return f"{setting(config)}, λ = {config.weight_decay:g}"
+    return group_title(trials.plain[0].run.config)
 
 
 def names(trials: Trials) -> str:
@@ -56,11 +56,7 @@ def names(trials: Trials) -> str:
 
 def as_published(trials: Trials) -> str | None:
     """``"dual"`` or ``"tri"`` if all but the seed is as published, else None."""
-    config = trials.plain[0].run.config
-    for name, tasks in TASKS.items():
-        if config.id == RunConfig(tasks=tasks, weight_decay=1.0, seed=config.seed).id:
-            return name
-    return None
+    return published_setting(trials.plain[0].run.config)
 
 
 def budget(trials: Trials) -> int | None:
@@ -72,14 +68,10 @@ def budget(trials: Trials) -> int | None:
 def published_list(claims: Mapping[str, Claim]) -> str:
     """The chapter's claims as published, as a Markdown list."""
     return "\n".join(
-        f"- **{c.id}** · {c.statement} ({', '.join(filter(None, (c.where, _runs(c.n))))}) "
+        f"- **{c.id}** · {c.statement} ({', '.join(filter(None, (c.where, counted(c.n, 'run'))))}) "
         f"To decide: {c.test}."
         for c in claims.values()
     )
-
-
-def _runs(n: int) -> str:
-    return "one run" if n == 1 else f"{n} runs"
 
 
 def published_steps(trials: Trials, claims: Mapping[str, Claim]) -> dict[float, int | None]:
@@ -110,16 +102,19 @@ def published_noise(claims: Mapping[str, Claim], orders: Mapping[str, Claim]) ->
 
 
 def outsides(found: Sequence[Trials]) -> dict[str, tuple[float, float]]:
-    """Label ↦ share of the gradient outside the path and outside random directions, in %."""
+    """`outsides_of` all plain runs."""
+    return outsides_of([trial.run for trials in found for trial in trials.plain])
+
+
+def outsides_of(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
+    """Label ↦ share of the gradient outside the path and outside random directions, in %.
+
+    Runs of which that was not measured are left out.
+    """
     shares = {}
-    for trial in (trial for trials in found for trial in trials.plain):
-        try:
-            shares[trial.run.config.label] = (
-                outside(trial.run),
-                outside(trial.run, "gradient_null_matched"),
-            )
-        except Missing:
-            continue
+    for run in runs:
+        with suppress(Missing):
+            shares[run.config.label] = (outside(run), outside(run, "gradient_null_matched"))
     return shares
 
 
@@ -157,6 +152,8 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
             f"With {where} no deleted run is here yet; {noise}, and any smaller delay of one seed "
             "says nothing."
         ]
+    if len(changes) == 1:
+        return [f"With {where}, the one deleted run {_alone(changes[0][1])}; {noise}."]
     later = sum(change.percent > 0 for _, change in changes)
     cut = sum(bool(change.bound) for _, change in changes)
     text = (
@@ -171,13 +168,17 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
             away = "" if mean.n < 2 else f" [{show(mean.low)}, {show(mean.high)}]"
             said.append(
                 f"Deleted {arm.what}, the grok step moves by {show(mean.mean)} points{away} "
-                f"against that ({_seeds(mean.n)})."
+                f"against that ({counted(mean.n, 'seed')})."
             )
     return said
 
 
-def _seeds(n: int) -> str:
-    return "one seed" if n == 1 else f"{n} seeds"
+def _alone(change: Change) -> str:
+    """What a single run does, beside its plain twin."""
+    if change.bound:
+        return "was cut off before it grokked"
+    side = "later" if change.percent > 0 else "earlier"
+    return f"groks {show(abs(change.percent))} % {side} than its plain twin"
 
 
 def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
@@ -193,7 +194,7 @@ def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
     where = names(trials)
     if not parts:
         return f"With {where} no run at these doses is here yet."
-    return f"With {where}, within {limit:,} steps grok {', '.join(parts)}."
+    return f"With {where}, grokked within {limit:,} steps: {', '.join(parts)}."
 
 
 def clock(trials: Trials) -> list[tuple[str, str, float, int, int]]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from grokbook.claims.numbers import interval
+from grokbook.statistics import mean_interval
+
 PLACEBO = {
     "constant": "step 1,000, always",
     "loss": "training loss below 0.1",
@@ -18,6 +23,36 @@ def percent(part: float) -> str:
     '12.5 %'
     """
     return f"{100 * part:.3g} %" if part >= 0.0005 else "less than 0.1 %"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "run"), counted(8, "seed")
+    ('one run', '8 seeds')
+    """
+    return f"one {what}" if number == 1 else f"{number} {what}s"
+
+
+def mean_over(values: Sequence[float], unit: str = "") -> str:
+    """The mean over runs and its 95 % interval, which one run does not have; a dash without any.
+
+    >>> mean_over([5.0]), mean_over([])
+    ('5', '–')
+    """
+    if not len(values):
+        return "–"
+    found = mean_interval([float(value) for value in values])
+    return interval(found.mean, found.low, found.high, unit)
+
+
+def step_of(step: int | None) -> str:
+    """The step of something that may never happen.
+
+    >>> step_of(1_200), step_of(None)
+    ('1,200', 'never')
+    """
+    return "never" if step is None else f"{step:,}"
 
 
 def share(count: int, of: int) -> str:

@@ -11,10 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grokbook.claims.judges import SHARE, Finding
 from grokbook.claims.readings import gather
 from grokbook.claims.registry import Claim, claims
 from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import VERDICTS, Judgement, judge
+
+RUNS = "share of runs"
+"""The unit of a count and of an order within runs."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,20 @@ class Row:
     @property
     def published(self) -> float:
         """The published number of the cell that decides; NaN if it is of something else."""
-        if not self.judgement.compared:
-            return math.nan
-        return self.claim.targets().get(self.judgement.cell, math.nan)
+        return self.beside(self.judgement)
+
+    @property
+    def unit(self) -> str:
+        """Of the number that decides."""
+        return self.unit_of(self.judgement)
+
+    def beside(self, found: Judgement | Finding) -> float:
+        """The published number that may stand beside a number of ours; NaN if there is none."""
+        return self.claim.targets().get(found.cell, math.nan) if found.compared else math.nan
+
+    def unit_of(self, found: Judgement | Finding) -> str:
+        """Of a number of ours; a share of runs does not have the published quantity's."""
+        return RUNS if found.of == SHARE else self.claim.published.get("unit", "")
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON types; numbers that are not finite are null."""
@@ -51,7 +66,7 @@ class Row:
             "chapter": claim.chapter,
             "kind": claim.kind,
             "statement": claim.statement,
-            "unit": claim.published.get("unit", ""),
+            "unit": self.unit,
             "cell": judgement.cell,
             "published": _finite(self.published),
             "published_n": claim.n,

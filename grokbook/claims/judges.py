@@ -22,6 +22,7 @@ Series = Mapping[str, Runs]
 """Cell ↦ run ↦ number; None: cut off by the budget, NaN: undefined."""
 
 HOLDS, FAILS, OPEN, NONE = "holds", "fails", "open", "not run"
+MEAN, SHARE, DIFFERENCE = "mean", "share", "difference"
 ALPHA = 0.05
 
 
@@ -38,6 +39,9 @@ class Finding:
         outcome: ``holds``, ``fails``, ``open`` (it fails with fewer seeds than agreed, and more
             could turn it) or ``not run``.
         caveats: why it is less than it seems.
+        of: what the value is: ``mean`` of the series' numbers, ``share`` of the runs, or
+            ``difference`` of two means.
+        compared: is it of the quantity that was published, so that both can stand side by side?
     """
 
     cell: str
@@ -48,6 +52,8 @@ class Finding:
     fewest: int
     outcome: str
     caveats: tuple[str, ...] = ()
+    of: str = MEAN
+    compared: bool = False
 
 
 def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> list[Finding]:
@@ -64,7 +70,9 @@ def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> lis
         low, high = (min(values), max(values)) if values else (math.nan, math.nan)
         caveats = (*_few(len(runs), criterion.least_seeds), *lost)
         outcome = FAILS if wrong or lost else HOLDS
-        found.append(Finding(cell, value, low, high, len(runs), len(runs), outcome, caveats))
+        found.append(
+            Finding(cell, value, low, high, len(runs), len(runs), outcome, caveats, compared=True)
+        )
     return found
 
 
@@ -141,6 +149,12 @@ def _few(n: int, least: int) -> list[str]:
     return [f"{n} of {least} seeds"] if n < least else []
 
 
+def _told(few: Sequence[str], sure: bool, low: float) -> list[str]:
+    """With few seeds the mean decides; is their interval, if there is one, as sure of it?"""
+    wide = math.isfinite(low) and not sure
+    return [text + ", whose interval leaves it open" * wide for text in few]
+
+
 def _in_order(row: Sequence[float | None], criterion: Ordering) -> bool:
     """What was cut off comes after all that was not."""
     numbers = [math.inf if value is None else value for value in row]
@@ -175,7 +189,7 @@ def _share(criterion: Count | Ordering, name: str, yes: Mapping[str, list[bool]]
     else:
         outcome = OPEN if absent and _enough(criterion, best, n + absent) else FAILS
     found, fewest = proportion(successes, n), min(map(len, yes.values()))
-    return Finding(name, found.share, found.low, found.high, n, fewest, outcome, tuple(few))
+    return Finding(name, found.share, found.low, found.high, n, fewest, outcome, tuple(few), SHARE)
 
 
 def _enough(criterion: Count | Ordering, successes: int, n: int) -> bool:
@@ -198,7 +212,10 @@ def _mean(
         if None not in runs.values():
             return _nothing(cell, lost)
         nan = math.nan
-        return Finding(cell, nan, nan, nan, len(runs), len(runs), FAILS, tuple(lost))
+        beside = isinstance(criterion, Magnitude)
+        return Finding(
+            cell, nan, nan, nan, len(runs), len(runs), FAILS, tuple(lost), compared=beside
+        )
     mean = mean_interval(np.log(values) if geometric else values)
     value, low, high = mean.mean, mean.low, mean.high
     if geometric:
@@ -211,7 +228,9 @@ def _mean(
         outcome = HOLDS
     else:
         outcome = OPEN if few and low <= region[1] and region[0] <= high else FAILS
-    return Finding(cell, value, low, high, mean.n, mean.n, outcome, (*few, *lost))
+    sure = outcome != HOLDS or (region[0] <= low and high <= region[1])
+    caveats, beside = (*_told(few, sure, low), *lost), isinstance(criterion, Magnitude)
+    return Finding(cell, value, low, high, mean.n, mean.n, outcome, caveats, compared=beside)
 
 
 def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: Series) -> Finding:
@@ -230,8 +249,8 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
         outcome = HOLDS
     else:
         outcome = OPEN if few and gap.high > 0 else FAILS
-    caveats = (*few, *lost, *more)
-    return Finding(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome, caveats)
+    caveats = (*_told(few, outcome != HOLDS or gap.low > 0, gap.low), *lost, *more)
+    return Finding(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome, caveats, DIFFERENCE)
 
 
 def _welch(x: Sequence[float], y: Sequence[float]) -> Interval:

@@ -1,7 +1,7 @@
 """What there is to judge claims by: recorded runs, and what was measured on them.
 
     shelf = Shelf()
-    run = Shelf().run(RunConfig(tasks=("add", "mul"), seed=42))
+    run = shelf.run(RunConfig(tasks=("add", "mul"), seed=42))
 
 A run that is not there raises `Missing`: a reading of a claim that needs it is left out, and the
 claim is undecided.  Nothing is trained or measured here.
@@ -20,6 +20,7 @@ from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
 from grokbook.numerics import Numerics
 from grokbook.store.recorded import Results
+from grokbook.studies.study import PUBLISHED_SEEDS
 
 
 class Shelf:
@@ -66,9 +67,10 @@ class Shelf:
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         """Of all runs, the published ones first."""
-        first = (42, 137, 2024)
         every = {entry["config"]["seed"] for entry in self._entries.values()}
-        return tuple(s for s in first if s in every) + tuple(sorted(every - set(first)))
+        return tuple(s for s in PUBLISHED_SEEDS if s in every) + tuple(
+            sorted(every - set(PUBLISHED_SEEDS))
+        )
 
     def run(self, config: RunConfig) -> Run:
         """The execution of a config with most measurements; of several alike the first.

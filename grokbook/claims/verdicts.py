@@ -15,8 +15,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grokbook.claims.criteria import LEAST, Exact, Magnitude
-from grokbook.claims.judges import FAILS, HOLDS, JUDGES, NONE, OPEN, Finding, Series
+from grokbook.claims.criteria import LEAST
+from grokbook.claims.judges import FAILS, HOLDS, JUDGES, MEAN, NONE, OPEN, Finding, Series
 from grokbook.claims.registry import Claim
 
 VERDICTS = {
@@ -53,7 +53,7 @@ class Judgement:
         control: ``stands``, ``falls`` or ``missing``.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.
-        compared: is it of the quantity that was published, so that both can stand side by side?
+        compared, of: what the number is, as in `grokbook.claims.judges.Finding`.
     """
 
     value: float
@@ -66,6 +66,7 @@ class Judgement:
     findings: tuple[Finding, ...] = ()
     cell: str = ""
     compared: bool = False
+    of: str = MEAN
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
@@ -80,13 +81,11 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     """
     _known(claim, evidence)
     nan, published = math.nan, claim.targets()
-    findings, beside, remarks, states = [], [], [], []
+    findings, remarks, states = [], [], []
     for part in claim.criterion:
         given, look = evidence.get(part.series, Evidence({})), JUDGES[type(part)]
         found = look(part, published, given.ours)
         findings += found
-        if isinstance(part, Exact | Magnitude):
-            beside += found
         for name, expected in part.control.items():
             checked = look(part, published, given.controls.get(name, {}))
             state, said = _control(name, expected, found, checked)
@@ -121,7 +120,8 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         control,
         tuple(findings),
         one.cell,
-        any(one is each for each in beside),
+        one.compared,
+        one.of,
     )
 
 
@@ -156,7 +156,8 @@ def _control(
             continue
         if its.outcome == NONE or its.fewest < LEAST:
             states.add("missing")
-            remarks.append((its.cell, f"control {name!r} has {its.fewest} runs"))
+            cell = "a cell with " * (its.fewest < its.n)
+            remarks.append((its.cell, f"control {name!r} has {cell}{its.fewest} runs"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             states.add("missing")
             remarks.append((its.cell, f"control {name!r} is undecided"))

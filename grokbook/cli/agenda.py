@@ -42,7 +42,7 @@ def to_measure(wanted: bool, instruments: str | None, last) -> list[str]:
     return names
 
 
-def require_room(names: list[str], workers: int | None, scheduler: str | None) -> None:
+def require_measuring(names: list[str], workers: int | None, scheduler: str | None) -> None:
     """Refuse instruments for which memory or cluster will not do, before any run is trained.
 
     Raises:
@@ -50,9 +50,10 @@ def require_room(names: list[str], workers: int | None, scheduler: str | None) -
         SchedulerError: if the scheduler does not answer, or Dask is not installed.
     """
     from grokbook.instruments.measuring import Measuring
-    from grokbook.sweep import require
+    from grokbook.sweep import require_workers
 
-    require([Measuring(name, "", "", ()) for name in names], workers=workers, scheduler=scheduler)
+    jobs = [Measuring(name, "", "", ()) for name in names]
+    require_workers(jobs, workers=workers, scheduler=scheduler)
 
 
 def is_left(item) -> bool:
@@ -100,7 +101,7 @@ def carry_out(
     """
     from grokbook.cli.points import Points
     from grokbook.sweep import sweep
-    from grokbook.training.run import interrupts
+    from grokbook.training.process import interrupts
 
     todo = [item for item in items if is_left(item)]
     jobs = [job for item in todo for job in item.jobs]

@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from grokbook.checks import ConfigError, integer
+from grokbook.checks import device as known_device
 from grokbook.cli.common import fail
 from grokbook.cli.words import roughly, size
 
@@ -29,8 +30,7 @@ def check_options(
         integer("workers", workers, low=1, high=10_000)
     if models is not None:
         integer("models", models, low=1, high=10_000)
-    if device not in ("cpu", "cuda"):
-        raise ConfigError(f"unknown device {device!r}; known: cpu, cuda")
+    known_device(device)
     if scheduler is not None and not scheduler.startswith(("tcp://", "tls://")):
         raise ConfigError(f"scheduler must be an address like tcp://host:8786, not {scheduler!r}")
     given = {"--workers": workers, "--scheduler": scheduler}
@@ -55,14 +55,6 @@ def check_pack(folder: Path | None, limit: int | None, planned) -> None:
         require_limit(len({(each.blank.id, id(each.source)) for each in members}), limit or LIMIT)
     except StoreError as error:
         fail(str(error))
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is not there."""
-    if device != "cpu":
-        from grokbook.training.ensemble import prepare_device
-
-        prepare_device(device)
 
 
 def say_ahead(planned, standings, ahead, at_once: int, store) -> None:
@@ -97,9 +89,9 @@ def refuse(standings, ahead, store, ensembles: bool, how: dict) -> None:
     """End here if disk, memory or cluster will not do, or runs in the store are in the way."""
     from grokbook.numerics import Numerics
     from grokbook.studies.carrying_out import conflicts
-    from grokbook.sweep import require
+    from grokbook.sweep import require_workers
     from grokbook.training.memory import require_memory
-    from grokbook.training.run import single_thread
+    from grokbook.training.process import single_thread
 
     try:
         store.root.mkdir(parents=True, exist_ok=True)
@@ -116,7 +108,7 @@ def refuse(standings, ahead, store, ensembles: bool, how: dict) -> None:
         for job in jobs if how["models"] else ():
             require_memory(job.config, how["models"], how["device"])
         return
-    require(jobs, **how)
+    require_workers(jobs, **how)
     with single_thread():
         for line in conflicts(standings, Numerics.here().id)[:1]:
             fail(line, 1)

@@ -39,12 +39,13 @@ def bench(
 
     One process, one thread, CPU seconds; under a minute. BENCHMARKS.md says how to read it.
     """
-    from grokbook.config import ConfigError, RunConfig
+    from grokbook.checks import ConfigError
+    from grokbook.checks import device as known_device
+    from grokbook.config import RunConfig
 
     try:
         config = RunConfig(tasks=tasks)
-        if device not in ("cpu", "cuda"):
-            fail(f"device must be cpu or cuda, not {device!r}")
+        known_device(device)
     except ConfigError as error:
         fail(str(error))
 

@@ -92,13 +92,8 @@ def _table(rows: list) -> None:
         (
             row.claim.id,
             row.judgement.verdict,
-            show(row.published, row.claim.published.get("unit", "")),
-            interval(
-                row.judgement.value,
-                row.judgement.low,
-                row.judgement.high,
-                row.claim.published.get("unit", ""),
-            ),
+            show(row.published, row.unit),
+            interval(row.judgement.value, row.judgement.low, row.judgement.high, row.unit),
             str(row.judgement.n),
             str(len(row.runs)),
             f"{row.seconds:,.0f}",
@@ -123,12 +118,12 @@ def _table(rows: list) -> None:
 
 def _whole(row) -> str:
     """One claim with its test, its findings and what it needs."""
+    from grokbook.claims.board import RUNS
     from grokbook.claims.judges import NONE
     from grokbook.claims.numbers import interval, show
     from grokbook.claims.verdicts import VERDICTS
 
     claim, found = row.claim, row.judgement
-    unit = claim.published.get("unit", "")
     where = f"{claim.paper}, section {claim.section}" + (claim.where and f", {claim.where}")
     lines = [f"{claim.id} {found.verdict} {VERDICTS[found.verdict]}   {where}"]
     lines += textwrap.wrap(claim.statement)
@@ -140,8 +135,10 @@ def _whole(row) -> str:
     for each in found.findings:
         if each.outcome == NONE:
             continue
-        published = show(claim.targets().get(each.cell, float("nan")), unit)
+        unit = row.unit_of(each)
+        published = show(row.beside(each), unit)
         ours = interval(each.value, each.low, each.high, unit)
+        ours += " of the runs" * (unit == RUNS)
         lines.append(f"  {each.cell}: {ours}, n = {each.n}, published {published}: {each.outcome}")
     lines += _named("verdict", found.why)
     lines.append(f"  runs: {len(row.runs)}, {row.seconds:,.0f} core-seconds")

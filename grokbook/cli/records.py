@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from grokbook.cli.common import app, fail, warn, whole_option
+from grokbook.cli.words import measurements
 
 
 @app.command()
@@ -68,9 +69,9 @@ def record(
                 run, replace=replace, again=again, weights=weights, basis=_basis(run)
             )
             size = sum(facts["bytes"] for facts in entry["files"].values())
-            found = _measurements(run)
+            found = _record_measurements(run)
             size += sum(facts["bytes"] for facts in found)
-            measured = f"  {len(found)} measurements" if found else ""
+            measured = f"  {measurements(len(found))}" if found else ""
             typer.echo(
                 f"recorded {run.config.id}  {entry['label']}  {size / 1e3:,.0f} kB{measured}"
             )
@@ -118,7 +119,7 @@ def _basis(run) -> dict | None:
     return note_of(Store(), intervention.basis)
 
 
-def _measurements(run) -> list[dict]:
+def _record_measurements(run) -> list[dict]:
     """Record what was measured on a run, whole and with default parameters; the entries."""
     from grokbook.instruments.catalogue import INSTRUMENTS
     from grokbook.instruments.measuring import Measuring

@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from grokbook.cli.agenda import measure_all, require_room, to_measure
+from grokbook.cli.agenda import measure_all, require_measuring, to_measure
 from grokbook.cli.agenda import say_ahead as say_measuring
 from grokbook.cli.ahead import (
     as_ensembles,
-    check_device,
     check_options,
     check_pack,
     refuse,
@@ -93,7 +92,10 @@ def study(
         planned = stages(chain)
         check_pack(pack, pack_limit, planned)
         names = to_measure(measure, instruments, planned[-1])
-        check_device(device)
+        if device != "cpu":
+            from grokbook.training.process import prepare_device  # with it PyTorch
+
+            prepare_device(device)
     except ConfigError as error:
         fail(str(error))
 
@@ -142,7 +144,7 @@ def study(
             packed()
             return
         if names:
-            require_room(names, workers, scheduler)
+            require_measuring(names, workers, scheduler)
         done, stopped, problem = [], False, None
         if to_train:
             refuse(standings, ahead, store, ensembles, how)
@@ -174,7 +176,7 @@ def _carry_out(planned, standings, store, ensembles: bool, how: dict) -> tuple[l
     """How every run that was trained now ended, and whether the user stopped it."""
     from grokbook.cli.display import Display
     from grokbook.studies.carrying_out import carry_out
-    from grokbook.training.run import interrupts
+    from grokbook.training.process import interrupts
 
     with interrupts() as stop, Display(store, standings, stop) as display:
 

@@ -69,7 +69,8 @@ def train(
 
     Example: grokbook train --tasks add,mul --weight-decay 1.0 --seed 42
     """
-    from grokbook.config import ConfigError, RunConfig
+    from grokbook.checks import ConfigError
+    from grokbook.config import RunConfig
     from grokbook.plan import Plan
 
     try:
@@ -97,8 +98,8 @@ def train(
 def _fields(settings: list[str] | None) -> dict[str, object]:
     """Fields of a run from ``name=value`` words; the run itself checks the values."""
     from grokbook.changes import read_value
-    from grokbook.checks import suggest
-    from grokbook.config import ConfigError, RunConfig
+    from grokbook.checks import ConfigError, suggest
+    from grokbook.config import RunConfig
 
     options = ("tasks", "weight_decay", "seed", "modulus", "train_fraction", "learning_rate")
     options += ("schedule", "intervention")
@@ -118,8 +119,9 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
     from grokbook.store import DiskFull, Store, StoreError
     from grokbook.store.artefacts import Artefacts
     from grokbook.training.displacement import DisplacementError
+    from grokbook.training.process import interrupts
     from grokbook.training.progress import ProgressLine
-    from grokbook.training.run import interrupts, run
+    from grokbook.training.run import run
 
     store = Store()
     if config.intervention is not None and config.intervention.basis is not None:

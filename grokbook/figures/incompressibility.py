@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from grokbook.chapters.incompressibility import BASES, Cut
-from grokbook.figures.layout import BELOW, MARGIN
+from grokbook.figures.layout import BELOW, MARGIN, runs
 from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
 
 _BEYOND = 22
@@ -99,7 +99,7 @@ def rebuilt(found: Mapping[str, Sequence[np.ndarray]]) -> go.Figure:
             line={"width": 1, "color": NULL_BAND[0], "dash": ("solid", "dot", "dash")[place % 3]},
             fillcolor=NULL_BAND[0],
             opacity=(0.55, 0.4, 0.3)[place % 3],
-            name=BASES[variant],
+            name=f"{BASES[variant]}, lowest to highest of {runs(len(each))}",
             hoverinfo="skip",
         )
     for variant, dash in (("held-out", "dash"), ("published", "solid")):
@@ -109,7 +109,7 @@ def rebuilt(found: Mapping[str, Sequence[np.ndarray]]) -> go.Figure:
                 y=curve,
                 mode="lines",
                 line={"color": INK, "width": 2, "dash": dash},
-                name=f"{BASES[variant]}, every run",
+                name=f"{BASES[variant]}, every run ({len(found[variant])})",
                 showlegend=place == 0,
                 hovertemplate="k = %{x}: %{y:.1f} %<extra></extra>",
             )

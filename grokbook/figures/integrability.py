@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from grokbook.chapters.integrability import Decline, Share
 from grokbook.events.track_record import TrackRecord
-from grokbook.figures.layout import BELOW, MARGIN
+from grokbook.figures.layout import BELOW, MARGIN, runs
 from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
 
 
@@ -47,7 +47,7 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         x=[name for name, each in found.items() for _ in each.values],
         y=[value for each in found.values() for value in each.values],
         mode="markers",
-        name=f"ours, every seed ({_runs(max((len(e.values) for e in found.values()), default=0))})",
+        name=f"ours, every seed ({runs(max((len(e.values) for e in found.values()), default=0))})",
         marker={"color": INK, "size": 9},
         hovertemplate="ours, %{x}: %{y:.1f} %<extra></extra>",
     )
@@ -61,10 +61,6 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         height=420, margin=MARGIN, legend=BELOW, title_text="How much is one direction?"
     )
     return figure
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 def growing(found: Mapping[str, Decline]) -> go.Figure:
@@ -88,7 +84,7 @@ def growing(found: Mapping[str, Decline]) -> go.Figure:
             y=each.ours,
             mode="lines",
             line={"color": INK, "width": 2.5},
-            name=f"ours, mean over the matrices ({_runs(len(found))})",
+            name=f"ours, mean over the matrices ({runs(len(found))})",
             showlegend=k == 0,
             hovertemplate=f"{label}<br>%{{x:.0f}} % of the path: %{{y:.1f}} %<extra></extra>",
         )

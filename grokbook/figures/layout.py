@@ -5,3 +5,12 @@ BELOW = {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bo
 
 MARGIN = {"t": 70, "r": 10, "b": 110, "l": 70}
 """Pixels around one panel with a title above and a legend below."""
+
+
+def runs(count: int) -> str:
+    """How many runs a mark stands for.
+
+    >>> runs(1), runs(3)
+    ('1 run', '3 runs')
+    """
+    return "1 run" if count == 1 else f"{count} runs"

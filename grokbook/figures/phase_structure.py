@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from grokbook.figures.layout import BELOW
-from grokbook.palette import NULL_BAND, decay_colour, published_colour
+from grokbook.figures.layout import BELOW, MARGIN
+from grokbook.palette import INK, LIGHT_PAGE, NULL_BAND, decay_colour, published_colour
 from grokbook.widgets import Pace
 from grokbook.widgets.clocks import Clock
-
-_INK = "#4d5560"
-"""Of what has no task and no decay: readable on both grounds."""
 
 _SYMBOLS = {"dual": "circle", "tri": "triangle-up"}
 _ASIDE = {"dual": 0.98, "tri": 1.04}
@@ -53,7 +50,8 @@ def collapse(
             mode="none",
             fillcolor=NULL_BAND[0],
             opacity=0.3,
-            name=f"a clock, set by {clock.n} {clock.setting} runs at λ = {clock.weight_decay:g}",
+            name=f"a clock, 95 % of further runs, set by {clock.n} {clock.setting} runs at "
+            f"λ = {clock.weight_decay:g}",
             hoverinfo="skip",
             row=2,
             col=1,
@@ -94,7 +92,7 @@ def collapse(
                     "symbol": [_symbol(p) for p in runs],
                     "size": 10,
                     "color": [decay_colour(p.weight_decay) for p in runs],
-                    "line": {"width": 1, "color": "#ffffff"},
+                    "line": {"width": 1, "color": LIGHT_PAGE},
                 },
                 hovertemplate="%{customdata}: %{y:,.4~g}<extra></extra>",
                 row=row,
@@ -157,7 +155,7 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
             customdata=[f"{each.label}, step {each.step:,}" for each in mine],
             mode="markers",
             name=title,
-            marker={"symbol": symbol, "size": 9, "color": _INK, "line": {"width": 2}},
+            marker={"symbol": symbol, "size": 9, "color": INK, "line": {"width": 2}},
             hovertemplate="%{customdata}: %{y:.3g}<extra></extra>",
         )
     figure.update_xaxes(
@@ -166,7 +164,7 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
     figure.update_yaxes(title_text="depth −λ_min (nats/|θ|²)", rangemode="tozero")
     figure.update_layout(
         height=420,
-        margin={"t": 70, "r": 10, "b": 110, "l": 70},
+        margin=MARGIN,
         legend=BELOW,
         title_text="How deep does the curvature go?",
     )

@@ -147,10 +147,13 @@ def find(store: Store, named: Measurement) -> Measurement | None:
     at which it was measured elsewhere, and what was measured stays measured.
 
     Raises:
-        StoreError: if the file is damaged.
+        StoreError: if the file is damaged, and what to do then.
     """
     path = named.path(store)
-    return Measurement.read(path) if path.exists() else None
+    try:
+        return Measurement.read(path) if path.exists() else None
+    except StoreError as error:
+        raise StoreError(f"{error}; delete it, and it is measured anew") from None
 
 
 def as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:

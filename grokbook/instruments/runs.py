@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from grokbook.config import RunConfig
-from grokbook.events import PUBLISHED_RULE, crossing
+from grokbook.events import MEMORISATION, PUBLISHED_RULE
 from grokbook.instruments.catalogue import instrument as declared
 from grokbook.instruments.measurement import Measurement, as_json
 from grokbook.plan import Plan
@@ -86,11 +86,10 @@ class Run:
         Raises:
             Missing: if it never is.
         """
-        accuracy = self.record.accuracy(task, "train")
-        step = crossing(self.record.steps, accuracy, 0.99)
-        if step is None:
+        found = MEMORISATION(self.record.steps, self.record.accuracy(task, "train"))
+        if found.step is None:
             raise Missing(f"{self.name} does not memorise {task}")
-        return step
+        return found.step
 
     @cached_property
     def stop(self) -> int:

@@ -87,8 +87,7 @@ class Subject:
         """
         until = self.last if until is None else until
         kept = self.steps[self.steps <= until]
-        stride = self.run.marker["global_stride"] * self.run.marker["plan"]["cadence"]
-        return thin(kept[(kept % stride == 0) | (kept == kept[-1])], count)
+        return thin(kept[(kept % self.run.spacing == 0) | (kept == kept[-1])], count)
 
     def path(self, *, to_grok: bool = True, until: int = 100) -> np.ndarray:
         """The steps whose snapshots make the basis of a trajectory, at most `PATH`.
@@ -169,10 +168,9 @@ class Subject:
     @property
     def whole(self) -> bool:
         """Are all the snapshots here that were kept?  A run that came in a pack may lack some."""
-        plan, marker = self.run.marker["plan"], self.run.marker
-        stride = marker["global_stride"] * plan["cadence"]
+        plan, spacing = self.run.marker["plan"], self.run.spacing
         every = range(0, self.last, plan["cadence"])
-        kept = {step for step in every if step <= plan["dense_until"] or step % stride == 0}
+        kept = {step for step in every if step <= plan["dense_until"] or step % spacing == 0}
         return {*kept, self.last} <= {*self.steps.tolist()}
 
     def has(self, kind: str) -> bool:

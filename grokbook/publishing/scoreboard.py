@@ -43,10 +43,13 @@ def sentence(rows: Sequence[Row]) -> str:
         return "No claims."
     found = counts(rows)
     judged = found["●"] + found["◐"] + found["○"]
+    killed = sum(r.judgement.verdict == "◐" and r.judgement.control == "falls" for r in rows)
+    some = sum(r.judgement.verdict == "…" and r.judgement.n > 0 for r in rows)
     return (
-        f"Of {len(rows)} claims {judged} have met runs of ours. Reproduced: {found['●']}; "
-        f"so far, with a caveat: {found['◐']}; not reproduced: {found['○']}. "
-        f"The others wait for runs ({found['…']}) or cannot be tested ({found['–']})."
+        f"Of {len(rows)} claims {judged} have a verdict. Reproduced: {found['●']}; so far, with a "
+        f"caveat: {found['◐']}, of which a control kills {killed or 'none'}; not reproduced: "
+        f"{found['○']}. The others wait for runs ({found['…']}; undecided by those that there are: "
+        f"{some}) or cannot be tested ({found['–']})."
     )
 
 
@@ -103,9 +106,10 @@ def _slug(text: str) -> str:
 
 def _tile(row: Row, target: str) -> str:
     claim, found = row.claim, row.judgement
-    unit = claim.published.get("unit", "")
+    unit = row.unit
+    runs = "one run" if claim.n == 1 else f"{claim.n} runs"
     facts = [
-        ("published", f"{show(row.published, unit)}, n = {claim.n}"),
+        ("published", f"{show(row.published, unit)}; the claim rests on {runs}"),
         ("ours", f"{interval(found.value, found.low, found.high, unit)}, n = {found.n}"),
         ("unit", escape(unit) if unit not in ("", "1") else "–"),
         ("where", escape(found.cell) or "–"),

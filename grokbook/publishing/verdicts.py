@@ -7,16 +7,16 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
-from grokbook.claims.board import Row
+from grokbook.claims.board import RUNS, Row
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.verdicts import VERDICTS
 
 WORDS = {
     "stands": "the claim survives it",
     "falls": "it kills the claim",
-    "missing": "not there yet",
+    "missing": "not decided yet",
 }
-"""What a control does, by `Judgement.control`."""
+"""What a control does, by `Judgement.control`; one with too few runs, or undecided, is missing."""
 
 _ATTRIBUTES = ("data-claim", "data-verdict")
 
@@ -39,12 +39,12 @@ def table(rows: Iterable[Row], *, controls: bool = True) -> str:
 
 def _line(row: Row, controls: bool) -> str:
     claim, found = row.claim, row.judgement
-    unit = claim.published.get("unit", "")
+    unit = row.unit
     units = f" {unit}" if unit not in ("", "1") and len(unit) < 12 else ""
     where = f" <small>({escape(found.cell)})</small>" if found.cell not in ("", "all") else ""
     ours = "–"
     if found.n:
-        units = escape(units) if found.compared else ""
+        units = escape(units) if found.compared else " of the runs" * (unit == RUNS)
         ours = interval(found.value, found.low, found.high, unit) + units + where
     cells = [
         (

@@ -93,8 +93,7 @@ def gram_file(run: RunDirectory) -> bytes:
     """
     if "gram.npz" in run.marker.get("files", {}):
         return run.file("gram.npz").read_bytes()
-    stride = run.marker["global_stride"] * run.marker["plan"]["cadence"]
-    steps = [step for step in run.snapshots() if step % stride == 0 or step == run.step]
+    steps = [step for step in run.snapshots() if step % run.spacing == 0 or step == run.step]
     if not steps:
         raise StoreError(
             f"run {run.config.id} ({run.config.label}) has no snapshots to make Gram matrices of"

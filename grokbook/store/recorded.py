@@ -168,7 +168,6 @@ class Results:
             allow_partial: record it also if it has not ended, with the status ``"partial"``, as
                 far as it has come.  A later record of the same run, begun with the same rows,
                 takes the place of a partial one.
-
             basis: what the basis of its intervention was measured by, and on which run; its hash
                 alone tells no reader.
 

@@ -73,6 +73,11 @@ class SavedRun:
         """Time spent on the run so far."""
         return float(self.marker.get("seconds", 0.0))
 
+    @property
+    def spacing(self) -> int:
+        """Steps between snapshots of the global stream (`grokbook.store.streams`)."""
+        return self.marker["global_stride"] * self.marker["plan"]["cadence"]
+
     def record(self, source: str = "store") -> RunRecord:
         """The measurements of an ended run; its files are checked.
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
 from grokbook.store import Store
 from grokbook.store.files import Disk, DiskFull, StoreError, seal
 from grokbook.store.measurements import Merged, merge, read

@@ -71,6 +71,7 @@ class Arm:
         return (
             change is not None
             and (change.transform, change.start) == (self.transform, published)
+            and change.times == 0  # to the end of the run
             and basis.get("measure") == self.measure
             and dict(basis.get("parameters") or {}) == self.parameters
         )

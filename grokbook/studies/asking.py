@@ -16,8 +16,9 @@ from grokbook.plan import Plan
 from grokbook.record import RunRecord
 from grokbook.store import RunDirectory, Store
 from grokbook.store.recorded import Results
+from grokbook.training.process import interrupts
 from grokbook.training.progress import ProgressLine
-from grokbook.training.run import interrupts, run
+from grokbook.training.run import run
 
 
 class MissingRun(RuntimeError):

@@ -77,7 +77,7 @@ class Noise:
 
     @property
     def percent(self) -> float:
-        """How much later the last execution is than the first, in %.
+        """How much later the slowest execution groks than the quickest, in %.
 
         >>> Noise("seed 1", (1_000, 1_100)).percent
         10.0

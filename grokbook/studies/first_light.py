@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
+from grokbook.studies.study import PUBLISHED_SEEDS
 
-SEEDS = (42, 137, 2024)
 TASKS = {"dual": ("add", "mul"), "tri": ("add", "mul", "sq")}
 AFTER_GROK = 2_000
 
@@ -20,7 +20,7 @@ def configs() -> list[RunConfig]:
     decayed = [
         RunConfig(tasks=tasks, weight_decay=1.0, seed=seed)
         for tasks in TASKS.values()
-        for seed in SEEDS
+        for seed in PUBLISHED_SEEDS
     ]
     return [*decayed, RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42)]
 
@@ -34,6 +34,33 @@ def setting(config: RunConfig) -> str:
     """``"dual"``, ``"tri"`` or the tasks' names."""
     names = {tasks: name for name, tasks in TASKS.items()}
     return names.get(config.tasks, " + ".join(config.tasks))
+
+
+def published_setting(config: RunConfig) -> str | None:
+    """``"dual"`` or ``"tri"`` if all but the seed is as published at weight decay 1, else None."""
+    name = setting(config)
+    if name not in TASKS:
+        return None
+    published = RunConfig(tasks=config.tasks, weight_decay=1.0, seed=config.seed)
+    return name if config.id == published.id else None
+
+
+def group_title(config: RunConfig) -> str:
+    """What a run has in common with those of other seeds.
+
+    >>> group_title(RunConfig(tasks=("add", "mul"), weight_decay=0.5))
+    'dual, λ = 0.5'
+    """
+    return f"{setting(config)}, λ = {config.weight_decay:g}"
+
+
+def run_title(config: RunConfig) -> str:
+    """A run among others of its weight decay.
+
+    >>> run_title(RunConfig(tasks=("add", "mul"), seed=42))
+    'add + mul, seed 42'
+    """
+    return f"{' + '.join(config.tasks)}, seed {config.seed}"
 
 
 def short_name(config: RunConfig) -> str:

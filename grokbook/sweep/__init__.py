@@ -33,7 +33,7 @@ from grokbook.sweep.local import LocalPool, staff
 from grokbook.sweep.order import Order
 from grokbook.sweep.progress import Reading, read_progress
 from grokbook.sweep.worker import Job
-from grokbook.training.run import interrupts
+from grokbook.training.process import interrupts
 
 __all__ = [
     "Done",
@@ -43,7 +43,7 @@ __all__ = [
     "Work",
     "distinct",
     "read_progress",
-    "require",
+    "require_workers",
     "sweep",
 ]
 
@@ -117,7 +117,7 @@ def sweep(
     return [work.done[job.key] for job in jobs]
 
 
-def require(
+def require_workers(
     jobs: Iterable[Work], *, workers: int | None = None, scheduler: str | None = None
 ) -> None:
     """Refuse what `sweep` would refuse, before anything is begun.

@@ -15,7 +15,8 @@ from grokbook.store import Busy, RunDirectory, Store
 from grokbook.sweep.job import Done, Result, attempt
 from grokbook.sweep.order import Order
 from grokbook.sweep.progress import ProgressFile, read_progress
-from grokbook.training.run import Outcome, Progress, interrupts, run
+from grokbook.training.process import interrupts
+from grokbook.training.run import Outcome, Progress, run
 
 LIBRARIES_BYTES = 400_000_000
 """What a worker takes before it has begun anything."""

@@ -16,8 +16,6 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
-import torch
-
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
 from grokbook.models.layout import Layout
@@ -27,8 +25,15 @@ from grokbook.sweep import Done, Job, distinct
 from grokbook.sweep.progress import ProgressFile
 from grokbook.training.displacement import DisplacementError
 from grokbook.training.memory import fitting, require_memory
-from grokbook.training.process import single_thread
-from grokbook.training.run import Keeping, Warn, bases_in, has_come_home, require
+from grokbook.training.process import prepare_device, single_thread
+from grokbook.training.run import (
+    Keeping,
+    Warn,
+    bases_in,
+    has_come_home,
+    require_disk,
+    warn_of_others,
+)
 from grokbook.training.session import Session, measure
 from grokbook.training.trainer import Bases, Trainer, kinship
 
@@ -86,20 +91,6 @@ def train_ensembles(
             require_memory(group[0].config, size, device)
             ended += _Ensemble(group, store, size, device, bases, watch, warn).train(stop)
     return ended
-
-
-def prepare_device(device: str) -> None:
-    """Refuse a device that is not there; on a GPU ask for full float32 products, process-wide.
-
-    Raises:
-        ConfigError: if there is no such device.
-    """
-    if device not in ("cpu", "cuda"):
-        raise ConfigError(f"unknown device {device!r}; known: cpu, cuda")
-    if device == "cuda":
-        if not torch.cuda.is_available():
-            raise ConfigError("device cuda is not there: PyTorch finds no GPU")
-        torch.set_float32_matmul_precision("highest")  # neither TF32 nor bfloat16
 
 
 def _group(job: Job, bases: Bases) -> tuple:
@@ -225,7 +216,8 @@ class _Ensemble:
         try:
             opened = self._store.open(job.config, self._numerics, warn=self._warn)
             directory = self._open[slot].enter_context(opened)
-            require(self._store, job.config, job.plan, directory, self._warn)
+            require_disk(self._store, job.plan, directory)
+            warn_of_others(self._store, directory, self._warn)
             if not has_come_home(directory, job.plan):
                 self._trainer.place(slot, job.config)
                 session = Session(job.config, job.plan, self._trainer, slot)

@@ -1,4 +1,4 @@
-"""What a process that trains sets once: one thread, memory that is kept, signals that are heard."""
+"""What a process that trains sets: one thread, a device, memory that is kept, signals heard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+from grokbook.checks import ConfigError
+from grokbook.checks import device as known_device
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _KEEP = 1 << 30
@@ -42,6 +45,21 @@ def single_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def prepare_device(device: str) -> None:
+    """Make a device ready for training: on a GPU full float32 products, process-wide.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        ConfigError: if there is no such device, or it is not there.
+    """
+    if known_device(device) == "cuda":
+        if not torch.cuda.is_available():
+            raise ConfigError("device cuda is not there: PyTorch finds no GPU")
+        torch.set_float32_matmul_precision("highest")  # neither TF32 nor bfloat16
 
 
 @contextmanager

@@ -18,11 +18,9 @@ from grokbook.numerics import Numerics
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
-from grokbook.training.process import interrupts, single_thread
+from grokbook.training.process import single_thread
 from grokbook.training.session import Session
 from grokbook.training.trainer import Bases
-
-__all__ = ["Keeping", "Outcome", "Progress", "Warn", "interrupts", "run", "single_thread"]
 
 Warn = Callable[[str], None]
 _TOGETHER = 8
@@ -171,7 +169,8 @@ def run(
     with single_thread():
         numerics = Numerics.here()
         with store.open(config, numerics, warn=warn) as directory:
-            require(store, config, plan, directory, warn)
+            require_disk(store, plan, directory)
+            warn_of_others(store, directory, warn)
             if has_come_home(directory, plan):
                 return Outcome(directory, directory.status, directory.step, directory.step)
             session = Session.alone(config, plan, bases_in(store))
@@ -190,24 +189,27 @@ def bases_in(store: Store) -> Bases:
     return lambda name: artefacts.get(name).arrays["basis"]
 
 
-def require(
-    store: Store, config: RunConfig, plan: Plan, directory: RunDirectory, warn: Warn
-) -> None:
-    """Check that the disk can hold the run; say if it stands further under other numerics.
+def require_disk(store: Store, plan: Plan, directory: RunDirectory) -> None:
+    """Refuse a run that the disk cannot hold.
 
     Raises:
-        DiskFull: if the disk cannot.
+        DiskFull: saying what is needed and what is free.
     """
     used = sum(entry["bytes"] for entry in directory.entries().values())
-    store.require_space(plan.disk_bytes(config) - used)
-    if not directory.step:
-        for other in store.runs(config):
-            if other.step:
-                warn(
-                    f"this run stands at step {other.step:,} under other numerics "
-                    f"(torch {other.numerics['torch']}, {other.numerics['capability']}, "
-                    f"{other.numerics['route']}); under the present ones it starts at step 0"
-                )
+    store.require_space(plan.disk_bytes(directory.config) - used)
+
+
+def warn_of_others(store: Store, directory: RunDirectory, warn: Warn) -> None:
+    """Say of a run that begins where it stands under other numerics."""
+    if directory.step:
+        return
+    for other in store.runs(directory.config):
+        if other.step:
+            warn(
+                f"this run stands at step {other.step:,} under other numerics "
+                f"(torch {other.numerics['torch']}, {other.numerics['capability']}, "
+                f"{other.numerics['route']}); under the present ones it starts at step 0"
+            )
 
 
 def _same_streams(directory: RunDirectory, plan: Plan) -> None:

@@ -175,15 +175,17 @@ def never(still: Sequence[Pace]) -> str:
     """
     if not still:
         return ""
-    cut = [pace for pace in still if pace.first_grok is None]
-    far = f"{max(pace.last_step for pace in still):,} steps"
+    ends = sorted(pace.last_step for pace in still if pace.first_grok is None)
+    if not ends:
+        who = "the run" if len(still) == 1 else f"all {len(still)} runs"
+        return f"; {who} without weight decay grok{'s' * (len(still) == 1)} all the same"
+    far = f"{ends[0]:,}" + f" to {ends[-1]:,}" * (ends[-1] > ends[0]) + " steps"
     if len(still) == 1:
-        return (
-            f"; the run without weight decay had not grokked when it was cut off at {far}"
-            if cut
-            else "; the run without weight decay groks all the same"
-        )
-    return f"; of {len(still)} runs without weight decay, {len(cut)} had not grokked by {far}"
+        return f"; the run without weight decay had not grokked when it was cut off at {far}"
+    return (
+        f"; of {len(still)} runs without weight decay, {len(ends)} had not grokked when cut off "
+        f"at {far}"
+    )
 
 
 def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) -> str:

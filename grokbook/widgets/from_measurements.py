@@ -9,7 +9,7 @@ from grokbook.claims.readings.paths import WALK
 from grokbook.events import FACTORS, PLACEBOS, growth_onset
 from grokbook.geometry.trajectory import plane
 from grokbook.instruments.runs import Missing, Run
-from grokbook.studies.first_light import setting
+from grokbook.studies.first_light import group_title, run_title
 from grokbook.widgets.courses import PROTOCOLS, Course
 
 _PATH = "corrected, attention path"
@@ -71,10 +71,10 @@ def course(run: Run) -> Course:
     _, rounding = _median(run, "rounding")
     shared, shares = _shares(run)
     points, _ = plane(run.grams.products["all"])
-    groks = [step for task in run.tasks if (step := record.grok_step(task, "0.98x3")) is not None]
+    groks = [step for step in record.groks if step is not None]
     return Course(
-        label=f"{' + '.join(config.tasks)}, seed {config.seed}",
-        setting=f"{setting(config)}, λ = {config.weight_decay:g}",
+        label=run_title(config),
+        setting=group_title(config),
         weight_decay=config.weight_decay,
         learning_rate=config.learning_rate,
         seed=config.seed,

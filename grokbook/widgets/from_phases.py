@@ -8,7 +8,7 @@ from grokbook.claims.readings.curvature import FULL
 from grokbook.claims.readings.leads import onset
 from grokbook.events import FACTORS
 from grokbook.instruments.runs import Missing, Run
-from grokbook.studies.first_light import setting
+from grokbook.studies.first_light import run_title, setting
 from grokbook.widgets.from_measurements import onsets, placebos
 from grokbook.widgets.paces import FACTOR, Curvature, Pace
 
@@ -22,7 +22,7 @@ def pace(run: Run, learning_rate: float) -> Pace:
     """
     config, record = run.config, run.record
     return Pace(
-        label=f"{' + '.join(config.tasks)}, seed {config.seed}",
+        label=run_title(config),
         setting=setting(config),
         weight_decay=config.weight_decay,
         learning_rate=config.learning_rate,

@@ -8,7 +8,7 @@ import numpy as np
 
 from grokbook.events import RULES
 from grokbook.record import RunRecord
-from grokbook.studies.first_light import setting
+from grokbook.studies.first_light import group_title, run_title
 from grokbook.widgets.lanes import Lane, frame_axis
 
 
@@ -31,8 +31,8 @@ def lane(record: RunRecord, frames: np.ndarray) -> Lane:
         }
 
     return Lane(
-        label=f"{' + '.join(tasks)}, seed {config.seed}",
-        setting=f"{setting(config)}, λ = {config.weight_decay:g}",
+        label=run_title(config),
+        setting=group_title(config),
         weight_decay=config.weight_decay,
         learning_rate=config.learning_rate,
         seed=config.seed,

@@ -15,7 +15,7 @@ from grokbook.instruments.runs import Missing, Run
 from grokbook.models.exchange import from_state_dict
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
-from grokbook.studies.first_light import setting
+from grokbook.studies.first_light import group_title, run_title
 from grokbook.tasks.modular import OPERATIONS
 from grokbook.widgets.surgeries import Cut, Surgery
 
@@ -61,8 +61,8 @@ def surgery(run: Run, weights: Mapping[str, np.ndarray] | None = None) -> Surger
     if weights is not None:
         cuts = _answered(run, weights, cuts)
     return Surgery(
-        label=f"{' + '.join(config.tasks)}, seed {config.seed}",
-        setting=f"{setting(config)}, λ = {config.weight_decay:g}",
+        label=run_title(config),
+        setting=group_title(config),
         weight_decay=config.weight_decay,
         seed=config.seed,
         tasks=config.tasks,

@@ -50,8 +50,9 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     elif len(grokked) == 1:
         first = f"In the run that groks {grown} {early[0]:,} steps {before}"
     else:
-        some = len(early) < len(grokked)
-        count = f"{len(early)} of {len(grokked)}" if some else f"all {len(grokked)}"
+        count = f"{len(early)} of {len(grokked)}"
+        if len(early) == len(grokked):
+            count = "both" if len(early) == 2 else f"all {len(early)}"
         first = f"In {count} runs that grok {grown} {np.median(early):,.0f} steps (median) {before}"
     if len(others) == 1:
         second = "; so it has" if raised else "; it has not"

@@ -29,7 +29,8 @@ def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> s
     """One sentence that answers the title from the data, e.g. "No: a × b is first in 4 of 6 …".
 
     Lanes with one task have no order and are left out.  A task that never gets there comes after
-    all that do, as in `grokbook.studies.order.count_orders`; a run in which none does has no order.
+    all that do, as in `grokbook.studies.finishing_order.count_orders`; a run in which none does has
+    no order.
     """
     races = [lane for lane in lanes if len(lane.tasks) > 1]
     if not races:

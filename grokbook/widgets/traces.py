@@ -9,6 +9,7 @@ import numpy as np
 
 from grokbook.palette import decay_colour
 from grokbook.studies.deletion import Trial
+from grokbook.studies.first_light import run_title
 from grokbook.widgets.packing import quantise
 
 MOST = 110
@@ -88,7 +89,7 @@ class Trace:
         worst = np.min([run.record.accuracy(task) for task in run.tasks], axis=0)
         kept = thinned(steps, trial.grok)
         return cls(
-            label=f"{' + '.join(config.tasks)}, seed {config.seed}",
+            label=run_title(config),
             group=group,
             arm=trial.arm,
             dose=trial.dose,

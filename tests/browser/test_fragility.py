@@ -36,7 +36,7 @@ from explorable_harness import (
 )
 from grokbook.palette import DARK_PAGE, contrast
 from grokbook.widgets import Fragility
-from grokbook.widgets.fragility import deletion_sentence, shift_sentence
+from grokbook.widgets.delays import deletion_sentence, shift_sentence
 
 BY_NAME = {arm.name: arm for arm in ARMS}
 

@@ -1,23 +1,24 @@
 """Chapter 2: executed for real at small parameters, and its sentences on runs made by hand."""
 
-import importlib.util
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import papermill
 import pytest
 
+import made_records as cases
 from explorable_harness import synthetic_course
 from grokbook.chapters import integrability as chapter
 from grokbook.chapters import integrability_tables as tables
 from grokbook.chapters import integrability_words as words
 from grokbook.chapters.tables import computed_table
+from grokbook.checks import ConfigError
 from grokbook.claims.readings.place import MATRICES
 from grokbook.claims.registry import claims
-from grokbook.config import ConfigError, RunConfig
+from grokbook.config import RunConfig
 from grokbook.events import FACTORS, PLACEBOS
+from grokbook.events.track_record import TrackRecord
 from grokbook.figures import integrability as draw
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets import lead_sentence
@@ -35,12 +36,6 @@ SMALL = {
     "without_decay": False,
     "readings": 3,
 }
-
-spec = importlib.util.spec_from_file_location(
-    "reading_cases", Path(__file__).parents[1] / "claims" / "test_readings.py"
-)
-cases = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cases)
 
 
 # --- the notebook
@@ -354,8 +349,8 @@ def test_a_run_without_another_seed_is_left_out_of_that_alone():
 
 
 WALKED = (
-    "A random walk with the same steps is as one-dimensional as the path of {} attention matrices, "
-    "or more so."
+    "In {} attention matrices 2 runs do not show the path to be more one-dimensional than a random "
+    "walk with the same steps."
 )
 """Shares are 70, 71, … 77 %, a walk's 75 ± 0.8 %: six are not above."""
 
@@ -365,15 +360,25 @@ def test_the_finding_counts_what_is_there(runs, courses):
     assert said == " ".join(
         [
             lead_sentence(courses, 10.0, control=True),
-            "As published, the defect starts 6 times too high: most of what is read there is "
-            "rounding.",
+            "As published, the defect starts at 6 times the true one: most of what is read there "
+            "is rounding.",
             "But a clock that always says step 1,000 leads in every run that groks, by 750 steps "
             "(median).",
             WALKED.format("6 of 8"),
         ]
     )
-    assert said.startswith("In all 2 runs that grok the true defect has grown 10-fold 400 steps")
+    assert said.startswith("In both runs that grok the true defect has grown 10-fold 400 steps")
     assert "so it has in the one run that never groks." in said
+
+
+def test_a_defect_that_starts_as_it_is_has_no_rounding_to_speak_of(runs, courses):
+    """In a world where both readings agree at the start, nothing is blamed on rounding."""
+    same = [
+        replace(course, defects=dict.fromkeys(PROTOCOLS, course.defects["corrected"]))
+        for course in courses
+    ]
+    said = words.finding(runs, same)
+    assert "the defect starts at 1 times the true one. " in said and "rounding" not in said
 
 
 def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
@@ -386,12 +391,27 @@ def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
 def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs):
     said = words.path_answer(runs)
     assert said.startswith(
-        "The first component holds more than in random walks in 2 of 8 matrices, as much in 1, "
-        "and less in 5."
+        "By its interval over 2 runs the first component holds more than in random walks in 2 of 8 "
+        "matrices, and less in 5; in 1 these runs do not tell."
     )
     assert "100 steps after the published stop" in said
     assert "is 42.0 % in place of 60.0 %; a random walk's is 35.0 %." in said
     assert words.path_answer(runs[2:]).startswith("No run here groks")
+
+
+@pytest.mark.parametrize(
+    ("values", "beyond"),
+    [((80.0, 80.0), "more"), ((80.0, 90.0), ""), ((60.0, 60.1), "less"), ((90.0,), "")],
+)
+def test_a_mean_beyond_the_walks_tells_nothing_without_its_interval(values, beyond):
+    """80 and 90 have the mean 85 and the interval [21, 149]: a walk's 75 is well inside."""
+    assert chapter.Share(values, 75.0, 74.0, 76.0).beyond == beyond
+
+
+def test_one_run_is_not_told_from_a_walk(runs, courses):
+    assert words.path_answer(runs[:1]).startswith("One run has no interval")
+    said = words.finding(runs[:1], courses[:1])
+    assert "In 8 of 8 attention matrices one run does not show the path to be" in said
 
 
 def test_a_placebo_that_leads_as_much_is_named(runs, courses):
@@ -403,6 +423,8 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
         f"{beaten} of 18 readings of the defect lead by no more."
     )
+    once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
+    assert words.lead_answer([*found, once]) == said
     alone = words.lead_answer(chapter.detectors(runs[:2], courses[:2]))
     assert alone == f"{said} No run that never groks is measured here, so no false alarm could " + (
         "be counted: a lead alone shows no skill."

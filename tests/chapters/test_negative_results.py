@@ -1,12 +1,18 @@
 """The negative results: numbers of recorded runs against independent ones, and the sentences."""
 
+import importlib.util
+import math
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from grokbook.chapters import asked
 from grokbook.chapters import negative_results as page
+from grokbook.chapters import negative_results_tables as tables
 from grokbook.chapters import negative_results_words as words
+from grokbook.claims.readings.paths import WALK
 from grokbook.claims.shelf import Shelf
 from grokbook.store.recorded import Results
 
@@ -53,7 +59,7 @@ def test_sentences_of_the_defect(one_reading):
     assert f"{100 * end.floor / end.rounding:.3g} % of it" in words.floor_sentence(one_reading)
     assert words.bound_sentence(one_reading[:1]) == ""
     assert "No weights" in words.floor_sentence(one_reading[:1])
-    assert len(words.reading_table(one_reading)) == 2
+    assert len(tables.reading_table(one_reading)) == 2
 
 
 def test_directions_by_chance():
@@ -133,5 +139,24 @@ def test_the_page_says_what_the_runs_say(runs):
     ):
         assert sentence.endswith(".") and "nan" not in sentence
     assert words.walk_sentence(runs[:1]).startswith("One seed gives no interval.")
-    for table in (words.walk_table, words.decline_table, words.threshold_table):
+    for table in (tables.walk_table, tables.decline_table, tables.threshold_table):
         assert len(table(runs)) >= 4
+
+
+def test_matrices_are_not_above_a_null_that_their_interval_reaches():
+    """Shares of 70, 71, … 77 % in two runs alike; a walk has 75 %, a relaxation 72 %."""
+    spec = importlib.util.spec_from_file_location(
+        "by_hand", Path(__file__).parents[1] / "claims" / "test_readings_by_hand.py"
+    )
+    hand = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hand)
+    rows = hand.shares(lambda k: 0.7 + k / 100)
+    rows += hand.shares(lambda k: 0.7505, variant=WALK)
+    rows += hand.shares(lambda k: 0.7205, variant=page.RELAXATION)
+    rows += hand.shares(lambda k: 1.0, "z", WALK, at=math.nan)
+    runs = [hand.run("dual", 600, hand.measured("trajectory", rows), seed=s) for s in (42, 137)]
+    assert words.walk_sentence(runs) == (
+        "In 6 of 8 attention matrices the interval over seeds does not lie above the random walk, "
+        "in 3 of 8 not above the relaxation."
+    )
+    assert words.walk_sentence(runs[:1]) == "One seed gives no interval."

@@ -60,7 +60,7 @@ def test_small_parameters_train_measure_and_render(execute):
     assert "add + mul, λ = 0.8, p = 23, η = 0.003, seed 3" in text
     again = execute(NOTEBOOK, SMALL | {"make_missing": False}, train=False)
     said = json.dumps([o for c in again.cells if c.cell_type == "code" for o in c.outputs])
-    assert "1 of the 1 runs that this page asks for are there" in said
+    assert "1 of the 1 runs that this page asks for is there" in said
 
 
 def test_where_there_is_no_run_at_all_it_says_so_in_one_line(execute):
@@ -368,6 +368,7 @@ def test_notes_are_for_what_is_missing_alone():
 def test_executions_of_one_config_are_compared_as_ratios():
     assert chapter.repeats([[9_000.0, 10_000.0], [100.0, 100.0]]) == pytest.approx([10 / 9, 1])
     assert "differ by 5 % on average, by 11 % at most" in words.repeated([10 / 9, 1.0])
+    assert "1 of these configurations was trained more than once" in words.repeated([1.1])
     assert words.repeated([]) == ""
 
 
@@ -416,16 +417,28 @@ def test_the_figure_has_every_run_in_steps_and_in_tau():
 
 
 def test_the_finding_counts_what_is_there():
-    said = chapter.finding(small_paces())
+    said = words.finding(small_paces())
     assert said.startswith("A plain clock is not ruled out, and hardly put to the test. Counted in")
     assert (
-        "The run without weight decay had not grokked when it was cut off at 50,000 steps; " in said
+        "The run without weight decay had not grokked when it was cut off at 50,000 steps; its "
+        "clock stands still" in said
     )
     assert "not run yet" not in said
-    few = chapter.finding([synthetic_pace(), synthetic_pace(137, (7_000, 7_100))])
+    few = words.finding([synthetic_pace(), synthetic_pace(137, (7_000, 7_100))])
     assert "so nothing can be compared yet" in few
     assert few.endswith(
         "The control that decides, another learning rate at equal ηλ, is not run yet."
+    )
+
+
+def test_the_finding_of_several_runs_without_decay():
+    still = [
+        synthetic_pace(seed, (None, None), 0.0, last=last)
+        for seed, last in ((1, 50_000), (2, 150_000))
+    ]
+    assert (
+        "Of 2 runs without weight decay, 2 had not grokked when cut off at 50,000 to 150,000 "
+        "steps; their clock stands still." in chapter.finding([*power(0.9), *still])
     )
 
 

@@ -1,18 +1,18 @@
 """Chapter 1: executed for real at small parameters, and its sentences on known runs."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import papermill
 import pytest
 
+import made_records
 from grokbook.chapters import asked
 from grokbook.chapters import staggered_order as chapter
 from grokbook.chapters import staggered_published as theirs
 from grokbook.chapters import staggered_tables as tables
+from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
-from grokbook.config import ConfigError, RunConfig
+from grokbook.config import RunConfig
 from grokbook.studies.first_light import TASKS
 
 NOTEBOOK = "01_staggered_order"
@@ -25,12 +25,6 @@ SMALL = {
     "steps": 200,
     "without_decay": False,
 }
-
-spec = importlib.util.spec_from_file_location(
-    "order_cases", Path(__file__).parents[1] / "studies" / "test_order.py"
-)
-cases = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cases)
 
 
 def test_small_parameters_train_and_render(execute):
@@ -72,12 +66,12 @@ def test_wanted_runs():
 
 
 def test_the_finding_counts_what_is_there():
-    said = chapter.finding(cases.DUAL)
+    said = chapter.finding(made_records.DUAL)
     assert "mul is strictly first in 1 of 4 runs (chance alone: at most 93.8 %)" in said
 
 
 def test_tables_hold_every_run_and_published_number():
-    table = tables.order_table(cases.DUAL)
+    table = tables.order_table(made_records.DUAL)
     assert table.loc["dual, 98 % × 3", "mul first"] == "1 of 4"
     steps = theirs.published_steps(claims())
     dual, tri = (RunConfig(tasks=tasks, seed=42) for tasks in TASKS.values())

@@ -15,7 +15,7 @@ from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
-from grokbook.figures import fragility as draw
+from grokbook.figures import transverse_fragility as draw
 from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.arms import OWN, arms
@@ -234,6 +234,24 @@ def test_the_finding_without_deleted_runs(bare):
     )
 
 
+@pytest.mark.parametrize(
+    ("grok", "words"),
+    [
+        (14_000, "the one deleted run groks 40 % later than its plain twin; no run was"),
+        (8_000, "the one deleted run groks 20 % earlier than its plain twin; no run was"),
+        (None, "the one deleted run was cut off before it grokked; no run was"),
+    ],
+)
+def test_the_finding_of_a_single_deleted_run(grok, words):
+    one = gather(
+        [synthetic_run(42, 10_000)],
+        ARMS,
+        lambda config: [],
+        lambda config: [synthetic_run(42, grok, ARMS[0], 0.07, last=20_000)],
+    )
+    assert chapter.finding([one], ARMS, DOSES).startswith(f"With add and mul, {words}")
+
+
 def test_the_finding_where_no_plain_run_groks():
     never = gather(
         [synthetic_run(42, None, last=9000)],
@@ -259,7 +277,7 @@ def test_a_seeds_doses_are_averaged_before_seeds_are(trials):
 
 def test_recovery_is_counted_within_the_published_budget(trials, bare):
     assert chapter.recovery_sentence(trials) == (
-        "With add and mul, within 50,000 steps grok 1 of 1 at 25 %."
+        "With add and mul, grokked within 50,000 steps: 1 of 1 at 25 %."
     )
     assert chapter.recovery_sentence(bare) == "With add and mul no run at these doses is here yet."
 

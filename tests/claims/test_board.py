@@ -5,11 +5,12 @@ import math
 
 import pytest
 
-from grokbook.claims.board import board, counts, disagreements
+from grokbook.claims.board import RUNS, Row, board, counts, disagreements
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
-from grokbook.claims.verdicts import VERDICTS
+from grokbook.claims.verdicts import VERDICTS, Evidence, judge
+from grokbook.publishing import scoreboard
 from grokbook.publishing.verdicts import rendered, table
 
 
@@ -101,3 +102,59 @@ def test_numbers(value, unit, text):
 
 def test_an_interval_without_ends_is_left_out():
     assert interval(2.0, -math.inf, math.inf) == "2" and interval(math.nan, 0, 1) == "–"
+
+
+def judged(name, **series):
+    """A claim judged by numbers made by hand."""
+    claim = claims()[name]
+    evidence = {
+        key: value if isinstance(value, Evidence) else Evidence(value)
+        for key, value in series.items()
+    }
+    return Row(claim, judge(claim, evidence), (), 0.0)
+
+
+def seeds(*values):
+    return {str(k): value for k, value in enumerate(values)}
+
+
+def test_a_share_of_runs_has_not_the_unit_of_what_was_published():
+    """MT-42 publishes directions and counts runs; of MT-39 both are directions."""
+    row = judged("MT-42", surplus={"1.0": seeds(1, 0, 2)})
+    assert row.judgement.value == pytest.approx(2 / 3) and row.unit == RUNS
+    assert "] of the runs</td>" in table([row]) and row.to_json()["unit"] == RUNS
+    assert "directions" not in scoreboard.page([row]).split("<dt>unit</dt>")[1][:40]
+    row = judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})
+    assert row.unit == "directions" and "] directions" in table([row])
+
+
+def test_the_sentence_tells_a_verdict_from_runs_and_a_caveat_from_a_death():
+    lived = judged("MT-02", steps={"1.0": seeds(13_000, 14_000)})
+    held = {"1.0": dict.fromkeys("abcd", 6.0)}
+    none = {"1.0": dict.fromkeys("abcd")}
+    killed = judged("MT-39", threshold=Evidence(held, {"held-out basis": none}))
+    open_ = judged("MT-24", right={"1.0": seeds(0)})
+    failed = judged("MT-42", surplus={"1.0": seeds(1, 0)})
+    idle, never = judged("MT-18"), judged("MT-04")
+    rows = [lived, killed, open_, failed, idle, never]
+    assert [row.judgement.verdict for row in rows] == list("◐◐…○…–")
+    assert scoreboard.sentence(rows) == (
+        "Of 6 claims 3 have a verdict. Reproduced: 0; so far, with a caveat: 2, of which a control "
+        "kills 1; not reproduced: 1. The others wait for runs (2; undecided by those that there "
+        "are: 1) or cannot be tested (1)."
+    )
+    assert "which a control kills none" in scoreboard.sentence([lived])
+
+
+def test_a_tile_does_not_lend_all_runs_of_a_claim_to_one_of_its_numbers():
+    """6.3 directions are of three runs; the fifteen are those of five weight decays."""
+    page = scoreboard.page([judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})])
+    assert "<dd>6.3; the claim rests on 15 runs</dd>" in page and "n = 15" not in page
+
+
+def test_a_control_with_runs_in_one_cell_is_not_said_to_have_none():
+    here = {"1.0": seeds(5, 5)}
+    why = judged("MT-30", lead=Evidence(here, {"shuffled": here})).judgement.why
+    assert "control 'shuffled' has a cell with 0 runs" in why
+    assert "with control 'shuffled' it holds too" in why
+    assert "control 'exact commutator' has 0 runs" in why

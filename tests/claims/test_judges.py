@@ -132,7 +132,14 @@ def test_an_absence_needs_the_whole_interval():
 
 def test_with_few_seeds_the_mean_speaks_for_an_absence():
     (found,) = look("absence", {"below": 1}, {"a": [-4.0, 5.0]})
+    wide = ("2 of 8 seeds, whose interval leaves it open",)
+    assert found.outcome == HOLDS and found.caveats == wide
+    (found,) = look("absence", {"below": 1}, {"a": [0.5, 0.5]})
     assert found.outcome == HOLDS and found.caveats == ("2 of 8 seeds",)
+    (found,) = look("absence", {"below": 1}, {"a": [0.5]})  # one run has no interval to be open
+    assert found.outcome == HOLDS and found.caveats == ("1 of 8 seeds",)
+    (found,) = look("magnitude", {"absolute": 10}, {"a": [19.0, 2.0]}, {"a": 10})
+    assert found.outcome == HOLDS and found.caveats == wide
     assert look("absence", {"below": 1}, {"a": [2.0]})[0].outcome == OPEN
 
 
@@ -293,6 +300,22 @@ def test_few_or_equal_groups(a, b, outcome):
         "b": {f"b{k}": x for k, x in enumerate(b)},
     }
     assert orders({"compare": "groups"}, ours)[0].outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("b", "said"),
+    [
+        ([2.0, 2.1, 9.0], "3 of 8 seeds, whose interval leaves it open"),
+        ([2.0, 2.1, 2.2], "3 of 8 seeds"),
+    ],
+)
+def test_a_difference_of_few_seeds_says_when_its_interval_leaves_it_open(b, said):
+    ours = {
+        "a": {f"a{k}": x for k, x in enumerate([1.0, 1.1, 1.2])},
+        "b": {f"b{k}": x for k, x in enumerate(b)},
+    }
+    (found,) = orders({"compare": "groups"}, ours)
+    assert found.outcome == HOLDS and found.caveats == (said,)
 
 
 def test_every_pair_of_an_order_is_a_finding():

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from grokbook.claims.readings import READINGS, gather
@@ -15,11 +14,11 @@ from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import VERDICTS, judge
 from grokbook.config import RunConfig
-from grokbook.instruments.measurement import Measurement, as_frame
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.bases import complete
 from grokbook.studies.published import STUDIES
+from made_records import Record, measured
 
 DUAL = RunConfig(tasks=("add", "mul"), seed=42)
 
@@ -108,28 +107,6 @@ def test_the_next_seed_is_another_run_and_the_last_comes_round(shelf):
         place.next("dual", 0.0)
 
 
-def measured(instrument, rows, **parameters):
-    from grokbook.instruments.catalogue import instrument as declared
-    from grokbook.instruments.measurement import as_json
-
-    whole = as_json(declared(instrument).complete(parameters))
-    columns = ["step", "quantity", "part", "variant", "at", "value"]
-    frame = pd.DataFrame(rows, columns=columns).assign(error=np.nan, count=1)
-    kept = as_frame(()).dtypes
-    frame = frame.astype({name: kept[name] for name in frame})
-    return Measurement(instrument, 1, whole, "c", "n", 900, "", (900,), (900,), 1.0, frame)
-
-
-class Record:
-    """What a reading asks of a run's record."""
-
-    def __init__(self, config, groks, last=900):
-        self.config, self.groks, self.last_step, self.seconds = config, groks, last, 2.0
-
-    def grok_step(self, task, rule):
-        return self.groks.get(task)
-
-
 def made(*measurements, groks=None):
     groks = {"add": 600, "mul": 500} if groks is None else groks
     return Run("made", Record(DUAL, groks), measurements)
@@ -208,6 +185,7 @@ def test_the_arms_are_those_that_the_studies_train():
         after = STUDIES[name].after
         known = complete(arm, fragility.BASES[arm])
         assert (after.measure, after.parameters) == (arm, known), name
+        assert STUDIES[name].base["intervention.start"] == fragility.START
 
 
 def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
@@ -215,6 +193,7 @@ def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
 
     def entry(parameters, **change):
         intervention = {"transform": "delete", "strength": 0.07, "start": 500, "basis": "f" * 64}
+        intervention["times"] = 0
         config = DUAL.to_json() | {"intervention": intervention | change}
         return {"config": config, "basis": {"measure": "trajectory", "parameters": parameters}}
 
@@ -222,6 +201,8 @@ def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
     arms = Shelf(shelf.results)
     arms.__dict__["_entries"] = {
         "half": entry(path | {"until": 50}),
+        "at once": entry(path, start=0),
+        "for a while": entry(path, times=1_000),
         "dose": entry(path, strength=0.1),
         "update": entry(path, transform="delete_update"),
         "own": entry(path),

@@ -29,6 +29,14 @@ def test_one_claim_in_full():
         assert text in result.output
 
 
+def test_a_published_number_stands_beside_the_same_quantity_alone():
+    """MT-16 publishes ρ = 1 and is judged by 1 − ρ; shares of runs were published by nobody."""
+    said = run("MT-16").output
+    assert "published –" in said and "published 1:" not in said
+    (line,) = (each for each in run("MT-60").output.splitlines() if each.startswith("  all: "))
+    assert " of the runs, n = " in line and "published –" in line
+
+
 def test_json():
     result = run("MT-10", "--json")
     (found,) = json.loads(result.output)

@@ -8,8 +8,10 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
+from grokbook.claims.registry import claims
 from grokbook.cli import app
 from grokbook.palette import task_colour
+from grokbook.studies.published import STUDIES
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -56,3 +58,22 @@ def test_swatches_are_the_palettes_colours():
     assert shown, "the page shows no colours"
     for task in ("add", "mul", "sq"):
         assert task_colour(task).lower() in {colour.lower() for colour in shown}
+
+
+def test_the_doses_of_the_deviations_are_those_of_the_studies_and_claims():
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    strength = "intervention.strength"
+    dual, tri = (STUDIES[name].grid[strength] for name in ("deletion", "deletion-tri"))
+    page = " ".join(PAGES["book/deviations.md"].split())
+    told = f"{words[len(dual)]} doses for two tasks and {words[len(tri)]} for three tasks"
+    assert told in page
+    asked = {
+        float(dose)
+        for claim in claims(chapter="transverse-fragility").values()
+        for each in claim.needs.every
+        for text in each.set
+        if text.startswith(strength)
+        for dose in text.partition("=")[2].split(",")
+    }
+    *first, last = (f"{100 * dose:g}" for dose in sorted(asked - set(dual)))
+    assert f"The claims also read {', '.join(first)} and {last} %" in page

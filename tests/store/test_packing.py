@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
 from grokbook.instruments.agenda import agenda
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.store.recorded import Results

@@ -49,6 +49,8 @@ def test_an_arm_holds_the_runs_of_its_study_and_no_others(name):
     assert not arm.holds(replace(config, intervention=None), basis)
     late = replace(config.intervention, start=600)
     assert not arm.holds(replace(config, intervention=late), basis)
+    brief = replace(config.intervention, times=1_000)
+    assert not arm.holds(replace(config, intervention=brief), basis)
 
 
 def test_other_directions_are_another_basis():
@@ -199,6 +201,7 @@ def test_groups_are_compared_by_permutation_from_two_runs_on(trials):
 def test_within_a_budget_only_runs_that_tell_are_counted(trials):
     assert trials.within(OWN, 0.25, 20_000) == (0, 2)
     assert trials.within(OWN, 0.25, 22_000) == (1, 2)
+    assert trials.within(OWN, 0.25, 24_000) == (1, 2)  # one was cut off just there, which tells
     assert trials.within(OWN, 0.25, 50_000) == (1, 1)  # one was cut off at 24,000
     assert trials.within(OWN, 0.07, 50_000) == (3, 3)
 

@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from grokbook.config import ConfigError, RunConfig
+from grokbook.checks import ConfigError
+from grokbook.config import RunConfig
 from grokbook.tasks.modular import Table
 from grokbook.tasks.splits import permutation
 

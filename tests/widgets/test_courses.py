@@ -183,7 +183,7 @@ def test_the_control_looks_at_the_true_defect(course):
         "run that never groks."
     )
     assert lead_sentence(courses, 10.0, control=True) == (
-        f"In all 2 runs that grok the true defect has grown 10-fold 6,500 steps (median) {BEFORE}; "
+        f"In both runs that grok the true defect has grown 10-fold 6,500 steps (median) {BEFORE}; "
         "so it has in the one run that never groks."
     )
 

@@ -11,7 +11,7 @@ import traitlets as t
 
 from explorable_harness import small_lanes, synthetic_lane
 from grokbook.events import PUBLISHED_RULE, RULES
-from grokbook.studies.order import count_orders
+from grokbook.studies.finishing_order import count_orders
 from grokbook.widgets import FrontPicture, StaggeredOrder, frame_axis, order_sentence
 from grokbook.widgets.front import captions
 from grokbook.widgets.packing import pack_lanes, pack_tables, packed_size, quantise

@@ -20,7 +20,7 @@ from grokbook.palette import decay_colour
 from grokbook.studies.arms import OWN
 from grokbook.studies.deletion import Trial, gather
 from grokbook.widgets import Fragility
-from grokbook.widgets.fragility import deletion_sentence, key_of, shift_sentence
+from grokbook.widgets.delays import deletion_sentence, key_of, shift_sentence
 from grokbook.widgets.traces import MOST, NORM, Trace, thinned
 
 STATIC = Path(__file__).parents[2] / "grokbook" / "widgets" / "static"

@@ -66,6 +66,19 @@ def test_decay_ramp_ends_and_refuses():
 def test_published_and_nulls_stand_out(dark, page):
     assert contrast(palette.published_colour(dark), page) >= 4.5
     assert contrast(palette.NULL_BAND[dark], page) >= 3
+    assert contrast(palette.INK, page) >= 3
+
+
+def test_no_colour_is_typed_twice():
+    """A colour of its own in a figure was readable on one of the two pages alone."""
+    package = BOOK_CSS.parents[2]
+    typed = {
+        f"{path.relative_to(package)}: {colour}"
+        for path in package.rglob("*.py")
+        if path.name != "palette.py"
+        for colour in re.findall(r"#[0-9a-fA-F]{6}\b", path.read_text(encoding="utf-8"))
+    }
+    assert not typed
 
 
 def _lab(colour: str) -> tuple[float, float, float]:

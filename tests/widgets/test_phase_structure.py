@@ -200,7 +200,12 @@ def test_runs_without_decay_have_an_open_end():
     still = [
         synthetic_pace(s, (None, None), 0.0, last=last) for s, last in ((1, 50_000), (2, 150_000))
     ]
-    assert never(still) == "; of 2 runs without weight decay, 2 had not grokked by 150,000 steps"
+    said = "; of 2 runs without weight decay, {} had not grokked when cut off at {} steps"
+    assert never(still) == said.format(2, "50,000 to 150,000")  # nobody saw the first at 150,000
+    assert never([still[0], still[0]]) == said.format(2, "50,000")
+    assert never([still[0], replace(still[1], groks=(900, 900))]) == said.format(1, "50,000")
+    grokked = [replace(pace, groks=(900, 900)) for pace in still]
+    assert never(grokked) == "; all 2 runs without weight decay grok all the same"
     assert never([replace(still[0], groks=(900, 900))]) == (
         "; the run without weight decay groks all the same"
     )

@@ -20,7 +20,7 @@ from grokbook.claims.readings.place import (
     mean,
     minus,
 )
-from grokbook.events import Event, dual_onset, tri_onset
+from grokbook.events import PUBLISHED_RULE, Event, dual_onset, tri_onset
 from grokbook.instruments.runs import Missing, Run
 
 
@@ -41,7 +41,7 @@ def first_grok(run: Run, rule: str) -> int | None:
     return min(known) if known else None
 
 
-RULE = {"dual": "0.98x3", "tri": "0.90"}
+RULE = {"dual": PUBLISHED_RULE, "tri": "0.90"}
 
 
 def _lead(run: Run, event: Event) -> Value:

@@ -8,11 +8,15 @@ import numpy as np
 
 from grokbook.claims.readings.place import Place, Reader, slope
 from grokbook.claims.readings.staggered_order import grokked
+from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.bases import complete
 
 DOSES = (0.01, 0.02, 0.03, 0.05, 0.07)
 """Up to 7 %: where the published delay rises."""
+
+START = 500
+"""The first update from which something is deleted, as published."""
 
 BUDGET = {"dual": 50_000, "tri": 60_000}
 LONGER = {"dual": 200_000, "tri": 240_000}
@@ -32,7 +36,7 @@ PCA = {"PCA": "trajectory_attention", "random": "random"}
 def deleted(
     at: Place, setting: str, dose: float, basis: str = PATH, transform: str = "delete"
 ) -> Run:
-    """The run of this seed at λ = 1 with part of its updates deleted.
+    """The run of this seed at λ = 1 with part of its updates deleted, from `START` to its end.
 
     Args:
         at: gives the seed and the shelf.
@@ -46,13 +50,19 @@ def deleted(
     """
     parameters = complete(basis, BASES[basis])
     return at.shelf.intervened(
-        at.config(setting, 1.0), basis, parameters, transform=transform, strength=dose
+        at.config(setting, 1.0),
+        basis,
+        parameters,
+        transform=transform,
+        strength=dose,
+        start=START,
+        times=0,
     )
 
 
 def at_least(run: Run, last: bool = False) -> float:
     """Mean grok step of the tasks, or that of the last; the run's end, a bound, without one."""
-    steps = [run.record.grok_step(task, "0.98x3") for task in run.tasks]
+    steps = [run.record.grok_step(task, PUBLISHED_RULE) for task in run.tasks]
     found = [run.record.last_step if step is None else step for step in steps]
     return float(max(found) if last else np.mean(found))
 

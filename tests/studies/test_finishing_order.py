@@ -1,50 +1,9 @@
 """Order counts and gaps on records made by hand."""
 
-from dataclasses import replace
-
-import numpy as np
-import pandas as pd
 import pytest
 
-from grokbook.config import RunConfig
-from grokbook.record import RunRecord
-from grokbook.studies.order import count_orders, gap
-
-
-def record(seed, groks, leaked_first=None):
-    """A run whose tasks jump from 0 to 1 at given steps (None: never)."""
-    config = RunConfig(tasks=tuple(groks), modulus=5, seed=seed)
-    steps = np.arange(0, 2_000, 100)
-    metrics = {"step": steps}
-    pairs = 16
-    right = np.zeros((len(steps), len(config.tasks), pairs), dtype=bool)
-    for k, task in enumerate(config.tasks):
-        at = groks[task]
-        up = np.zeros(len(steps)) if at is None else (steps >= at).astype(float)
-        metrics[f"test_accuracy_{task}"] = metrics[f"train_accuracy_{task}"] = up
-        right[:, k] = up[:, None].astype(bool)
-    made = RunRecord(
-        config=config,
-        status="finished",
-        seconds=1.0,
-        source="store",
-        numerics={},
-        metrics=pd.DataFrame(metrics),
-        bits=np.packbits(right, axis=-1),
-    )
-    if leaked_first is not None:  # twins of training pairs are answered from the start
-        for k, task in enumerate(config.tasks):
-            right[:, k, made.table.leaked(task)] = True
-        made = replace(made, bits=np.packbits(right, axis=-1))
-    return made
-
-
-DUAL = [
-    record(1, {"add": 500, "mul": 400}),
-    record(2, {"add": 500, "mul": 500}),
-    record(3, {"add": 400, "mul": 700}),
-    record(4, {"add": 400, "mul": None}),
-]
+from grokbook.studies.finishing_order import count_orders, gap
+from made_records import DUAL, record
 
 
 def test_counts():

@@ -11,8 +11,8 @@ from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.figures.layout import BELOW
 from grokbook.palette import published_colour, task_colour
 from grokbook.record import RunRecord
+from grokbook.studies.finishing_order import Gap
 from grokbook.studies.first_light import short_name
-from grokbook.studies.order import Gap
 
 _MARGIN = {"t": 80, "r": 10, "b": 110}
 

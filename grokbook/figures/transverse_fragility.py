@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from grokbook.figures.layout import BELOW, MARGIN
-from grokbook.palette import NULL_BAND, PUBLISHED
+from grokbook.palette import INK, NULL_BAND, PUBLISHED
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Trials, mean_of
-
-_INK = "#4d5560"
-"""Of what has no task and no decay: readable on both grounds."""
 
 
 def dose_response(
@@ -69,7 +66,7 @@ def dose_response(
             customdata=[f"seed {trial.seed}" for trial in chosen],
             mode="markers",
             name=name,
-            marker={"symbol": symbol, "color": _INK, "size": 10},
+            marker={"symbol": symbol, "color": INK, "size": 10},
             hovertemplate="%{customdata}, %{x}: %{y:,}<extra></extra>",
         )
     figure.update_xaxes(
@@ -92,7 +89,7 @@ def survivals(trials: Trials) -> go.Figure:
     curves = [("plain", trials.curve(), NULL_BAND[0], "solid", 4)]
     dashes = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
     curves += [
-        (f"{100 * dose:g} % deleted", curve, _INK, dashes[k % len(dashes)], 2)
+        (f"{100 * dose:g} % deleted", curve, INK, dashes[k % len(dashes)], 2)
         for k, dose in enumerate(trials.doses)
         if (curve := trials.curve(OWN, dose)) is not None
     ]
@@ -156,7 +153,7 @@ def shifts(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> go.Fi
             customdata=[f"seed {dot[2]}" for dot in dots],
             mode="markers",
             name=name,
-            marker={"symbol": symbol, "color": _INK, "size": 9},
+            marker={"symbol": symbol, "color": INK, "size": 9},
             hovertemplate="%{customdata}<br>%{y}: %{x:.0f} points<extra></extra>",
         )
     means = [(row, mean) for row, found in rows if (mean := mean_of(found.values()))]
@@ -166,7 +163,7 @@ def shifts(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> go.Fi
         y=[row for row, _ in sure],
         mode="markers",
         name="mean and interval over seeds",
-        marker={"symbol": "diamond-open", "color": _INK, "size": 14, "line": {"width": 2}},
+        marker={"symbol": "diamond-open", "color": INK, "size": 14, "line": {"width": 2}},
         error_x={"type": "data", "array": [mean.high - mean.mean for _, mean in sure]},
         hovertemplate="%{y}: %{x:.0f} points<extra></extra>",
     )
@@ -228,7 +225,7 @@ def norm_clock(
             ],
             mode="markers",
             name=words,
-            marker={"symbol": symbols[k % len(symbols)], "color": _INK, "size": 10},
+            marker={"symbol": symbols[k % len(symbols)], "color": INK, "size": 10},
             hovertemplate="%{customdata}<br>norm %{x:,}, groks %{y:,}<extra></extra>",
         )
     figure.update_xaxes(

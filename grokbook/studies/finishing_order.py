@@ -144,6 +144,9 @@ class LeakTest:
         task: its name.
         label: of the run.
         pairs: twinless test pairs.
+        orbits: that they make up: a pair without a trained twin comes with all its twins, which
+            have one answer, so these and not the pairs are independent.
+        right: share of these pairs that is right at the grok step on all; NaN without one.
         plain: grok step on all test pairs.
         control: grok step on the twinless ones; None if it is not reached before the run ends.
         low, high: central 95 % of the grok step on random subsets of the test set of that size,
@@ -154,6 +157,8 @@ class LeakTest:
     task: str
     label: str
     pairs: int
+    orbits: int
+    right: float
     plain: int | None
     control: int | None
     low: float
@@ -188,7 +193,10 @@ def leak_test(
     """
     k = record.config.tasks.index(task)
     correct = record.correct()[:, k, ~record.table.trained]
-    size = int(record.table.twinless(task).sum())
+    twinless = record.table.twinless(task)
+    size = int(twinless.sum())
+    plain = record.grok_step(task, rule)
+    at = np.flatnonzero(record.steps == plain) if size and plain is not None else ()
     generator = np.random.default_rng(seed)
     steps = (
         [
@@ -206,7 +214,9 @@ def leak_test(
         task,
         record.config.label,
         size,
-        record.grok_step(task, rule),
+        len(np.unique(record.table.twins(task)[twinless].min(axis=1))),
+        float(record.twinless_accuracy(task)[at[0]]) if len(at) else math.nan,
+        plain,
         record.grok_step(task, rule, control=True) if size else None,
         float(low),
         float(high),

@@ -1,0 +1,84 @@
+"""The layers of a trunk by name, forward and backward, between two flat buffers.
+
+Parameters are read in one buffer, gradients written to another at the same places.  For M = 1 the
+model axis is left out of both: weights and rows are then ordinary matrices, and a step makes a
+thousand fewer views.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from grokbook.models.functional import Normed, layer_norm_backward, layer_norm_forward
+from grokbook.models.layout import Layout
+from grokbook.models.linear import Route
+
+
+class Layers:
+    """Linear layers and LayerNorms of M models.
+
+    Args:
+        layout: of the models.
+        theta: (M, P) parameters, read in place.
+        gradient: (M, P), overwritten by every backward pass.
+        route: of the products.
+
+    Attributes:
+        weights: parameters by name, views of ``theta``.
+        gradients: their gradients, views of ``gradient``.
+        route: of the products.
+    """
+
+    def __init__(self, layout: Layout, theta: Tensor, gradient: Tensor, route: Route) -> None:
+        self.weights, self.gradients = (
+            {
+                name: view[0] if len(theta) == 1 else view
+                for name, view in layout.views(flat).items()
+            }
+            for flat in (theta, gradient)
+        )
+        self.route = route
+        self._buffers: dict[str, Tensor] = {}
+
+    def affine(self, name: str, x: Tensor) -> Tensor:
+        """A linear layer on rows ([M], R, in) ↦ ([M], R, out)."""
+        weight, bias = _names(name)
+        return self.route.forward(x, self.weights[weight], self.weights[bias])
+
+    def affine_backward(self, name: str, dy: Tensor, x: Tensor) -> Tensor:
+        """The gradient of its input, given that of its output and the input."""
+        weight, bias = _names(name)
+        self.route.weight_gradient(dy, x, self.gradients[weight])
+        torch.sum(dy, -2, out=self.gradients[bias])
+        return self.route.input_gradient(dy, self.weights[weight])
+
+    def norm(self, name: str, x: Tensor) -> Normed:
+        """A LayerNorm on rows ([M], R, d)."""
+        return layer_norm_forward(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
+
+    def norm_backward(self, name: str, dy: Tensor, x: Tensor, normed: Normed) -> Tensor:
+        """The gradient of its input, given that of its output, the input and what `norm` gave."""
+        dx, dweight, dbias = layer_norm_backward(dy, x, normed, self.weights[f"{name}.weight"])
+        self.gradients[f"{name}.weight"].copy_(dweight)
+        self.gradients[f"{name}.bias"].copy_(dbias)
+        return dx
+
+    def buffer(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Memory that is used again: fresh pages for the largest arrays cost more than the work."""
+        size = math.prod(shape)
+        if name not in self._buffers or self._buffers[name].numel() < size:
+            self._buffers[name] = like.new_empty(size)
+        return self._buffers[name][:size].view(shape)
+
+
+def _names(layer: str) -> tuple[str, str]:
+    """Of a linear layer's weight and bias, as PyTorch has them.
+
+    >>> _names("heads.0"), _names("self_attn.in_proj_")
+    (('heads.0.weight', 'heads.0.bias'), ('self_attn.in_proj_weight', 'self_attn.in_proj_bias'))
+    """
+    end = "" if layer.endswith("_") else "."
+    return f"{layer}{end}weight", f"{layer}{end}bias"

@@ -1,0 +1,98 @@
+"""Delays: what deletion does to the grok step, in sentences made from the runs at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grokbook.claims.numbers import show
+from grokbook.studies.arms import OWN, Arm
+from grokbook.studies.deletion import Change, Trials, mean_of
+
+
+def key_of(dose: float) -> str:
+    """A dose as a key: per cent without trailing zeros.
+
+    >>> key_of(0.07), key_of(0.5)
+    ('7', '50')
+    """
+    return f"{100 * dose:g}"
+
+
+def noise_sentence(trials: Trials) -> str:
+    """How far executions of one run lie apart, as a clause."""
+    if trials.floor is None:
+        return "no run was carried out twice, so the same-seed noise is not known"
+    return f"the same run carried out twice differs by up to {trials.floor:.0f} %"
+
+
+def deletion_sentence(trials: Trials, dose: float) -> str:
+    """What the published deletion does at a dose, beside the same-seed noise."""
+    percent, found = f"{key_of(dose)} %", list(trials.delays(OWN, dose).values())
+    if not found and trials.of(OWN, dose):
+        return (
+            f"With {percent} deleted there are runs, but no plain run groks to compare them with."
+        )
+    if not found:
+        groks = [trial.grok for trial in trials.plain if trial.grok is not None]
+        plain = f"the plain runs grok at {_span(groks)} steps, and " if groks else ""
+        return f"No run with {percent} deleted is here yet; {plain}{noise_sentence(trials)}."
+    return f"With {percent} deleted, {_delayed(found)}; {noise_sentence(trials)}."
+
+
+def _delayed(found: Sequence[Change]) -> str:
+    """What runs do against their plain twins."""
+    cut, mean, n = sum(bool(change.bound) for change in found), mean_of(found), len(found)
+    if n == 1:
+        (one,) = found
+        how = "was cut off, still waiting," if cut else "groks"
+        return f"the one run at hand {how} {_moved(one.percent)} than its plain twin"
+    if mean is None:
+        return f"none of {n} runs grokked before it was cut off"
+    if cut:
+        return (
+            f"{cut} of {n} runs did not grok before they were cut off, and the others grok "
+            f"{_moved(mean.mean)} than their plain twins on average"
+        )
+    later = sum(change.percent > 0 for change in found)
+    return (
+        f"{later} of {n} runs grok later than their plain twins, and the mean is "
+        f"{_moved(mean.mean)}"
+    )
+
+
+def _span(steps: Sequence[int]) -> str:
+    low, high = min(steps), max(steps)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _moved(percent: float) -> str:
+    return f"{abs(percent):.0f} % {'later' if percent >= 0 else 'earlier'}"
+
+
+def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:
+    """What a control does at a dose in place of the published deletion."""
+    start = f"{arm.title[0].upper()}{arm.title[1:]} (deleted {arm.what})"
+    shifts = list(trials.shifts(arm.name, dose).values())
+    if not shifts:
+        delays = list(trials.delays(arm.name, dose).values())
+        if not delays and trials.of(arm.name, dose):
+            return f"{start}: there are runs, but no plain run groks to compare them with."
+        if not delays:
+            return f"{start}: not here yet at this dose."
+        return f"{start}: {_delayed(delays)}; no published deletion is there to compare."
+    mean = mean_of(shifts)
+    if mean is None:
+        many = "the one seed" if len(shifts) == 1 else f"all {len(shifts)} seeds"
+        return f"{start}: in {many} a budget cuts the comparison short, so there is only a bound."
+    said = (
+        f"{start}: {abs(mean.mean):.0f} points {'later' if mean.mean >= 0 else 'earlier'} than "
+        "the published deletion"
+    )
+    if mean.n > 1:
+        said += f" [{show(round(mean.low))}, {show(round(mean.high))}; {mean.n} seeds]"
+    else:
+        said += " in one seed, which gives no interval"
+    if trials.floor is not None:
+        near = "within" if abs(mean.mean) <= trials.floor else "beyond"
+        said += f", {near} the same-seed noise"
+    return f"{said}."

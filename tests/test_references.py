@@ -1,0 +1,41 @@
+"""Names of the package in prose, docstrings and chapters are names that there are."""
+
+import importlib
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PATTERNS = ("*.md", "book/*.md", "results/*.md", "notebooks/*.ipynb", "grokbook/**/*.py")
+NAME = re.compile(r"`(grokbook(?:\.\w+)+)(?:\(\))?`")
+
+
+def exists(name):
+    """Is it a module, or what a module has, or a field of a class?"""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for inner in parts[length:]:
+            if not hasattr(found, inner):
+                return inner in getattr(found, "__annotations__", {})
+            found = getattr(found, inner)
+        return True
+    return False
+
+
+def test_a_name_that_is_none_is_found():
+    assert exists("grokbook.record.RunRecord.bits") and exists("grokbook.events.RULES")
+    assert not exists("grokbook.record.nothing") and not exists("grokbook.nothing.at_all")
+
+
+def test_every_name_is_one():
+    named = {
+        (name, str(path.relative_to(ROOT)))
+        for pattern in PATTERNS
+        for path in ROOT.glob(pattern)
+        for name in NAME.findall(path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert not {pair for pair in named if not exists(pair[0])}
