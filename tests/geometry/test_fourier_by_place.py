@@ -47,7 +47,9 @@ def test_the_error_is_the_spread_over_new_strings():
     def sample():
         strings = np.repeat(np.arange(80), 11)
         noise = generator.normal(size=80)[strings] * wave(3)[np.tile(np.arange(11), 80)]
-        return np.tile(clean, 80) + noise, np.tile(np.arange(11), 80), strings
+        depths = np.tile(np.arange(11), 80)
+        there = generator.random(880) < np.linspace(1, 0.3, 11)[depths]  # deep ones are rare
+        return (9 + np.tile(clean, 80) + noise)[there], depths[there], strings[there]
 
     spread = np.std([depth_spectrum(f, d).largest for f, d, _ in (sample() for _ in range(300))])
     errors = [depth_spectrum(*sample(), seed=2).error for _ in range(10)]
