@@ -20,9 +20,9 @@ from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
 from grokbook.geometry.defect import Defect, defect
+from grokbook.geometry.edge_decline import DECLINED
 from grokbook.geometry.loss import PUBLISHED_BATCH, Loss, batches
 from grokbook.geometry.nulls import whole
-from grokbook.geometry.spectral_edge import DECLINED
 from grokbook.instruments.runs import Missing, Run
 from grokbook.models import trunk
 from grokbook.models.exchange import from_state_dict

@@ -1,7 +1,7 @@
 """Falls and rises of a series, each against its highest or lowest reading so far.
 
 The published ones are told against global extremes, which are known only at the end: see `portrait`
-in `grokbook.geometry.weight_spectra` and `decline` in `grokbook.geometry.spectral_edge`.
+in `grokbook.geometry.weight_spectra` and `decline` in `grokbook.geometry.edge_decline`.
 """
 
 from __future__ import annotations

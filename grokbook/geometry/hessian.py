@@ -3,12 +3,15 @@
     curvature along v = vᵀHv / vᵀv;   λ_min(Σ_t H_t) ≥ Σ_t λ_min(H_t)
 
 H is an operator as `grokbook.geometry.eigenpairs` knows it; L's comes from
-`grokbook.geometry.loss.Loss.hessian`.  Source: 2602.18523 section 4.6.
+`grokbook.geometry.loss.Loss.hessian`, or from any function of θ by `HessianOf`.  The published
+curvature along a spectral edge is a second difference in float32, whose rounding, 4u|L|/ε², is of
+the size of what it found: it is given beside the product.  Source: 2602.18523 section 4.6,
+2604.07380 section 4.4, weakness F.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +36,70 @@ class Curvature:
     value: float
     residual: float
     floor: float
+
+    def relative(self, theta: Tensor) -> float:
+        """``value`` · ‖θ‖²: the curvature by relative changes, which a scale of θ leaves alone."""
+        return self.value * float(theta.double().norm()) ** 2
+
+
+@dataclass(frozen=True)
+class SecondDifference:
+    """[L(θ + εv) + L(θ − εv) − 2 L(θ)] / ε², in the precision of θ.
+
+    Attributes:
+        value: in nats by the squared unit of θ.
+        step: ε.
+        floor: 4 u |L| / ε², u half the machine's ε: what rounding the three losses can do, if each
+            is rounded but once; sums inside the model add to that.
+    """
+
+    value: float
+    step: float
+    floor: float
+
+
+class HessianOf:
+    """The Hessian of a function of θ, as an operator.
+
+    Attributes:
+        size: P.
+        dtype: of θ.
+    """
+
+    def __init__(self, loss: Callable[[Tensor], Tensor], theta: Tensor) -> None:
+        """The gradient's graph is built here, once; a product costs one backward pass through it.
+
+        Args:
+            loss: θ (P,) ↦ a scalar that can be differentiated twice.
+            theta: (P,) where.
+
+        Raises:
+            ValueError: if the loss is no scalar, or is not finite.
+        """
+        self.size, self.dtype = len(theta), theta.dtype
+        self._at = theta.detach().clone().requires_grad_()
+        value = loss(self._at)
+        if value.dim() or not torch.isfinite(value):
+            raise ValueError(f"a Hessian needs a finite scalar, not {value}")
+        (self._slope,) = torch.autograd.grad(value, self._at, create_graph=True)
+
+    @property
+    def gradient(self) -> Tensor:
+        """∇L, (P,)."""
+        return self._slope.detach()
+
+    def __matmul__(self, vector: Tensor) -> Tensor:
+        """∇²L v for v (P,)."""
+        if not self._slope.requires_grad:  # L is linear
+            return torch.zeros_like(self._at)
+        (product,) = torch.autograd.grad(
+            self._slope,
+            self._at,
+            vector.to(self.dtype),
+            retain_graph=True,
+            materialize_grads=True,
+        )
+        return product
 
 
 @dataclass(frozen=True)
@@ -59,18 +126,42 @@ def curvature(operator: Operator, vector: Tensor) -> Curvature:
     Raises:
         ValueError: for a vector of another size, of length 0, or not finite.
     """
-    length = float(vector.norm())
-    if vector.shape != (operator.size,) or not 0 < length < np.inf:
-        raise ValueError(
-            f"a direction needs ({operator.size},) finite entries that are not all 0, "
-            f"not {tuple(vector.shape)} of norm {length}"
-        )
-    unit = (vector.double() / length).to(operator.dtype)
+    unit = _unit(vector, operator.size).to(operator.dtype)
     image = operator @ unit
     value = float(image.double() @ unit.double())
     residual = float((image.double() - value * unit.double()).norm())
     floor = 16 * torch.finfo(operator.dtype).eps * float(image.double().norm())
     return Curvature(value, residual, floor)
+
+
+@torch.no_grad()
+def second_difference(
+    loss: Callable[[Tensor], Tensor],
+    theta: Tensor,
+    vector: Tensor,
+    *,
+    share: float = 1e-3,
+) -> SecondDifference:
+    """Curvature along a direction as published: float32 forward passes, ε = 0.001 ‖θ‖.
+
+    Args:
+        loss: θ (P,) ↦ a scalar.
+        theta: (P,) where, in the precision in which it is computed: float32 as published; in
+            float64 what differs from the Hessian's product is the step alone.
+        vector: (P,) v, of any length.
+        share: ε / ‖θ‖.
+
+    Raises:
+        ValueError: for what is no direction, or a step of 0.
+    """
+    unit = _unit(vector, len(theta))
+    step = share * float(theta.double().norm())
+    if not step > 0:
+        raise ValueError(f"a second difference needs a step above 0, not {step}")
+    moved = (step * unit).to(theta.dtype)
+    ahead, here, behind = (float(loss(at)) for at in (theta + moved, theta, theta - moved))
+    floor = 2 * torch.finfo(theta.dtype).eps * abs(here) / step**2
+    return SecondDifference((ahead + behind - 2 * here) / step**2, step, floor)
 
 
 def weyl(total: Eigenpairs, parts: Sequence[Eigenpairs]) -> Weyl:
@@ -83,3 +174,14 @@ def weyl(total: Eigenpairs, parts: Sequence[Eigenpairs]) -> Weyl:
         raise ValueError("Weyl's inequality needs the terms of the sum, not none")
     slack = total.values[0] - sum(part.values[0] for part in parts)
     return Weyl(float(slack), float(sum(each.residuals[0] for each in (total, *parts))))
+
+
+def _unit(vector: Tensor, size: int) -> Tensor:
+    """The vector over its length, in float64."""
+    length = float(vector.double().norm())
+    if vector.shape != (size,) or not 0 < length < np.inf:
+        raise ValueError(
+            f"a direction needs ({size},) finite entries that are not all 0, "
+            f"not {tuple(vector.shape)} of norm {length}"
+        )
+    return vector.double() / length

@@ -15,9 +15,6 @@ import numpy as np
 from grokbook.geometry.svd import GramSVD
 from grokbook.geometry.trajectory import ROUNDING, centre
 
-DECLINED = 1.5
-"""Ratio above which g23 counts as published to have declined."""
-
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Edge:
@@ -96,46 +93,28 @@ class Rotation:
 
     Attributes:
         angles: (k,) between v_1 and v_1, v_2 and v_2, …, in [0, 90].
-        spans: (k,) largest principal angle between span(v_1 … v_j) of both, j = 1 … k.
+        principal: k arrays, (j,) principal angles between span(v_1 … v_j) of both, ascending.
         error: (k,) bound on the rounding of ``angles``, to first order.
     """
 
     angles: np.ndarray
-    spans: np.ndarray
+    principal: tuple[np.ndarray, ...]
     error: np.ndarray
 
-
-@dataclass(frozen=True)
-class Decline:
-    """How far g23 has fallen from its early maximum, by the published statistics.
-
-    Attributes:
-        early: largest g23 of the windows that end before ``grok``, or of all.
-        at_grok: g23 of the last window that ends at ``grok`` or before; None without one.
-        decline: early / at_grok; infinite if g23 has come down to 0.  None without a grok step,
-            so that a control cannot decline: give it a matched pseudo-grok step.
-        declined: decline > 1.5.
-        increases: how often g23 rose from one window to the next between the maximum and
-            ``grok``; 2604.07380 calls one or none monotone.
-        ratio_early: mean R of the windows that end before ``grok``, or of all.
-        windows: how many these are.
-    """
-
-    early: float
-    at_grok: float | None
-    decline: float | None
-    declined: bool
-    increases: int
-    ratio_early: float
-    windows: int
+    @property
+    def spans(self) -> np.ndarray:
+        """(k,) the largest principal angle of each."""
+        return np.array([angles[-1] for angles in self.principal])
 
 
-def edge(products: np.ndarray, *, centred: bool = False) -> Edge:
+def edge(products: np.ndarray, *, centred: bool = False, norm: float | None = None) -> Edge:
     """The spectral edge of a window.
 
     Args:
         products: (w, w) inner products of its updates, w ≥ 2.
         centred: take the window's mean update, its drift, away first; not so as published.
+        norm: ‖X‖_F of the updates before anything was taken away from them, by which the floor
+            goes; by default of ``products``.
 
     Raises:
         ValueError: for fewer than two updates, or updates that are all 0 (or all equal, if
@@ -147,7 +126,8 @@ def edge(products: np.ndarray, *, centred: bool = False) -> Edge:
     found = GramSVD.of(inner)
     largest = found.sizes[0]
     # Centring small differences of large updates leaves the rounding of the large ones.
-    floor = ROUNDING * np.sqrt(np.trace(products)) + largest * np.sqrt(len(inner) * 2.0**-53)
+    norm = np.sqrt(np.trace(products)) if norm is None else norm
+    floor = ROUNDING * norm + largest * np.sqrt(len(inner) * 2.0**-53)
     above = found.sizes > floor
     if not above[0]:
         raise ValueError(f"a window needs updates that move; the largest σ is {largest:g}")
@@ -184,8 +164,8 @@ def rotation(
     """How far the leading directions turn from one window of updates to another.
 
     Published with windows that share all updates but one (``earlier = slice(0, w)``,
-    ``later = slice(1, w + 1)``); disjoint ones, which share nothing by construction, and the two
-    halves of a window (α_j of section 4.7 is cos of ``angles``) are other slices.
+    ``later = slice(1, w + 1)``); disjoint ones, which share nothing by construction, are other
+    slices, and so are the halves of one window, see `halves`.
 
     Args:
         products: (n, n) inner products of updates that hold both windows.
@@ -202,42 +182,26 @@ def rotation(
     if not 1 <= k <= most:
         raise ValueError(f"k must lie in 1 … {most}, the directions of both windows, not {k}")
     across = first.coefficients[:, :k].T @ products[earlier, later] @ second.coefficients[:, :k]
-    smallest = [np.linalg.svd(across[:j, :j], compute_uv=False)[-1] for j in range(1, k + 1)]
+    principal = tuple(
+        _degrees(np.linalg.svd(across[:j, :j], compute_uv=False)) for j in range(1, k + 1)
+    )
     error = [first.turn(j) + second.turn(j) for j in range(1, k + 1)]
-    return Rotation(_degrees(np.diag(across)), _degrees(np.array(smallest)), np.array(error))
+    return Rotation(_degrees(np.diag(across)), principal, np.array(error))
 
 
-def decline(steps: np.ndarray, g23: np.ndarray, ratios: np.ndarray, grok: int | None) -> Decline:
-    """The published decline of g23 (2602.18523 section 4.12).
+def halves(products: np.ndarray, *, k: int = 2, centred: bool = False) -> Rotation:
+    """How far the directions turn between the two halves of a window.
 
-    Args:
-        steps: (n,) at which windows end, ascending.
-        g23: (n,) of each, raw as published or as a share.
-        ratios: (n,) R of each.
-        grok: first evaluation with all tasks at 0.95; a pseudo-grok step for a control; None of
-            a run that never did.
+    The published stability α_j = |⟨v_j, v_j′⟩| is the cosine of ``angles`` (2604.07380 section
+    4.7); an odd update belongs to the second half, as published.
 
-    Raises:
-        ValueError: for lists of unequal lengths, or no window before ``grok``.
-
-    >>> decline(np.array([100, 200, 300]), np.array([9.0, 3, 12]), np.ones(3), 250).decline
-    3.0
+    >>> turned = halves(np.diag([4.0, 1, 0, 0, 0]) + np.diag([0, 0, 4.0, 1, 1e-3]), k=1)
+    >>> turned.angles.tolist()
+    [90.0]
     """
-    steps, g23, ratios = (np.asarray(each) for each in (steps, g23, ratios))
-    if not len(steps) == len(g23) == len(ratios):
-        raise ValueError(f"lists must be as long as one another, not {len(steps)}, {len(g23)}, …")
-    count = len(steps) if grok is None else int((steps < grok).sum())
-    if not count:
-        raise ValueError(f"no window ends before step {grok}")
-    peak = int(np.argmax(g23[:count]))
-    until = g23 if grok is None else g23[steps <= grok]
-    rises = int((np.diff(until[peak:]) > 0).sum())
-    early, mean = float(g23[peak]), float(ratios[:count].mean())
-    if grok is None:
-        return Decline(early, None, None, False, rises, mean, count)
-    last = float(until[-1])
-    fall = early / last if last > 0 else np.inf
-    return Decline(early, last, fall, fall > DECLINED, rises, mean, count)
+    middle = len(products) // 2
+    first, second = slice(0, middle), slice(middle, len(products))
+    return rotation(products, first, second, k=k, centred=centred)
 
 
 def _degrees(cosines: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ import numpy as np
 
 from grokbook.config import RunConfig
 from grokbook.events import crossing
-from grokbook.geometry.spectral_edge import Decline, Edge, decline, rotation
+from grokbook.geometry.edge_decline import Decline, decline
+from grokbook.geometry.spectral_edge import Edge, rotation
 from grokbook.geometry.trajectory import Displacements, displacements, thin
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.rolling import Rolling, recent_products

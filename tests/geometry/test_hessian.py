@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from small_decoder import SmallDecoder
 
 from grokbook.geometry.eigenpairs import extremes, lanczos
-from grokbook.geometry.hessian import Weyl, curvature, weyl
+from grokbook.geometry.hessian import HessianOf, Weyl, curvature, second_difference, weyl
 from grokbook.geometry.loss import Loss
 from tests.geometry.test_eigenpairs import Dense, planted
 
@@ -88,3 +89,90 @@ def test_weyl_allows_for_the_residuals_of_all():
 def test_weyl_needs_terms():
     with pytest.raises(ValueError, match="not none"):
         weyl(extremes(Dense(np.eye(9)), seed=0), [])
+
+
+@pytest.fixture(scope="module")
+def small():
+    return SmallDecoder()
+
+
+def test_products_of_any_function_are_those_of_the_dense_matrix(small):
+    dense = torch.autograd.functional.hessian(small.loss, small.theta)
+    operator = HessianOf(small.loss, small.theta)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        v = torch.randn(small.size, generator=generator, dtype=torch.float64)
+        torch.testing.assert_close(operator @ v, dense @ v, rtol=1e-9, atol=1e-10)
+        found = curvature(operator, v)
+        assert found.value == pytest.approx(float(v @ dense @ v / (v @ v)), rel=1e-9)
+        size = float(small.theta.norm())
+        assert found.relative(small.theta) == pytest.approx(found.value * size**2, rel=1e-12)
+    slope = torch.autograd.functional.jacobian(small.loss, small.theta)
+    torch.testing.assert_close(operator.gradient, slope)
+    assert not operator.gradient.requires_grad
+
+
+def test_closed_forms_of_the_hessian_of_a_function():
+    matrix = torch.tensor([[2.0, 1.0], [1.0, -3.0]]).double()
+    theta = torch.tensor([1.0, 4.0]).double()
+    operator = HessianOf(lambda x: x @ matrix @ x / 2, theta)
+    torch.testing.assert_close(operator @ torch.tensor([1.0, 0]).double(), matrix[0])
+    torch.testing.assert_close(operator.gradient, matrix @ theta)
+    flat = HessianOf(lambda x: 3 * x.sum(), theta)
+    assert curvature(flat, theta).value == 0
+
+
+def test_relative_curvature_does_not_see_a_change_of_scale():
+    """L(θ) and L(θ/c) at cθ: h falls as c⁻², h‖θ‖² stays."""
+
+    def loss(x):
+        return (x**4).sum() + x[0] * x[1]
+
+    theta, v = torch.tensor([1.0, 2.0]).double(), torch.tensor([1.0, 1.0])
+    here = curvature(HessianOf(loss, theta), v)
+    there = curvature(HessianOf(lambda x: loss(x / 7), 7 * theta), v)
+    assert there.value == pytest.approx(here.value / 49, rel=1e-12)
+    assert there.relative(7 * theta) == pytest.approx(here.relative(theta), rel=1e-12)
+
+
+def test_the_published_second_difference_and_its_floor(small):
+    """In float64 only the step differs from vᵀHv; in float32 rounding does, by about the floor."""
+    v = torch.randn(small.size, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    exact = curvature(HessianOf(small.loss, small.theta), v).value
+    wide = second_difference(small.loss, small.theta, v)
+    assert wide.step == pytest.approx(1e-3 * float(small.theta.norm()), rel=1e-12)
+    assert wide.value == pytest.approx(exact, rel=1e-4)
+    unit, step = v / v.norm(), wide.step
+    ahead, here, behind = (small.loss(small.theta + s * step * unit).item() for s in (1, 0, -1))
+    assert wide.value == pytest.approx((ahead - 2 * here + behind) / step**2, rel=1e-9)
+    narrow = second_difference(small.loss, small.theta.float(), 5 * v)
+    assert narrow.floor == pytest.approx(4 * 2**-24 * here / step**2, rel=1e-5)
+    off = abs(narrow.value - wide.value)
+    assert wide.floor < 1e-9 and 0 < off < 20 * narrow.floor
+    coarse = second_difference(small.loss, small.theta, v, share=0.1)
+    assert abs(coarse.value - exact) > 100 * abs(wide.value - exact)
+
+
+def test_a_second_difference_of_a_parabola_is_exact():
+    found = second_difference(
+        lambda x: 3 * x[0] ** 2 + x[1],
+        torch.tensor([1.0, 2.0]).double(),
+        torch.tensor([2.0, 0]),
+        share=0.25,
+    )
+    assert found.value == pytest.approx(6, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: HessianOf(lambda x: x, torch.ones(2)), "finite scalar"),
+        (lambda: HessianOf(lambda x: x.sum() / 0, torch.ones(2)), "finite scalar"),
+        (lambda: second_difference(torch.sum, torch.zeros(2), torch.ones(2)), "above 0"),
+        (lambda: second_difference(torch.sum, torch.ones(2), torch.zeros(2)), "norm 0"),
+        (lambda: second_difference(torch.sum, torch.ones(2), torch.ones(3)), r"\(2,\) finite"),
+    ],
+)
+def test_what_has_no_second_derivative_is_refused(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
-from grokbook.geometry.spectral_edge import coarsen, decline, edge, rotation
+from grokbook.geometry.edge_decline import decline
+from grokbook.geometry.spectral_edge import coarsen, edge, rotation
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,73 @@
+"""How far g23 of the spectral edge has fallen from its early maximum, by the published statistics.
+
+The early value is a maximum and the late one is not, so that the ratio is 1 or more of any series:
+a control wants the same statistic at a matched pseudo-grok step.  Source: 2602.18523 section 4.12,
+2604.07380 section 4.16 and weakness L.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+DECLINED = 1.5
+"""Ratio above which g23 counts as published to have declined."""
+
+
+@dataclass(frozen=True)
+class Decline:
+    """How far g23 has fallen from its early maximum, by the published statistics.
+
+    Attributes:
+        early: largest g23 of the windows that end before ``grok``, or of all.
+        at_grok: g23 of the last window that ends at ``grok`` or before; None without one.
+        decline: early / at_grok; infinite if g23 has come down to 0.  None without a grok step,
+            so that a control cannot decline: give it a matched pseudo-grok step.
+        declined: decline > 1.5.
+        increases: how often g23 rose from one window to the next between the maximum and
+            ``grok``; 2604.07380 calls one or none monotone.
+        ratio_early: mean R of the windows that end before ``grok``, or of all.
+        windows: how many these are.
+    """
+
+    early: float
+    at_grok: float | None
+    decline: float | None
+    declined: bool
+    increases: int
+    ratio_early: float
+    windows: int
+
+
+def decline(steps: np.ndarray, g23: np.ndarray, ratios: np.ndarray, grok: int | None) -> Decline:
+    """The published decline of g23 (2602.18523 section 4.12).
+
+    Args:
+        steps: (n,) at which windows end, ascending.
+        g23: (n,) of each, raw as published or as a share.
+        ratios: (n,) R of each.
+        grok: first evaluation with all tasks at 0.95; a pseudo-grok step for a control; None of
+            a run that never did.
+
+    Raises:
+        ValueError: for lists of unequal lengths, or no window before ``grok``.
+
+    >>> decline(np.array([100, 200, 300]), np.array([9.0, 3, 12]), np.ones(3), 250).decline
+    3.0
+    """
+    steps, g23, ratios = (np.asarray(each) for each in (steps, g23, ratios))
+    if not len(steps) == len(g23) == len(ratios):
+        raise ValueError(f"lists must be as long as one another, not {len(steps)}, {len(g23)}, …")
+    count = len(steps) if grok is None else int((steps < grok).sum())
+    if not count:
+        raise ValueError(f"no window ends before step {grok}")
+    peak = int(np.argmax(g23[:count]))
+    until = g23 if grok is None else g23[steps <= grok]
+    rises = int((np.diff(until[peak:]) > 0).sum())
+    early, mean = float(g23[peak]), float(ratios[:count].mean())
+    if grok is None:
+        return Decline(early, None, None, False, rises, mean, count)
+    last = float(until[-1])
+    fall = early / last if last > 0 else np.inf
+    return Decline(early, last, fall, fall > DECLINED, rises, mean, count)

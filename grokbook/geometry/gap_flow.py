@@ -1,0 +1,250 @@
+"""The gap flow: three terms that are said to open and close the gap of the spectral edge.
+
+With d_j = σ_j of the window, g = d_k − d_{k+1}, means d̄, h̄ over both, h_j = ⟨v_j, Hv_j⟩ and
+G_j = ⟨v_j, ∇L⟩ on the full training set, decay ω, rate η and W updates,
+
+    dg/dt ≈ −η(h_k − h_{k+1}) d̄        T1, curvature
+            −η(h̄ + ω) g                T2, damping
+            +ηW(G_k²/d_k − G_{k+1}²/d_{k+1})    T3, driving
+
+per step.  T3 as printed has the unit of a gradient, and T1, T2 that of a weight: ``"in units"`` it
+has η² in place of η.  The equation is about θ′ = −η∇L; with a diagonal preconditioner D, by which
+training moves along −ηD∇L, G_j is ⟨v_j, D∇L⟩ and h_j ⟨Dv_j, Hv_j⟩.  Which class the terms give is
+`grokbook.geometry.gap_class`'s affair.
+
+What any such equation has to reach is `slide`: a window that moves by one update changes σ_j² by
+⟨δ_new, v_j⟩² − ⟨δ_old, v_j⟩², to first order and without a model of training.  If that predicts
+dg/dt and the terms do not, it is the terms that fail and not the difference quotient.  Source:
+2604.07380 equation 1, 2603.28964 theorem 14.2, claim S33, weakness K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grokbook.geometry.edge_windows import Window
+from grokbook.geometry.hessian import HessianOf
+from grokbook.geometry.spectral_edge import Edge
+
+UNITS = {"printed": 1, "in units": 2}
+"""Powers of η in T3."""
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
+class Along:
+    """What the loss does along v_1 … v_n, each (n,).
+
+    Attributes:
+        gradient: ⟨v_j, ∇L⟩, or ⟨v_j, D∇L⟩.
+        curvature: ⟨v_j, Hv_j⟩, or ⟨Dv_j, Hv_j⟩.
+        slope_floor: rounding of ``gradient`` to be expected: 16 ε ‖∇L‖, of all alike.
+        curvature_floor: of ``curvature``: 16 ε ‖Hv_j‖.
+    """
+
+    gradient: np.ndarray
+    curvature: np.ndarray
+    slope_floor: float
+    curvature_floor: np.ndarray
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of one window, weights' unit a step.
+
+    Attributes:
+        curvature: T1.
+        damping: T2.
+        driving: T3.
+        gap: g, weights' unit.
+        error: bound on what the floors of σ do to g.
+    """
+
+    curvature: float
+    damping: float
+    driving: float
+    gap: float
+    error: float
+
+    @property
+    def total(self) -> float:
+        """The predicted dg/dt."""
+        return self.curvature + self.damping + self.driving
+
+    @property
+    def ratio(self) -> float:
+        """T3 / |T2|; NaN if there is no damping."""
+        return self.driving / abs(self.damping) if self.damping else float("nan")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How well predictions of dg/dt do over the windows of a run; none was fitted.
+
+    Attributes:
+        r2: 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; below 0 where the mean does better.
+        correlation: Pearson's; it forgives a wrong scale.
+        slope: of measured on predicted, through 0; 1 of an equation that holds.
+        agreement: share of windows with the right sign.
+        windows: compared.
+    """
+
+    r2: float
+    correlation: float
+    slope: float
+    agreement: float
+    windows: int
+
+
+def along(
+    loss: Callable[[Tensor], Tensor],
+    theta: Tensor,
+    directions: np.ndarray,
+    preconditioner: np.ndarray | None = None,
+) -> Along:
+    """Gradient and curvature of a loss along directions; a product with H each.
+
+    Args:
+        loss: θ ↦ the loss on the full training set, a scalar; ask float64.
+        theta: (P,) θ.
+        directions: (n, P) unit rows.
+        preconditioner: (P,) D, such as 1/(√v̂ + ε) of Adam.
+
+    Raises:
+        ValueError: for shapes that do not match, or a preconditioner that is not positive.
+    """
+    operator = HessianOf(loss, theta)
+    rows = torch.as_tensor(np.ascontiguousarray(directions), dtype=torch.float64)
+    if rows.dim() != 2 or rows.shape[1] != operator.size:
+        raise ValueError(f"directions must be (n, {operator.size}), not {tuple(rows.shape)}")
+    scale = torch.ones(operator.size, dtype=torch.float64)
+    if preconditioner is not None:
+        scale = torch.as_tensor(preconditioner, dtype=torch.float64)
+        if scale.shape != (operator.size,) or not bool((scale > 0).all()):
+            raise ValueError(f"a preconditioner is ({operator.size},) positive numbers")
+    images = torch.stack([(operator @ row).double() for row in rows])
+    slope = scale * operator.gradient.double()
+    unit = 16 * torch.finfo(operator.dtype).eps
+    scaled = scale * images
+    return Along(
+        (rows @ slope).numpy(),
+        (rows * scaled).sum(1).numpy(),
+        unit * float(slope.norm()),
+        unit * scaled.norm(dim=1).numpy(),
+    )
+
+
+def terms(
+    edge: Edge,
+    at: Along,
+    *,
+    rate: float,
+    decay: float,
+    window: int,
+    k: int = 1,
+    units: str = "printed",
+) -> Terms:
+    """T1, T2 and T3 of a window.
+
+    Args:
+        edge: σ of the window.
+        at: the loss along its directions.
+        rate: η.
+        decay: ω.
+        window: W, updates.
+        k: the gap is σ_k − σ_{k+1}; k* = 1 nearly always.
+        units: one of `UNITS`.
+
+    Raises:
+        ValueError: for other units, or a gap that the window or ``at`` does not have.
+
+    >>> from grokbook.geometry.spectral_edge import edge
+    >>> at = Along(np.array([2.0, 1.0]), np.array([3.0, 1.0]), 0.0, np.zeros(2))
+    >>> found = terms(edge(np.diag([16.0, 4.0])), at, rate=0.1, decay=1.0, window=2)
+    >>> [round(t, 9) for t in (found.curvature, found.damping, found.driving)]
+    [-0.6, -0.6, 0.1]
+    """
+    if units not in UNITS:
+        raise ValueError(f"units are {' or '.join(UNITS)}, not {units!r}")
+    if not 1 <= k < min(len(edge.sigma), len(at.gradient)):
+        count = min(len(edge.sigma), len(at.gradient))
+        raise ValueError(f"there is no gap {k} among {count} directions")
+    first, second = float(edge.sigma[k - 1]), float(edge.sigma[k])
+    h, g = at.curvature[k - 1 : k + 1], at.gradient[k - 1 : k + 1]
+    gap, middle = first - second, (first + second) / 2
+    driving = rate ** UNITS[units] * window * (g[0] ** 2 / first - g[1] ** 2 / second)
+    return Terms(
+        float(-rate * (h[0] - h[1]) * middle),
+        float(-rate * (h.mean() + decay) * gap),
+        float(driving),
+        gap,
+        2 * edge.floor,
+    )
+
+
+def measured(ends: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """(n,) dg/dt per step by central differences; NaN at both ends.
+
+    Args:
+        ends: (n,) steps at which the windows end, ascending.
+        gaps: (n,) g of each, for the same k.
+
+    Raises:
+        ValueError: for unequal lengths, fewer than three windows, or steps that do not ascend.
+
+    >>> measured(np.array([0, 100, 300]), np.array([1.0, 2.0, 7.0])).tolist()
+    [nan, 0.02, nan]
+    """
+    ends, gaps = np.asarray(ends, dtype=np.float64), np.asarray(gaps, dtype=np.float64)
+    if ends.shape != gaps.shape or len(ends) < 3 or (np.diff(ends) <= 0).any():
+        raise ValueError(f"dg/dt needs three ascending steps and a gap each, not {len(ends)}")
+    found = np.full(len(ends), np.nan)
+    found[1:-1] = (gaps[2:] - gaps[:-2]) / (ends[2:] - ends[:-2])
+    return found
+
+
+def slide(found: Window, old: np.ndarray, new: np.ndarray, *, k: int = 1) -> float:
+    """The change of g to first order as a window drops its oldest update and takes a new one.
+
+    Δσ_j ≈ (⟨δ_new, v_j⟩² − ⟨δ_old, v_j⟩²) / 2σ_j; what it leaves out is of second order in either.
+
+    Args:
+        found: the window before.
+        old: (P,) the update that leaves.
+        new: (P,) the one that comes.
+        k: the gap.
+
+    Raises:
+        ValueError: for a gap that the window does not have.
+    """
+    if not 1 <= k < len(found.directions):
+        raise ValueError(f"there is no gap {k} among {len(found.directions)} directions")
+    pair = found.directions[k - 1 : k + 1]
+    change = ((pair @ new) ** 2 - (pair @ old) ** 2) / (2 * found.edge.sigma[k - 1 : k + 1])
+    return float(change[0] - change[1])
+
+
+def prediction(predicted: np.ndarray, seen: np.ndarray) -> Prediction:
+    """How predictions do; windows of which either is NaN are left out.
+
+    Raises:
+        ValueError: for lists of unequal lengths, fewer than three windows, or a dg/dt that does
+            not vary.
+    """
+    predicted, seen = (np.asarray(each, dtype=np.float64) for each in (predicted, seen))
+    if predicted.shape != seen.shape:
+        raise ValueError(f"{predicted.size} predictions do not go with {seen.size} measurements")
+    there = np.isfinite(predicted) & np.isfinite(seen)
+    x, y = predicted[there], seen[there]
+    if len(y) < 3 or not np.ptp(y) > 0:
+        raise ValueError(f"{len(y)} windows are too few, or dg/dt does not vary")
+    r2 = 1 - ((y - x) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+    correlation = float(np.corrcoef(x, y)[0, 1]) if np.ptp(x) > 0 else float("nan")
+    square = float(x @ x)
+    slope = float(x @ y) / square if square else float("nan")
+    agreement = float(((np.sign(x) == np.sign(y)) & (y != 0)).mean())
+    return Prediction(float(r2), correlation, slope, agreement, len(y))
