@@ -54,6 +54,11 @@ def test_the_error_is_the_spread_over_new_strings():
     spread = np.std([depth_spectrum(f, d).largest for f, d, _ in (sample() for _ in range(300))])
     errors = [depth_spectrum(*sample(), seed=2).error for _ in range(10)]
     assert np.mean(errors) == pytest.approx(spread, rel=0.25)
+    f, depths, strings = sample()
+    drawn = np.random.default_rng(5).multinomial(80, np.full(80, 1 / 80), 200)
+    repeated = [np.repeat(np.arange(len(f)), counts[strings]) for counts in drawn]
+    by_hand = np.std([depth_spectrum(f[at], depths[at]).largest for at in repeated], ddof=1)
+    assert depth_spectrum(f, depths, strings, seed=5).error == pytest.approx(by_hand, rel=1e-9)
 
 
 def test_nulls_of_eleven_depths_are_as_the_specification_says():
