@@ -1,6 +1,6 @@
 """The claims registry: published statements and numbers, and what decides them, as data.
 
-A paper has one file a chapter, ``<paper>-<chapter>.yaml``, and one of the runs that they need,
+A paper has some files of claims, ``<paper>-<subject>.yaml``, and one of the runs that they need,
 ``<paper>-runs.yaml``.  They are read and checked once.  A claim without a criterion cannot be
 tested, and its test says why.
 """
@@ -27,7 +27,30 @@ CHAPTERS = (
     "transverse-fragility",
     "shared",
     "overview",
+    "spectral-edge-lifecycle",
 )
+
+PAPERS = {
+    "multitask": (
+        "staggered-order",
+        "integrability",
+        "phase-structure",
+        "incompressibility",
+        "transverse-fragility",
+        "shared",
+        "overview",
+    ),
+    "spectral-edge": (
+        "movement",
+        "gap",
+        "ablation",
+        "probes",
+        "decay",
+        "classes",
+        "representations",
+    ),
+}
+"""Paper ↦ subjects of its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +58,7 @@ class Claim:
     """One claim of one paper.
 
     Attributes:
-        id: ``MT-02`` and the like.
+        id: ``MT-02``, ``SE-07`` and the like.
         paper: arXiv number.
         section: of the paper.
         where: table or figure, if it is in one.
@@ -106,7 +129,7 @@ def _leaves(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, float]]:
 
 
 def parse(text: str, sets: Mapping[str, RunSet]) -> dict[str, Claim]:
-    """Claims of one chapter by id from YAML.
+    """Claims of one file by id from YAML.
 
     Args:
         text: with the paper, the chapter and the claims.
@@ -158,7 +181,17 @@ def _claim(entry: Mapping[str, Any], sets: Mapping[str, RunSet]) -> Claim:
     return claim
 
 
-_WITHIN_A_RUN = ("layer", "matrix", "mode", "module", "pair", "quantity", "task")
+_WITHIN_A_RUN = (
+    "direction",
+    "layer",
+    "matrix",
+    "mode",
+    "module",
+    "pair",
+    "phase",
+    "quantity",
+    "task",
+)
 """What one run has several of; the run is the unit, so they are never counted together."""
 
 
@@ -183,21 +216,35 @@ def _check_cells(claim: Claim) -> None:
 
 @cache
 def _all(paper: str) -> dict[str, Claim]:
+    if paper not in PAPERS:
+        raise ValueError(f"unknown paper {paper!r}; known: {', '.join(PAPERS)}")
     folder, found = files("grokbook.claims"), {}
     sets = run_sets((folder / f"{paper}-runs.yaml").read_text(encoding="utf-8"))
-    for chapter in CHAPTERS:
-        file = folder / f"{paper}-{chapter}.yaml"
+    for subject in PAPERS[paper]:
+        file = folder / f"{paper}-{subject}.yaml"
         for name, claim in parse(file.read_text(encoding="utf-8"), sets).items():
             if name in found:
                 raise ValueError(f"claim {name} is there twice")
             found[name] = claim
-    return found
+    return dict(sorted(found.items()))
 
 
 def claims(paper: str = "multitask", chapter: str | None = None) -> dict[str, Claim]:
     """The claims of a paper, or of one of its chapters, in the order of their ids.
 
+    Raises:
+        ValueError: naming a paper that is not one of `PAPERS`.
+
     >>> claims()["MT-05"].at(1.0)["seeds"][137]
     400
     """
     return {name: c for name, c in _all(paper).items() if chapter in (None, c.chapter)}
+
+
+def every() -> dict[str, Claim]:
+    """The claims of all papers, paper by paper.
+
+    >>> len(every()) == sum(len(claims(paper)) for paper in PAPERS)
+    True
+    """
+    return {name: claim for paper in PAPERS for name, claim in claims(paper).items()}
