@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grokbook.claims.judges import SHARE, Finding
-from grokbook.claims.readings import gather
-from grokbook.claims.registry import Claim, claims
+from grokbook.claims.readings import gather, unread
+from grokbook.claims.registry import Claim, every
 from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import VERDICTS, Judgement, judge
 
@@ -46,6 +46,12 @@ class Row:
     def unit(self) -> str:
         """Of the number that decides."""
         return self.unit_of(self.judgement)
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """What has to be built before the claim can be judged in full."""
+        left = ", ".join(unread(self.claim))
+        return (*self.claim.needs.wants, *[f"a reading of {left}"] * bool(left))
 
     def beside(self, found: Judgement | Finding) -> float:
         """The published number that may stand beside a number of ours; NaN if there is none."""
@@ -83,7 +89,7 @@ class Row:
             "runs": list(self.runs),
             "seconds": round(self.seconds),
             "commands": list(claim.needs.commands),
-            "wants": [each.wants for each in claim.needs.every if each.wants],
+            "wants": list(self.wants),
             "hours": round(claim.needs.hours, 1),
             "findings": [
                 {
@@ -105,13 +111,13 @@ def board(shelf: Shelf | None = None, registry: Mapping[str, Claim] | None = Non
 
     Args:
         shelf: recorded runs and measurements; by default the book's.
-        registry: claims by id; by default all.
+        registry: claims by id; by default those of all papers.
 
     Raises:
         StoreError: if a recorded file is damaged.
     """
     shelf, rows = shelf or Shelf(), []
-    for claim in (claims() if registry is None else registry).values():
+    for claim in (every() if registry is None else registry).values():
         found = gather(claim, shelf)
         seconds = sum(run.seconds for run in found.runs)
         names = tuple(sorted(run.name for run in found.runs))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.config import Config, RunConfig
+from grokbook.config import Config
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
 from grokbook.numerics import Numerics
@@ -72,7 +72,7 @@ class Shelf:
             sorted(every - set(PUBLISHED_SEEDS))
         )
 
-    def run(self, config: RunConfig) -> Run:
+    def run(self, config: Config) -> Run:
         """The execution of a config with most measurements; of several alike the first.
 
         Raises:
@@ -102,7 +102,7 @@ class Shelf:
         return self._read[name]
 
     def intervened(
-        self, config: RunConfig, measure: str, parameters: Mapping[str, Any], **wanted: Any
+        self, config: Config, measure: str, parameters: Mapping[str, Any], **wanted: Any
     ) -> Run:
         """The run of a config whose intervention is this one, whatever its basis is called.
 
@@ -124,7 +124,7 @@ class Shelf:
                 return self.execution(name)
         raise Missing(f"{config.label}, {wanted}, is not recorded")
 
-    def interventions(self, config: RunConfig) -> list[Run]:
+    def interventions(self, config: Config) -> list[Run]:
         """Every recorded run that is this one but for an intervention.
 
         Args:
@@ -135,7 +135,7 @@ class Shelf:
         """
         return [self.execution(name) for name in self._changed(config)]
 
-    def executions(self, config: RunConfig) -> list[Run]:
+    def executions(self, config: Config) -> list[Run]:
         """Every recorded execution of a config, in the order of their names.
 
         Raises:
@@ -143,7 +143,7 @@ class Shelf:
         """
         return [self.execution(name) for name in sorted(self._configs.get(config.id, []))]
 
-    def _changed(self, config: RunConfig) -> list[str]:
+    def _changed(self, config: Config) -> list[str]:
         """Names of the executions whose config, its intervention left out, is this one."""
         return [
             name

@@ -19,6 +19,9 @@ def claims(
         list[str] | None,
         typer.Argument(metavar="[CLAIM...]", help="Such as MT-02, in full; by default all."),
     ] = None,
+    paper: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only of this paper, such as spectral-edge.")
+    ] = None,
     chapter: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only of this chapter.")
     ] = None,
@@ -35,16 +38,19 @@ def claims(
 
     Example: grokbook claims --chapter integrability
     """
-    from grokbook.claims.registry import CHAPTERS
+    from grokbook.claims.registry import CHAPTERS, PAPERS, every
     from grokbook.claims.registry import claims as registry
 
-    known = registry()
+    for what, given, there in (("paper", paper, PAPERS), ("chapter", chapter, CHAPTERS)):
+        if given is not None and given not in there:
+            fail(f"unknown {what} {given!r}; known: {', '.join(there)}")
+    known = every() if paper is None else registry(paper)
     if unknown := [name for name in names or () if name not in known]:
-        fail(f"unknown claim {', '.join(unknown)}; the claims are {min(known)} to {max(known)}")
-    if chapter is not None and chapter not in CHAPTERS:
-        fail(f"unknown chapter {chapter!r}; known: {', '.join(CHAPTERS)}")
-    if check and (names or chapter or as_json):
-        fail("--check looks at the whole book; it goes with no claim, chapter or --json")
+        ranges = [list(registry(each)) for each in PAPERS if paper in (None, each)]
+        said = " and ".join(f"{each[0]} to {each[-1]}" for each in ranges)
+        fail(f"unknown claim {', '.join(unknown)}; the claims are {said}")
+    if check and (names or paper or chapter or as_json):
+        fail("--check looks at the whole book; it goes with no claim, paper, chapter or --json")
     chosen = {
         name: claim
         for name, claim in known.items()
@@ -143,7 +149,7 @@ def _whole(row) -> str:
     lines += _named("verdict", found.why)
     lines.append(f"  runs: {len(row.runs)}, {row.seconds:,.0f} core-seconds")
     lines += [f"  needs: {command}" for command in claim.needs.commands]
-    lines += [f"  wants: {each.wants}" for each in claim.needs.every if each.wants]
+    lines += [f"  wants: {text}" for text in row.wants]
     if claim.needs.hours:
         lines.append(f"  in all {claim.needs.hours:.1f} core-hours from nothing")
     return "\n".join(lines)

@@ -24,8 +24,15 @@ CHAPTERS = {
     "transverse-fragility": ("Transverse fragility", "05_transverse_fragility"),
     "shared": ("Weight spectra and the spectral edge", ""),
     "overview": ("The network", ""),
+    "spectral-edge-lifecycle": ("Spectral edge lifecycle", ""),
 }
 """Title of a chapter, and its page where there is one."""
+
+PAPERS = {
+    "2602.18523": "multi-task grokking",
+    "2604.07380": "lifecycle of the spectral edge",
+}
+"""What a paper is about, by its arXiv number."""
 
 SLUGS = dict(zip(VERDICTS, ("reproduced", "caveat", "not", "untestable", "open"), strict=True))
 """What a verdict is called in a style sheet."""
@@ -57,11 +64,12 @@ def page(rows: Sequence[Row]) -> str:
     """Sentence, counts, filters and tiles."""
     groups = []
     for chapter, (title, target) in CHAPTERS.items():
-        tiles = [_tile(row, target) for row in rows if row.claim.chapter == chapter]
-        if tiles:
+        own = [row for row in rows if row.claim.chapter == chapter]
+        if tiles := [_tile(row, target) for row in own]:
             head = f"<a href='{target}.html'>{escape(title)}</a>" if target else escape(title)
             groups.append(
-                f"<section class='gb-group' data-chapter='{chapter}'><h3>{head}</h3>"
+                f"<section class='gb-group' data-chapter='{chapter}' "
+                f"data-paper='{_slug(own[0].claim.paper)}'><h3>{head}</h3>"
                 f"<div class='gb-tiles'>{''.join(tiles)}</div></section>"
             )
     return (
@@ -88,7 +96,8 @@ def _filters(rows: Sequence[Row]) -> str:
         ("chapter", "chapter", [(key, escape(title)) for key, (title, _) in CHAPTERS.items()]),
     ]
     if len(papers) > 1:
-        groups.append(("paper", "paper", [(_slug(paper), escape(paper)) for paper in papers]))
+        named = [(_slug(paper), escape(PAPERS.get(paper, paper))) for paper in papers]
+        groups.append(("paper", "paper", named))
     found = []
     for name, legend, options in groups:
         labels = "".join(
@@ -120,7 +129,7 @@ def _tile(row: Row, target: str) -> str:
         ("source", escape(f"{claim.paper}, section {claim.section}, {claim.where}".rstrip(", "))),
         ("runs", f"{len(row.runs)}, {row.seconds:,.0f} core-seconds"),
         *(("to run", f"<code>{escape(command)}</code>") for command in claim.needs.commands),
-        *(("wants", escape(each.wants)) for each in claim.needs.every if each.wants),
+        *(("wants", escape(text)) for text in row.wants),
     ]
     if target:
         facts.append(("chapter", f"<a href='{target}.html'>{CHAPTERS[claim.chapter][0]}</a>"))

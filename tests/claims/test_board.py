@@ -2,12 +2,16 @@
 
 import json
 import math
+import re
+from html import escape
+from importlib.resources import files
 
 import pytest
 
 from grokbook.claims.board import RUNS, Row, board, counts, disagreements
 from grokbook.claims.numbers import interval, show
-from grokbook.claims.registry import claims
+from grokbook.claims.readings import unread
+from grokbook.claims.registry import claims, every
 from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import VERDICTS, Evidence, judge
 from grokbook.publishing import scoreboard
@@ -20,7 +24,7 @@ def rows():
 
 
 def test_every_claim_has_a_row_in_the_order_of_the_registry(rows):
-    assert [row.claim.id for row in rows] == list(claims())
+    assert [row.claim.id for row in rows] == list(every())
     assert sum(counts(rows).values()) == len(rows)
 
 
@@ -81,6 +85,37 @@ def test_disagreements_are_named(rows):
 def test_no_book_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="make book"):
         rendered(tmp_path)
+
+
+def test_every_filter_of_the_scoreboard_has_its_rule(rows):
+    """A radio button that a style sheet does not know would be pressed in vain."""
+    page = scoreboard.page(rows)
+    style = files("grokbook.publishing").joinpath("static/gb-book.css").read_text(encoding="utf-8")
+    options = re.findall(r"name='gb-(\w+)' value='([^']+)'", page)
+    assert {name for name, _ in options} == {"verdict", "chapter", "paper"}
+    for name, value in options:
+        known = f'[name="gb-{name}"][value="{value}"]:checked' in style
+        assert known or value == "all", (name, value)
+    assert set(scoreboard.PAPERS) == {row.claim.paper for row in rows}
+
+
+def test_a_chapter_of_the_scoreboard_is_of_one_paper(rows):
+    page = scoreboard.page(rows)
+    for group in page.split("<section ")[1:]:
+        assert len(set(re.findall(r"data-paper='(.*?)'", group))) == 1
+    alone = [row for row in rows if row.claim.paper == "2604.07380"]
+    assert "gb-paper" not in scoreboard.page(alone)
+    assert f"Of {len(alone)} claims" in scoreboard.page(alone)
+
+
+def test_a_claim_that_waits_says_what_for(rows):
+    """An instrument that is to come is nobody's command, and a series without a reader is named."""
+    for row in rows:
+        assert row.to_json()["wants"] == list(row.wants)
+        left = unread(row.claim)
+        assert bool(left) == any(", ".join(left) in text for text in row.wants if left)
+        for text in row.wants:
+            assert escape(text) in scoreboard.page([row])
 
 
 def test_text_is_escaped():

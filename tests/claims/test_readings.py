@@ -1,16 +1,17 @@
 """How series are read off records: every claim's, and by hand on a shelf of small true runs."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from grokbook.claims.readings import READINGS, gather
+from grokbook.claims.readings import READINGS, gather, unread
 from grokbook.claims.readings import transverse_fragility as fragility
 from grokbook.claims.readings.incompressibility import decay_share
 from grokbook.claims.readings.place import Place, each, slope
 from grokbook.claims.readings.shared import NORMALISED, RAW, peak
-from grokbook.claims.registry import claims
+from grokbook.claims.registry import PAPERS, claims, every
 from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import VERDICTS, judge
 from grokbook.config import RunConfig
@@ -28,19 +29,31 @@ def shelf():
     return Shelf()
 
 
-def named():
-    for name, claim in claims().items():
+def named(paper):
+    for name, claim in claims(paper).items():
         for part in claim.criterion:
             yield name, part.series
             yield from ((name, part.series, control) for control in part.control)
 
 
 def test_every_series_and_control_has_a_reading_and_no_other():
-    assert set(READINGS) == set(named())
+    assert set(READINGS) <= {names for paper in PAPERS for names in named(paper)}
+    assert set(named("multitask")) <= set(READINGS)
+    for claim in every().values():  # what needs no instrument can be read at once
+        assert not unread(claim) or claim.needs.instruments, claim.id
+
+
+def test_a_series_without_a_reading_says_so_and_gives_nothing(shelf):
+    claim = claims()["MT-02"]
+    left = replace(claim, id="MT-00")
+    assert unread(claim) == () and unread(left) == ("steps",)
+    found = gather(left, shelf)
+    assert found.runs == () and judge(left, found.evidence).verdict == "…"
+    assert not any(found.evidence["steps"].controls.values())
 
 
 def test_every_claim_can_be_judged_by_what_is_recorded(shelf):
-    for claim in claims().values():
+    for claim in every().values():
         assert judge(claim, gather(claim, shelf).evidence).verdict in VERDICTS
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from grokbook.claims.criteria import Absence, Count, Magnitude, Ordering
-from grokbook.claims.needs import INSTRUMENTS, STEPS_AN_HOUR, run_sets
-from grokbook.claims.registry import CHAPTERS, claims, parse
+from grokbook.claims.needs import INSTRUMENTS, STEPS_AN_HOUR, TO_COME, run_sets
+from grokbook.claims.registry import CHAPTERS, PAPERS, claims, every, parse
 from grokbook.instruments.catalogue import INSTRUMENTS as MADE
 from grokbook.models.layout import Layout
 from grokbook.plan import Plan
@@ -21,7 +21,10 @@ from grokbook.studies.published import DECAYS, STUDIES
 from grokbook.studies.study import PUBLISHED_SEEDS
 
 FOLDER = files("grokbook.claims")
-SETS = run_sets((FOLDER / "multitask-runs.yaml").read_text(encoding="utf-8"))
+RUN_SETS = {
+    paper: run_sets((FOLDER / f"{paper}-runs.yaml").read_text(encoding="utf-8")) for paper in PAPERS
+}
+SETS = RUN_SETS["multitask"]
 GROKKING = (1.0, 0.5, 0.3, 0.2, 0.1)
 
 HEAD = "paper: '1'\nchapter: shared\nclaims:\n"
@@ -42,7 +45,8 @@ def test_every_claim_is_there_in_order():
     assert list(claims()) == [f"MT-{k:02d}" for k in range(1, 69)]
     assert all(claim.paper == "2602.18523" for claim in claims().values())
     chapters = [claim.chapter for claim in claims().values()]
-    assert sorted(set(chapters), key=chapters.index) == list(CHAPTERS)
+    assert sorted(set(chapters), key=chapters.index) == list(PAPERS["multitask"])
+    assert list(CHAPTERS) == list(dict.fromkeys(each.chapter for each in every().values()))
     assert list(claims(chapter="staggered-order")) == [f"MT-{k:02d}" for k in range(1, 10)]
     kinds = Counter(claim.kind for claim in claims().values())
     assert kinds == {"magnitude": 35, "count": 12, "ordering": 10, "absence": 10, "exact": 1}
@@ -63,7 +67,7 @@ def test_what_cannot_be_tested_says_why_and_the_rest_has_a_control():
 
 def test_series_name_their_cells_in_one_way():
     """Parts that share a series are given the same cells' names."""
-    for name, claim in claims().items():
+    for name, claim in every().items():
         depths = {}
         for part in claim.criterion:
             places = claim.places(part)
@@ -71,20 +75,32 @@ def test_series_name_their_cells_in_one_way():
         assert all(len(found) == 1 for found in depths.values()), name
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_runs_can_be_trained_by_what_is_said_to_train_them(name):
-    runs = SETS[name]
+@pytest.mark.parametrize(
+    ("paper", "name"), [(paper, name) for paper, sets in RUN_SETS.items() for name in sets]
+)
+def test_runs_can_be_trained_by_what_is_said_to_train_them(paper, name):
+    runs = RUN_SETS[paper][name]
     if runs.study is None:
         assert runs.wants and not runs.command
     else:
         members = stages(change(find(runs.study), runs.set, runs.seeds))[-1].members
         at_most = sum(member.plan.steps for member in members) / STEPS_AN_HOUR
         assert 0 < runs.hours <= at_most + 0.05
-    assert any(runs in claim.needs.every for claim in claims().values())
+    assert any(runs in claim.needs.every for claim in claims(paper).values())
 
 
-def test_instruments_are_made_or_known():
+def test_no_two_papers_name_a_claim_alike_and_no_other_paper_is_known():
+    assert len(every()) == sum(len(claims(paper)) for paper in PAPERS)
+    assert len({claim.paper for claim in every().values()}) == len(PAPERS)
+    with pytest.raises(ValueError, match="unknown paper 'thesis'; known: multitask, spectral-edge"):
+        claims("thesis")
+
+
+def test_instruments_are_made_or_known_to_come():
     assert set(MADE) == set(INSTRUMENTS)
+    assert not set(TO_COME) & set(INSTRUMENTS)
+    wanted = {name for claim in every().values() for name in claim.needs.instruments}
+    assert set(TO_COME) <= wanted
 
 
 def test_hours_follow_from_published_grok_steps():
@@ -356,6 +372,14 @@ def test_runs_count_once_and_those_that_none_can_train_have_no_command():
     needs = parse(HEAD + row, RUNS)["MT-99"].needs
     assert needs.hours == 3.5 and len(needs.commands) == 2
     assert needs.control[0].command == needs.control[0].measure(("events",)) == ""
+
+
+def test_an_instrument_to_come_is_wanted_and_in_no_command(monkeypatch):
+    monkeypatch.setattr("grokbook.claims.needs.TO_COME", ("ruler",))
+    row = ROW.replace("[events]", "[events, ruler]").replace("[a]", "[a, b]")
+    needs = parse(HEAD + row, RUNS)["MT-99"].needs
+    assert needs.wants == ("w", "the instrument ruler")
+    assert needs.commands[1:] == ("grokbook measure dual --instruments events --seeds 8",)
 
 
 def test_targets_are_means_middles_and_numbers():

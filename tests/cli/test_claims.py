@@ -22,6 +22,18 @@ def test_the_table_has_a_line_a_claim_and_the_counts():
     assert "not run yet" in result.output
 
 
+def test_the_table_of_one_paper_is_of_that_paper():
+    lines = run("--paper", "spectral-edge").output.splitlines()
+    assert [line[:5] for line in lines[1:51]] == [f"SE-{k:02d}" for k in range(1, 51)]
+    assert not any(line.startswith("MT-") for line in lines)
+
+
+def test_a_claim_that_waits_says_what_for_in_full():
+    found = run("SE-44").output
+    assert "wants: SCAN: the task" in found and "core-hours from nothing" in found
+    assert "control true pass" in found
+
+
 def test_one_claim_in_full():
     result = run("MT-10")
     assert result.exit_code == 0
@@ -46,7 +58,9 @@ def test_json():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["MT-99"], "unknown claim MT-99; the claims are MT-01 to MT-68"),
+        (["MT-99"], "unknown claim MT-99; the claims are MT-01 to MT-68 and SE-01 to SE-50"),
+        (["--paper", "spectral-edge", "MT-01"], "MT-01; the claims are SE-01 to SE-50"),
+        (["--paper", "thesis"], "unknown paper 'thesis'; known: multitask, spectral-edge"),
         (["--chapter", "nonesuch"], "unknown chapter 'nonesuch'; known: staggered-order"),
         (["--check", "--json"], "--check looks at the whole book"),
         (["--check", "--book", "nowhere"], "no built book in nowhere"),

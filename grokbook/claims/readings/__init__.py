@@ -15,6 +15,7 @@ from grokbook.claims.readings import (
     incompressibility,
     integrability,
     leads,
+    lifecycle,
     overview,
     paths,
     phase_structure,
@@ -39,6 +40,7 @@ READINGS: dict[tuple[str, ...], Reader] = {
     **transverse_fragility.READINGS,
     **shared.READINGS,
     **overview.READINGS,
+    **lifecycle.READINGS,
 }
 """(claim, series) or (claim, series, control) ↦ how it is read."""
 
@@ -56,12 +58,23 @@ class Gathered:
     runs: tuple[Run, ...]
 
 
+def unread(claim: Claim) -> tuple[str, ...]:
+    """Series of a claim that nothing can read yet, or of which a control cannot be read.
+
+    >>> from grokbook.claims.registry import claims
+    >>> unread(claims()["MT-02"])
+    ()
+    """
+    named = [(part.series, *name) for part in claim.criterion for name in ((), *zip(part.control))]
+    return tuple(dict.fromkeys(n[0] for n in named if (claim.id, *n) not in READINGS))
+
+
 def gather(claim: Claim, shelf: Shelf) -> Gathered:
     """What is recorded of every series of a claim and of its controls.
 
     Args:
         claim: of the registry.
-        shelf: recorded runs and measurements; what is missing is left out.
+        shelf: recorded runs and measurements; what is missing, or is `unread`, is left out.
 
     Raises:
         StoreError: if a recorded file is damaged.
@@ -71,7 +84,7 @@ def gather(claim: Claim, shelf: Shelf) -> Gathered:
         parts = [part for part in claim.criterion if part.series == series]
         controls = {
             name: _read(
-                READINGS[claim.id, series, name],
+                READINGS.get((claim.id, series, name)),
                 _labels(claim, [part for part in parts if name in part.control]),
                 shelf,
                 runs,
@@ -79,7 +92,7 @@ def gather(claim: Claim, shelf: Shelf) -> Gathered:
             for name in dict.fromkeys(name for part in parts for name in part.control)
         }
         found[series] = Evidence(
-            _read(READINGS[claim.id, series], _labels(claim, parts), shelf, runs), controls
+            _read(READINGS.get((claim.id, series)), _labels(claim, parts), shelf, runs), controls
         )
     return Gathered(found, tuple(runs.values()))
 
@@ -94,10 +107,10 @@ def _labels(claim: Claim, parts: list[Criterion]) -> dict[str, dict[str, str]]:
 
 
 def _read(
-    reader: Reader, cells: dict[str, dict[str, str]], shelf: Shelf, runs: dict[str, Run]
+    reader: Reader | None, cells: dict[str, dict[str, str]], shelf: Shelf, runs: dict[str, Run]
 ) -> dict[str, dict[str, Value]]:
     found: dict[str, dict[str, Value]] = {}
-    for cell, labels in cells.items():
+    for cell, labels in cells.items() if reader else ():
         for seed in shelf.seeds:
             shelf.asked.clear()
             try:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from grokbook.claims.shelf import Shelf
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.instruments.runs import Missing, Run
+from grokbook.tasks.dyck import TASK
 
 Value = float | int | None
 """None where the run was cut off by its budget before the thing happened."""
@@ -18,6 +19,7 @@ Value = float | int | None
 SETTINGS: dict[str, dict[str, Any]] = {
     "dual": {"tasks": ("add", "mul")},
     "tri": {"tasks": ("add", "mul", "sq")},
+    "dyck": {"tasks": (TASK,)},
 } | {task: {"tasks": (task,)} for task in ("add", "mul", "sub", "sq")}
 """Of the papers: what is trained together.  A single task is trained on its published domain."""
 
@@ -49,10 +51,16 @@ class Place:
         """The cell's weight decay."""
         return float(self["weight decay"])
 
-    def config(self, setting: str, weight_decay: float, **changes: Any) -> RunConfig:
-        """The config of a run at this seed."""
+    def config(self, setting: str, weight_decay: float, **changes: Any) -> Config:
+        """The config of a run at this seed.
+
+        Raises:
+            Missing: for a setting that nothing can train yet.
+        """
+        if setting not in SETTINGS:
+            raise Missing(f"there is no {setting} yet")
         fields = SETTINGS[setting] | {"weight_decay": weight_decay, "seed": self.seed} | changes
-        return RunConfig(**fields)
+        return Config.of(fields["tasks"])(**fields)
 
     def run(self, setting: str, weight_decay: float = 1.0, **changes: Any) -> Run:
         """A run at this seed.
