@@ -34,6 +34,8 @@ def test_every_claim_is_there_under_the_number_that_the_code_cites():
 def test_what_cannot_be_tested_says_why_and_the_rest_has_a_control():
     for name, claim in CLAIMS.items():
         assert claim.statement and claim.test and claim.published, name
+        words = (claim.section, claim.where, *claim.protocol.values(), *claim.control.values())
+        assert all(isinstance(text, str) for text in words), name
         if name == "SE-48":
             assert claim.test.startswith("out of scope: ")
             assert not (claim.criterion or claim.protocol or claim.control or claim.needs.every)
