@@ -438,7 +438,7 @@ def test_the_finding_of_several_runs_without_decay():
     ]
     assert (
         "Of 2 runs without weight decay, 2 had not grokked when cut off at 50,000 to 150,000 "
-        "steps; their clock stands still." in chapter.finding([*power(0.9), *still])
+        "steps; their clock stands still." in words.finding([*power(0.9), *still])
     )
 
 
