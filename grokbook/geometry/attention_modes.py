@@ -4,8 +4,8 @@
 
 A uniform row counts: its output is the mean of the values so far.  It is also what vanishing W_Q
 and W_K give, whatever a network has learned: logits ⟨q_t, k_s⟩/√d of variance near 0.  So logit
-variance and ‖W_Q‖‖W_K‖ stand beside the entropy.  Source: 2604.07380 section 4.12, claims S36,
-S37, weakness O.
+variance and ‖W_Q‖‖W_K‖ stand beside the entropy.  Source: 2604.07380 section 4.12, claims SE-36,
+SE-37, weakness O.
 """
 
 from __future__ import annotations

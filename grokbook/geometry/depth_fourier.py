@@ -5,7 +5,7 @@
 Published: F times the number of bins, the bin of frequency 0 among them, which is 0 by
 construction.  With the 11 depths of the published strings there are 6 bins, so that the most is 6
 and an equal share of 5 bins has 6/5; a straight line has 3.8, a parabola 5.6.  Source: 2604.07380
-sections 4.8 and 4.9, claim S40, weakness I.
+sections 4.8 and 4.9, claim SE-40, weakness I.
 """
 
 from __future__ import annotations

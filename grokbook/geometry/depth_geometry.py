@@ -3,7 +3,7 @@
 Distances are in the unit of the representations, which weight decay shrinks: the published ones of
 two decays differ by two orders of magnitude.  Over the spread of tokens about their own centroid
 they say whether depths can be told apart, and a change of scale leaves them alone.  Source:
-2604.07380 section 4.13, claim S39, weakness G.
+2604.07380 section 4.13, claim SE-39, weakness G.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ down, and committed, before either had been computed of any run.
 7. A task has a class where at least two thirds of its runs, three or more, have that class, and it
    stands and is supported in each of them.  Anything else is "none".
 
-Source: 2604.07380 section 7 and its equation 1; claims S33, S34; weakness K.
+Source: 2604.07380 section 7 and its equation 1; claims SE-33, SE-34; weakness K.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ training moves along −ηD∇L, G_j is ⟨v_j, D∇L⟩ and h_j ⟨Dv_j, Hv_j�
 What any such equation has to reach is `slide`: a window that moves by one update changes σ_j² by
 ⟨δ_new, v_j⟩² − ⟨δ_old, v_j⟩², to first order and without a model of training.  If that predicts
 dg/dt and the terms do not, it is the terms that fail and not the difference quotient.  Source:
-2604.07380 equation 1, 2603.28964 theorem 14.2, claim S33, weakness K.
+2604.07380 equation 1, 2603.28964 theorem 14.2, claim SE-33, weakness K.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 Published for two directions, where a rank correlation says nothing; α_j needs both halves of a
 window to have j directions, hence ten updates for five.  Beside the prediction stand plainer ones:
 without α, the first order of the removal itself, |⟨θ, v_j⟩⟨v_j, ∇L_val⟩|, and how much of θ is
-taken, |⟨θ, v_j⟩|.  Source: 2604.07380 section 4.15 (Test 8 of 2603.28964), claim S47.
+taken, |⟨θ, v_j⟩|.  Source: 2604.07380 section 4.15 (Test 8 of 2603.28964), claim SE-47.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Published: padded positions set to 0, frequency 0 included.  Then a mean that differs from 0 fills
 frequency 0, and where strings end fills those next to it.  ``level="removed"`` takes each string's
 and feature's mean over its own positions away first; ``length`` takes strings of one length alone,
-without padding.  Source: 2604.07380 section 4.11, claims S35, S41, weaknesses I, O.
+without padding.  Source: 2604.07380 section 4.11, claims SE-35, SE-41, weaknesses I, O.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ CONTROLS = (
     _dyck(
         "random-labels",
         "depths dealt out anew to the training prefixes: decay with nothing to understand",
-        "control of 2604.07380, section 3; S5",
+        "control of 2604.07380, section 3; SE-05",
         base=_BASE | {"labels": "random"},
         grid={"weight_decay": (1.0,)},
     ),
