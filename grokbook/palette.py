@@ -99,11 +99,6 @@ def decay_colour(weight_decay: float, dark: bool = False) -> str:
     )
 
 
-def published_colour(dark: bool = False) -> str:
-    """Grey of published values, drawn hollow."""
-    return PUBLISHED[dark]
-
-
 def contrast(first: str, second: str) -> float:
     """WCAG contrast ratio of two ``#rrggbb`` colours, 1 to 21."""
     high, low = sorted((_luminance(first), _luminance(second)), reverse=True)

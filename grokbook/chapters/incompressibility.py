@@ -1,4 +1,4 @@
-"""Chapter 4, incompressibility: what it counts and what it says."""
+"""Chapter 4, incompressibility: what it counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.chapters import asked
-from grokbook.chapters.wording import share
 from grokbook.checks import ConfigError
 from grokbook.claims.readings.incompressibility import MODULES, accuracy
 from grokbook.claims.readings.incompressibility import threshold as directions
@@ -18,7 +17,7 @@ from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
-from grokbook.studies.first_light import group_title, setting
+from grokbook.studies.first_light import group_title
 from grokbook.widgets import Surgery
 from grokbook.widgets.from_surgeries import FAMILIES, accuracies, surgery
 from grokbook.widgets.incompressibility import OPENING
@@ -186,111 +185,6 @@ def curves(runs: Sequence[Run], variants: Sequence[str]) -> dict[str, list[np.nd
                 continue
             found.setdefault(variant, []).append(100 * values.mean(axis=0))
     return found
-
-
-def missing(runs: Sequence[Run]) -> str:
-    """What was not measured on the page's runs, and the commands that measure it; empty if all."""
-    said = []
-    compressed = {run.name for run in measured_by(runs, "compression")}
-    dual = [run for run in runs if len(run.tasks) == 2]  # the paper compresses these
-    lacking = [run for run in dual if run.name not in compressed]
-    if lacking:
-        said.append(_command(lacking, "compression", "Scale, entries, rank and modules"))
-    old = [run for run in measured_by(runs, "reconstruction") if not _has_own_first(run)]
-    if old:
-        said.append(_command(old, "reconstruction", "The run's own first direction with random"))
-    return " ".join(said)
-
-
-def _has_own_first(run: Run) -> bool:
-    try:
-        directions(run, "published, own first")
-    except Missing:
-        return False
-    return True
-
-
-def _command(runs: Sequence[Run], instrument: str, what: str) -> str:
-    names = sorted({setting(run.config) for run in runs})
-    many = "one run" if len(runs) == 1 else f"{len(runs)} runs"
-    by = " and ".join(f"`grokbook measure {name} --instruments {instrument}`" for name in names)
-    return f"*{what}: not measured yet on {many}; {by} does it.*"
-
-
-def last_seen(runs: Sequence[Run]) -> str:
-    """How good the network itself is where the path that is held out ends, in words."""
-    found: dict[str, list[float]] = {}
-    for run in measured_by(runs, "reconstruction"):
-        rows = run.at_stop("reconstruction", "test_accuracy", part=None, variant="last seen")
-        found.setdefault(group(run), []).append(100 * float(rows["value"].mean()))
-    if not found:
-        return ""
-    each = ", ".join(
-        f"{_mean(values)} ({name}, {len(values)} run{'s' * (len(values) > 1)})"
-        for name, values in found.items()
-    )
-    return (
-        f"Where the held-out path ends, the network itself answers {each} of the test pairs "
-        "rightly, the mean of its tasks. What the held-out directions miss is what the weights "
-        "did after that."
-    )
-
-
-def finding(runs: Sequence[Run]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
-    said, found = [], cuts(runs)
-    if found:
-        published, corrected, other, noise = (
-            [cut.accuracy for cut in opening(found, "scale", protocol)]
-            for protocol in ("published", "corrected", "published, other init", "corrected, noise")
-        )
-        less = f"{100 * (1 - OPENING['scale']):.0f} % less"
-        many = "one run" if len(published) == 1 else f"mean of {len(published)} runs"
-        said.append(
-            f"{less.capitalize()} of what training moved leaves {_mean(published)} of the test "
-            f"answers right ({many}); {less} of the weights themselves leaves {_mean(corrected)}: "
-            f"{_verdict(published, corrected)}."
-        )
-        if np.mean(published) < INTACT <= np.mean(corrected):
-            said.append(
-                "What does the harm are initial weights that decay had erased and the test puts "
-                f"back; another seed's, which this run never saw, leave {_mean(other)}."
-            )
-        said.append(
-            f"Noise as large as that cut of the weights leaves {_mean(noise)}"
-            + (
-                ": the network does not bear every change of that size."
-                if np.mean(noise) < INTACT
-                else "."
-            )
-        )
-    each = [by_basis for by_basis in thresholds(runs).values() if "held-out" in by_basis]
-    own, held = ([k for one in each for k in one[name]] for name in ("published", "held-out"))
-    counts = [k for k in own if k is not None]
-    if counts:
-        low, high = min(counts), max(counts)
-        number = f"{low}" if low == high else f"{low} to {high}"
-        said.append(
-            f"{number} directions of the whole path rebuild the network in "
-            f"{share(len(counts), len(own))} runs; without the path's last tenth no number tried "
-            f"does in {share(held.count(None), len(held))}."
-        )
-    return " ".join(said) or "Nothing of this page has been measured yet."
-
-
-def _mean(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.1f} %"
-
-
-def _verdict(published: Sequence[float], corrected: Sequence[float]) -> str:
-    theirs, ours = np.mean(published), np.mean(corrected)
-    if min(theirs, ours) >= INTACT:
-        return "neither does harm"
-    if theirs < INTACT <= ours:
-        return "only the published form of this cut does harm"
-    if ours > theirs + 10:
-        return "the published form does more harm, but not all of it"
-    return "either way the network is fragile"
 
 
 def guard(runs: Sequence[Run]) -> None:

@@ -19,7 +19,7 @@ from grokbook.claims.criteria import KINDS, Count, Criterion, Exact, Magnitude, 
 from grokbook.claims.needs import Needs, RunSet, needs, run_sets
 from grokbook.events import RULES
 
-CHAPTERS = (
+_MULTITASK = (
     "staggered-order",
     "integrability",
     "phase-structure",
@@ -27,19 +27,12 @@ CHAPTERS = (
     "transverse-fragility",
     "shared",
     "overview",
-    "spectral-edge-lifecycle",
 )
 
+CHAPTERS = (*_MULTITASK, "spectral-edge-lifecycle")
+
 PAPERS = {
-    "multitask": (
-        "staggered-order",
-        "integrability",
-        "phase-structure",
-        "incompressibility",
-        "transverse-fragility",
-        "shared",
-        "overview",
-    ),
+    "multitask": _MULTITASK,
     "spectral-edge": (
         "movement",
         "gap",

@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from grokbook.chapters.incompressibility import BASES, Cut
-from grokbook.figures.layout import BELOW, MARGIN, runs
-from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
+from grokbook.chapters.wording import counted
+from grokbook.figures.layout import BELOW, MARGIN, hollow
+from grokbook.palette import INK, NULL_BAND, PUBLISHED
 
 _BEYOND = 22
 """Where a run is drawn that no number of directions within reach rebuilds."""
@@ -54,12 +55,7 @@ def thresholds(
                 y=[BASES["published"]],
                 mode="markers",
                 name=f"published mean, {name}",
-                marker={
-                    "symbol": f"{symbol}-open",
-                    "size": 17,
-                    "color": published_colour(),
-                    "line": {"width": 2},
-                },
+                marker=hollow(symbol, 17),
                 hovertemplate=f"published, {name}: %{{x:.1f}}<extra></extra>",
             )
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True)
@@ -99,7 +95,7 @@ def rebuilt(found: Mapping[str, Sequence[np.ndarray]]) -> go.Figure:
             line={"width": 1, "color": NULL_BAND[0], "dash": ("solid", "dot", "dash")[place % 3]},
             fillcolor=NULL_BAND[0],
             opacity=(0.55, 0.4, 0.3)[place % 3],
-            name=f"{BASES[variant]}, lowest to highest of {runs(len(each))}",
+            name=f"{BASES[variant]}, lowest to highest of {counted(len(each), 'run')}",
             hoverinfo="skip",
         )
     for variant, dash in (("held-out", "dash"), ("published", "solid")):

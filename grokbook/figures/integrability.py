@@ -8,9 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from grokbook.chapters.integrability import Decline, Share
+from grokbook.chapters.wording import counted
 from grokbook.events.track_record import TrackRecord
-from grokbook.figures.layout import BELOW, MARGIN, runs
-from grokbook.palette import INK, NULL_BAND, PUBLISHED, published_colour
+from grokbook.figures.layout import BELOW, MARGIN, hollow
+from grokbook.palette import INK, NULL_BAND, PUBLISHED
 
 
 def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> go.Figure:
@@ -30,24 +31,20 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         name="random walks, mean ± 2 sd",
         hovertemplate="random walks, %{x}: mean ± 2 sd<extra></extra>",
     )
+    most = max((len(each.values) for each in found.values()), default=0)
     figure.add_scatter(
         x=[name for name in names if name in published],
         y=[published[name] for name in names if name in published],
         mode="markers",
         name="published mean",
-        marker={
-            "symbol": "diamond-open",
-            "size": 14,
-            "color": published_colour(),
-            "line": {"width": 2},
-        },
+        marker=hollow("diamond", 14),
         hovertemplate="published, %{x}: %{y:.1f} %<extra></extra>",
     )
     figure.add_scatter(
         x=[name for name, each in found.items() for _ in each.values],
         y=[value for each in found.values() for value in each.values],
         mode="markers",
-        name=f"ours, every seed ({runs(max((len(e.values) for e in found.values()), default=0))})",
+        name=f"ours, every seed ({counted(most, 'run')})",
         marker={"color": INK, "size": 9},
         hovertemplate="ours, %{x}: %{y:.1f} %<extra></extra>",
     )
@@ -84,7 +81,7 @@ def growing(found: Mapping[str, Decline]) -> go.Figure:
             y=each.ours,
             mode="lines",
             line={"color": INK, "width": 2.5},
-            name=f"ours, mean over the matrices ({runs(len(found))})",
+            name=f"ours, mean over the matrices ({counted(len(found), 'run')})",
             showlegend=k == 0,
             hovertemplate=f"{label}<br>%{{x:.0f}} % of the path: %{{y:.1f}} %<extra></extra>",
         )

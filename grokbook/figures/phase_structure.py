@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from grokbook.figures.layout import BELOW, MARGIN
-from grokbook.palette import INK, LIGHT_PAGE, NULL_BAND, decay_colour, published_colour
+from grokbook.figures.layout import BELOW, MARGIN, hollow
+from grokbook.palette import INK, LIGHT_PAGE, NULL_BAND, decay_colour
 from grokbook.widgets import Pace
 from grokbook.widgets.clocks import Clock
 
@@ -65,12 +65,7 @@ def collapse(
                 name=f"{name}, published mean",
                 legendgroup=f"{name}, published",
                 showlegend=row == 1,
-                marker={
-                    "symbol": f"{_SYMBOLS[name]}-open",
-                    "size": 12,
-                    "color": published_colour(),
-                    "line": {"width": 2},
-                },
+                marker=hollow(_SYMBOLS[name], 12),
                 customdata=list(steps),
                 hovertemplate="published, λ = %{customdata}: %{y:,.4~g}<extra></extra>",
                 row=row,
@@ -138,8 +133,7 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
         error_y={"array": [value["sd"] for value in published.values()], "thickness": 1.5},
         mode="markers",
         name="published mean and spread, dual",
-        marker={"symbol": "diamond-open", "size": 13, "color": published_colour(),
-                "line": {"width": 2}},
+        marker=hollow("diamond", 13),
         hovertemplate="published, λ = %{x}: %{y:.3g}<extra></extra>",
     )  # fmt: skip
     looks = {

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from grokbook.events import PUBLISHED_RULE, RULES
-from grokbook.figures.layout import BELOW
-from grokbook.palette import published_colour, task_colour
+from grokbook.figures.layout import BELOW, hollow
+from grokbook.palette import task_colour
 from grokbook.record import RunRecord
 from grokbook.studies.finishing_order import Gap
 from grokbook.studies.first_light import short_name
@@ -83,12 +83,7 @@ def grok_steps(
         mode="markers",
         name="published",
         customdata=[g[2] for g in ghosts],
-        marker={
-            "symbol": "circle-open",
-            "size": 13,
-            "color": published_colour(),
-            "line": {"width": 2},
-        },
+        marker=hollow("circle", 13),
         hovertemplate="published, %{customdata}: step %{x:,}<br>%{y}<extra></extra>",
     )
     for task in dict.fromkeys(t for r in records for t in r.config.tasks):
@@ -182,12 +177,7 @@ def gaps(
                 col=1,
                 name="published mean",
                 showlegend=True,
-                marker={
-                    "symbol": "diamond-open",
-                    "size": 15,
-                    "color": published_colour(),
-                    "line": {"width": 2},
-                },
+                marker=hollow("diamond", 15),
                 hovertemplate="published mean %{x:,} steps<extra></extra>",
             )
         figure.update_yaxes(

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from grokbook.figures.layout import BELOW, MARGIN
-from grokbook.palette import INK, NULL_BAND, PUBLISHED
+from grokbook.figures.layout import BELOW, MARGIN, hollow
+from grokbook.palette import INK, NULL_BAND
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Trials, mean_of
 
@@ -28,13 +28,12 @@ def dose_response(
     at = dict(zip(doses, names, strict=True))
     theirs = [(dose, step) for dose, step in published.items() if step is not None]
     failed = [dose for dose, step in published.items() if step is None]
-    hollow = {"color": PUBLISHED[0], "size": 12, "line": {"width": 2}}
     figure.add_scatter(
         x=[at[dose] for dose, _ in theirs],
         y=[step for _, step in theirs],
         mode="markers",
         name="published, one seed",
-        marker={"symbol": "diamond-open", **hollow},
+        marker=hollow("diamond", 12),
         hovertemplate="published, %{x}: %{y:,}<extra></extra>",
     )
     figure.add_scatter(
@@ -42,7 +41,7 @@ def dose_response(
         y=[budget for _ in failed],
         mode="markers",
         name="published, cut off by its budget",
-        marker={"symbol": "triangle-up-open", **hollow},
+        marker=hollow("triangle-up", 12),
         hovertemplate="published, %{x}: not within %{y:,}<extra></extra>",
     )
     plain = [trial for trial in (*trials.plain, *trials.again) if trial.grok is not None]

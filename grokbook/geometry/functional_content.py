@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from grokbook.geometry.isotropic import frame
+from grokbook.geometry.perturbation_curves import unit_vector
 from grokbook.geometry.probe_splits import SPLITS, split
 from grokbook.geometry.probes import FORMS, Probe, probe
 
@@ -73,17 +74,11 @@ def response(
         ValueError: for a direction of another size or of length 0, a step of 0, or representations
             that are not (n, d).
     """
-    vector = torch.as_tensor(np.ascontiguousarray(direction), dtype=torch.float64)
-    length = float(vector.norm())
-    if vector.shape != theta.shape or not 0 < length < np.inf:
-        raise ValueError(
-            f"a direction needs {tuple(theta.shape)} finite entries that are not all 0, "
-            f"not {tuple(vector.shape)} of norm {length}"
-        )
+    unit = unit_vector(theta, direction)
     step = share * float(theta.double().norm())
     if not step > 0:
         raise ValueError(f"a response needs a step above 0, not {step}")
-    moved = step * vector / length
+    moved = step * unit
     at = [(theta.double() + sign * moved).to(theta.dtype) for sign in (1, 0, -1)]
     ahead, here, behind = (hidden(each).double() for each in at)
     if here.dim() != 2:

@@ -83,11 +83,11 @@ class Curve:
         return place
 
 
-def oriented(theta: Tensor, direction: np.ndarray) -> tuple[Tensor, float]:
-    """The unit vector v (P,) in float64 with ⟨θ, v⟩ ≥ 0, and ⟨θ, v⟩.
+def unit_vector(theta: Tensor, direction: np.ndarray) -> Tensor:
+    """A direction (P,) of any length as a unit vector in float64.
 
     Raises:
-        ValueError: for a direction of another size, or of length 0.
+        ValueError: if it has not as many entries as θ, or no length.
     """
     vector = torch.as_tensor(np.ascontiguousarray(direction), dtype=torch.float64)
     length = float(vector.norm())
@@ -96,7 +96,16 @@ def oriented(theta: Tensor, direction: np.ndarray) -> tuple[Tensor, float]:
             f"a direction needs {tuple(theta.shape)} finite entries that are not all 0, "
             f"not {tuple(vector.shape)} of norm {length}"
         )
-    unit = vector / length
+    return vector / length
+
+
+def oriented(theta: Tensor, direction: np.ndarray) -> tuple[Tensor, float]:
+    """The unit vector v (P,) in float64 with ⟨θ, v⟩ ≥ 0, and ⟨θ, v⟩.
+
+    Raises:
+        ValueError: for a direction of another size, or of length 0.
+    """
+    unit = unit_vector(theta, direction)
     along = float(unit @ theta.double())
     return (unit, along) if along >= 0 else (-unit, -along)
 

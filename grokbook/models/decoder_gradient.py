@@ -20,7 +20,7 @@ from torch import Tensor
 
 from grokbook.models.decoder import RUN
 from grokbook.models.functional import Normed
-from grokbook.models.layers import Layers
+from grokbook.models.layers import FeedForward, Layers
 from grokbook.models.layout import DecoderLayout
 from grokbook.models.linear import Route
 from grokbook.tasks.prefixes import Prefixes, Runs
@@ -36,10 +36,7 @@ class _Layer(NamedTuple):
     value: Tensor
     shares: Tensor  # (M·C·H, c, T + c) attention
     mixed: Tensor  # ([M], n, d)
-    middle: Tensor  # ([M], n, d) after attention
-    second: Normed
-    inner: Tensor  # ([M], n, f) before the GELU
-    active: Tensor  # ([M], n, f) after it
+    rest: FeedForward
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no truth value to compare by
@@ -146,12 +143,8 @@ class DecoderGradient:
                 hidden, qkv = table.split([d, 3 * d], dim=-1)
             query, key, value, shares, mixed = self._attention(qkv, tree)
             middle = layers.affine(at + "self_attn.out_proj", mixed).add_(hidden)
-            second = layers.norm(at + "norm2", middle)
-            inner = layers.affine(at + "linear1", second.value)
-            active = F.gelu(inner)
-            hidden = layers.affine(at + "linear2", active).add_(middle)
-            parts = (query, key, value, shares, mixed, middle, second, inner, active)
-            kept.append(_Layer(entry, normed, *parts))
+            rest, hidden = layers.feed_forward(at, middle)
+            kept.append(_Layer(entry, normed, query, key, value, shares, mixed, rest))
         return kept, hidden
 
     def _attention(self, qkv: Tensor, tree: _Tree) -> tuple[Tensor, ...]:
@@ -210,11 +203,7 @@ class DecoderGradient:
     def _backward(self, number: int, kept: _Layer, dhidden: Tensor, tree: _Tree) -> Tensor | None:
         """From the gradient of a layer's output to that of its input; None from the first."""
         d, at, layers = self.layout.width, f"encoder.layers.{number}.", self.layers
-        dactive = layers.affine_backward(at + "linear2", dhidden, kept.active)
-        dinner = torch.ops.aten.gelu_backward.grad_input(dactive, kept.inner, grad_input=dactive)
-        dsecond = layers.affine_backward(at + "linear1", dinner, kept.second.value)
-        dmiddle = layers.norm_backward(at + "norm2", dsecond, kept.middle, kept.second)
-        dmiddle.add_(dhidden)
+        dmiddle = layers.feed_forward_backward(at, dhidden, kept.rest)
         dmixed = layers.affine_backward(at + "self_attn.out_proj", dmiddle, kept.mixed)
         dqkv = self._attention_backward(kept, dmixed, tree)
         if number == 0:  # back to the distinct rows

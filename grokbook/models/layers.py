@@ -8,13 +8,24 @@ thousand fewer views.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grokbook.models.functional import Normed, layer_norm_backward, layer_norm_forward
 from grokbook.models.layout import Layout
 from grokbook.models.linear import Route
+
+
+class FeedForward(NamedTuple):
+    """What the backward pass of a block's second half needs; [M] is there if M > 1."""
+
+    middle: Tensor  # ([M], R, d) after attention
+    normed: Normed
+    inner: Tensor  # ([M], R, f) before the GELU
+    active: Tensor  # ([M], R, f) after it
 
 
 class Layers:
@@ -65,6 +76,26 @@ class Layers:
         self.gradients[f"{name}.weight"].copy_(dweight)
         self.gradients[f"{name}.bias"].copy_(dbias)
         return dx
+
+    def feed_forward(self, block: str, middle: Tensor) -> tuple[FeedForward, Tensor]:
+        """A block's second half, x + W₂ GELU(W₁ LayerNorm(x)): what is kept, and the output.
+
+        Args:
+            block: its name with the dot, ``"encoder.layers.0."``.
+            middle: ([M], R, d) rows after attention.
+        """
+        normed = self.norm(block + "norm2", middle)
+        inner = self.affine(block + "linear1", normed.value)
+        active = F.gelu(inner)
+        out = self.affine(block + "linear2", active).add_(middle)
+        return FeedForward(middle, normed, inner, active), out
+
+    def feed_forward_backward(self, block: str, dy: Tensor, kept: FeedForward) -> Tensor:
+        """The gradient of its input, given that of its output and what `feed_forward` kept."""
+        dactive = self.affine_backward(block + "linear2", dy, kept.active)
+        dinner = torch.ops.aten.gelu_backward.grad_input(dactive, kept.inner, grad_input=dactive)
+        dnormed = self.affine_backward(block + "linear1", dinner, kept.normed.value)
+        return self.norm_backward(block + "norm2", dnormed, kept.middle, kept.normed).add_(dy)
 
     def buffer(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Memory that is used again: fresh pages for the largest arrays cost more than the work."""

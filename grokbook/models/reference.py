@@ -13,8 +13,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grokbook.config import RunConfig
+from grokbook.config import Config, RunConfig
 from grokbook.models.layout import SEQUENCE
+
+
+def encoder(config: Config) -> nn.TransformerEncoder:
+    """PyTorch's encoder of pre-norm blocks; all of them start as copies of one."""
+    layer = nn.TransformerEncoderLayer(
+        config.width,
+        config.heads,
+        config.hidden,
+        dropout=0.0,
+        activation="gelu",
+        batch_first=True,
+        norm_first=True,
+    )
+    return nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+
+
+def optimiser(config: Config, model: nn.Module) -> torch.optim.AdamW:
+    """PyTorch's AdamW on all parameters."""
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        eps=config.epsilon,
+        weight_decay=config.weight_decay,
+    )
 
 
 class PlainTransformer(nn.Module):
@@ -25,16 +50,7 @@ class PlainTransformer(nn.Module):
         width = config.width
         self.token = nn.Embedding(config.modulus, width)
         self.position = nn.Parameter(torch.randn(SEQUENCE, width) / math.sqrt(width))
-        layer = nn.TransformerEncoderLayer(
-            width,
-            config.heads,
-            config.hidden,
-            dropout=0.0,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.encoder = encoder(config)
         self.norm = nn.LayerNorm(width)
         self.heads = nn.ModuleList(nn.Linear(width, config.modulus) for _ in config.tasks)
 
@@ -68,13 +84,7 @@ class PlainLoop:
         self._config, self._table = config, config.table()
         self._pairs = torch.from_numpy(self._table.pairs)
         self._labels = torch.from_numpy(self._table.labels)
-        self._optimiser = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.learning_rate,
-            betas=(config.beta1, config.beta2),
-            eps=config.epsilon,
-            weight_decay=config.weight_decay,
-        )
+        self._optimiser = optimiser(config, self.model)
         self._draws = np.random.RandomState(config.batch_seed)
 
     def advance(self, steps: int = 1) -> None:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grokbook.config import DyckConfig
+from grokbook.models.reference import encoder, optimiser
 from grokbook.tasks import dyck
 
 IGNORED = -100
@@ -24,16 +25,7 @@ class PlainDecoder(nn.Module):
         width = config.width
         self.token = nn.Embedding(dyck.TOKENS, width)
         self.position = nn.Embedding(config.positions, width)
-        layer = nn.TransformerEncoderLayer(
-            width,
-            config.heads,
-            config.hidden,
-            dropout=0.0,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.encoder = encoder(config)
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, dyck.DEPTHS)
 
@@ -76,13 +68,7 @@ class PlainDecoderLoop:
                 if "norm" not in name:
                     parameter.mul_(config.init_scale)
         self.model.to(dtype)
-        self._optimiser = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.learning_rate,
-            betas=(config.beta1, config.beta2),
-            eps=config.epsilon,
-            weight_decay=config.weight_decay,
-        )
+        self._optimiser = optimiser(config, self.model)
 
     def advance(self, steps: int = 1) -> None:
         """Make ``steps`` updates."""

@@ -13,16 +13,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from grokbook.models.attention_input import Entry, FromRows, FromTables, Parts
-from grokbook.models.functional import (
-    Normed,
-    pair_mixture,
-    pair_mixture_backward,
-)
-from grokbook.models.layers import Layers
+from grokbook.models.functional import pair_mixture, pair_mixture_backward
+from grokbook.models.layers import FeedForward, Layers
 from grokbook.models.layout import SEQUENCE, TrunkLayout
 from grokbook.models.linear import Route
 
@@ -36,10 +31,7 @@ class _Layer(NamedTuple):
     delta_value: Tensor  # ([M], B, d)
     share: Tensor  # ([M], B, Q, H) attention on position 1
     mixed: Tensor  # ([M], B·Q, d)
-    middle: Tensor  # ([M], B·Q, d) after attention
-    second: Normed
-    inner: Tensor  # ([M], B·Q, f) before the GELU
-    active: Tensor  # ([M], B·Q, f) after it
+    rest: FeedForward
 
 
 class TrunkGradient:
@@ -96,12 +88,9 @@ class TrunkGradient:
         share, mixed = pair_mixture(*parts, self.layout.heads)
         mixed = mixed.flatten(-3, -2)
         middle = layers.affine(at + "self_attn.out_proj", mixed).add_(skip)
-        second = layers.norm(at + "norm2", middle)
-        inner = layers.affine(at + "linear1", second.value)
-        active = F.gelu(inner)
-        hidden = layers.affine(at + "linear2", active).add_(middle)
+        rest, hidden = layers.feed_forward(at, middle)
         asked = (parts.query, parts.delta_key, parts.delta_value)
-        return _Layer(entry, *asked, share, mixed, middle, second, inner, active), hidden
+        return _Layer(entry, *asked, share, mixed, rest), hidden
 
     def _heads(self, hidden: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss, and the gradient with respect to the last layer's output at position 0."""
@@ -135,11 +124,7 @@ class TrunkGradient:
         The first layer has no input but the tables; it returns None.
         """
         at, layers = f"encoder.layers.{number}.", self.layers
-        dactive = layers.affine_backward(at + "linear2", dhidden, kept.active)
-        dinner = torch.ops.aten.gelu_backward.grad_input(dactive, kept.inner, grad_input=dactive)
-        dsecond = layers.affine_backward(at + "linear1", dinner, kept.second.value)
-        dmiddle = layers.norm_backward(at + "norm2", dsecond, kept.middle, kept.second)
-        dmiddle.add_(dhidden)
+        dmiddle = layers.feed_forward_backward(at, dhidden, kept.rest)
         dmixed = layers.affine_backward(at + "self_attn.out_proj", dmiddle, kept.mixed)
         asked = (kept.query, kept.delta_key, kept.delta_value)
         dparts = Parts(*pair_mixture_backward(dmixed.view(kept.query.shape), *asked, kept.share))

@@ -90,7 +90,7 @@ def execute(
                 progress_bar=False,
                 log_output=False,
                 execution_timeout=CELL_SECONDS,
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # being shut down is no error
             )
         except Exception as error:
             if executed.exists():

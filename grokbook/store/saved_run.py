@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import numpy as safetensors
 
+from grokbook.checks import ConfigError
 from grokbook.config import Config
 from grokbook.store.files import StoreError, check, read_sealed
 
@@ -26,13 +27,17 @@ class SavedRun:
         marker: the contents of commit.json; empty before the first commit.
 
     Raises:
-        StoreError: if its config or its marker is damaged, or they are of another run.
+        StoreError: if its config or its marker is damaged, of another run, or of a kind that this
+            version does not know.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         head = read_sealed(path / "config.json")
-        self.config = Config.from_json(head["config"])
+        try:
+            self.config = Config.from_json(head["config"])
+        except ConfigError as error:  # a store may hold runs of a later version's kinds
+            raise StoreError(f"{path / 'config.json'} is not readable here: {error}") from None
         self.numerics: dict[str, Any] = head["numerics"]
         self.hardware: str = head.get("hardware", "")
         if self.config.id != head["config_id"]:

@@ -77,21 +77,23 @@ def _switched(reset: bool) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
-SWITCHES = (
+SWITCHES = tuple(
     _dyck(
-        "decay-switched",
-        "weight decay switched, the optimiser going on",
-        "2604.07380, section 6, with the optimiser's state kept",
-        grid={"schedule": _switched(reset=False)},
+        name,
+        f"weight decay switched, the optimiser {how}",
+        source,
+        grid={"schedule": _switched(reset)},
         plan=_PLAN | {"steps": max(SWITCHED) + AFTERWARDS},
-    ),
-    _dyck(
-        "decay-switched-anew",
-        "weight decay switched, the optimiser begun anew",
-        "2604.07380, section 6",
-        grid={"schedule": _switched(reset=True)},
-        plan=_PLAN | {"steps": max(SWITCHED) + AFTERWARDS},
-    ),
+    )
+    for name, how, source, reset in (
+        (
+            "decay-switched",
+            "going on",
+            "2604.07380, section 6, with the optimiser's state kept",
+            False,
+        ),
+        ("decay-switched-anew", "begun anew", "2604.07380, section 6", True),
+    )
 )
 
 MODULAR = Study(

@@ -9,6 +9,7 @@ import pytest
 import made_records as cases
 from grokbook.chapters import incompressibility as chapter
 from grokbook.chapters import incompressibility_tables as tables
+from grokbook.chapters import incompressibility_words as words
 from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
@@ -201,7 +202,7 @@ def test_modules_stand_beside_noise_in_the_same_tensors(runs):
 
 
 def test_the_finding_says_what_the_runs_say(runs):
-    said = chapter.finding(runs)
+    said = words.finding(runs)
     assert said == (
         "5 % less of what training moved leaves 2.5 % of the test answers right (mean of 2 runs); "
         "5 % less of the weights themselves leaves 98.5 %: only the published form of this cut "
@@ -214,7 +215,7 @@ def test_the_finding_says_what_the_runs_say(runs):
 
 
 @pytest.mark.parametrize(
-    ("published", "corrected", "words", "blamed"),
+    ("published", "corrected", "clause", "blamed"),
     [
         (0.01, 0.98, "only the published form of this cut does harm", True),
         (0.01, 0.30, "the published form does more harm, but not all of it", False),
@@ -222,44 +223,44 @@ def test_the_finding_says_what_the_runs_say(runs):
         (0.20, 0.25, "either way the network is fragile", False),
     ],
 )
-def test_no_more_is_said_than_the_two_cuts_show(published, corrected, words, blamed):
+def test_no_more_is_said_than_the_two_cuts_show(published, corrected, clause, blamed):
     """A network that keeps a third of its answers is not one that the cut leaves unharmed."""
-    said = chapter.finding([made(42, compression(published, corrected))])
-    assert words in said and ("What does the harm" in said) is blamed
+    said = words.finding([made(42, compression(published, corrected))])
+    assert clause in said and ("What does the harm" in said) is blamed
 
 
 def test_the_finding_turns_with_the_data():
     broken = made(42, reconstruction(STARS | {"published": None}), compression(corrected=0.02))
-    said = chapter.finding([broken])
+    said = words.finding([broken])
     assert "either way the network is fragile" in said and "directions" not in said
     alone = made(42, reconstruction(STARS))
-    assert chapter.finding([alone]).startswith(
+    assert words.finding([alone]).startswith(
         "6 directions of the whole path rebuild the network in 1 of 1"
     )
     some = [alone, made(137, reconstruction(STARS | {"published": None}))]
-    assert chapter.finding(some).startswith(
+    assert words.finding(some).startswith(
         "6 directions of the whole path rebuild the network in 1 of 2"
     )
-    assert chapter.finding([]) == "Nothing of this page has been measured yet."
+    assert words.finding([]) == "Nothing of this page has been measured yet."
 
 
 def test_what_is_missing_is_said_with_its_command(runs):
-    assert chapter.missing(runs) == (
+    assert words.missing(runs) == (
         "*Scale, entries, rank and modules: not measured yet on one run; `grokbook measure dual "
         "--instruments compression` does it.* *The run's own first direction with random: not "
         "measured yet on one run; `grokbook measure dual --instruments reconstruction` does it.*"
     )
-    assert chapter.missing(runs[:2]) == ""
+    assert words.missing(runs[:2]) == ""
     three = made(42, reconstruction(STARS | NEW), tasks=("add", "mul", "sq"))
-    assert chapter.missing([three]) == ""  # three tasks are compressed nowhere
+    assert words.missing([three]) == ""  # three tasks are compressed nowhere
 
 
 def test_where_the_held_out_path_ends(runs):
-    assert chapter.last_seen(runs[:2]).startswith(
+    assert words.last_seen(runs[:2]).startswith(
         "Where the held-out path ends, the network itself answers 40.0 % (dual, λ = 1, 2 runs) of"
     )
-    assert "46.7 % (dual, λ = 1, 3 runs)" in chapter.last_seen(runs)
-    assert chapter.last_seen([]) == ""
+    assert "46.7 % (dual, λ = 1, 3 runs)" in words.last_seen(runs)
+    assert words.last_seen([]) == ""
 
 
 def test_the_guard(runs):

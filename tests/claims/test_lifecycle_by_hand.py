@@ -1,7 +1,6 @@
 """Readings of the lifecycle on records of brackets that were made by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from grokbook.claims.readings import READINGS, gather
@@ -11,10 +10,10 @@ from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import judge
 from grokbook.config import DyckConfig
 from grokbook.instruments.runs import Missing, Run
-from grokbook.record import RunRecord
 from grokbook.studies.declaring import change, find
 from grokbook.studies.members import stages
 from grokbook.tasks.dyck import TASK
+from made_records import finished
 
 CLAIMS = claims("spectral-edge")
 
@@ -47,16 +46,7 @@ def run(config, groks=None, *, unseen=None, last=10_000, accuracy=None, norm=1.0
         f"test_accuracy_{TASK}": jump if accuracy is None else accuracy(steps),
         "parameter_norm": np.broadcast_to(norm, steps.shape) + 0.001 * steps,
     }
-    record = RunRecord(
-        config=config,
-        status="finished",
-        seconds=1.0,
-        source="store",
-        numerics={},
-        metrics=pd.DataFrame(metrics),
-        bits=np.packbits(right, axis=-1),
-    )
-    return Run(config.label, record)
+    return Run(config.label, finished(config, metrics, right))
 
 
 def read(key, runs, labels, seed=42):

@@ -183,10 +183,19 @@ def trained_logits(config, theta):
         return decoder.logits(layout, views, Nodes.of(config.table().train_tree))
 
 
+PUBLISHED_STEPS = pytest.param(
+    *(1e-3, 200),
+    marks=pytest.mark.xfail(
+        strict=True,
+        reason="what is asked of every model is not met: plain and written-out loops part ways",
+    ),
+)
+
+
 @pytest.mark.long(30)
-@pytest.mark.parametrize(("rate", "steps"), [(1e-4, 200), (1e-3, 25)])
+@pytest.mark.parametrize(("rate", "steps"), [PUBLISHED_STEPS, (1e-4, 200), (1e-3, 25)])
 def test_many_steps_in_float32(rate, steps):
-    """At the published rate rounding grows so fast that no two float32 loops stay together."""
+    """At the published rate the loops part after some fifty steps, and each from float64."""
     config = DyckConfig(seed=42, learning_rate=rate)
     trainer, loop = Trainer([config]), PlainDecoderLoop(config)
     trainer.advance(steps)

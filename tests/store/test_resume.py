@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.store import Busy, DiskFull, Store, StoreError
-from grokbook.store.files import Disk
+from grokbook.store.files import Disk, read_sealed, seal
 from grokbook.store.run_directory import RunDirectory
 from grokbook.training.run import run
 from grokbook.training.trainer import Trainer
@@ -254,6 +255,20 @@ def test_records_edited_by_hand_are_refused(tmp_path):
     path.write_text(path.read_text().replace('"seed": 5', '"seed": 6'))
     with pytest.raises(StoreError, match=r"config.json was changed after it was written"):
         run_on(store)
+
+
+def test_a_run_of_a_kind_to_come_is_passed_over(tmp_path):
+    """As an older version meets it, in a store that a newer one writes to as well."""
+    store, said = Store(tmp_path), []
+    known = run(SMALL, replace(PLAN, steps=10), store).directory
+    head = read_sealed(known.path / "config.json")
+    later = tmp_path / "runs" / "abcdefabcdef" / known.path.name
+    later.mkdir(parents=True)
+    head["config"] |= {"tasks": ["depth"], "gates": 3}
+    (later / "config.json").write_bytes(seal(head))
+    assert [found.path for found in store.runs(warn=said.append)] == [known.path]
+    (line,) = said
+    assert str(later / "config.json") in line and "gates" in line
 
 
 def test_a_disk_too_small_is_said_before_the_start(tmp_path, monkeypatch):

@@ -11,6 +11,19 @@ from grokbook.instruments.measurement import Measurement, as_frame, as_json
 from grokbook.record import RunRecord
 
 
+def finished(config, metrics, right):
+    """A run that has ended, of columns and (E, T, N) answers."""
+    return RunRecord(
+        config=config,
+        status="finished",
+        seconds=1.0,
+        source="store",
+        numerics={},
+        metrics=pd.DataFrame(metrics),
+        bits=np.packbits(right, axis=-1),
+    )
+
+
 def record(seed, groks, leaked_first=None):
     """A run whose tasks jump from 0 to 1 at given steps (None: never)."""
     config = RunConfig(tasks=tuple(groks), modulus=5, seed=seed)
@@ -23,15 +36,7 @@ def record(seed, groks, leaked_first=None):
         up = np.zeros(len(steps)) if at is None else (steps >= at).astype(float)
         metrics[f"test_accuracy_{task}"] = metrics[f"train_accuracy_{task}"] = up
         right[:, k] = up[:, None].astype(bool)
-    made = RunRecord(
-        config=config,
-        status="finished",
-        seconds=1.0,
-        source="store",
-        numerics={},
-        metrics=pd.DataFrame(metrics),
-        bits=np.packbits(right, axis=-1),
-    )
+    made = finished(config, metrics, right)
     if leaked_first is not None:  # twins of training pairs are answered from the start
         for k, task in enumerate(config.tasks):
             right[:, k, made.table.leaked(task)] = True

@@ -64,7 +64,7 @@ def test_decay_ramp_ends_and_refuses():
 
 @pytest.mark.parametrize(("dark", "page"), PAGES)
 def test_published_and_nulls_stand_out(dark, page):
-    assert contrast(palette.published_colour(dark), page) >= 4.5
+    assert contrast(palette.PUBLISHED[dark], page) >= 4.5
     assert contrast(palette.NULL_BAND[dark], page) >= 3
     assert contrast(palette.INK, page) >= 3
 

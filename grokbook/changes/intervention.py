@@ -1,31 +1,15 @@
-"""What changes while a run is trained: its schedule, and one intervention on its updates.
+"""One intervention on a run's updates, with or without a basis.
 
-    Switch(2_000, "weight_decay", 0.0)               λ is 0 once 2,000 updates were made
-    Intervention("delete", 0.1, start=500, basis=…)  g ← g − 0.1 (g − BBᵀg) from then on
-
-Both are declarations: checked here, hashed with the run's config, carried out by training.
+Intervention("delete", 0.1, start=500, basis=…)  g ← g − 0.1 (g − BBᵀg) from then on
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from grokbook.changes.values import LATEST, as_record, is_sha256, made, read_value, short
 from grokbook.checks import ConfigError, integer, number
-
-SWITCHABLE: dict[str, dict[str, Any]] = {
-    "learning_rate": {"low": 0, "open_low": True},
-    "weight_decay": {"low": 0},
-    "clip_norm": {"low": 0, "open_low": True},
-}
-"""Fields that a schedule can set, with their bounds."""
-
-RESET = "moments"
-"""What a switch sets to 0 to begin the optimiser anew: its moments, and with them the count of
-updates in its bias corrections."""
-_SET = SWITCHABLE | {RESET: {"low": 0, "high": 0}}
 
 TRANSFORMS: dict[str, dict[str, Any]] = {
     "delete": {"low": 0, "high": 1},
@@ -46,65 +30,6 @@ ADDING = tuple(name for name in TRANSFORMS if name.startswith(("noise", "kick"))
 
 COMMUTING = ("kick", "kick_published", "kick_sham")
 """Those that take gradients of their own."""
-
-LATEST = 10**9
-
-SYMBOLS = {"learning_rate": "η =", "modulus": "p =", "weight_decay": "λ ="}
-"""Fields that are read as symbols."""
-
-
-@dataclass(frozen=True, order=True)
-class Switch:
-    """A field that has another value from update ``step`` + 1 on.
-
-    Attributes:
-        step: updates made before the value is in force; at least 1, for a value that is in force
-            from the start is the field itself.
-        field: one of `SWITCHABLE`, or `RESET`.
-        value: in the field's own bounds; of `RESET` 0.
-
-    Raises:
-        ConfigError: if no run can have it.
-
-    >>> Switch.parse("2000:weight_decay=0").value
-    0.0
-    """
-
-    step: int
-    field: str
-    value: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "step", integer("switch step", self.step, low=1, high=LATEST))
-        if self.field not in _SET:
-            raise ConfigError(f"a switch sets {', '.join(_SET)}, not {self.field!r}")
-        name = self.field.replace("_", " ")
-        object.__setattr__(self, "value", number(name, self.value, **_SET[self.field]))
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From ``STEP:FIELD=VALUE``."""
-        match = re.fullmatch(r"(\d+):(\w+)=(.+)", text.strip())
-        if match is None:
-            raise ConfigError(f"switch {text!r} is not of the form STEP:FIELD=VALUE")
-        return cls(int(match[1]), match[2], read_value(match[3]))
-
-    @property
-    def text(self) -> str:
-        """The inverse of `parse`."""
-        return f"{self.step}:{self.field}={short(self.value)}"
-
-    @property
-    def words(self) -> str:
-        """What a person reads.
-
-        >>> Switch(400, "moments", 0).words, Switch(400, "weight_decay", 2).words
-        ('moments reset at step 400', 'λ = 2 from step 400')
-        """
-        if self.field == RESET:
-            return f"moments reset at step {self.step}"
-        symbol = SYMBOLS.get(self.field, self.field.replace("_", " "))
-        return f"{symbol} {short(self.value)} from step {self.step}"
 
 
 @dataclass(frozen=True)
@@ -202,7 +127,7 @@ class Intervention:
             if name in found:
                 raise ConfigError(f"intervention {text!r}: {name} is given twice")
             found[name] = value if name in ("transform", "basis") else read_value(value)
-        return _made(cls, "intervention", found)
+        return made(cls, "intervention", found)
 
     @property
     def text(self) -> str:
@@ -229,85 +154,11 @@ class Intervention:
         return {name: value for name, value in asdict(self).items() if value != defaults[name]}
 
 
-def as_schedule(value: Any, first: Mapping[str, float]) -> tuple[Switch, ...]:
-    """Switches in order; one that sets what is in force anyway changes nothing and is left out.
-
-    Args:
-        value: an iterable of switches, of their fields, or of their texts.
-        first: the values in force at step 0.
-
-    Raises:
-        ConfigError: if it is none, or two switches set one field at one step.
-    """
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
-        raise ConfigError(f"schedule must be a list of switches, not {value!r}")
-    switches = sorted(_as(Switch, "switch", each) for each in value)
-    kept, force, last = [], dict(first), dict[str, int]()
-    for switch in switches:
-        if last.get(switch.field) == switch.step:
-            raise ConfigError(f"{switch.field} is switched twice at step {switch.step}")
-        last[switch.field] = switch.step
-        if force.get(switch.field) != switch.value or switch.field == RESET:
-            force[switch.field] = switch.value
-            kept.append(switch)
-    return tuple(kept)
-
-
 def as_intervention(value: Any) -> Intervention | None:
     """An intervention from itself, its fields or its text; None for one of no strength.
 
     Raises:
         ConfigError: if it is none.
     """
-    made = None if value is None else _as(Intervention, "intervention", value)
-    return made if made is not None and made.strength > 0 else None
-
-
-def is_sha256(text: Any) -> bool:
-    """Is this 64 hexadecimal digits, in small letters?"""
-    return isinstance(text, str) and re.fullmatch("[0-9a-f]{64}", text) is not None
-
-
-def read_value(text: str) -> int | float | str:
-    """A number where the text is one, else the text.
-
-    >>> [read_value(text) for text in ("3", "3e-1", "three")]
-    [3, 0.3, 'three']
-    """
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def short(value: Any) -> str:
-    """A number without a trailing .0, every digit that matters kept.
-
-    >>> short(2.0), short(0.1)
-    ('2', '0.1')
-    """
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def _as(kind: type, name: str, value: Any) -> Any:
-    if isinstance(value, kind):
-        return value
-    if isinstance(value, str):
-        return kind.parse(value)
-    if isinstance(value, Mapping):
-        return _made(kind, name, value)
-    raise ConfigError(f"{name} must be given by its fields, not {value!r}")
-
-
-def _made(kind: type, name: str, values: Mapping[str, Any]) -> Any:
-    """A record from its fields, unknown and missing ones refused by name."""
-    known = {f.name: f.default is MISSING for f in fields(kind)}
-    for given in values:
-        if given not in known:
-            raise ConfigError(f"{name}: no field {given!r}; known: {', '.join(known)}")
-    missing = [field for field, needed in known.items() if needed and field not in values]
-    if missing:
-        raise ConfigError(f"{name}: {missing[0]} is missing")
-    return kind(**values)
+    found = None if value is None else as_record(Intervention, "intervention", value)
+    return found if found is not None and found.strength > 0 else None

@@ -1,0 +1,124 @@
+"""Chapter 4, incompressibility: what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from grokbook.chapters.incompressibility import (
+    INTACT,
+    cuts,
+    group,
+    measured_by,
+    opening,
+    thresholds,
+)
+from grokbook.chapters.wording import counted, share
+from grokbook.claims.readings.incompressibility import threshold as directions
+from grokbook.instruments.runs import Missing, Run
+from grokbook.studies.first_light import setting
+from grokbook.widgets.incompressibility import OPENING
+
+
+def missing(runs: Sequence[Run]) -> str:
+    """What was not measured on the page's runs, and the commands that measure it; empty if all."""
+    said = []
+    compressed = {run.name for run in measured_by(runs, "compression")}
+    dual = [run for run in runs if len(run.tasks) == 2]  # the paper compresses these
+    lacking = [run for run in dual if run.name not in compressed]
+    if lacking:
+        said.append(_command(lacking, "compression", "Scale, entries, rank and modules"))
+    old = [run for run in measured_by(runs, "reconstruction") if not _has_own_first(run)]
+    if old:
+        said.append(_command(old, "reconstruction", "The run's own first direction with random"))
+    return " ".join(said)
+
+
+def _has_own_first(run: Run) -> bool:
+    try:
+        directions(run, "published, own first")
+    except Missing:
+        return False
+    return True
+
+
+def _command(runs: Sequence[Run], instrument: str, what: str) -> str:
+    names = sorted({setting(run.config) for run in runs})
+    by = " and ".join(f"`grokbook measure {name} --instruments {instrument}`" for name in names)
+    return f"*{what}: not measured yet on {counted(len(runs), 'run')}; {by} does it.*"
+
+
+def last_seen(runs: Sequence[Run]) -> str:
+    """How good the network itself is where the path that is held out ends, in words."""
+    found: dict[str, list[float]] = {}
+    for run in measured_by(runs, "reconstruction"):
+        rows = run.at_stop("reconstruction", "test_accuracy", part=None, variant="last seen")
+        found.setdefault(group(run), []).append(100 * float(rows["value"].mean()))
+    if not found:
+        return ""
+    each = ", ".join(
+        f"{_mean(values)} ({name}, {counted(len(values), 'run')})" for name, values in found.items()
+    )
+    return (
+        f"Where the held-out path ends, the network itself answers {each} of the test pairs "
+        "rightly, the mean of its tasks. What the held-out directions miss is what the weights "
+        "did after that."
+    )
+
+
+def finding(runs: Sequence[Run]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    said, found = [], cuts(runs)
+    if found:
+        published, corrected, other, noise = (
+            [cut.accuracy for cut in opening(found, "scale", protocol)]
+            for protocol in ("published", "corrected", "published, other init", "corrected, noise")
+        )
+        less = f"{100 * (1 - OPENING['scale']):.0f} % less"
+        many = "one run" if len(published) == 1 else f"mean of {len(published)} runs"
+        said.append(
+            f"{less.capitalize()} of what training moved leaves {_mean(published)} of the test "
+            f"answers right ({many}); {less} of the weights themselves leaves {_mean(corrected)}: "
+            f"{_verdict(published, corrected)}."
+        )
+        if np.mean(published) < INTACT <= np.mean(corrected):
+            said.append(
+                "What does the harm are initial weights that decay had erased and the test puts "
+                f"back; another seed's, which this run never saw, leave {_mean(other)}."
+            )
+        said.append(
+            f"Noise as large as that cut of the weights leaves {_mean(noise)}"
+            + (
+                ": the network does not bear every change of that size."
+                if np.mean(noise) < INTACT
+                else "."
+            )
+        )
+    each = [by_basis for by_basis in thresholds(runs).values() if "held-out" in by_basis]
+    own, held = ([k for one in each for k in one[name]] for name in ("published", "held-out"))
+    counts = [k for k in own if k is not None]
+    if counts:
+        low, high = min(counts), max(counts)
+        number = f"{low}" if low == high else f"{low} to {high}"
+        said.append(
+            f"{number} directions of the whole path rebuild the network in "
+            f"{share(len(counts), len(own))} runs; without the path's last tenth no number tried "
+            f"does in {share(held.count(None), len(held))}."
+        )
+    return " ".join(said) or "Nothing of this page has been measured yet."
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.1f} %"
+
+
+def _verdict(published: Sequence[float], corrected: Sequence[float]) -> str:
+    theirs, ours = np.mean(published), np.mean(corrected)
+    if min(theirs, ours) >= INTACT:
+        return "neither does harm"
+    if theirs < INTACT <= ours:
+        return "only the published form of this cut does harm"
+    if ours > theirs + 10:
+        return "the published form does more harm, but not all of it"
+    return "either way the network is fragile"
