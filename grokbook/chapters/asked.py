@@ -41,5 +41,9 @@ def wanted(
 
 
 def plan(config: RunConfig, steps: int) -> Plan:
-    """The published stop and 2,000 steps beyond, within the chapter's budget of steps."""
-    return Plan(steps=min(steps, Plan.published(config).steps), after_grok=AFTER_GROK)
+    """The published stop and 2,000 steps beyond, within the chapter's budget of steps.
+
+    Snapshots hold all parameters: what one chapter trains another measures.
+    """
+    far = min(steps, Plan.published(config).steps)
+    return Plan(steps=far, after_grok=AFTER_GROK, full_state=True)

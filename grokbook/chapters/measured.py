@@ -156,17 +156,20 @@ def _recorded(
 
 def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
     """The run in the store, trained if need be."""
-    found = next(
-        (
-            each
-            for each in store.runs(config, warn=say)
-            if each.ended and each.marker["plan"]["full_state"] and each.record().reaches(plan)
-        ),
-        None,
-    )
-    if found is None and not training_allowed():
+    begun = [each for each in store.runs(config, warn=say) if "plan" in each.marker]
+    whole = [each for each in begun if each.marker["plan"]["full_state"]]
+    for each in whole:
+        if each.ended and each.record().reaches(plan):
+            return each
+    if not training_allowed():
         raise _refused(config)
-    return found or trained(config, replace(plan, full_state=True), store)
+    if begun and not whole:
+        raise MissingRun(
+            f"run {config.id} ({config.label}) is in the store with snapshots of the attention "
+            "matrices alone, and its instruments read all parameters: set GROKBOOK_STORE to "
+            "another directory to train it there"
+        )
+    return trained(config, replace(plan, full_state=True), store)
 
 
 def _with_measurements(directory: RunDirectory, wanted: Wanted, store: Store) -> Run:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grokbook.chapters import asked
 from grokbook.chapters import integrability as chapter
 from grokbook.chapters.measured import ask_all_measured, ask_measured
 from grokbook.checks import ConfigError
@@ -18,7 +19,7 @@ from grokbook.instruments.runs import Missing
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.store.recorded import Results
-from grokbook.studies.asking import MissingRun
+from grokbook.studies.asking import MissingRun, ask
 from grokbook.training.run import run as train
 from grokbook.widgets import Integrability
 from grokbook.widgets.from_measurements import course
@@ -173,6 +174,26 @@ def test_a_stored_run_is_not_measured_where_nothing_may_be_made(places):
     with pytest.raises(MissingRun, match="GROKBOOK_TRAIN is never"):
         ask_measured(small(3), PLAN, {"events": {}}, **places)
     assert files(places["store"]) == before
+
+
+def test_a_run_of_attention_alone_is_not_measured_and_the_way_out_is_named(allowed, places):
+    train(small(3), PLAN, places["store"])
+    before = files(places["store"])
+    with pytest.raises(MissingRun, match="set GROKBOOK_STORE to another directory") as caught:
+        ask_measured(small(3), PLAN, {"events": {}}, **places)
+    assert "\n" not in str(caught.value)
+    assert files(places["store"]) == before
+
+
+def test_what_the_first_chapter_trains_the_others_measure(allowed, places):
+    """Chapter 1 asks for the record alone; its run then needs no second training."""
+    config = small(3)
+    far = asked.plan(config, 400)
+    ask(config, far, store=places["store"], results=places["shelf"].results)
+    before = files(places["store"])
+    run = ask_measured(config, far, {"events": {}}, **places)
+    assert [each.instrument for each in run.measurements] == ["events"]
+    assert {path: files(places["store"])[path] for path in before} == before
 
 
 @pytest.mark.parametrize(
