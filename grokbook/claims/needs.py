@@ -21,6 +21,7 @@ INSTRUMENTS = (
     "spectral-edge",
     "events",
     "fourier",
+    "edge",
 )
 """Those of `grokbook.instruments.catalogue`, by name: reading claims loads no PyTorch."""
 

@@ -6,6 +6,7 @@ from grokbook.checks import ConfigError, suggest
 from grokbook.instruments.ablations import ABLATIONS
 from grokbook.instruments.commutator import COMMUTATOR
 from grokbook.instruments.compression import COMPRESSION
+from grokbook.instruments.edge import EDGE
 from grokbook.instruments.events import EVENTS
 from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.hessian import HESSIAN
@@ -22,6 +23,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         EVENTS,
         TRAJECTORY,
         SPECTRAL_EDGE,
+        EDGE,
         WEIGHT_SPECTRA,
         RECONSTRUCTION,
         COMPRESSION,
