@@ -22,6 +22,8 @@ INSTRUMENTS = (
     "events",
     "fourier",
     "edge",
+    "edge-ablation",
+    "edge-curves",
 )
 """Those of `grokbook.instruments.catalogue`, by name: reading claims loads no PyTorch."""
 

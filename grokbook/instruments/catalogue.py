@@ -7,6 +7,8 @@ from grokbook.instruments.ablations import ABLATIONS
 from grokbook.instruments.commutator import COMMUTATOR
 from grokbook.instruments.compression import COMPRESSION
 from grokbook.instruments.edge import EDGE
+from grokbook.instruments.edge_ablation import EDGE_ABLATION
+from grokbook.instruments.edge_curves import EDGE_CURVES
 from grokbook.instruments.events import EVENTS
 from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.hessian import HESSIAN
@@ -24,6 +26,8 @@ INSTRUMENTS: dict[str, Instrument] = {
         TRAJECTORY,
         SPECTRAL_EDGE,
         EDGE,
+        EDGE_ABLATION,
+        EDGE_CURVES,
         WEIGHT_SPECTRA,
         RECONSTRUCTION,
         COMPRESSION,
