@@ -24,6 +24,7 @@ INSTRUMENTS = (
     "edge",
     "edge-ablation",
     "edge-curves",
+    "probes",
 )
 """Those of `grokbook.instruments.catalogue`, by name: reading claims loads no PyTorch."""
 

@@ -14,6 +14,7 @@ from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.hessian import HESSIAN
 from grokbook.instruments.instrument import Instrument
 from grokbook.instruments.integrability import INTEGRABILITY
+from grokbook.instruments.probes import PROBES
 from grokbook.instruments.reconstruction import RECONSTRUCTION
 from grokbook.instruments.spectral_edge import SPECTRAL_EDGE
 from grokbook.instruments.trajectory import TRAJECTORY
@@ -28,6 +29,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         EDGE,
         EDGE_ABLATION,
         EDGE_CURVES,
+        PROBES,
         WEIGHT_SPECTRA,
         RECONSTRUCTION,
         COMPRESSION,
