@@ -21,6 +21,10 @@ INSTRUMENTS = (
     "spectral-edge",
     "events",
     "fourier",
+    "edge",
+    "edge-ablation",
+    "edge-curves",
+    "probes",
 )
 """Those of `grokbook.instruments.catalogue`, by name: reading claims loads no PyTorch."""
 

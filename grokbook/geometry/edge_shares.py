@@ -88,6 +88,41 @@ def shares(
         )
 
 
+def turned(
+    found: Shares,
+    turn: np.ndarray,
+    gradient: np.ndarray,
+    decay: np.ndarray,
+    updates: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(k,) bounds, to first order, on what turning each direction does to two of the shares.
+
+    A turn by φ moves every ⟨Δ, v⟩ by φ ‖Δ‖ at most, so E by 2φ √(E · mean ‖Δ‖²).
+
+    Args:
+        found: the shares.
+        turn: (k,) φ, such as `Window.errors`.
+        gradient: (w, P), of which they are.
+        decay: (w, P) likewise.
+        updates: (w, P) likewise.
+
+    Returns:
+        Of ``published`` and of ``signed``.
+    """
+    g, d, m = (
+        float(np.sqrt((np.asarray(rows, dtype=np.float64) ** 2).sum(axis=1).mean()))
+        for rows in (gradient, decay, updates)
+    )
+    e_g, e_d = found.gradient, found.decay
+    e_m = e_g + e_d + 2 * found.together  # of what adds up
+    with np.errstate(invalid="ignore", divide="ignore"):
+        published = 2 * turn * (np.sqrt(e_g) * g * e_d + np.sqrt(e_d) * d * e_g) / (e_g + e_d) ** 2
+        signed = turn * (
+            np.sqrt(e_m) * g + np.sqrt(e_g) * m + 2 * abs(found.signed) * np.sqrt(e_m) * m
+        )
+        return published, signed / e_m
+
+
 def trapezoid(
     snapshots: np.ndarray, steps: np.ndarray, rate: float
 ) -> tuple[np.ndarray, np.ndarray]:

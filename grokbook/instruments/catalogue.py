@@ -6,11 +6,15 @@ from grokbook.checks import ConfigError, suggest
 from grokbook.instruments.ablations import ABLATIONS
 from grokbook.instruments.commutator import COMMUTATOR
 from grokbook.instruments.compression import COMPRESSION
+from grokbook.instruments.edge import EDGE
+from grokbook.instruments.edge_ablation import EDGE_ABLATION
+from grokbook.instruments.edge_curves import EDGE_CURVES
 from grokbook.instruments.events import EVENTS
 from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.hessian import HESSIAN
 from grokbook.instruments.instrument import Instrument
 from grokbook.instruments.integrability import INTEGRABILITY
+from grokbook.instruments.probes import PROBES
 from grokbook.instruments.reconstruction import RECONSTRUCTION
 from grokbook.instruments.spectral_edge import SPECTRAL_EDGE
 from grokbook.instruments.trajectory import TRAJECTORY
@@ -22,6 +26,10 @@ INSTRUMENTS: dict[str, Instrument] = {
         EVENTS,
         TRAJECTORY,
         SPECTRAL_EDGE,
+        EDGE,
+        EDGE_ABLATION,
+        EDGE_CURVES,
+        PROBES,
         WEIGHT_SPECTRA,
         RECONSTRUCTION,
         COMPRESSION,

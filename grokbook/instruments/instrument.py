@@ -156,8 +156,9 @@ class Instrument:
         cost: measured, of one published run on one core, in words.
         parameters: by name.
         memory: bytes that one point needs at most, the libraries not counted.
-        needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"band"``;
-            ``"pairs"``: it is one on modular arithmetic.
+        needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"decayed"``
+            (what decay moved those by), ``"band"``; ``"pairs"``: it is one on modular arithmetic;
+            ``"strings"``: on balanced brackets.
         enough: are there as many snapshots as it takes?
         sibling: does it use the run of another seed, where there is one, as a control?
         version: raised when rows would come out otherwise than before.

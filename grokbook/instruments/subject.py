@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grokbook.config import Config, RunConfig
+from grokbook.config import Config, DyckConfig, RunConfig
 from grokbook.geometry.trajectory import thin
 from grokbook.models.layout import Layout
 from grokbook.store import RunDirectory, Store, StoreError
@@ -174,9 +174,9 @@ class Subject:
         return {*kept, self.last} <= {*self.steps.tolist()}
 
     def has(self, kind: str) -> bool:
-        """Did the run keep ``"theta"``, ``"attention"`` or ``"band"``; is it one on ``"pairs"``?"""
-        if kind == "pairs":
-            return isinstance(self.config, RunConfig)
+        """Did the run keep that, and is it one on that (`grokbook.instruments.instrument`)?"""
+        if kind in ("pairs", "strings"):
+            return isinstance(self.config, RunConfig if kind == "pairs" else DyckConfig)
         if kind == "band":
             return "band.npz" in self.run.marker.get("files", {})
         if not len(self.steps):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grokbook.config import RunConfig
+from grokbook.config import DyckConfig, RunConfig
 from grokbook.plan import Plan
 from grokbook.store import Store
 from grokbook.training.run import run
@@ -33,3 +33,12 @@ def small_run(small_runs):
     from grokbook.instruments.subject import Subject
 
     return Subject(small_runs.runs(RunConfig(**CONFIG, seed=1))[0], small_runs)
+
+
+@pytest.fixture(scope="session")
+def small_strings(tmp_path_factory):
+    """A store with a run on balanced brackets: 300 steps, 31 full snapshots."""
+    store = Store(tmp_path_factory.mktemp("strings") / "store")
+    config = DyckConfig(width=16, heads=2, hidden=16, seed=3)
+    run(config, Plan(steps=300, after_grok=None, cadence=10, full_state=True), store)
+    return store

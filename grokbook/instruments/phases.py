@@ -1,0 +1,73 @@
+"""Steps at which the lifecycle of the spectral edge is looked at.
+
+The published scripts look at fixed steps, which were chosen on one seed and differ from script to
+script: what they call "at grok" is before the grok step of other seeds.  So a run is measured there
+and at fixed multiples of its own grok step as well, and on an even grid, where runs that never
+grok can be read at a step that is matched to others.  Source: 2604.07380 section 3, weakness C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from grokbook.config import DyckConfig
+from grokbook.instruments.spectral_edge import grok_step
+from grokbook.instruments.subject import Subject
+
+SHARES = (300, 600, 1_500, 4_000)
+"""Of gradient and decay; functional content and the loss decomposition are read there, too."""
+ABLATIONS = (200, 500, 1_400, 3_900)
+"""Of ablations, curvature, curves and the spectra of depth, and of what was done on all seeds."""
+PROBES = (200, 600, 2_000, 5_000)
+"""Of the probes of one layer."""
+LAYERS = (100, 500, 5_000)
+"""Of layers, positions, attention and geometry: early with decay, early without, late."""
+
+MULTIPLES = (0.5, 1.0, 2.5, 20 / 3)
+"""Of a run's own grok step: what `SHARES` are of the published run's, which is 600."""
+
+
+def own(subject: Subject, grok: int | None = None) -> dict[float, int]:
+    """Snapshots nearest to `MULTIPLES` of a grok step, as far as the run goes.
+
+    Args:
+        subject: the run.
+        grok: matched from another run; by default the run's own, all tasks at 0.95.
+
+    Returns:
+        Step by multiple; nothing if the run never grokked.
+    """
+    at = grok_step(subject) if grok is None else grok
+    wanted = {} if at is None else {each: each * at for each in MULTIPLES}
+    return {
+        each: nearest(subject.steps, step) for each, step in wanted.items() if step <= subject.last
+    }
+
+
+def nearest(steps: np.ndarray, step: float) -> int:
+    """The snapshot nearest to a step, the earlier of two.
+
+    >>> nearest(np.array([0, 100, 200]), 150), nearest(np.array([0, 100, 200]), 151)
+    (100, 200)
+    """
+    return int(steps[np.argmin(np.abs(steps - step))])
+
+
+def chosen(
+    subject: Subject, published: Iterable[int], every: int, among: Iterable[int]
+) -> list[int]:
+    """The published steps, the run's own phases, and an even grid with the last, ascending.
+
+    Args:
+        subject: the run; published steps are those of runs on brackets, and of no others.
+        published: steps.
+        every: steps of the grid.
+        among: steps at which there is something to measure.
+    """
+    among = [int(step) for step in among]
+    wanted = {*own(subject).values()}
+    if isinstance(subject.config, DyckConfig):
+        wanted |= {*published}
+    return [step for step in among if step in wanted or step % every == 0 or step == among[-1]]
