@@ -28,15 +28,7 @@ INSTRUMENTS = (
 )
 """Those of `grokbook.instruments.catalogue`, by name: reading claims loads no PyTorch."""
 
-TO_COME = (
-    "edge",
-    "edge-ablation",
-    "edge-curves",
-    "edge-functional",
-    "probes",
-    "positional",
-    "gap-flow",
-)
+TO_COME = ("edge-functional", "positional", "gap-flow")
 """Instruments that claims need and that are not made yet; one that is made moves up."""
 
 STEPS_AN_HOUR = 25 * 3_600
