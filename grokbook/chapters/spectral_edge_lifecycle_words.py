@@ -1,0 +1,341 @@
+"""Chapter 6, the spectral edge's lifecycle: what it says, in sentences made from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from grokbook.chapters.spectral_edge_lifecycle import (
+    Others,
+    Removal,
+    gap,
+    gather,
+    means,
+    members,
+    removals,
+)
+from grokbook.chapters.spectral_edge_lifecycle_tables import NAMES
+from grokbook.chapters.wording import counted, share
+from grokbook.claims.needs import INSTRUMENTS
+from grokbook.claims.numbers import show
+from grokbook.instruments.phases import MULTIPLES
+from grokbook.instruments.runs import Missing, Run
+from grokbook.studies.lifecycle import CONTROLS, LIFECYCLE, MODULAR
+from grokbook.widgets.passages import FORMS, READINGS, Passage
+from grokbook.widgets.turns import AT, Turn, grokking, mean_share, said, turn_sentence
+
+RISE = 0.05
+"""A fall of R² below this is none worth a word."""
+
+
+def finding(passages: Sequence[Passage]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    parts = [turn_sentence(passages)]
+    if grokking(passages):
+        parts.append(turn_sentence(passages, control=True))
+        parts += [_critical_in_short(passages), _read_in_short(passages)]
+    return " ".join(filter(None, parts))
+
+
+def _points(value: float) -> str:
+    return f"{show(round(100 * value, 1)).removeprefix('−')} points"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+# --- is the turn about grokking?
+
+
+def turn_answer(passages: Sequence[Passage]) -> str:
+    """What the turn follows from: the start, the lengths of gradients, controls."""
+    runs = grokking(passages)
+    if not runs:
+        return "No run here groks, so no turn can be set beside a grok step."
+    turns = [Turn.of(run) for run in runs]
+    on_average = " on average" * (len(runs) > 1)
+    start = _mean(turn.start for turn in turns)
+    parts = [
+        f"At the grok step the first direction has |cos| = {start:.2f} with the initial "
+        f"weights{on_average}, and weight decay moves the weights along these wherever the "
+        "gradient does not take them elsewhere."
+    ]
+    at = [run.chance[_nearest(run, AT)] for run in runs]
+    if np.isfinite(at).all():
+        low, high = (said(float(v)) for v in np.mean(at, axis=0))
+        parts.append(
+            f"Gradients of the same length in random directions, which learn nothing, would make "
+            f"{low} to {high} of the movement there; the run's own make "
+            f"{said(mean_share(turns, AT))}."
+        )
+    left = [Turn.of(run, FORMS[1]).turned for run in runs]
+    turned = sum(turn.turned for turn in turns)
+    if turned:
+        parts.append(_left(sum(left), turned))
+    return " ".join([*parts, *_of_controls(passages)])
+
+
+def _left(left: int, turned: int) -> str:
+    """What remains of the turns, and what that says."""
+    without = "once the path of pure decay is taken away"
+    if not left:
+        which = "the turn" if turned == 1 else f"the {turned} turns"
+        return f"Nothing is left of {which} {without}: what turned to decay was the start."
+    which = "The turn is" if turned == 1 else f"Of {turned} turns {left} {_are(left)}"
+    return f"{which} still there {without}: decay moves more there than the start."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _nearest(run: Passage, multiple: float) -> int:
+    return int(np.argmin(np.abs(run.ends - multiple * run.unit)))
+
+
+def _of_controls(passages: Sequence[Passage]) -> list[str]:
+    """One sentence a control that is there; one for all that are not."""
+    found = []
+    for name, group in gather([p for p in passages if not p.plain]).items():
+        turns = [Turn.of(run) for run in group]
+        count = sum(turn.turned for turn in turns)
+        at = [turn.first / run.unit for turn, run in zip(turns, group, strict=True) if turn.first]
+        when = f", at {_mean(at):.2g} times the grok step of its seed" if at else ""
+        found.append(f"With {name}, {share(count, len(group))} turn{when}.")
+    return found
+
+
+def missing_controls(others: Others) -> str:
+    """Which controls of the turn are not there, and the commands; empty if all are."""
+    there = others.control_ids
+    lacking = [study for study in CONTROLS if not any(c.id in there for c in members(study))]
+    if not lacking:
+        return ""
+    commands = ", ".join(f"`grokbook study {study.name}`" for study in lacking)
+    one = len(lacking) == 1
+    return (
+        f"*{counted(len(lacking), 'control')} of this question {'is' if one else 'are'} not here "
+        f"yet: {commands}, then `grokbook measure` with the same name.*"
+    )
+
+
+def notes(others: Others) -> dict[str, str]:
+    """What the explorable says in the place of what is not there."""
+    said_of = {"measured": "This was not measured on this run yet."}
+    there = any(getattr(run.config, "labels", "") == "random" for run in others.controls)
+    if there:
+        return said_of | {"random": "not for this run"}
+    return said_of | {"random": f"no such run yet: grokbook study {CONTROLS[0].name}"}
+
+
+# --- is the edge critical?
+
+
+def _critical_in_short(passages: Sequence[Passage]) -> str:
+    found = removals(passages, AT)
+    if not found:
+        return ""
+    edge, worst = _mean(each.edge for each in found), _mean(_worst(each) for each in found)
+    taken = _mean(each.removed for each in found)
+    return (
+        f"Taking the edge out there costs {_points(edge)} of accuracy, but the edge is "
+        f"{said(taken)} of the weights' norm; as much taken elsewhere costs up to "
+        f"{_points(worst)}."
+    )
+
+
+def _worst(each: Removal) -> float:
+    return each.matched[each.worst]
+
+
+def critical_answer(passages: Sequence[Passage]) -> str:
+    """Does the edge cost more than removals of its size, at each multiple of the grok step?"""
+    lines, outs, of = [], 0, 0
+    for multiple in MULTIPLES:
+        found = removals(passages, multiple)
+        if not found:
+            continue
+        outs, of = outs + sum(each.stands_out for each in found), of + len(found)
+        names = sorted({NAMES[each.worst] for each in found})
+        lines.append(
+            f"at {multiple:.2g} times the grok step {_points(_mean(e.edge for e in found))} "
+            f"against {_points(_mean(_worst(e) for e in found))} ({'; '.join(names)})"
+        )
+    if not lines:
+        return _lacking("What the network loses without its edge", "edge-ablation")
+    verdict = (
+        "The edge is critical beyond its size"
+        if outs == of
+        else "The edge costs what a removal of its size costs"
+        if not outs
+        else "Whether the edge costs more than a removal of its size depends on the moment"
+    )
+    return (
+        f"{verdict}: it costs more than every one of them in {share(outs, of)} readings. The "
+        f"edge against the costliest of its size: {'; '.join(lines)}."
+    )
+
+
+def curve_answer(runs: Sequence[Run]) -> str:
+    """What lies between a touch and full removal, late in the runs that grok."""
+    found = []
+    for run in runs:
+        try:
+            near = run.rows("edge-curves", "largest_divergence", part="v1", variant="published")
+            own = run.rows("edge-curves", "own_divergence", part="v1", variant="whole")
+            gone = run.rows("edge-curves", "removal_divergence", part="v1", variant="whole")
+            along = run.rows("edge-curves", "along", part="v1")
+        except Missing:
+            continue
+        found.append([float(rows["value"].iloc[-1]) for rows in (near, own, gone, along)])
+    if not found:
+        return _lacking("The curve from a touch to full removal", "edge-curves")
+    near, own, gone, along = np.mean(found, axis=0)
+    mean = " (means over runs)" * (len(found) > 1)
+    return (
+        f"At the end of training{mean}, moving along the first direction as little as the paper "
+        f"did changes the answers by at most {show(near)} nats; as far as the window moved, by "
+        f"{show(own)}; and all of it taken out, which is {show(along / NEAR)} times the published "
+        f"range, by {show(gone)}. There is no paradox between the first and the last: they are two "
+        "points of one curve."
+    )
+
+
+NEAR = 0.03
+"""|ε| of the published curves, at most."""
+
+
+# --- re-encoded, or rescaled?
+
+
+def _read_in_short(passages: Sequence[Passage]) -> str:
+    found = means(passages)
+    keys = [("linear", reading) for reading in READINGS]
+    if not all(key in found for key in keys):
+        return ""
+    (a, b, _), (c, d, _) = (found[key] for key in keys)
+    return (
+        f"From the grok step to long after it a linear probe of depth goes from {a:.2f} to {b:.2f} "
+        f"as published, and from {c:.2f} to {d:.2f} where the size of the states does not count."
+    )
+
+
+def reading_answer(passages: Sequence[Passage]) -> str:
+    """Is what the probes lose new code, or smaller numbers?"""
+    found = means(passages)
+    raw, fair = (found.get(("linear", reading)) for reading in READINGS)
+    if raw is None or fair is None:
+        return _lacking("What probes read", "probes")
+    fall, kept = raw[0] - raw[1], fair[0] - fair[1]
+    if fall < RISE:
+        verdict = "The linear probe falls by little in either reading, so nothing asks for a cause"
+    elif kept < fall / 4:
+        verdict = "What the probe loses is scale: the depth is where it was, in smaller numbers"
+    elif kept > 0.75 * fall:
+        verdict = "Standardised, the probe loses as much: the depth is really encoded otherwise"
+    else:
+        verdict = "A part of the loss is scale, and a part remains"
+    said_of = (
+        f"{verdict}. R² of the linear probe changes by {show(round(-fall, 3))} as published and by "
+        f"{show(round(-kept, 3))} on standardised states and unseen prefixes"
+    )
+    hidden = found.get(("mlp", READINGS[1]))
+    if hidden is not None:
+        said_of += f"; one hidden layer reads {hidden[1]:.3f} long after, in that way"
+    return said_of + f" (n = {raw[2]})."
+
+
+# --- the gap, and the classes
+
+
+def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
+    """Does the gap close more where a run groks?"""
+    units = {one.run_id: one for one in passages}
+    grok, never = [], []
+    for run in runs:
+        one = units.get(run.config.id)
+        found = None if one is None else gap(run, one.unit)
+        if found is not None:
+            (grok if one.grok is not None else never).append(found)
+    if not grok:
+        return "No run here groks, so there is no decline of the gap to compare."
+    ours, share_of = (_geometric([each[i] for each in grok]) for i in (0, 1))
+    text = (
+        f"By the published statistic the gap {_fold(ours)} up to the grok step (n = {len(grok)}), "
+        f"and as a share of all movement it {_fold(share_of)}"
+    )
+    if not never:
+        return f"{text}; no run that never groks is here to compare."
+    theirs, their_share = (_geometric([each[i] for each in never]) for i in (0, 1))
+    worth = (
+        "so that its fall marks no grokking"
+        if theirs >= ours
+        else "so that it falls further where a run groks"
+    )
+    return (
+        f"{text}. In runs that never grok, read at the same step, it {_fold(theirs)} "
+        f"(n = {len(never)}), {worth}; as a share it {_fold(their_share)}."
+    )
+
+
+def _fold(ratio: float) -> str:
+    """What a ratio of early over late says.
+
+    >>> _fold(5.7), _fold(0.5)
+    ('falls 5.7-fold', 'rises 2-fold')
+    """
+    return f"falls {show(ratio)}-fold" if ratio >= 1 else f"rises {show(1 / ratio)}-fold"
+
+
+def _geometric(values: Sequence[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))))
+
+
+TO_COME = {
+    "edge-functional": "what the edge does to the states, the content of a class,",
+    "gap-flow": "driving against damping of the gap, which is to set the class,",
+}
+"""Instruments of the classes, and what they would say."""
+
+
+def classes_answer(modular: Sequence[Run]) -> str:
+    """What of the three classes can be said by one protocol, and what is missing, in one line."""
+    measured = []
+    for run in modular:
+        try:
+            run.rows("edge", "gradient_share", part="5 updates", variant="published", at=1)
+        except Missing:
+            continue
+        measured.append(run)
+    parts = []
+    if not measured:
+        parts.append(
+            "modular arithmetic, the functional class, by the same windows: "
+            f"`grokbook study {MODULAR.name}` and `grokbook measure {MODULAR.name} "
+            "--instruments edge`"
+        )
+    for name, what in TO_COME.items():
+        if name not in INSTRUMENTS:
+            parts.append(f"{what} waits for an instrument `{name}` that is still to be made")
+    parts.append("SCAN, the compressing class, is not trained in this book yet")
+    return f"*Not here yet: {'; '.join(parts)}.*"
+
+
+def _lacking(what: str, instrument: str) -> str:
+    return (
+        f"*{what} is not measured on a run that groks yet: "
+        f"`grokbook measure {LIFECYCLE.name} --instruments {instrument}`.*"
+    )
+
+
+def scope(runs: Sequence[Run], others: Others) -> str:
+    """Which runs the page is about."""
+    labels = ", ".join(sorted({run.config.label for run in runs}))
+    more = len(others.seeds) + len(others.controls) + len(others.modular)
+    also = f", and {counted(more, 'further run')} of the same studies" if more else ""
+    return (
+        f"**Scope.** This page shows {labels}{also}. The verdicts count every recorded run. SCAN, "
+        "the paper's other corpus, is not trained here yet."
+    )
