@@ -21,6 +21,8 @@ from grokbook.widgets.turns import grokking
 SPAN = (0.3, 10.0)
 """Of the axis in multiples of the grok step, which is logarithmic."""
 
+_ROOM = MARGIN | {"t": 90}
+"""With room for the first panel's title below the figure's."""
 _DASHES = ("solid", "dot", "dash", "dashdot")
 
 
@@ -71,7 +73,9 @@ def turns(passages: Sequence[Passage]) -> go.Figure:
         type="log", tickvals=[0.5, 1, 2, 5, 10], range=np.log10(SPAN).tolist(), tickangle=0
     )
     figure.update_xaxes(title_text="multiples of the grok step, log", row=2, col=1)
-    figure.update_layout(height=560, margin=MARGIN, legend=BELOW)
+    figure.update_layout(
+        height=600, margin=_ROOM, legend=BELOW, title_text="Who moves the first direction?"
+    )
     return figure
 
 
@@ -140,7 +144,9 @@ def losses(passages: Sequence[Passage]) -> go.Figure:
         )
     figure.update_xaxes(zeroline=True, nticks=5, tickangle=0)
     figure.update_xaxes(title_text="change of the accuracy (points)", row=len(MULTIPLES), col=1)
-    figure.update_layout(height=200 * len(MULTIPLES) + 130, margin=MARGIN, legend=BELOW)
+    figure.update_layout(
+        height=200 * len(MULTIPLES) + 150, margin=_ROOM, legend=BELOW, title_text="Without the edge"
+    )
     return figure
 
 
@@ -190,5 +196,7 @@ def probes(passages: Sequence[Passage], published: Mapping[str, Claim]) -> go.Fi
         figure.update_yaxes(title_text="R²", row=row, col=1)
     figure.update_xaxes(tickformat=",", nticks=5, tickangle=0)
     figure.update_xaxes(title_text="training step", row=2, col=1)
-    figure.update_layout(height=560, margin=MARGIN, legend=BELOW)
+    figure.update_layout(
+        height=600, margin=_ROOM, legend=BELOW, title_text="What a probe reads of the depth"
+    )
     return figure
