@@ -22,8 +22,8 @@ from grokbook.studies.members import stages
 from grokbook.studies.study import Study
 from grokbook.widgets.from_edges import WINDOW
 from grokbook.widgets.lifecycle import in_order
-from grokbook.widgets.passages import EDGE, MATCHED, PROBES, READINGS, Passage
-from grokbook.widgets.turns import AT, LATE, grokking
+from grokbook.widgets.passages import EDGE, FORMS, MATCHED, PROBES, READINGS, Passage
+from grokbook.widgets.turns import AT, LATE, Turn, grokking
 
 STRINGS = 300
 """Test strings that the instruments read by default."""
@@ -285,6 +285,11 @@ def guard(passages: Sequence[Passage]) -> None:
     """
     chosen = grokking(passages)
     assert chosen, "no run of the chapter groks"
+    for one in chosen:
+        if one.weight_decay == 1.0:
+            assert Turn.of(one).turned, f"{one.label}: the edge does not turn to decay"
+            left = Turn.of(one, FORMS[1])
+            assert not left.turned, f"{one.label}: less pure decay, the edge still turns"
     for multiple in MULTIPLES:
-        for each in removals(passages, multiple):
+        for each in removals(chosen, multiple):
             assert abs(each.random) < 0.01, "random directions of the published size matter"

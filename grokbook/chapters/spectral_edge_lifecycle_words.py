@@ -23,7 +23,7 @@ from grokbook.instruments.phases import MULTIPLES
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.lifecycle import CONTROLS, LIFECYCLE, MODULAR
 from grokbook.widgets.passages import FORMS, READINGS, Passage
-from grokbook.widgets.turns import AT, Turn, grokking, mean_share, said, turn_sentence
+from grokbook.widgets.turns import AT, LATE, Turn, grokking, mean_share, said, turn_sentence
 
 RISE = 0.05
 """A fall of R² below this is none worth a word."""
@@ -137,13 +137,19 @@ def _critical_in_short(passages: Sequence[Passage]) -> str:
     found = removals(passages, AT)
     if not found:
         return ""
-    edge, worst = _mean(each.edge for each in found), _mean(_worst(each) for each in found)
     taken = _mean(each.removed for each in found)
-    return (
-        f"Taking the edge out there costs {_points(edge)} of accuracy, but the edge is "
-        f"{said(taken)} of the weights' norm; as much taken elsewhere costs up to "
-        f"{_points(worst)}."
+    text = (
+        f"Taking the edge out at the grok step costs {_both(found)}; but the edge is {said(taken)} "
+        "of the weights' norm"
     )
+    if late := removals(passages, LATE):
+        text += f". At {LATE:.2g} times the grok step it costs {_both(late)}"
+    return f"{text}."
+
+
+def _both(found: Sequence[Removal]) -> str:
+    edge, worst = _mean(each.edge for each in found), _mean(_worst(each) for each in found)
+    return f"{_points(edge)} of accuracy, as much taken elsewhere up to {_points(worst)}"
 
 
 def _worst(each: Removal) -> float:
@@ -234,7 +240,7 @@ def reading_answer(passages: Sequence[Passage]) -> str:
     elif kept < fall / 4:
         verdict = "What the probe loses is scale: the depth is where it was, in smaller numbers"
     elif kept > 0.75 * fall:
-        verdict = "Standardised, the probe loses as much: the depth is really encoded otherwise"
+        verdict = "Standardised, the linear probe loses as much, so its loss is not one of scale"
     else:
         verdict = "A part of the loss is scale, and a part remains"
     said_of = (

@@ -480,7 +480,11 @@ def synthetic_passage(
     curves = np.tile(np.stack([size, fall]), (a, 4, 1, 1))
     probes = {
         kind: np.stack([np.linspace(0.98, raw, a), np.linspace(0.99, fair, a)])
-        for kind, raw, fair in (("linear", 0.7, 0.97), ("quadratic", 0.6, 0.98), ("mlp", 0.98, 0.99))
+        for kind, raw, fair in (
+            ("linear", 0.7, 0.97),
+            ("quadratic", 0.6, 0.98),
+            ("mlp", 0.98, 0.99),
+        )
     }
     rise = 0.3 + 0.68 * _sigmoid((steps - (unit or last)) / 60)
     return Passage(

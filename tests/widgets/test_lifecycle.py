@@ -33,7 +33,11 @@ def passage():
         ("marks", lambda a: a[1:], r"marks must be \(8, 4, 2\)"),
         ("shares", lambda s: {"published": s["published"]}, "shares must have published, less"),
         ("shares", lambda s: {k: v[1:] for k, v in s.items()}, r"each of shares must be \(39, 4\)"),
-        ("changes", lambda c: {k: v[:1] for k, v in c.items()}, r"each of changes must be \(2, 8\)"),
+        (
+            "changes",
+            lambda c: {k: v[:1] for k, v in c.items()},
+            r"each of changes must be \(2, 8\)",
+        ),
         ("unit", lambda _: 700, "a run that groks counts time by its own grok step"),
     ],
 )

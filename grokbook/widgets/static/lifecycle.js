@@ -40,7 +40,7 @@ function changesOf(state, said) {
 
 // Accuracy, the stacked band of what moves the direction, and where it points.
 function timeline(state, goTo) {
-  const accuracy = panel({ height: 70 }), band = panel({ height: 150 }), cosine = panel({ height: 120, axis: true });
+  const accuracy = panel({ height: 84 }), band = panel({ height: 220 }), cosine = panel({ height: 170, axis: true });
   const all = [accuracy, band, cosine];
   function words(step) {
     const { course: c, form, k } = state, e = c.index(c.steps, step), i = c.index(c.ends, step);
