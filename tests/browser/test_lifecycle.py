@@ -91,6 +91,8 @@ def test_it_draws_every_part(edge, passages):
     )
     expect(edge.locator(".gb-answer")).to_have_text(turn_sentence(passages))
     assert edge.locator(".gb-panel").count() == 3
+    title = edge.locator(".gb-panel-title").first
+    expect(title).to_have_text("test accuracy; dotted: it groks")
     assert edge.locator(".gb-panel .gb-by-gradient").count() == 1
     assert edge.locator(".gb-panel .gb-by-decay").count() == 1
     assert edge.locator(".gb-lane").count() == len(passages)
@@ -191,7 +193,8 @@ def test_random_labels_take_the_place_of_the_real_ones_where_there_are_any(edge,
     label = edge.locator(".gb-panel").nth(1).get_attribute("aria-label")
     assert label.endswith(f"{twin.label}, {twin.setting}")
     expect(edge.locator("code")).to_have_text(twin.command)
-    expect(edge.locator(".gb-grok-text")).to_have_text("its twin groks")
+    title = edge.locator(".gb-panel-title").first
+    expect(title).to_have_text("test accuracy; dotted: its twin groks")
     assert note(edge, 0) == "This was not measured on this run."
     edge.locator(".gb-lane").nth(1).click()  # has no twin
     expect(box).to_be_disabled()

@@ -56,24 +56,23 @@ function timeline(state, goTo) {
   function draw(axis) {
     const { course: c, control, form, k } = state, width = Math.max(260, el.clientWidth);
     const common = { width, last: c.last, xOf: (step) => state.clock(c, step), ...axis };
-    const grok = c.grok !== null ? [{ step: c.grok, kind: "gb-grok", text: "groks" }]
-      : c.unit !== null && c.unit <= c.last ? [{ step: c.unit, kind: "gb-grok", text: "its twin groks" }] : [];
-    const silent = grok.map((one) => ({ ...one, text: "" })), less = form ? ", less pure decay" : "";
+    const flags = c.unit !== null && c.unit <= c.last ? [{ step: c.unit, kind: "gb-grok", text: "" }] : [];
+    const who = flags.length ? `; dotted: ${c.grok !== null ? "it" : "its twin"} groks` : "", less = form ? ", less pure decay" : "";
     accuracy.draw({
-      ...common, scale: "share", title: "test accuracy", label: `Test accuracy, ${c.label}, ${c.setting}`, flags: grok,
+      ...common, scale: "share", title: `test accuracy${who}`, label: `Test accuracy, ${c.label}, ${c.setting}`, flags,
       lines: [...(control ? [{ xs: c.steps, ys: c.fair, kind: "gb-plain" }] : []),
         { xs: c.steps, ys: c.accuracy, kind: "gb-ours" }],
     });
     const own = c.share(form, k), ones = own.map((v) => (Number.isNaN(v) ? NaN : 1)), nil = own.map(() => 0);
     band.draw({
-      ...common, scale: "share", title: `what moves ${NAMES[k]}${less}`, flags: silent,
+      ...common, scale: "share", title: `what moves ${NAMES[k]}${less}`, flags,
       label: `Gradient's share of the movement along ${NAMES[k]}, ${c.label}, ${c.setting}`,
       bands: [{ xs: c.ends, low: own, high: ones, kind: "gb-by-decay" }, { xs: c.ends, low: nil, high: own, kind: "gb-by-gradient" },
         ...(control && k === 0 ? [{ xs: c.ends, low: c.chance[0], high: c.chance[1], kind: "gb-null" }] : [])],
       lines: form ? [{ xs: c.ends, ys: c.share(0, k), kind: "gb-theirs" }] : [],
     });
     cosine.draw({
-      ...common, scale: upTo(1, (v) => String(+v.toFixed(1))), title: `|cos| of ${NAMES[k]} with${less}`, flags: silent,
+      ...common, scale: upTo(1, (v) => String(+v.toFixed(1))), title: `|cos| of ${NAMES[k]} with${less}`, flags,
       label: `Where ${NAMES[k]} points, ${c.label}, ${c.setting}`,
       lines: COSINES.map(([, kind], which) => ({ xs: c.ends, ys: c.cosine(form, which, k), kind })),
     });
