@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -166,9 +167,11 @@ def class_table(runs: Sequence[Run]) -> pd.DataFrame:
             late, turned = late_share(run), turning(run)
         except Missing:
             continue
-        each = rows.setdefault(f"{run.config.title}, λ = {run.config.weight_decay:g}", {})
+        each = rows.setdefault(f"{run.config.title}, {setting(run.config)}", {})
         each.setdefault("share", []).append(100 * late)
         each.setdefault("turned", []).append(turned)
+        with suppress(Missing):
+            each.setdefault("content", []).append(late_content(run))
     return keyed(
         [
             {
@@ -176,11 +179,34 @@ def class_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "n": len(each["share"]),
                 f"gradient's share, {LATE:.2g} × grok or at the end (%)": mean_over(each["share"]),
                 "v₁ turns, from window to window (°)": mean_over(each["turned"]),
+                "R² of the task from what v₁ does": mean_over(each.get("content", [])),
             }
             for name, each in rows.items()
         ],
         "runs",
     )
+
+
+def late_content(run: Run) -> float:
+    """R² of the task from what v_1 does to the states, standardised, on unseen prefixes or pairs.
+
+    At `LATE` times the grok step, or at the last measured step.
+
+    Raises:
+        Missing: if it was not measured.
+    """
+    rows = run.rows("edge-functional", "content", part="v1", variant=None)
+    rows = rows[rows["variant"].isin(("standardised, prefix", "standardised, pair"))]
+    if rows.empty:
+        raise Missing(f"edge-functional has no standardised content of {run.name}")
+    steps = rows["step"].to_numpy()
+    return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
+
+
+def _late(run: Run, steps: np.ndarray) -> int:
+    (task,) = run.tasks
+    grok = run.record.grok_step(task, "0.95")
+    return int(steps[-1]) if grok is None else nearest(steps, LATE * grok)
 
 
 def late_share(run: Run) -> float:
@@ -190,11 +216,8 @@ def late_share(run: Run) -> float:
         Missing: if it was not measured.
     """
     rows = run.rows("edge", "gradient_share", part="5 updates", variant="published", at=1)
-    (task,) = run.tasks
-    grok = run.record.grok_step(task, "0.95")
     steps = rows["step"].to_numpy()
-    step = steps[-1] if grok is None else nearest(steps, LATE * grok)
-    return float(rows["value"].to_numpy()[steps == step][0])
+    return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
 
 
 SHOWN = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)

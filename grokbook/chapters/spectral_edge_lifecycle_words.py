@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -14,10 +15,10 @@ from grokbook.chapters.spectral_edge_lifecycle import (
     means,
     members,
     removals,
+    turning,
 )
-from grokbook.chapters.spectral_edge_lifecycle_tables import NAMES
+from grokbook.chapters.spectral_edge_lifecycle_tables import NAMES, late_content, late_share
 from grokbook.chapters.wording import counted, share
-from grokbook.claims.needs import INSTRUMENTS
 from grokbook.claims.numbers import show
 from grokbook.instruments.phases import MULTIPLES
 from grokbook.instruments.runs import Missing, Run
@@ -299,34 +300,51 @@ def _geometric(values: Sequence[float]) -> float:
     return float(np.exp(np.mean(np.log(values))))
 
 
-TO_COME = {
-    "edge-functional": "what the edge does to the states, the content of a class,",
-    "gap-flow": "driving against damping of the gap, which is to set the class,",
-}
-"""Instruments of the classes, and what they would say."""
-
-
-def classes_answer(modular: Sequence[Run]) -> str:
+def classes_answer(brackets: Sequence[Run], modular: Sequence[Run]) -> str:
     """What of the three classes can be said by one protocol, and what is missing, in one line."""
-    measured = []
-    for run in modular:
-        try:
-            run.rows("edge", "gradient_share", part="5 updates", variant="published", at=1)
-        except Missing:
-            continue
-        measured.append(run)
+    groups = {"brackets": _turns_and_shares(brackets), "modular arithmetic": []}
+    groups["modular arithmetic"] = _turns_and_shares(modular)
+    there = {name: each for name, each in groups.items() if each}
+    told = [
+        f"in {name} the gradient makes {said(share_of)} of the movement late and the first "
+        f"direction turns by {turned:.0f}° (n = {len(each)})"
+        for name, each in there.items()
+        for share_of, turned in [np.mean(each, axis=0).tolist()]
+    ]
+    alone = " One class alone says nothing of what sets classes apart." * (len(there) == 1)
+    first = f"By this protocol {'; '.join(told)}.{alone} " if told else ""
     parts = []
-    if not measured:
+    if not groups["modular arithmetic"]:
         parts.append(
-            "modular arithmetic, the functional class, by the same windows: "
+            "modular arithmetic, the functional class: "
             f"`grokbook study {MODULAR.name}` and `grokbook measure {MODULAR.name} "
             "--instruments edge`"
         )
-    for name, what in TO_COME.items():
-        if name not in INSTRUMENTS:
-            parts.append(f"{what} waits for an instrument `{name}` that is still to be made")
-    parts.append("SCAN, the compressing class, is not trained in this book yet")
-    return f"*Not here yet: {'; '.join(parts)}.*"
+    if not any(_has_content(run) for run in (*brackets, *modular)):
+        parts.append(
+            "what the edge does to the states: "
+            f"`grokbook measure {LIFECYCLE.name} --instruments edge-functional`"
+        )
+    parts.append("SCAN, the compressing class, which is not trained in this book yet")
+    return f"{first}*Not here yet: {'; '.join(parts)}.*"
+
+
+def _turns_and_shares(runs: Sequence[Run]) -> list[tuple[float, float]]:
+    """Late share of the gradient and mean rotation of v_1, of runs with weight decay."""
+    found = []
+    for run in runs:
+        with suppress(Missing):
+            if run.config.weight_decay > 0:
+                found.append((late_share(run), turning(run)))
+    return found
+
+
+def _has_content(run: Run) -> bool:
+    try:
+        late_content(run)
+    except Missing:
+        return False
+    return True
 
 
 def _lacking(what: str, instrument: str) -> str:

@@ -464,11 +464,28 @@ def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
 
 
 def test_what_is_missing_of_the_classes_is_one_line(runs):
-    said = words.classes_answer([])
-    assert said.count("\n") == 0 and "`grokbook study lifecycle-modular`" in said
-    assert "SCAN" in said
-    measured = made(RunConfig(tasks=("add",)), edge_rows(8.0))
-    assert "lifecycle-modular" not in words.classes_answer([measured])
+    none = words.classes_answer([], [])
+    assert none.startswith("*Not here yet: modular arithmetic, ") and none.count("\n") == 0
+    assert "`grokbook study lifecycle-modular`" in none and "SCAN" in none
+    said = words.classes_answer(runs[:1], [])
+    assert said.startswith(
+        "By this protocol in brackets the gradient makes 10 % of the movement late and the first "
+        "direction turns by 10° (n = 1). One class alone says nothing of what sets classes apart. "
+        "*Not here yet: modular arithmetic, "
+    )
+    add = RunConfig(tasks=("add",))
+    content = [
+        (step, "content", "v1", variant, np.nan, value)
+        for step in (500, 1_500)
+        for variant, value in (("standardised, pair", step / 3_000), ("raw, token", 0.1))
+    ]
+    measured = made(add, edge_rows(8.0), cases.measured("edge-functional", content))
+    both = words.classes_answer(runs[:1], [measured])
+    assert "; in modular arithmetic the gradient makes" in both and "alone" not in both
+    assert "lifecycle-modular" not in both and "edge-functional" not in both
+    table = tables.class_table([*runs, measured])
+    column = "R² of the task from what v₁ does"
+    assert table[column].tolist() == ["–", "–", "–", "0.5"]
 
 
 def test_the_scope_counts_what_else_is_shown(runs):
