@@ -14,7 +14,14 @@ from grokbook.chapters.wording import counted
 from grokbook.claims.registry import Claim
 from grokbook.figures.layout import BELOW, MARGIN, hollow
 from grokbook.instruments.phases import MULTIPLES
-from grokbook.palette import INK, NULL_BAND, decay_colour
+from grokbook.palette import (
+    DARK_PAGE,
+    INK,
+    LIGHT_PAGE,
+    NULL_BAND,
+    contrast,
+    decay_colour,
+)
 from grokbook.widgets.passages import FORMS, READINGS, Passage
 from grokbook.widgets.turns import grokking
 
@@ -84,8 +91,9 @@ def _plain(passages: Sequence[Passage], name: str) -> bool:
 
 
 def _readable(passage: Passage) -> str:
-    """The decay's colour where a line of it can be seen on both pages."""
-    return decay_colour(passage.weight_decay, dark=True)
+    """The decay's colour, of its two that which can be seen on both pages."""
+    both = [decay_colour(passage.weight_decay, dark=dark) for dark in (False, True)]
+    return max(both, key=lambda ink: min(contrast(ink, page) for page in (LIGHT_PAGE, DARK_PAGE)))
 
 
 def _chance(figure: go.Figure, passage: Passage, at: np.ndarray, kept: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from grokbook.config import DyckConfig, RunConfig
 from grokbook.figures import spectral_edge_lifecycle as draw
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.runs import Missing, Run
+from grokbook.palette import DARK_PAGE, LIGHT_PAGE, contrast
 from grokbook.studies.lifecycle import CONTROLS, LIFECYCLE
 from grokbook.widgets.from_edges import passage, passages, setting
 from grokbook.widgets.passages import MATCHED
@@ -364,6 +365,9 @@ def test_figures_hold_every_run():
     assert "λ = 1 (2 runs)" in names and "λ = 1, labels random (1 run)" not in names
     assert "λ = 1, labels random (one run)" in names
     assert not any("λ = 0" in name for name in names)
+    inks = {trace.line.color for trace in [*figure.data, *draw.probes(every, _published()).data]}
+    for ink in inks - {None}:
+        assert min(contrast(ink, page) for page in (LIGHT_PAGE, DARK_PAGE)) >= 3, ink
     losses = draw.losses(every)
     assert [len(trace.x) for trace in losses.data[:2]] == [2, 2 * len(MATCHED)]
     probes = draw.probes(every, _published())
