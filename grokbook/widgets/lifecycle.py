@@ -88,7 +88,7 @@ class EdgeLifecycle(anywidget.AnyWidget):
                 "control": turn_sentence(ordered, control=True),
             },
             run=run,
-            heights=[1000 + 46 * min(len(ordered), SHOWN), 1900 + 90 * min(len(ordered), SHOWN)],
+            heights=[1074 + 46 * min(len(ordered), SHOWN), 2110 + 90 * min(len(ordered), SHOWN)],
             **kwargs,
         )
 

@@ -54,7 +54,7 @@ function removalCurve(state) {
     }
     for (const m of x.marks) {
       root.append(line("gb-rule", x.of(m), x.of(m), foot, foot + 4),
-        words({ ...place, x: clamp(x.of(m), left, width - right - 6) }, tenTo(m)));
+        words({ ...place, x: clamp(x.of(m), left + 14, width - right - 6) }, tenTo(m)));
     }
     root.append(words({ class: "gb-axis-title", x: width - right, y: foot + 34, "text-anchor": "end" },
       `ε taken from θ along v${"₁₂₃₄"[k]}, log`));
