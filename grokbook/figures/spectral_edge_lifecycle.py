@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from grokbook.chapters.spectral_edge_lifecycle import removals
-from grokbook.chapters.spectral_edge_lifecycle_tables import KINDS, NAMES
+from grokbook.chapters.spectral_edge_lifecycle_tables import KINDS
 from grokbook.chapters.wording import counted
 from grokbook.claims.registry import Claim
 from grokbook.figures.layout import BELOW, MARGIN, hollow
@@ -28,8 +28,14 @@ from grokbook.widgets.turns import grokking
 SPAN = (0.3, 10.0)
 """Of the axis in multiples of the grok step, which is logarithmic."""
 
-_ROOM = MARGIN | {"t": 90}
-"""With room for the first panel's title below the figure's."""
+_SHORT = {
+    "random, equal norm": "a random vector",
+    "scaled, equal norm": "all, equal norm",
+    "scaled, equal distance": "all, equal distance",
+    "start, equal distance": "along the start",
+    "learned, equal distance": "along the learned",
+}
+"""Removals of the edge's size, in few letters."""
 _DASHES = ("solid", "dot", "dash", "dashdot")
 
 
@@ -81,9 +87,15 @@ def turns(passages: Sequence[Passage]) -> go.Figure:
     )
     figure.update_xaxes(title_text="multiples of the grok step, log", row=2, col=1)
     figure.update_layout(
-        height=600, margin=_ROOM, legend=BELOW, title_text="Who moves the first direction?"
+        height=640, margin=_room(figure), legend=BELOW, title_text="Who moves the first direction?"
     )
     return figure
+
+
+def _room(figure: go.Figure) -> dict[str, int]:
+    """Margins with the first panel's title below the figure's, and a legend of one row an entry."""
+    entries = sum(trace.showlegend is not False for trace in figure.data)
+    return MARGIN | {"t": 90, "b": 66 + 24 * entries}
 
 
 def _plain(passages: Sequence[Passage], name: str) -> bool:
@@ -120,12 +132,12 @@ def losses(passages: Sequence[Passage]) -> go.Figure:
         rows=len(MULTIPLES), cols=1, shared_xaxes=True, vertical_spacing=0.05,
         subplot_titles=[f"at {multiple:.2g} × grok" for multiple in MULTIPLES],
     )  # fmt: skip
-    names = ["the edge", *NAMES.values()]
+    names = ["the edge", *_SHORT.values()]
     for row, multiple in enumerate(MULTIPLES, start=1):
         found = removals(passages, multiple)
         dots = [(100 * each.edge, names[0]) for each in found]
         others = [
-            (100 * value, NAMES[name]) for each in found for name, value in each.matched.items()
+            (100 * value, _SHORT[name]) for each in found for name, value in each.matched.items()
         ]
         for kind, look, group in (
             (f"the edge ({counted(len(found), 'run')})", {"color": INK, "size": 10}, dots),
@@ -151,9 +163,12 @@ def losses(passages: Sequence[Passage]) -> go.Figure:
             categoryorder="array", categoryarray=names[::-1], automargin=True, row=row, col=1
         )
     figure.update_xaxes(zeroline=True, nticks=5, tickangle=0)
-    figure.update_xaxes(title_text="change of the accuracy (points)", row=len(MULTIPLES), col=1)
+    figure.update_xaxes(title_text="accuracy, change (points)", row=len(MULTIPLES), col=1)
     figure.update_layout(
-        height=200 * len(MULTIPLES) + 150, margin=_ROOM, legend=BELOW, title_text="Without the edge"
+        height=200 * len(MULTIPLES) + 150,
+        margin=_room(figure),
+        legend=BELOW,
+        title_text="Without the edge",
     )
     return figure
 
@@ -205,6 +220,6 @@ def probes(passages: Sequence[Passage], published: Mapping[str, Claim]) -> go.Fi
     figure.update_xaxes(tickformat=",", nticks=5, tickangle=0)
     figure.update_xaxes(title_text="training step", row=2, col=1)
     figure.update_layout(
-        height=600, margin=_ROOM, legend=BELOW, title_text="What a probe reads of the depth"
+        height=640, margin=_room(figure), legend=BELOW, title_text="What a probe reads of the depth"
     )
     return figure
