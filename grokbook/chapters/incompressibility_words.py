@@ -17,7 +17,7 @@ from grokbook.chapters.incompressibility import (
 from grokbook.chapters.wording import counted, share
 from grokbook.claims.readings.incompressibility import threshold as directions
 from grokbook.instruments.runs import Missing, Run
-from grokbook.studies.first_light import setting
+from grokbook.studies.settings import setting
 from grokbook.widgets.incompressibility import OPENING
 
 

@@ -21,8 +21,8 @@ from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
 from grokbook.statistics import mean_interval
 from grokbook.statistics.breaks import BESIDE, LEAST
-from grokbook.studies.first_light import TASKS, setting
 from grokbook.studies.published import EXCHANGE
+from grokbook.studies.settings import TASKS, setting
 from grokbook.studies.study import first_seeds
 from grokbook.widgets import Pace, clock_sentence
 from grokbook.widgets.clocks import answer, by_decay, never

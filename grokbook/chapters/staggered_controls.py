@@ -20,8 +20,8 @@ from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import mean_interval
-from grokbook.studies.first_light import setting
 from grokbook.studies.published import DECAYS
+from grokbook.studies.settings import setting
 
 
 def swept(records: Sequence[RunRecord]) -> list[RunConfig]:

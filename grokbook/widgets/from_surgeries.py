@@ -15,7 +15,7 @@ from grokbook.instruments.runs import Missing, Run
 from grokbook.models.exchange import from_state_dict
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
-from grokbook.studies.first_light import group_title, run_title
+from grokbook.studies.settings import group_title, run_title
 from grokbook.tasks.modular import OPERATIONS
 from grokbook.widgets.surgeries import Cut, Surgery
 
