@@ -22,7 +22,9 @@ from grokbook.chapters.wording import counted, share
 from grokbook.claims.numbers import show
 from grokbook.instruments.phases import MULTIPLES
 from grokbook.instruments.runs import Missing, Run
+from grokbook.studies.command import command
 from grokbook.studies.lifecycle import CONTROLS, LIFECYCLE, MODULAR
+from grokbook.studies.study import Study
 from grokbook.widgets.passages import FORMS, READINGS, Passage
 from grokbook.widgets.turns import AT, LATE, Turn, grokking, mean_share, said, turn_sentence
 
@@ -114,7 +116,7 @@ def missing_controls(others: Others) -> str:
     lacking = [study for study in CONTROLS if not any(c.id in there for c in members(study))]
     if not lacking:
         return ""
-    commands = ", ".join(f"`grokbook study {study.name}`" for study in lacking)
+    commands = ", ".join(f"`{command('study', study.name)}`" for study in lacking)
     one = len(lacking) == 1
     return (
         f"*{counted(len(lacking), 'control')} of this question {'is' if one else 'are'} not here "
@@ -128,7 +130,7 @@ def notes(others: Others) -> dict[str, str]:
     there = any(getattr(run.config, "labels", "") == "random" for run in others.controls)
     if there:
         return said_of | {"random": "not for this run"}
-    return said_of | {"random": f"no such run yet: grokbook study {CONTROLS[0].name}"}
+    return said_of | {"random": f"no such run yet: {command('study', CONTROLS[0].name)}"}
 
 
 # --- is the edge critical?
@@ -317,14 +319,10 @@ def classes_answer(brackets: Sequence[Run], modular: Sequence[Run]) -> str:
     if not groups["modular arithmetic"]:
         parts.append(
             "modular arithmetic, the functional class: "
-            f"`grokbook study {MODULAR.name}` and `grokbook measure {MODULAR.name} "
-            "--instruments edge`"
+            f"`{command('study', MODULAR.name)}` and `{_measure('edge', MODULAR)}`"
         )
     if not any(_has_content(run) for run in (*brackets, *modular)):
-        parts.append(
-            "what the edge does to the states: "
-            f"`grokbook measure {LIFECYCLE.name} --instruments edge-functional`"
-        )
+        parts.append(f"what the edge does to the states: `{_measure('edge-functional')}`")
     parts.append("SCAN, the compressing class, which is not trained in this book yet")
     return f"{first}*Not here yet: {'; '.join(parts)}.*"
 
@@ -348,10 +346,11 @@ def _has_content(run: Run) -> bool:
 
 
 def _lacking(what: str, instrument: str) -> str:
-    return (
-        f"*{what} is not measured on a run that groks yet: "
-        f"`grokbook measure {LIFECYCLE.name} --instruments {instrument}`.*"
-    )
+    return f"*{what} is not measured on a run that groks yet: `{_measure(instrument)}`.*"
+
+
+def _measure(instrument: str, study: Study = LIFECYCLE) -> str:
+    return command("measure", study.name, "--instruments", instrument)
 
 
 def scope(runs: Sequence[Run], others: Others) -> str:

@@ -30,10 +30,7 @@ const viewOf = ({ get, own }) => ({ run: own.run, frame: get("frame"), v: get("d
   control: get("control"), multiples: get("multiples"), random: get("random") });
 
 function changesOf(state, said) {
-  const run = state.courses.findIndex((course) => ident(course.run) === said.run);
-  const changes = { control: said.control === true, multiples: said.multiples === true, random: said.random === true };
-  if (run >= 0) changes.run = run;
-  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, state.frames.length - 1);
+  const changes = changesIn(said, state.courses, state.frames.length - 1, ["control", "multiples", "random"]);
   if (/^[1-4]$/.test(said.v)) changes.direction = +said.v;
   return changes;
 }
@@ -140,24 +137,22 @@ function csvOf(c) {
     }
   }
   const rows = c.ends.map((step, i) => [step, ...columns.map((v) => (known(v[i]) ? v[i].toPrecision(5) : ""))]);
-  return [head, ...rows].map((row) => row.join(",")).join("\n") + "\n";
+  return csvText([head, ...rows]);
 }
 
 function legend(state) {
   const el = html("div", { class: "gb-legend" });
   const chip = (kind, text) => html("span", { class: "gb-key" }, html("i", { class: `gb-chip ${kind}` }), text);
-  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
   function draw() {
-    const more = !state.control ? [] : [key("gb-theirs", "share as published"),
-      chip("gb-band", "the same with random gradients, 95 %")];
+    const more = !state.control ? [] : [lineKey("gb-theirs", "share as published"), bandKey("the same with random gradients, 95 %")];
     el.replaceChildren(chip("gb-chip-gradient", "gradient"), chip("gb-chip-decay", "weight decay"),
-      ...COSINES.map(([, kind, text]) => key(kind, `|cos| with ${text}`)), ...more);
+      ...COSINES.map(([, kind, text]) => lineKey(kind, `|cos| with ${text}`)), ...more);
   }
   return { el, draw };
 }
 
 function partsOf(state, put) {
-  const title = uniqueId(), rest = (changes) => put(changes, true);
+  const rest = (changes) => put(changes, true);
   const parts = {
     ...barOf(),
     control: switchOf("Apply the control", "pure decay taken away, removals of the same size, standardised probes", null,
@@ -171,35 +166,29 @@ function partsOf(state, put) {
     list: courseList(state, (run) => rest({ run })),
     foot: footOf({ name: () => state.course.run, csv: () => csvOf(state.course), command: () => state.course.command }),
   };
-  parts.root = html("div", { class: "gb-explorable gb-defect gb-edges", role: "region", "aria-labelledby": title },
-    html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
-    html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
+  parts.root = regionOf("gb-defect gb-edges", state.get("title"), parts,
     html("div", { class: "gb-options" }, parts.control.el, parts.multiples.el, parts.random.el, parts.knob.el),
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el),
     html("div", { class: "gb-states" }, ...parts.states.map((part) => part.el)),
-    html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el, parts.live);
+    html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el);
   return parts;
 }
 
 // draw() shows everything anew, frame() only what time moves.
 function pictureOf(state, parts) {
-  const { root, slider, when, live } = parts;
-  let shown = null, timer = 0;
+  const { root, slider } = parts, told = teller(parts.live);
+  let shown = null;
   function frame() {
     if (!shown) return;
     const f = state.frame, step = Math.min(state.frames[f], shown.last), text = state.text(step);
-    slider.value = f;
-    when.textContent = text;
-    slider.setAttribute("aria-valuetext", text);
-    slider.style.setProperty("--share", f / shown.end);
+    slideTo(parts, f, shown.end, text);
     for (const part of [parts.time, ...parts.states]) part.cursor(step);
     parts.list.cursor(state.clock(shown, step));
-    clearTimeout(timer);
-    timer = setTimeout(() => {
+    told.say(() => {
       const i = shown.index(shown.ends, step), own = shown.share(state.form, state.k)[i];
-      live.textContent = `${text}; gradient ${share(own)} of ${NAMES[state.k]}; `
+      return `${text}; gradient ${share(own)} of ${NAMES[state.k]}; `
         + parts.states.map((part) => part.el.querySelector("figcaption").textContent).join(" ");
-    }, 600);
+    });
   }
   function toggle(part, on, off, note) {
     part.box.disabled = off;
@@ -229,7 +218,7 @@ function pictureOf(state, parts) {
     parts.list.draw(axis);
     frame();
   }
-  return { draw, frame, stop: () => clearTimeout(timer) };
+  return { draw, frame, stop: told.stop };
 }
 
 export default { render: ({ model, el }) => stage({

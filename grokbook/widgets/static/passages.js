@@ -42,7 +42,6 @@ function courseOf(raw, frames, options) {
     };
   };
   course.index = (list, step) => Math.max(0, list.findLastIndex((x) => x <= step));
-  course.end = frames.findIndex((x) => x >= course.last);
-  if (course.end < 0) course.end = frames.length - 1;
+  course.end = endFrame(frames, course.last);
   return course;
 }
