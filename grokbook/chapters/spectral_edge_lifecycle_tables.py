@@ -8,14 +8,8 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
-from grokbook.chapters.spectral_edge_lifecycle import (
-    Removal,
-    gap,
-    gather,
-    means,
-    removals,
-    turning,
-)
+from grokbook.chapters.spectral_edge_lifecycle import gather
+from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, gap, means, removals, turning
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over, share
 from grokbook.claims.numbers import show

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from grokbook.chapters.spectral_edge_lifecycle import removals
+from grokbook.chapters.spectral_edge_lifecycle_counts import removals
 from grokbook.chapters.spectral_edge_lifecycle_tables import KINDS
 from grokbook.chapters.wording import counted
 from grokbook.claims.registry import Claim

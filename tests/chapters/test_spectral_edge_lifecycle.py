@@ -11,6 +11,8 @@ import made_records as cases
 from explorable_harness import small_passages, synthetic_passage
 from grokbook.chapters import asked
 from grokbook.chapters import spectral_edge_lifecycle as chapter
+from grokbook.chapters import spectral_edge_lifecycle_answers as answers
+from grokbook.chapters import spectral_edge_lifecycle_counts as counts
 from grokbook.chapters import spectral_edge_lifecycle_tables as tables
 from grokbook.chapters import spectral_edge_lifecycle_words as words
 from grokbook.checks import ConfigError
@@ -276,32 +278,32 @@ def test_settings_say_what_sets_runs_apart():
 
 def test_a_removal_stands_beside_those_of_its_size():
     one = synthetic_passage()
-    found = chapter.removal(one, 600)
+    found = counts.removal(one, 600)
     assert (found.step, found.removed, found.edge, found.random) == (500, 0.6, -0.3, 0.0)
     assert set(found.matched) == set(MATCHED)
     assert found.worst == "learned, equal distance" and found.stands_out
     assert found.matched[found.worst] == pytest.approx(-0.12)
-    assert chapter.removal(one, 5_000) is None
-    assert chapter.removal(synthetic_passage(measured=False), 600) is None
+    assert counts.removal(one, 5_000) is None
+    assert counts.removal(synthetic_passage(measured=False), 600) is None
     costly = one.changes | {"scaled, equal distance": one.changes["taken out"] - 0.01}
-    assert not chapter.removal(replace(one, changes=costly), 600).stands_out
+    assert not counts.removal(replace(one, changes=costly), 600).stands_out
 
 
 def test_probes_are_read_at_the_grok_step_and_long_after():
-    found = chapter.means(small_passages())
+    found = counts.means(small_passages())
     at, late, n = found["linear", "raw, token"]
     # Seed 42 at 500 and 4,000, the first and last of 8; seed 137 at 1,000, the second.
     assert at == pytest.approx((0.98 + 0.98 - 0.28 / 7) / 2)
     assert (late, n) == (pytest.approx(0.7), 2)
-    assert chapter.means([synthetic_passage(measured=False)]) == {}
+    assert counts.means([synthetic_passage(measured=False)]) == {}
 
 
 def test_the_gap_is_read_at_the_same_step_in_runs_and_controls(runs):
-    assert chapter.gap(runs[0], 600) == (8.0, 0.5)
-    assert chapter.gap(runs[1], 600) == (16.0, 0.5)
-    assert chapter.gap(runs[0], None) is None
-    assert chapter.gap(runs[0], 100) is None  # there is no window yet
-    assert chapter.gap(made(DyckConfig()), 600) is None
+    assert counts.gap(runs[0], 600) == (8.0, 0.5)
+    assert counts.gap(runs[1], 600) == (16.0, 0.5)
+    assert counts.gap(runs[0], None) is None
+    assert counts.gap(runs[0], 100) is None  # there is no window yet
+    assert counts.gap(made(DyckConfig()), 600) is None
 
 
 def test_the_guard_falls_when_its_finding_does():
@@ -410,25 +412,25 @@ def test_the_turns_answer_names_start_chance_and_controls():
 
 def test_the_edges_answer_follows_the_data():
     one = synthetic_passage()
-    said = words.critical_answer([one])
+    said = answers.critical_answer([one])
     assert said.startswith("The edge is critical beyond its size: it costs more than every one of")
     assert "in 4 of 4 readings" in said
     assert "at 1 times the grok step 30 points against 12 points (along what was" in said
     cheap = one.changes | {"scaled, equal distance": one.changes["taken out"] - 0.1}
-    said = words.critical_answer([replace(one, changes=cheap)])
+    said = answers.critical_answer([replace(one, changes=cheap)])
     assert said.startswith("The edge costs what a removal of its size costs: ")
     both = cheap["scaled, equal distance"].copy()
     both[0, -1] = 0.0
     mixed = replace(one, changes=cheap | {"scaled, equal distance": both})
-    assert "depends on the moment" in words.critical_answer([mixed])
-    assert "--instruments edge-ablation" in words.critical_answer([])
+    assert "depends on the moment" in answers.critical_answer([mixed])
+    assert "--instruments edge-ablation" in answers.critical_answer([])
 
 
 def test_the_curve_joins_a_touch_and_a_removal(runs):
-    said = words.curve_answer(runs)
+    said = answers.curve_answer(runs)
     assert "by at most 5 × 10⁻⁵ nats; as far as the window moved, by 0.25;" in said
     assert "which is 300 times the published range, by 2.5." in said
-    assert "--instruments edge-curves" in words.curve_answer(runs[1:])
+    assert "--instruments edge-curves" in answers.curve_answer(runs[1:])
 
 
 @pytest.mark.parametrize(
@@ -444,34 +446,34 @@ def test_the_probes_answer_follows_the_data(fair, said):
     a = len(one.probed)
     linear = np.stack([np.linspace(0.98, 0.7, a), np.linspace(0.98, fair, a)])
     changed = replace(one, probes=one.probes | {"linear": linear})
-    assert words.reading_answer([changed]).startswith(said)
+    assert answers.reading_answer([changed]).startswith(said)
 
 
 def test_a_probe_that_loses_little_asks_for_no_cause():
     one = synthetic_passage()
     still = {kind: 0.9 + 0 * values for kind, values in one.probes.items()}
-    assert "asks for a cause" in words.reading_answer([replace(one, probes=still)])
-    assert "--instruments probes" in words.reading_answer([synthetic_passage(measured=False)])
+    assert "asks for a cause" in answers.reading_answer([replace(one, probes=still)])
+    assert "--instruments probes" in answers.reading_answer([synthetic_passage(measured=False)])
 
 
 def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
-    said = words.gap_answer(runs[:2], passages(runs))
+    said = answers.gap_answer(runs[:2], passages(runs))
     assert said == (
         "By the published statistic the gap falls 8-fold up to the grok step (n = 1), and as a "
         "share of all movement it rises 2-fold. In runs that never grok, read at the same step, it "
         "falls 16-fold (n = 1), so that its fall marks no grokking; as a share it rises 2-fold."
     )
-    assert "no run that never groks is here" in words.gap_answer(runs[:1], passages(runs))
-    assert "so there is no decline" in words.gap_answer(runs[1:], passages(runs))
+    assert "no run that never groks is here" in answers.gap_answer(runs[:1], passages(runs))
+    assert "so there is no decline" in answers.gap_answer(runs[1:], passages(runs))
     both = [runs[0], made(DyckConfig(weight_decay=0.0), edge_rows(4.0))]
-    assert "so that it falls further where a run groks" in words.gap_answer(both, passages(both))
+    assert "so that it falls further where a run groks" in answers.gap_answer(both, passages(both))
 
 
 def test_what_is_missing_of_the_classes_is_one_line(runs):
-    none = words.classes_answer([], [])
+    none = answers.classes_answer([], [])
     assert none.startswith("*Not here yet: modular arithmetic, ") and none.count("\n") == 0
     assert "`grokbook study lifecycle-modular`" in none and "SCAN" in none
-    said = words.classes_answer(runs[:1], [])
+    said = answers.classes_answer(runs[:1], [])
     assert said.startswith(
         "By this protocol in brackets the gradient makes 10 % of the movement late and the first "
         "direction turns by 10° (n = 1). One class alone says nothing of what sets classes apart. "
@@ -484,7 +486,7 @@ def test_what_is_missing_of_the_classes_is_one_line(runs):
         for variant, value in (("standardised, pair", step / 3_000), ("raw, token", 0.1))
     ]
     measured = made(add, edge_rows(8.0), cases.measured("edge-functional", content))
-    both = words.classes_answer(runs[:1], [measured])
+    both = answers.classes_answer(runs[:1], [measured])
     assert "; in modular arithmetic the gradient makes" in both and "alone" not in both
     assert "lifecycle-modular" not in both and "edge-functional" not in both
     table = tables.class_table([*runs, measured])
