@@ -11,11 +11,13 @@ from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, gap, means
 from grokbook.chapters.spectral_edge_lifecycle_tables import NAMES, late_content, late_share
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import show
+from grokbook.claims.readings.lifecycle import RULE
 from grokbook.instruments.phases import MULTIPLES
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.command import command
 from grokbook.studies.lifecycle import LIFECYCLE, MODULAR
 from grokbook.studies.study import Study
+from grokbook.tasks.dyck import TASK
 from grokbook.widgets.passages import READINGS, Passage
 from grokbook.widgets.turns import AT, LATE, said
 
@@ -92,9 +94,11 @@ def critical_answer(passages: Sequence[Passage]) -> str:
 
 
 def curve_answer(runs: Sequence[Run]) -> str:
-    """What lies between a touch and full removal, late in the runs that grok."""
+    """What lies between a touch and full removal, at the end of the runs that grok."""
     found = []
     for run in runs:
+        if run.record.grok_step(TASK, RULE) is None:
+            continue
         try:
             near = run.rows("edge-curves", "largest_divergence", part="v1", variant="published")
             own = run.rows("edge-curves", "own_divergence", part="v1", variant="whole")
