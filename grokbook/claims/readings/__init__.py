@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from grokbook.claims.criteria import Criterion
 from grokbook.claims.readings import (
     curvature,
+    edge_ablation,
+    edge_classes,
+    edge_curves,
+    edge_gap,
+    edge_movement,
+    edge_probes,
     incompressibility,
     integrability,
     leads,
@@ -41,6 +47,12 @@ READINGS: dict[tuple[str, ...], Reader] = {
     **shared.READINGS,
     **overview.READINGS,
     **lifecycle.READINGS,
+    **edge_movement.READINGS,
+    **edge_gap.READINGS,
+    **edge_ablation.READINGS,
+    **edge_curves.READINGS,
+    **edge_probes.READINGS,
+    **edge_classes.READINGS,
 }
 """(claim, series) or (claim, series, control) ↦ how it is read."""
 
