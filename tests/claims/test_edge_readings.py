@@ -22,6 +22,9 @@ NEEDED = {
     "edge-ablation": (200, 400, 500, 800, 1_400, 2_000, 3_900, 5_300),
     "edge-curves": (200, 400, 500, 800, 1_400, 2_000, 3_900, 5_300, 6_000, 7_000),
     "probes": (0, 200, 500, 3_400, 3_900, 4_000, 5_000),
+    "edge-functional": (300, 500, 600, 4_000, 10_000),
+    "positional": (0, 500, 5_000),
+    "gap-flow": (1_000, 1_500),
 }
 """Steps at which a run is measured: published ones, own phases of both seeds, some of the grid."""
 
@@ -98,6 +101,10 @@ def cases():
     yield from _ablations()
     yield from _curves()
     yield from _probes()
+    yield from _functional()
+    yield from _positional()
+    for variant, end in (("published", ""), ("removed norm", "/removed norm")):
+        yield f"SE-47/correlation{end}", {}, at("spearman", 800, "", variant)
     for j in ("1", "2"):
         item, of = {"item": j}, ("5 updates", "uncentred", int(j))
         yield "SE-30/stability", item, at("stability", 600, *of)
@@ -132,7 +139,10 @@ def _ablations():
         yield "SE-12/change/own phases", cell, changed(own)
         unseen = changed(step, quantity="unseen_accuracy_change")
         yield "SE-12/change/unseen prefixes", cell, unseen
-        for key, where in (("SE-12/beyond scaling", step), ("SE-12/beyond scaling/own phases", own)):
+        for key, where in (
+            ("SE-12/beyond scaling", step),
+            ("SE-12/beyond scaling/own phases", own),
+        ):
             yield key, cell, changed(where) - changed(where, variant="scaled, equal norm")
         if phase != "pre":
             yield "SE-13/change", cell, changed(step, "bulk")
@@ -229,6 +239,60 @@ def _probes():
         yield f"SE-39/geometry{end}", cell, without / decayed
 
 
+def _functional():
+    raw, tuned = "raw, token", "standardised, prefix"
+    for phase, step, own in (("pre", 300, 400), ("at", 600, 800), ("late", 4_000, 5_300)):
+        yield "SE-31/raw", PHASE[phase], probed(step, "content", raw, "v1")
+        yield "SE-31/raw/own phases", PHASE[phase], probed(own, "content", raw, "v1")
+    for end, step, part in (
+        ("", 4_000, "v1"),
+        ("/own phases", 5_300, "v1"),
+        ("/bulk", 4_000, "v3"),
+    ):
+        for item, of in (("edge", part), ("random", "random")):
+            cell = PHASE["late"] | {"item": item}
+            yield f"SE-31/standardised{end}", cell, probed(step, "content", tuned, of)
+    for end, step in (("", 500), ("/own phases", 800)):
+        edge, bulk = (at("elevation", step, part, "published") for part in ("v1", "v3"))
+        yield f"SE-40/elevation{end}", {}, edge
+        yield f"SE-40/separation{end}", {}, edge - bulk
+        yield f"SE-40/frequency{end}", {}, at("frequency", step, "v1")
+    for null in ("ramp", "random walk"):
+        yield f"SE-40/elevation/{null}", {}, at("elevation", 500, "", f"published, {null}")
+    yield "SE-40/frequency/ramp", {}, 1  # half a sawtooth over depths has most at one wave
+    for form, end, part in (("uncentred", "", "v1"), ("centred", "/centred", "v1 centred")):
+        cell = {"quantity": "share", "item": "dyck"}
+        yield f"SE-32/columns{end}", cell, share(2_000, form)
+        cell = {"quantity": "content", "item": "dyck"}
+        yield f"SE-32/columns{end}", cell, probed(2_000, "content", tuned, part)
+
+
+def _positional():
+    for decay, kind in (("1.0", "plain"), ("0.0", "without")):
+        cell = {"weight decay": decay}
+        for quantity, end, part, variant in (
+            ("largest", "", "layer 1", "published"),
+            ("largest", "/full strings", "layer 1", "full strings"),
+            ("frequency", "", "layer 1", "published"),
+            ("frequency", "/level removed", "layer 1", "level removed"),
+            ("frequency", "/full strings", "layer 1", "full strings"),
+            ("frequency", "/brackets alone", "embedding", "published"),
+        ):
+            expected = at(quantity, 5_000, part, variant, kind=kind)
+            yield f"SE-35/{quantity}{end}", cell, expected
+    for quantity, name, worst in (("entropy", "entropy", min), ("divergence", "counting", max)):
+        cell = {"quantity": quantity}
+
+        def heads(layer, step=5_000, variant="published", *, name=name, **of):
+            return [at(name, step, f"{layer}.{h}", variant, **of) for h in range(4)]
+
+        yield "SE-36/attention", cell, sum(heads(0)) / 4
+        yield "SE-36/attention/rows of tokens", cell, sum(heads(0, variant="tokens")) / 4
+        yield "SE-36/attention/random labels", cell, sum(heads(0, kind="random")) / 4
+        yield "SE-37/attention", cell, worst(heads(1, kind="without"))
+        yield "SE-37/attention/initial weights", cell, worst(heads(1, 0, kind="without"))
+
+
 CASES = list(cases())
 
 
@@ -248,27 +312,32 @@ def test_a_run_of_another_seed_has_its_own_phases(shelf):
     assert matched == pytest.approx(own, rel=1e-5)
 
 
-SWITCHES = [("SE-24", 1_000), ("SE-28", 400)]
+RAW, TUNED = ("linear", "layer 1", "raw, token"), ("linear", "layer 1", "standardised, prefix")
+EVENNESS, OF_TOKENS = ("mean_entropy", "", "published"), ("mean_entropy", "", "tokens")
+SWITCHES = [
+    ("SE-24/linear", 1_000, "probes", RAW, {"standardised": TUNED}),
+    ("SE-28/linear", 400, "probes", RAW, {"standardised": TUNED}),
+    ("SE-26/entropy", 1_000, "positional", EVENNESS, {"rows of tokens": OF_TOKENS}),
+]
 
 
-@pytest.mark.parametrize(("claim", "switch"), SWITCHES)
-def test_switched_runs_are_read_3000_steps_after_the_switch(claim, switch):
+@pytest.mark.parametrize(("key", "switch", "instrument", "own", "controls"), SWITCHES)
+def test_switched_runs_are_read_3000_steps_after_the_switch(key, switch, instrument, own, controls):
     def made(decay, anew):
         to = [f"{switch}:weight_decay={decay:g}"] * (decay != 1)
         config = dyck(schedule=(*to, *[f"{switch}:moments=0"] * anew))
-        return run(config, 800, planted(config, "probes", (400, 1_000, 3_400, 4_000)))
+        return run(config, 800, planted(config, instrument, (400, 1_000, 3_400, 4_000)))
 
     runs = {(decay, anew): made(decay, anew) for decay in (0.0, 0.5, 1.0, 2.0) for anew in (0, 1)}
+    shelf = Made(runs.values())
+    wanted = {"": (1, own), "/moments kept": (0, own)}
+    wanted |= {f"/{name}": (1, each) for name, each in controls.items()}
     for decay in (0.0, 0.5, 1.0, 2.0):
-        for end, anew, variant in (
-            ("", 1, "raw, token"),
-            ("/moments kept", 0, "raw, token"),
-            ("/standardised", 1, "standardised, prefix"),
-        ):
-            where = ("linear", switch + 3_000, "layer 1", variant, NAN)
+        for end, (anew, (quantity, part, variant)) in wanted.items():
+            where = (quantity, switch + 3_000, part, variant, NAN)
             expected = plant(runs[decay, anew].config, *where)
             for label in ("weight decay", "item"):
-                found = read(f"{claim}/linear{end}", runs.values(), {label: str(decay)})
+                found = read(f"{key}{end}", shelf, {label: str(decay)})
                 assert found == pytest.approx(expected, rel=1e-5)
 
 

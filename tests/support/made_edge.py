@@ -4,9 +4,9 @@ A reading of another seed, decay, step, part, variant or rank than the claim's t
 number.
 """
 
+import hashlib
 import itertools
 import math
-import zlib
 
 import numpy as np
 
@@ -28,6 +28,7 @@ CHANGES = (
     *("taken out", "random", "random, equal norm", "scaled, equal norm"),
     *("scaled, equal distance", "start", "learned"),
 )
+NULLS = ("ramp", "parabola", "white noise", "random walk")
 PLANTED = {
     "edge": [
         (
@@ -78,17 +79,66 @@ PLANTED = {
         (("axis",), ("layer 0", "layer 1", "norm"), ("",), (1, 2, 3)),
         (("inside", "distance", "separation"), ("layer 0", "layer 1", "norm"), ("",), (NAN,)),
     ],
+    "edge-functional": [
+        (
+            ("content",),
+            ("v1", "v2", "v3", "v1 centred", "random"),
+            (*BY_STRINGS, "raw, pair", "standardised, pair"),
+            (NAN,),
+        ),
+        (("elevation",), ("v1", "v3", "random"), ("published", "corrected"), (NAN,)),
+        (
+            ("elevation",),
+            ("",),
+            tuple(f"{form}, {null}" for form in ("published", "corrected") for null in NULLS),
+            (NAN,),
+        ),
+        (
+            ("frequency", "largest"),
+            ("v1", "v3", "v1 centred", "v1 of 20", "v1 of 20 centred", "random"),
+            ("",),
+            (NAN,),
+        ),
+        (("by_depth",), ("v1",), ("",), tuple(range(11))),
+    ],
+    "positional": [
+        (
+            ("largest", "frequency", "top_three"),
+            ("embedding", "layer 0", "layer 1", "norm"),
+            ("published", "level removed", "full strings", "full strings level removed"),
+            (NAN,),
+        ),
+        (
+            ("entropy", "counting", "local"),
+            tuple(f"{layer}.{head}" for layer in (0, 1) for head in range(4)),
+            ("published", "tokens"),
+            (NAN,),
+        ),
+        (("mean_entropy", "most_entropy"), ("",), ("published", "tokens"), (NAN,)),
+    ],
+    "gap-flow": [
+        (
+            ("spearman", "pearson"),
+            ("",),
+            ("published", "without stability", "first order", "removed norm"),
+            (NAN,),
+        ),
+    ],
     "weight-spectra": [(("ratio", "g12"), ("0.W_Q", "1.W_Q", "0.W_K", "1.W_V"), ("",), (NAN,))],
 }
 """Quantities, parts, variants and free coordinates of every instrument."""
 
 
 class Finished(Record):
-    """A record with its evaluations."""
+    """A record with its evaluations, and a grok step for all rules or one by rule."""
 
     def __init__(self, config, groks, last):
         super().__init__(config, groks, last)
         self.steps = np.arange(0, last + 1, 100)
+
+    def grok_step(self, task, rule):
+        step = super().grok_step(task, rule)
+        return step.get(rule) if isinstance(step, dict) else step
 
 
 class Made(Shelf):
@@ -112,7 +162,8 @@ def plant(config, *where):
 
 
 def _number(*where):
-    return zlib.crc32("/".join(map(str, where)).encode()) / 2**32
+    text = "/".join(map(str, where)).encode()  # a checksum would do, but sums of them coincide
+    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest()) / 2**32
 
 
 def planted(config, instrument, steps):
@@ -144,7 +195,9 @@ def rows_of(*series, instrument="edge", count=1):
 
 def run(config, grok, *measurements, last=10_000):
     """A run on brackets or of one task."""
-    return Run(config.label, Finished(config, dict.fromkeys(config.tasks, grok), last), measurements)
+    return Run(
+        config.label, Finished(config, dict.fromkeys(config.tasks, grok), last), measurements
+    )
 
 
 def dyck(seed=42, **fields):

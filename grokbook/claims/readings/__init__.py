@@ -15,8 +15,11 @@ from grokbook.claims.readings import (
     edge_ablation,
     edge_classes,
     edge_curves,
+    edge_flow,
+    edge_functional,
     edge_gap,
     edge_movement,
+    edge_positional,
     edge_probes,
     incompressibility,
     integrability,
@@ -53,6 +56,9 @@ READINGS: dict[tuple[str, ...], Reader] = {
     **edge_curves.READINGS,
     **edge_probes.READINGS,
     **edge_classes.READINGS,
+    **edge_functional.READINGS,
+    **edge_positional.READINGS,
+    **edge_flow.READINGS,
 }
 """(claim, series) or (claim, series, control) ↦ how it is read."""
 

@@ -115,7 +115,13 @@ def number(instrument: str, quantity: str, **which: Any) -> Number:
 
 
 def near(
-    at: Place, run: Run, phase: str, number: Number, *, among: np.ndarray | None = None
+    at: Place,
+    run: Run,
+    phase: str,
+    number: Number,
+    *,
+    setting: str = "dyck",
+    among: np.ndarray | None = None,
 ) -> float:
     """A number at a phase of the run's own grok step; NaN beyond the run's end.
 
@@ -124,12 +130,13 @@ def near(
         run: measured.
         phase: of `NAMES`.
         number: to be read.
+        setting: of the run, for that.
         among: steps at which it was measured; by default the snapshots, one an evaluation.
 
     Raises:
         Missing: if nothing was measured there.
     """
-    wanted = MULTIPLES[phase] * moment(at, run)
+    wanted = MULTIPLES[phase] * moment(at, run, setting)
     if wanted > run.record.last_step:
         return math.nan
     return number(at, run, phases.nearest(run.record.steps if among is None else among, wanted))
