@@ -10,7 +10,7 @@ directions of the same length.  Source: 2604.07380 section 4.8, weakness G.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,15 +60,21 @@ class Response:
 
 @torch.no_grad()
 def response(
-    hidden: Hidden, theta: Tensor, direction: np.ndarray, *, share: float = SHARE
+    hidden: Hidden,
+    theta: Tensor,
+    direction: np.ndarray,
+    *,
+    share: float = SHARE,
+    here: Tensor | None = None,
 ) -> Response:
-    """The response to one direction; three forward passes.
+    """The response to one direction; two forward passes, and one for h(θ) if it is not given.
 
     Args:
         hidden: representations of the tokens that count.
         theta: (P,) θ, in the precision in which all is computed.
         direction: (P,), of any length; its sign is which way is ahead.
         share: ε / ‖θ‖.
+        here: (n, d) h(θ), where several directions share it.
 
     Raises:
         ValueError: for a direction of another size or of length 0, a step of 0, or representations
@@ -79,8 +85,9 @@ def response(
     if not step > 0:
         raise ValueError(f"a response needs a step above 0, not {step}")
     moved = step * unit
-    at = [(theta.double() + sign * moved).to(theta.dtype) for sign in (1, 0, -1)]
-    ahead, here, behind = (hidden(each).double() for each in at)
+    at = [(theta.double() + sign * moved).to(theta.dtype) for sign in (1, -1)]
+    ahead, behind = (hidden(each).double() for each in at)
+    here = (hidden(theta) if here is None else here).double()
     if here.dim() != 2:
         raise ValueError(f"representations must be (n, d), not {tuple(here.shape)}")
     size, unit = float((ahead - here).norm()), torch.finfo(theta.dtype).eps / 2
@@ -110,6 +117,7 @@ def content(
     prefixes: np.ndarray | None = None,
     *,
     seed: int,
+    chosen: Sequence[tuple[str, str]] | None = None,
 ) -> Content:
     """Functional R² in both forms, by every split that there is.
 
@@ -119,6 +127,7 @@ def content(
         strings: (n,) id of each token's string; equal strings have one id.
         prefixes: (n,) id of each token's prefix, for the split by prefix.
         seed: of the splits, folds and bootstraps.
+        chosen: forms and splits, where not all are wanted.
 
     Raises:
         ValueError: as `grokbook.geometry.probes.probe`.
@@ -127,8 +136,11 @@ def content(
     for by in SPLITS:
         if by == "prefix" and prefixes is None:
             continue
+        forms = [form for form in FORMS if chosen is None or (form, by) in chosen]
+        if not forms:
+            continue
         parts = split(strings, prefixes, by=by, seed=seed)
-        for form in FORMS:
+        for form in forms:
             probes[form, by] = probe(found.ahead, target, strings, parts, form=form, seed=seed)
     size = found.size
     flat = np.ptp(size) <= 1e-12 * np.abs(size).max()

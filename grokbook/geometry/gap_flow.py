@@ -20,7 +20,7 @@ dg/dt and the terms do not, it is the terms that fail and not the difference quo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,25 +117,42 @@ def along(
     Raises:
         ValueError: for shapes that do not match, or a preconditioner that is not positive.
     """
+    return by_each(loss, theta, directions, [preconditioner])[0]
+
+
+def by_each(
+    loss: Callable[[Tensor], Tensor],
+    theta: Tensor,
+    directions: np.ndarray,
+    preconditioners: Sequence[np.ndarray | None],
+) -> list[Along]:
+    """`along` by several preconditioners, None for none, at the cost of one.
+
+    Raises:
+        ValueError: as `along`.
+    """
     operator = HessianOf(loss, theta)
     rows = torch.as_tensor(np.ascontiguousarray(directions), dtype=torch.float64)
     if rows.dim() != 2 or rows.shape[1] != operator.size:
         raise ValueError(f"directions must be (n, {operator.size}), not {tuple(rows.shape)}")
-    scale = torch.ones(operator.size, dtype=torch.float64)
-    if preconditioner is not None:
-        scale = torch.as_tensor(preconditioner, dtype=torch.float64)
-        if scale.shape != (operator.size,) or not bool((scale > 0).all()):
-            raise ValueError(f"a preconditioner is ({operator.size},) positive numbers")
     images = torch.stack([(operator @ row).double() for row in rows])
-    slope = scale * operator.gradient.double()
-    unit = 16 * torch.finfo(operator.dtype).eps
-    scaled = scale * images
-    return Along(
-        (rows @ slope).numpy(),
-        (rows * scaled).sum(1).numpy(),
-        unit * float(slope.norm()),
-        unit * scaled.norm(dim=1).numpy(),
-    )
+    unit, found = 16 * torch.finfo(operator.dtype).eps, []
+    for each in preconditioners:
+        scale = torch.ones(operator.size, dtype=torch.float64)
+        if each is not None:
+            scale = torch.as_tensor(each, dtype=torch.float64)
+            if scale.shape != (operator.size,) or not bool((scale > 0).all()):
+                raise ValueError(f"a preconditioner is ({operator.size},) positive numbers")
+        slope, scaled = scale * operator.gradient.double(), scale * images
+        found.append(
+            Along(
+                (rows @ slope).numpy(),
+                (rows * scaled).sum(1).numpy(),
+                unit * float(slope.norm()),
+                unit * scaled.norm(dim=1).numpy(),
+            )
+        )
+    return found
 
 
 def terms(

@@ -147,13 +147,18 @@ def left_out(at: Coordinates, target: np.ndarray, alpha: float, folds: np.ndarra
         folds: (n,) which fold a row is in.
     """
     residuals = target - fit(at, target, alpha).train
-    weights = 1 / (at.squares + alpha)
+    coordinates = np.hstack([at.free, at.train])
+    penalised = np.concatenate([np.ones(at.free.shape[1]), at.squares + alpha])
     found = np.empty(len(target))
     for fold in np.unique(folds):
         chosen = folds == fold
-        rows, free = at.train[chosen], at.free[chosen]
-        block = (rows * weights) @ rows.T + free @ free.T
-        found[chosen] = np.linalg.solve(np.eye(len(rows)) - block, residuals[chosen])
+        rows, own = coordinates[chosen], residuals[chosen]
+        if len(penalised) < len(rows):  # (1 − RA⁻¹Rᵀ)⁻¹ = 1 + R (A − RᵀR)⁻¹ Rᵀ
+            inner = np.diag(penalised) - rows.T @ rows
+            found[chosen] = own + rows @ np.linalg.solve(inner, rows.T @ own)
+        else:
+            block = (rows / penalised) @ rows.T
+            found[chosen] = np.linalg.solve(np.eye(len(rows)) - block, own)
     return found
 
 

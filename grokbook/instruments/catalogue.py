@@ -9,11 +9,14 @@ from grokbook.instruments.compression import COMPRESSION
 from grokbook.instruments.edge import EDGE
 from grokbook.instruments.edge_ablation import EDGE_ABLATION
 from grokbook.instruments.edge_curves import EDGE_CURVES
+from grokbook.instruments.edge_functional import EDGE_FUNCTIONAL
 from grokbook.instruments.events import EVENTS
 from grokbook.instruments.fourier import FOURIER
+from grokbook.instruments.gap_flow import GAP_FLOW
 from grokbook.instruments.hessian import HESSIAN
 from grokbook.instruments.instrument import Instrument
 from grokbook.instruments.integrability import INTEGRABILITY
+from grokbook.instruments.positional import POSITIONAL
 from grokbook.instruments.probes import PROBES
 from grokbook.instruments.reconstruction import RECONSTRUCTION
 from grokbook.instruments.spectral_edge import SPECTRAL_EDGE
@@ -28,8 +31,11 @@ INSTRUMENTS: dict[str, Instrument] = {
         SPECTRAL_EDGE,
         EDGE,
         EDGE_ABLATION,
+        EDGE_FUNCTIONAL,
         EDGE_CURVES,
+        POSITIONAL,
         PROBES,
+        GAP_FLOW,
         WEIGHT_SPECTRA,
         RECONSTRUCTION,
         COMPRESSION,

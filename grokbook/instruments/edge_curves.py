@@ -199,7 +199,7 @@ def _attending(
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
-    return 30.0 * subject.layout.size / 273_421
+    return 52.0 * subject.layout.size / 273_421
 
 
 _UNIT = "nats/|θ|²"
@@ -237,8 +237,8 @@ EDGE_CURVES = Instrument(
     points=_points,
     take=_take,
     seconds=_seconds,
-    budget=1.8,
-    cost="about 500 core-seconds a run of 10,000 steps",
+    budget=3.5,
+    cost="about 900 core-seconds a run of 10,000 steps, half of it the curves in float64",
     parameters={
         "window": Parameter(5, "updates in the window", low=2),
         "strings": Parameter(200, "test strings of the curves, of runs on brackets"),

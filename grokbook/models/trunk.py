@@ -41,6 +41,28 @@ def logits(
     Returns:
         (M, B, T, p).
     """
+    hidden = read(layout, parameters, pairs, linear=linear)
+    names = [f"heads.{head}" for head in range(layout.tasks)]
+    # One product for all heads: their weights stacked along the output axis.
+    out = linear(
+        hidden,
+        torch.cat([parameters[f"{name}.weight"] for name in names], dim=1),
+        torch.cat([parameters[f"{name}.bias"] for name in names], dim=1),
+    )
+    return out.view(*out.shape[:-1], layout.tasks, layout.modulus)
+
+
+def read(
+    layout: Layout, parameters: Parameters, pairs: Tensor, *, linear: Linear = plain_linear
+) -> Tensor:
+    """What the heads read: position 0 behind the last LayerNorm, (M, B, d).
+
+    Args:
+        layout: of the model.
+        parameters: by name, each (M, *shape).
+        pairs: (M, B, 2) int64 operands.
+        linear: the linear layer.
+    """
     d = layout.width
     hidden = None
     for layer in range(layout.layers):
@@ -74,15 +96,7 @@ def logits(
         hidden = hidden + linear(
             inner, parameters[at + "linear2.weight"], parameters[at + "linear2.bias"]
         )
-    read = layer_norm(hidden[:, :, 0], parameters["norm.weight"], parameters["norm.bias"])
-    names = [f"heads.{head}" for head in range(layout.tasks)]
-    # One product for all heads: their weights stacked along the output axis.
-    out = linear(
-        read,
-        torch.cat([parameters[f"{name}.weight"] for name in names], dim=1),
-        torch.cat([parameters[f"{name}.bias"] for name in names], dim=1),
-    )
-    return out.view(*out.shape[:-1], layout.tasks, layout.modulus)
+    return layer_norm(hidden[:, :, 0], parameters["norm.weight"], parameters["norm.bias"])
 
 
 def _first_rows(

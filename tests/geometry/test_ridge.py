@@ -143,3 +143,21 @@ def test_the_penalty_is_the_one_that_leaves_least(rows):
 def test_what_cannot_be_fitted_is_refused(call, says):
     with pytest.raises(ValueError, match=says):
         call(linear(np.eye(4), np.eye(4)))
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_folds_larger_than_the_features_are_left_out_alike(free):
+    """Twenty rows a fold and 6 or 21 features: solved in the features, or in the rows."""
+    generator = np.random.default_rng(6)
+    x = generator.normal(size=(80, 6)) * [1, 2, 0.1, 1, 5, 1]
+    y, folds = x[:, 0] * x[:, 1] + generator.normal(size=80), np.arange(80) % 4
+    at = quadratic(x, x[:3], free=True) if free else linear(x, x[:3])
+    out = left_out(at, y, 0.7, folds)
+    for fold in range(4):
+        chosen = folds == fold
+        told = (
+            penalised_products(x[~chosen], y[~chosen], x[chosen], 0.7)[1]
+            if free
+            else Ridge(alpha=0.7).fit(x[~chosen], y[~chosen]).predict(x[chosen])
+        )
+        np.testing.assert_allclose(out[chosen], y[chosen] - told, rtol=1e-6, atol=1e-8)

@@ -42,3 +42,12 @@ def small_strings(tmp_path_factory):
     config = DyckConfig(width=16, heads=2, hidden=16, seed=3)
     run(config, Plan(steps=300, after_grok=None, cadence=10, full_state=True), store)
     return store
+
+
+@pytest.fixture(scope="session")
+def small_sums(tmp_path_factory):
+    """A store with runs of add and of mul alone: 60 steps, 31 full snapshots."""
+    store = Store(tmp_path_factory.mktemp("sums") / "store")
+    for task in ("add", "mul"):
+        run(RunConfig(**CONFIG | {"tasks": (task,)}, seed=1), PLAN, store)
+    return store
