@@ -1,12 +1,17 @@
 """Every reading of the edge at one step of one run is the number that its claim names."""
 
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from grokbook.claims.readings import READINGS
 from grokbook.claims.registry import claims
+from grokbook.instruments import phases
+from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.runs import Missing
+from grokbook.studies.lifecycle import AFTERWARDS, SWITCHED
 from made_edge import GROKS, PSEUDO, Made, dyck, plant, planted, read, run
 
 NAN = math.nan
@@ -339,6 +344,37 @@ def test_switched_runs_are_read_3000_steps_after_the_switch(key, switch, instrum
             for label in ("weight decay", "item"):
                 found = read(f"{key}{end}", shelf, {label: str(decay)})
                 assert found == pytest.approx(expected, rel=1e-5)
+
+
+READ = {
+    "edge": (300, 600, 1_500, 4_000),
+    "edge-ablation": (200, 500, 1_400, 3_900),
+    "edge-curves": (200, 3_900),
+    "probes": (0, 500, 3_400, 3_900, 4_000, 5_000),
+    "edge-functional": (300, 500, 600, 4_000),
+    "positional": (0, 4_000, 5_000),
+}
+"""Published steps at which claims read each instrument."""
+
+
+@pytest.mark.parametrize("name", READ)
+def test_instruments_measure_where_claims_read(name):
+    """At the published steps; at the run's own phases too, where they have any."""
+    config = dyck()
+    accuracy = (np.arange(0, 10_001, 100) >= 800).astype(float)
+    subject = SimpleNamespace(
+        config=config,
+        record=SimpleNamespace(steps=np.arange(0, 10_001, 100), accuracy=lambda task: accuracy),
+        steps=np.arange(0, 10_001, 100),
+        last=10_000,
+        run=SimpleNamespace(marker={"plan": {"cadence": 100}}),
+    )
+    tool = instrument(name)
+    points = {*tool.points(subject, tool.complete({}))}
+    own = {400, 800, 2_000, 5_300}
+    assert {*READ[name]} <= points
+    assert own <= points
+    assert tuple(step + AFTERWARDS for step in SWITCHED) == phases.SWITCHED
 
 
 def test_what_is_not_measured_says_what_it_is(shelf):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from grokbook.claims.readings.edge_classes import turn
 from grokbook.claims.readings.edge_movement import LOGGED, share
 from grokbook.claims.readings.edge_phases import (
     ABLATIONS,
@@ -15,6 +14,7 @@ from grokbook.claims.readings.edge_phases import (
     own,
     published,
 )
+from grokbook.claims.readings.edge_turning import turn
 from grokbook.claims.readings.place import Place, Reader, Value, each
 from grokbook.geometry.depth_fourier import depth_spectrum
 from grokbook.instruments.runs import Missing, Run

@@ -1,4 +1,4 @@
-"""Chapter 6: how the directions of the window turn, and which kind of edge that makes."""
+"""Chapter 6: how the directions of the window turn, and whether they are there in its halves."""
 
 from __future__ import annotations
 
