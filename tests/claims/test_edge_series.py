@@ -278,22 +278,23 @@ def test_a_move_that_makes_the_loss_smaller_is_a_change_too():
 
 
 def flow(config, grok, driving, ends=range(500, 10_001, 100), **given):
-    """Terms of which T3 is so many times |T2| in every window, in all forms but those given."""
+    """T3 of gap 1 is so many times |T2| in every window, in all forms but those given."""
     ends, right = list(ends), {"predicted": 1.0} | given.pop("signs", {})
     signs = {step: (-1) ** (step // 500 % 2) for step in ends}  # of dg/dt, window by window
-    series = [
-        ("damping", "", by, None, dict.fromkeys(ends, -2.0)) for by in ("raw", "preconditioned")
-    ]
+    series = [("damping", "", by, 1, dict.fromkeys(ends, -2.0)) for by in ("raw", "preconditioned")]
     for units in ("printed", "in units"):
         for by in ("raw", "preconditioned"):
             form = f"{units}, {by}"
             times = given.get(form, driving)
-            series.append(("driving", "", form, None, dict.fromkeys(ends, 2.0 * times)))
-            series.append(("ratio", "", form, None, dict.fromkeys(ends, times)))
+            series.append(("driving", "", form, 1, dict.fromkeys(ends, 2.0 * times)))
+            series.append(("ratio", "", form, 1, dict.fromkeys(ends, times)))
+            series += [
+                (name, "", form, 2, dict.fromkeys(ends, 1e6)) for name in ("driving", "ratio")
+            ]
             told = {step: right["predicted"] * sign for step, sign in signs.items()}
-            series.append(("predicted", "", form, None, told))
-    series.append(("gap_change", "", "central", None, signs))
-    series.append(("gap_change", "", "next", None, dict.fromkeys(ends, 7.0)))
+            series.append(("predicted", "", form, 1, told))
+    series.append(("gap_change", "", "central", 1, signs))
+    series.append(("gap_change", "", "next", 1, dict.fromkeys(ends, 7.0)))
     return run(config, grok, rows_of(*series, instrument="gap-flow"))
 
 
@@ -326,7 +327,7 @@ def test_driving_is_the_median_over_the_windows_that_the_rule_counts():
         assert read("SE-34/driving", runs, {"item": item}) == pytest.approx(expected)
     assert read("SE-34/driving/in units", runs, {"item": "128"}) == pytest.approx(0.25)
     steps = {1_500: 9.0, 1_600: 1.0, 2_000: 2.0, 2_500: 3.0, 3_000: 4.0, 3_200: 5.0, 3_300: 9.0}
-    rows = rows_of(("ratio", "", "printed, raw", None, steps), instrument="gap-flow")
+    rows = rows_of(("ratio", "", "printed, raw", 1, steps), instrument="gap-flow")
     assert read("SE-34/driving", [run(dyck(), 800, rows)], {"item": "128"}) == pytest.approx(3)
     few = run(dyck(), 1_000, rows)  # 2,000 to 4,000 has four, and 3,300
     assert read("SE-34/driving", [few], {"item": "128"}) == pytest.approx(4)

@@ -28,6 +28,8 @@ from grokbook.instruments.runs import Run
 INSTRUMENT = "gap-flow"
 CLASSED = ("damping", "driving", "predicted", "gap_change")
 """Quantities that the class of a run is made of."""
+GAP = 1
+"""Of the gaps σ_k − σ_{k+1} the one that is published for all runs."""
 PRINTED, IN_UNITS = ", ".join(OWN), "in units, raw"
 
 
@@ -67,7 +69,7 @@ def driving(run: Run, grok: float, form: str = PRINTED) -> float:
     Raises:
         Missing: if none was measured.
     """
-    ends, ratios = series(run, INSTRUMENT, "ratio", variant=form)
+    ends, ratios = series(run, INSTRUMENT, "ratio", variant=form, at=GAP)
     inside = ratios[counted(ends, grok)]
     return float(np.median(inside)) if len(inside) >= LEAST else math.nan
 
