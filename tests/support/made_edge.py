@@ -152,7 +152,6 @@ class Made(Shelf):
     def run(self, config):
         if config.id not in self._made:
             raise Missing(config.label)
-        self.asked[config.id] = self._made[config.id]
         return self._made[config.id]
 
 
