@@ -182,7 +182,7 @@ def _enough(subject: Subject) -> bool:
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
     points = len(_points(subject, parameters))
     again = max(_counted(subject, parameters), default=0)
-    terms, costs, step = (0.8, 3.0, 0.022) if subject.has("strings") else (9.0, 8.0, 0.04)
+    terms, costs, step = (0.8, 3.0, 0.022) if subject.has("strings") else (6.0, 8.0, 0.04)
     return terms + (costs * len(_decomposed(subject)) + step * again) / points
 
 
@@ -232,7 +232,7 @@ GAP_FLOW = Instrument(
     seconds=_seconds,
     budget=2.4,
     cost="about 120 core-seconds a run of 10,000 steps on brackets, half of it training again; "
-    "about 1,000 in modular arithmetic, on all training pairs",
+    "about 900 in modular arithmetic, on all training pairs",
     parameters={
         "window": Parameter(5, "updates in the window, W", low=3),
         "strings": Parameter(300, "test strings of the decomposition, of runs on brackets"),
