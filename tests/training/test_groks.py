@@ -12,6 +12,16 @@ from grokbook.store import Store
 from grokbook.training.evaluation import evaluate
 from grokbook.training.run import run
 
+MODULO_59 = {"modulus": 59, "train_fraction": 0.6, "learning_rate": 3e-3}
+SMALL = {
+    "modulus": 31,
+    "train_fraction": 0.7,
+    "width": 64,
+    "hidden": 64,
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+}
+
 
 def grokked(config, store, budget):
     outcome = run(config, Plan(steps=budget), store)
@@ -28,9 +38,15 @@ def memorised_first(record):
     return memorised < half
 
 
-@pytest.mark.long(31)
-def test_addition_modulo_59(tmp_path):
-    config = RunConfig(tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param(SMALL, id="small", marks=pytest.mark.long(7)),
+        pytest.param(MODULO_59, id="modulo 59", marks=[pytest.mark.slow, pytest.mark.long(31)]),
+    ],
+)
+def test_addition_groks(tmp_path, setting):
+    config = RunConfig(tasks=("add",), **setting)
     grok, record = grokked(config, Store(tmp_path), 3_000)
     assert 600 <= grok <= 1_800
     assert memorised_first(record)
@@ -58,16 +74,7 @@ def test_the_published_loop_groks_at_the_same_steps(tmp_path):
     """
     ours, theirs = [], []
     for seed in (1, 2, 3):
-        config = RunConfig(
-            tasks=("add",),
-            modulus=31,
-            train_fraction=0.7,
-            width=64,
-            hidden=64,
-            batch_size=128,
-            learning_rate=3e-3,
-            seed=seed,
-        )
+        config = RunConfig(tasks=("add",), seed=seed, **SMALL)
         grok, record = grokked(config, Store(tmp_path), 3_000)
         assert memorised_first(record)
         ours.append(grok)
