@@ -29,7 +29,7 @@ from grokbook.benchmark import (
 )
 from grokbook.benchmark.roof import Roof, routes
 from grokbook.benchmark.worker import serve
-from grokbook.cli.bench import _gpu_lines
+from grokbook.cli.bench import gpu_lines
 from grokbook.config import RunConfig
 from grokbook.models import reference
 from grokbook.models.reference import PlainLoop
@@ -221,7 +221,7 @@ def test_the_comparison_on_synthetic_timings(models, monkeypatch):
         calls.append(name)
         return steps[0] * cost[name] * drift
 
-    monkeypatch.setattr(comparison, "_cpu_seconds", clock)
+    monkeypatch.setattr(comparison, "cpu_seconds", clock)
     found = measure(TINY, blocks=5, seconds=0.05, models=models, workers=False)
     last = 5 * models / (0.020 * 1.3**2 * 5 * models)  # middle pair, model-steps a second
     assert found.reference.value == pytest.approx(last)
@@ -255,7 +255,7 @@ def test_the_best_product_is_the_best():
     for _ in range(3):
         roof.sample()
     best = roof.best()
-    medians = [np.median(rates) for rates in roof._rates.values()]
+    medians = [np.median(rates) for rates in roof.rates.values()]
     assert np.median(best.gflops) == max(medians) > min(medians)
     assert len(best.gflops) == 3
     assert best.route in routes()
@@ -276,7 +276,7 @@ def test_a_worker_answers():
 
 def test_a_lost_worker_is_named():
     worker = two_workers.Worker([TINY])
-    os.kill(worker._process.pid, signal.SIGKILL)
+    os.kill(worker.process.pid, signal.SIGKILL)
     with pytest.raises(WorkerLost, match="a worker ended with status -9"):
         worker.wait()
     worker.close()
@@ -318,7 +318,7 @@ def test_no_worker_outlives_an_interruption(monkeypatch):
 
     class Interrupted(two_workers.Worker):
         def wait(self):
-            started.append(self._process)
+            started.append(self.process)
             if len(started) == 2:
                 raise KeyboardInterrupt
 
@@ -413,4 +413,4 @@ def test_what_is_said_of_a_gpu():
     )
     assert found.to_json()["steps_per_s"] == 1e4
     assert found.to_json()["gflops"] == pytest.approx(1e4 * step_flops(TINY) / 1e9)
-    assert "10,000     9,000 – 11,000" in "\n".join(_gpu_lines(found))
+    assert "10,000     9,000 – 11,000" in "\n".join(gpu_lines(found))

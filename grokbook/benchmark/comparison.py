@@ -165,10 +165,10 @@ def measure(
                 (ours, our_steps, models, our_rates),
             ]
             for loop, steps, stacked, rates in turns if pair % 2 == 0 else reversed(turns):
-                rates.append(steps * stacked / _cpu_seconds(loop.advance, steps))
+                rates.append(steps * stacked / cpu_seconds(loop.advance, steps))
             roof.sample()
             work.trainer.advance()
-            measuring.append(_cpu_seconds(work.measure))
+            measuring.append(cpu_seconds(work.measure))
             watch(pair + 1, blocks)
     rates, best = np.array(our_rates), roof.best()
     two = (
@@ -221,7 +221,7 @@ def _gram_seconds(trainer: Trainer) -> float:
     return time.process_time() - start
 
 
-def _cpu_seconds(act: Callable[..., object], *arguments: object) -> float:
+def cpu_seconds(act: Callable[..., object], *arguments: object) -> float:
     """CPU seconds of this process, all its threads, spent in one call."""
     start = time.process_time()
     act(*arguments)
@@ -232,7 +232,7 @@ def _steps(loop: PlainLoop | Trainer, seconds: float) -> int:
     """Warm a loop up, and say how many of its steps a block of so many CPU seconds takes."""
     loop.advance(3)
     steps = 1
-    while (spent := _cpu_seconds(loop.advance, steps)) < seconds / 2:
+    while (spent := cpu_seconds(loop.advance, steps)) < seconds / 2:
         steps *= 2
     return max(1, round(seconds * steps / spent))
 

@@ -63,7 +63,11 @@ class Product:
 
 
 class Roof:
-    """Samples every size by every route, as often as asked."""
+    """Samples every size by every route, as often as asked.
+
+    Attributes:
+        rates: GFLOP/s of each sample, by route and size.
+    """
 
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
@@ -77,7 +81,7 @@ class Roof:
             )
             for rows, inputs, outputs in SIZES
         }
-        self._rates: dict[tuple[str, tuple[int, int, int]], list[float]] = {
+        self.rates: dict[tuple[str, tuple[int, int, int]], list[float]] = {
             (route, size): [] for route in self._ways for size in SIZES
         }
         for route in self._ways.values():  # the first call of a size chooses its kernel
@@ -87,7 +91,7 @@ class Roof:
     @torch.no_grad()
     def sample(self) -> None:
         """Time each product once, for some milliseconds, in CPU seconds."""
-        for (name, size), rates in self._rates.items():
+        for (name, size), rates in self.rates.items():
             flops = 2 * size[0] * size[1] * size[2]
             repeats = max(1, round(_SAMPLE / flops))
             route, operands = self._ways[name], self._operands[size]
@@ -98,5 +102,5 @@ class Roof:
 
     def best(self) -> Product:
         """The product with the highest median rate over the samples."""
-        (route, size), rates = max(self._rates.items(), key=lambda item: np.median(item[1]))
+        (route, size), rates = max(self.rates.items(), key=lambda item: np.median(item[1]))
         return Product(route, size, tuple(rates))

@@ -20,12 +20,16 @@ class WorkerLost(RuntimeError):
 
 
 class Worker:
-    """One of them, as seen from here; `grokbook.benchmark.worker` is what it does."""
+    """One of them, as seen from here; `grokbook.benchmark.worker` is what it does.
+
+    Attributes:
+        process: in which it works.
+    """
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
         package = Path(__file__).parents[2]
         path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "grokbook.benchmark.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -38,18 +42,18 @@ class Worker:
 
     def _tell(self, line: str) -> None:
         try:
-            print(line, file=self._process.stdin, flush=True)
+            print(line, file=self.process.stdin, flush=True)
         except BrokenPipeError:
             self._lost()
 
     def _hear(self) -> str:
-        line = self._process.stdout.readline()
+        line = self.process.stdout.readline()
         if not line:
             self._lost()
         return line
 
     def _lost(self) -> NoReturn:
-        raise WorkerLost(f"a worker ended with status {self._process.wait()}")
+        raise WorkerLost(f"a worker ended with status {self.process.wait()}")
 
     def wait(self) -> None:
         """Return when it is warm."""
@@ -66,8 +70,8 @@ class Worker:
 
     def close(self) -> None:
         """End it."""
-        self._process.kill()
-        self._process.communicate()
+        self.process.kill()
+        self.process.communicate()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from grokbook.checks import ConfigError
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
-from grokbook.studies.first_light import AFTER_GROK, TASKS
+from grokbook.studies.settings import AFTER_GROK, TASKS
 
 
 def wanted(

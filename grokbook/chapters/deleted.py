@@ -21,9 +21,9 @@ from grokbook.studies.arms import Arm
 from grokbook.studies.asking import MissingRun, say, training_allowed
 from grokbook.studies.carrying_out import carry_out
 from grokbook.studies.deletion import Trials
-from grokbook.studies.first_light import setting
 from grokbook.studies.members import Stage, stages
 from grokbook.studies.published import STUDIES
+from grokbook.studies.settings import setting
 from grokbook.sweep import sweep
 from grokbook.training.process import interrupts
 

@@ -17,7 +17,7 @@ from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
-from grokbook.studies.first_light import group_title
+from grokbook.studies.settings import group_title
 from grokbook.widgets import Surgery
 from grokbook.widgets.from_surgeries import FAMILIES, accuracies, surgery
 from grokbook.widgets.incompressibility import OPENING

@@ -17,7 +17,8 @@ from grokbook.chapters.incompressibility import (
 from grokbook.chapters.wording import counted, share
 from grokbook.claims.readings.incompressibility import threshold as directions
 from grokbook.instruments.runs import Missing, Run
-from grokbook.studies.first_light import setting
+from grokbook.studies.command import command
+from grokbook.studies.settings import setting
 from grokbook.widgets.incompressibility import OPENING
 
 
@@ -45,7 +46,8 @@ def _has_own_first(run: Run) -> bool:
 
 def _command(runs: Sequence[Run], instrument: str, what: str) -> str:
     names = sorted({setting(run.config) for run in runs})
-    by = " and ".join(f"`grokbook measure {name} --instruments {instrument}`" for name in names)
+    words = ("--instruments", instrument)
+    by = " and ".join(f"`{command('measure', name, *words)}`" for name in names)
     return f"*{what}: not measured yet on {counted(len(runs), 'run')}; {by} does it.*"
 
 

@@ -15,8 +15,8 @@ from grokbook.claims.readings.place import slope
 from grokbook.config import RunConfig
 from grokbook.statistics import Break, Test, one_or_two, shuffle
 from grokbook.store.recorded import Results
-from grokbook.studies.first_light import TASKS
 from grokbook.studies.published import EXCHANGE
+from grokbook.studies.settings import TASKS
 from grokbook.widgets import Pace
 from grokbook.widgets.clocks import by_decay
 

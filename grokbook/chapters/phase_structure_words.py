@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,8 +20,9 @@ from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
 from grokbook.statistics import mean_interval
 from grokbook.statistics.breaks import BESIDE, LEAST
-from grokbook.studies.first_light import TASKS, setting
+from grokbook.studies.command import command
 from grokbook.studies.published import EXCHANGE
+from grokbook.studies.settings import TASKS, setting
 from grokbook.studies.study import first_seeds
 from grokbook.widgets import Pace, clock_sentence
 from grokbook.widgets.clocks import answer, by_decay, never
@@ -54,17 +54,16 @@ class Asked:
         'grokbook study dual --set weight_decay=0.3,0.1 --seeds 2'
         """
         usual = RunConfig(tasks=TASKS["dual"])
-        settings = [f"weight_decay={','.join(f'{decay:g}' for decay in decays)}"] if decays else []
+        changes = [f"weight_decay={','.join(f'{decay:g}' for decay in decays)}"] if decays else []
         if self.modulus != usual.modulus:
-            settings.append(f"modulus={self.modulus}")
+            changes.append(f"modulus={self.modulus}")
         if self.learning_rate != usual.learning_rate and study != EXCHANGE.name:
-            settings.append(f"learning_rate={self.learning_rate:g}")
+            changes.append(f"learning_rate={self.learning_rate:g}")
         usual_seeds = tuple(self.seeds) == first_seeds(len(self.seeds))
         if not usual_seeds:
-            settings.append(f"seed={','.join(map(str, self.seeds))}")
-        changes = [word for text in settings for word in ("--set", text)]
-        tail = ["--seeds", str(len(self.seeds))] if usual_seeds else []
-        return shlex.join(["grokbook", verb, study, *words, *changes, *tail])
+            changes.append(f"seed={','.join(map(str, self.seeds))}")
+        seeds = len(self.seeds) if usual_seeds else None
+        return command(verb, study, *words, changes=changes, seeds=seeds)
 
     def cells(self) -> dict[tuple[str, float], int]:
         """Setting and λ ↦ runs of the sweep that are asked for."""
@@ -208,10 +207,10 @@ def longest_still(asked: Asked, paces: Sequence[Pace]) -> str:
     if any(pace.last_step >= LONGER for pace in still):
         return ""
     budget = ("--set", f"plan.steps_without_decay={LONGER}")
-    command = replace(asked, seeds=asked.seeds[:1]).command("study", "dual", *budget, decays=[0.0])
+    longer = replace(asked, seeds=asked.seeds[:1]).command("study", "dual", *budget, decays=[0.0])
     return (
         f"A run cut off has an open end: it may grok later. One of {LONGER:,} steps is not there "
-        f"yet: `{command}`."
+        f"yet: `{longer}`."
     )
 
 

@@ -20,8 +20,9 @@ from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import mean_interval
-from grokbook.studies.first_light import setting
+from grokbook.studies.command import command
 from grokbook.studies.published import DECAYS
+from grokbook.studies.settings import setting
 
 
 def swept(records: Sequence[RunRecord]) -> list[RunConfig]:
@@ -70,7 +71,7 @@ def lacking(wanted: Sequence[RunConfig], found: Sequence[RunRecord], study: str)
         return ""
     some = f"{len(missing)} of {len(wanted)} runs" if found else f"All {len(wanted)} runs"
     are = "is" if len(missing) == 1 else "are"
-    return f"*{some} of this control {are} not trained yet: `grokbook study {study}`.*"
+    return f"*{some} of this control {are} not trained yet: `{command('study', study)}`.*"
 
 
 def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from grokbook.chapters.wording import percent, share
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.studies.finishing_order import Gap, LeakTest, OrderCount, count_orders, gap, leak_test
-from grokbook.studies.first_light import setting
+from grokbook.studies.settings import setting
 
 CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
 """The published order of each setting, first to last (MT-05, MT-08)."""

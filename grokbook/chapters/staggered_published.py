@@ -11,7 +11,7 @@ from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
 from grokbook.record import RunRecord
-from grokbook.studies.first_light import TASKS
+from grokbook.studies.settings import TASKS
 
 
 def published_list(claims: Mapping[str, Claim]) -> str:

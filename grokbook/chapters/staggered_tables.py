@@ -15,7 +15,7 @@ from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import mean_interval
 from grokbook.studies.finishing_order import LeakTest
-from grokbook.studies.first_light import published_setting, short_name
+from grokbook.studies.settings import published_setting, short_name
 
 
 def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from grokbook.instruments.runs import Missing, Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials
-from grokbook.studies.first_light import group_title, published_setting
+from grokbook.studies.settings import group_title, published_setting
 from grokbook.widgets.delays import noise_sentence
 from grokbook.widgets.fragility import Group
 

@@ -20,7 +20,7 @@ from grokbook.claims.registry import Claim
 from grokbook.statistics import holm, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials, mean_of
-from grokbook.studies.first_light import setting
+from grokbook.studies.settings import setting
 
 
 def outside_table(found: Sequence[Trials]) -> pd.DataFrame:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import yaml
+
+from grokbook.studies.command import command
 
 INSTRUMENTS = (
     "trajectory",
@@ -70,18 +71,16 @@ class RunSet:
         >>> RunSet(name="x", hours=1.0, study="dual", set=["weight_decay=1.0"]).command
         'grokbook study dual --set weight_decay=1.0 --seeds 8'
         """
-        return self._command("study")
+        if self.study is None:
+            return ""
+        return command("study", self.study, changes=self.set, seeds=self.seeds)
 
     def measure(self, instruments: tuple[str, ...]) -> str:
         """What measures them; empty if nothing does."""
-        return self._command("measure", "--instruments", ",".join(instruments))
-
-    def _command(self, verb: str, *words: str) -> str:
         if self.study is None:
             return ""
-        settings = [word for text in self.set for word in ("--set", text)]
-        seeds = ("--seeds", str(self.seeds))
-        return shlex.join(["grokbook", verb, self.study, *words, *settings, *seeds])
+        words = ("--instruments", ",".join(instruments))
+        return command("measure", self.study, *words, changes=self.set, seeds=self.seeds)
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,10 @@ class Shelf:
 
     Attributes:
         results: where they are.
-        asked: runs by name that were handed out since this was last cleared.
     """
 
     def __init__(self, results: Results | None = None) -> None:
         self.results = results or Results()
-        self.asked: dict[str, Run] = {}
         self._read: dict[str, Run] = {}
 
     @cached_property
@@ -98,7 +96,6 @@ class Shelf:
                 self._entries[name].get("basis", {}),
                 lambda: self.results.grams(name),
             )
-        self.asked[name] = self._read[name]
         return self._read[name]
 
     def intervened(
@@ -162,3 +159,41 @@ class Shelf:
         if "weights.safetensors" not in self._entries[run.name]["files"]:
             raise Missing(f"no weights of {run.name} are recorded")
         return self.results.weights(run.config, run.name)
+
+
+class NotedShelf:
+    """A shelf as a reading sees it, with a note of every run that it hands out.
+
+    Args:
+        shelf: what there is.
+
+    Attributes:
+        handed: runs by name; what a verdict says of its runs and seconds is of these.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self.handed: dict[str, Run] = {}
+
+    def _note(self, run: Run) -> Run:
+        self.handed[run.name] = run
+        return run
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """As `Shelf.seeds`."""
+        return self._shelf.seeds
+
+    def run(self, config: Config) -> Run:
+        """As `Shelf.run`."""
+        return self._note(self._shelf.run(config))
+
+    def intervened(
+        self, config: Config, measure: str, parameters: Mapping[str, Any], **wanted: Any
+    ) -> Run:
+        """As `Shelf.intervened`."""
+        return self._note(self._shelf.intervened(config, measure, parameters, **wanted))
+
+    def weights(self, run: Run) -> dict[str, np.ndarray]:
+        """As `Shelf.weights`."""
+        return self._shelf.weights(run)

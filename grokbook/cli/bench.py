@@ -58,7 +58,7 @@ def bench(
         given = {"blocks": blocks, "models": models}
         given = {name: value for name, value in given.items() if value is not None}
         if device == "cuda":
-            found, lines = measure_gpu(config, **given), _gpu_lines
+            found, lines = measure_gpu(config, **given), gpu_lines
         else:
             # A progress line for somebody who looks; none in a log.
             with tqdm(unit=" pairs", leave=False, disable=None) as line:
@@ -74,7 +74,7 @@ def bench(
                     watch=watch,
                     **given,
                 )
-            lines = _lines
+            lines = core_lines
     except ConfigError as error:
         fail(str(error))
     except WorkerLost as error:
@@ -89,7 +89,8 @@ def _row(name: str, value: str, unit: str, spread=None, digits: int = 1) -> str:
     return f"{name:27}{value:>9}  {shown:>17}  {count:>3}  {unit}"
 
 
-def _lines(found) -> list[str]:
+def core_lines(found) -> list[str]:
+    """What a comparison on one core found, as a table."""
     about = found.to_json()
 
     def row(name: str, median, unit: str, digits: int = 1) -> str:
@@ -136,7 +137,8 @@ def _lines(found) -> list[str]:
     ]
 
 
-def _gpu_lines(found) -> list[str]:
+def gpu_lines(found) -> list[str]:
+    """What a GPU's rates are, as a table."""
     return [
         f"{found.config.label}, {found.models} stacked models",
         f"{found.gpu}, torch {found.to_json()['torch']}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 import typer
 
 from grokbook.cli.common import app, fail, real_option, warn, whole_option
 from grokbook.cli.words import paragraph
+from grokbook.studies.command import command
 
 
 @app.command()
@@ -86,9 +86,8 @@ def measure(
 
 def _nothing(study: str, store, name: str, settings, seeds: int | None, dry_run: bool) -> None:
     """No run has ended: say what makes them."""
-    words = ["grokbook", "study", name, *(w for s in settings or () for w in ("--set", s))]
-    command = shlex.join(words + ([] if seeds is None else ["--seeds", str(seeds)]))
-    line = f"no run of study {study} has ended in {store.root}; `{command}` trains them"
+    trains = command("study", name, changes=settings or (), seeds=seeds)
+    line = f"no run of study {study} has ended in {store.root}; `{trains}` trains them"
     if not dry_run:
         fail(line, 1)
     typer.echo(line)

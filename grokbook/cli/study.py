@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from grokbook.cli.ahead import (
 from grokbook.cli.common import app, fail, size_option, warn, whole_option
 from grokbook.cli.packs import write_pack
 from grokbook.cli.words import exact_size, runs
+from grokbook.studies.command import command
 
 ELSEWHERE = 3
 """Exit status where all that is left is being trained by another process: no failure, not done."""
@@ -104,15 +104,14 @@ def study(
     from grokbook.studies.started import note_start
     from grokbook.sweep.local import cores
 
-    words = ["grokbook", "study", name, *(w for s in settings or () for w in ("--set", s))]
-    words += [] if seeds is None else ["--seeds", str(seeds)]
-    words += ["--measure"] if measure else []
-    command = shlex.join(words if instruments is None else [*words, "--instruments", instruments])
+    words = ["--measure"] if measure else []
+    words += [] if instruments is None else ["--instruments", instruments]
+    begun = command("study", name, changes=settings or (), seeds=seeds, more=words)
     # What a run's numerics depend on must be the same to go on; how many workers need not.
     rest = {"device": None if device == "cpu" else device, "models": models, "pack": pack}
     rest["pack-limit"] = None if pack_limit is None else exact_size(pack_limit)
     given = [word for k, v in rest.items() if v is not None for word in (f"--{k}", str(v))]
-    again = shlex.join([*shlex.split(command), *given])
+    again = command("study", name, changes=settings or (), seeds=seeds, more=words + given)
     ensembles, store = as_ensembles(device, models), Store()
     at_once = (models or 1) if ensembles else workers or cores()
     how = {"workers": workers, "scheduler": scheduler}
@@ -148,7 +147,7 @@ def study(
         done, stopped, problem = [], False, None
         if to_train:
             refuse(standings, ahead, store, ensembles, how)
-            note_start(store, chain, command)
+            note_start(store, chain, begun)
         else:
             typer.echo("nothing is left to train")
         try:

@@ -12,7 +12,7 @@ from grokbook.chapters.wording import counted
 from grokbook.figures.layout import BELOW, MARGIN, hollow
 from grokbook.palette import INK, NULL_BAND, PUBLISHED
 
-_BEYOND = 22
+BEYOND = 22
 """Where a run is drawn that no number of directions within reach rebuilds."""
 
 _SHAPES = {"scale": "circle", "share": "diamond", "rank": "square"}
@@ -36,7 +36,7 @@ def thresholds(
         dots = [(k, BASES[variant]) for variant, each in by_basis.items() for k in each]
         symbol = ("circle", "square", "diamond", "triangle-up")[place % 4]
         figure.add_scatter(
-            x=[_BEYOND if k is None else k for k, _ in dots],
+            x=[BEYOND if k is None else k for k, _ in dots],
             y=[text for _, text in dots],
             customdata=["never, up to the largest tried" if k is None else k for k, _ in dots],
             mode="markers",
@@ -61,9 +61,9 @@ def thresholds(
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True)
     figure.update_xaxes(
         title_text="k*",
-        range=[0, _BEYOND + 1.5],
+        range=[0, BEYOND + 1.5],
         tickangle=0,
-        tickvals=[0, 5, 10, 15, 20, _BEYOND],
+        tickvals=[0, 5, 10, 15, 20, BEYOND],
         ticktext=["0", "5", "10", "15", "20", "never"],
     )
     figure.update_layout(

@@ -12,7 +12,7 @@ from grokbook.figures.layout import BELOW, hollow
 from grokbook.palette import task_colour
 from grokbook.record import RunRecord
 from grokbook.studies.finishing_order import Gap
-from grokbook.studies.first_light import short_name
+from grokbook.studies.settings import short_name
 
 _MARGIN = {"t": 80, "r": 10, "b": 110}
 

@@ -62,6 +62,76 @@ class Eigenpairs:
     converged: np.ndarray
     products: int
 
+    @classmethod
+    def flagged(
+        cls,
+        values: np.ndarray,
+        vectors: Tensor,
+        residuals: np.ndarray,
+        tolerance: float,
+        products: int,
+        *,
+        radius: float,
+    ) -> Eigenpairs:
+        """Pairs with their flags; a product is rounded by some ε times the largest |λ|.
+
+        Args:
+            values: (k,) ascending.
+            vectors: (P, k).
+            residuals: (k,).
+            tolerance: the residual that counts as converged, as a share of |λ|.
+            products: with the operator that this took.
+            radius: the largest |λ| of the operator, as far as it is known.
+        """
+        rounding = 16 * torch.finfo(vectors.dtype).eps * radius
+        converged = residuals <= np.maximum(tolerance * np.abs(values), rounding)
+        return cls(values, vectors, residuals, converged, products)
+
+
+class Counted:
+    """An operator that counts its products, and refuses what is not finite.
+
+    Attributes:
+        operator: that makes them.
+        products: so many up to now.
+    """
+
+    def __init__(self, operator: Operator) -> None:
+        self.operator, self.products = operator, 0
+
+    def __matmul__(self, vector: Tensor) -> Tensor:
+        self.products += 1
+        image = self.operator @ vector
+        if not torch.isfinite(image).all():
+            raise ValueError(f"product {self.products} with the operator is not finite")
+        return image
+
+
+def rayleigh(counted: Counted, vectors: Tensor, tolerance: float) -> Eigenpairs:
+    """Rayleigh quotients and residuals of orthonormal columns, by a product each.
+
+    Args:
+        counted: the operator, with the products that the columns have taken.
+        vectors: (P, k), in any order; divided by their own squares, should they be a little off.
+        tolerance: by which pairs are flagged.
+
+    Raises:
+        ValueError: for a product that is not finite.
+    """
+    images = torch.stack([counted @ column for column in vectors.T.contiguous()], dim=1)
+    wide, vectors64 = images.double(), vectors.double()
+    values = (wide * vectors64).sum(0) / vectors64.square().sum(0)
+    order = torch.argsort(values)
+    residuals = (wide - values * vectors64).norm(dim=0)
+    return Eigenpairs.flagged(
+        values[order].numpy(),
+        vectors[:, order],
+        residuals[order].numpy(),
+        tolerance,
+        counted.products,
+        radius=float(values.abs().max()),
+    )
+
 
 def extremes(
     operator: Operator,
@@ -107,12 +177,12 @@ def extremes(
         raise ValueError(f"tolerance must be positive, not {tolerance!r}")
     if restarts < 1:
         raise ValueError(f"restarts must be at least 1, not {restarts!r}")
-    counted = _Counted(operator)
+    counted = Counted(operator)
     start = _normal(operator, seed)
     first = counted @ start
     if not first.any():  # a random vector lies in the null space of the zero operator alone
         basis = torch.linalg.qr(torch.stack([start, *torch.eye(count, len(start)).to(start)[1:]]).T)
-        return _measured(counted, basis.Q, tolerance)
+        return rayleigh(counted, basis.Q, tolerance)
     as_numpy = torch.empty(0, dtype=operator.dtype).numpy().dtype
     linear = LinearOperator(
         (operator.size, operator.size),
@@ -131,7 +201,7 @@ def extremes(
         _, vectors = eigsh(linear, tol=tolerance, **options)
     except ArpackNoConvergence:
         _, vectors = eigsh(linear, tol=_ANY, **options)
-    return _measured(counted, torch.from_numpy(vectors), tolerance)
+    return rayleigh(counted, torch.from_numpy(vectors), tolerance)
 
 
 def lanczos(
@@ -158,7 +228,7 @@ def lanczos(
     """
     if not 1 <= keep <= steps:
         raise ValueError(f"keep must lie in 1 … {steps}, not {keep!r}")
-    counted = _Counted(operator)
+    counted = Counted(operator)
     start = _normal(operator, seed)
     basis = start.new_zeros(min(steps, operator.size), operator.size)
     basis[0] = start / start.norm()
@@ -179,7 +249,7 @@ def lanczos(
     inner = np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1)
     values, weights = np.linalg.eigh(inner)
     weights = weights[:, :keep]
-    return _flagged(
+    return Eigenpairs.flagged(
         values[:keep],
         basis[:found].T @ torch.from_numpy(weights).to(basis),
         np.abs(beside[-1] * weights[-1]),
@@ -189,54 +259,8 @@ def lanczos(
     )
 
 
-class _Counted:
-    """An operator that counts its products, and refuses what is not finite."""
-
-    def __init__(self, operator: Operator) -> None:
-        self.operator, self.products = operator, 0
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        self.products += 1
-        image = self.operator @ vector
-        if not torch.isfinite(image).all():
-            raise ValueError(f"product {self.products} with the operator is not finite")
-        return image
-
-
 def _normal(operator: Operator, seed: int) -> Tensor:
     """The start: normal, drawn in float64, so that both precisions start alike."""
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(operator.size, generator=generator, dtype=torch.float64)
     return drawn.to(operator.dtype)
-
-
-def _measured(counted: _Counted, vectors: Tensor, tolerance: float) -> Eigenpairs:
-    """Rayleigh quotients and residuals of orthonormal columns, by a product each."""
-    images = torch.stack([counted @ column for column in vectors.T.contiguous()], dim=1)
-    wide, vectors64 = images.double(), vectors.double()
-    values = (wide * vectors64).sum(0) / vectors64.square().sum(0)
-    order = torch.argsort(values)
-    residuals = (wide - values * vectors64).norm(dim=0)
-    return _flagged(
-        values[order].numpy(),
-        vectors[:, order],
-        residuals[order].numpy(),
-        tolerance,
-        counted.products,
-        radius=float(values.abs().max()),
-    )
-
-
-def _flagged(
-    values: np.ndarray,
-    vectors: Tensor,
-    residuals: np.ndarray,
-    tolerance: float,
-    products: int,
-    *,
-    radius: float,
-) -> Eigenpairs:
-    """Pairs with their flags; a product is rounded by some ε times the largest |λ|."""
-    rounding = 16 * torch.finfo(vectors.dtype).eps * radius
-    converged = residuals <= np.maximum(tolerance * np.abs(values), rounding)
-    return Eigenpairs(values, vectors, residuals, converged, products)

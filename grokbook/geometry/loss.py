@@ -92,12 +92,12 @@ class Loss:
     @torch.no_grad()
     def value(self, theta: Tensor) -> float:
         """L(θ) in nats, for θ (P,)."""
-        return self._sum(self.layout.views(theta[None])).item()
+        return self.total(self.layout.views(theta[None])).item()
 
     def gradient(self, theta: Tensor) -> Tensor:
         """∇L(θ), (P,)."""
         leaves = _leaves(self.layout, theta)
-        return _joined(torch.autograd.grad(self._sum(leaves), list(leaves.values())))
+        return _joined(torch.autograd.grad(self.total(leaves), list(leaves.values())))
 
     def gradients(self, theta: Tensor) -> Tensor:
         """The gradient of each chosen head's loss, (len(heads), P); their sum is `gradient`.
@@ -117,27 +117,28 @@ class Loss:
     def hessian(self, theta: Tensor) -> Hessian:
         """∇²L(θ) as products with vectors; the graph of the gradient is built once."""
         leaves = _leaves(self.layout, theta)
-        total = self._sum(leaves)
-        slopes = torch.autograd.grad(total, list(leaves.values()), create_graph=True)
+        slopes = torch.autograd.grad(self.total(leaves), list(leaves.values()), create_graph=True)
         return Hessian(self.layout, leaves, slopes)
 
     @torch.no_grad()
     def right(self, theta: Tensor) -> Tensor:
         """Which examples each chosen head answers rightly, (B, len(heads)) bool."""
-        answers = self._logits(self.layout.views(theta[None])).argmax(-1)[0]
+        answers = self.logits(self.layout.views(theta[None])).argmax(-1)[0]
         return (answers == self.labels)[:, list(self.heads)]
 
     def accuracy(self, theta: Tensor) -> Tensor:
         """Share of examples answered rightly by each chosen head, (len(heads),)."""
         return self.right(theta).double().mean(dim=0)
 
-    def _logits(self, parameters: dict[str, Tensor]) -> Tensor:
+    def logits(self, parameters: dict[str, Tensor]) -> Tensor:
+        """z(x; θ) of every head, (1, B, T, classes), for parameters by name with a leading axis."""
         return trunk.logits(self.layout, parameters, self.pairs[None])
 
     def _each(self, parameters: dict[str, Tensor]) -> Tensor:
-        return trunk.losses(self._logits(parameters), self.labels[None])[0, list(self.heads)]
+        return trunk.losses(self.logits(parameters), self.labels[None])[0, list(self.heads)]
 
-    def _sum(self, parameters: dict[str, Tensor]) -> Tensor:
+    def total(self, parameters: dict[str, Tensor]) -> Tensor:
+        """L in nats, for parameters as for `logits`; it can be differentiated twice."""
         return self._each(parameters).sum()
 
 

@@ -89,16 +89,26 @@ def matched(vector: np.ndarray, footprint: Footprint, *, draws: int, seed: int) 
     weights = weights / weights.sum()
     generator = np.random.default_rng(seed)
     pure = np.isclose(footprint.energies.max(axis=0), 1, rtol=0, atol=TOLERANCE).all()
-    law = _pure if pure else _mixed
+    law = squares_apart if pure else squares_mixed
     shares = np.sqrt(np.clip(law(weights, footprint, draws, generator), 0, 1))
     low, high = np.quantile(shares, [0.025, 0.975]).tolist()
     return Null(float(shares.mean()), float(shares.std(ddof=1)), low, high, draws)
 
 
-def _pure(
+def squares_apart(
     weights: np.ndarray, footprint: Footprint, draws: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """(draws,) squared shares where each column lives in one part."""
+    """Squared shares where each column lives in one part: sums of Beta numbers.
+
+    Args:
+        weights: (parts,) of the vector's energy in each part; they sum to 1.
+        footprint: of the basis.
+        draws: so many.
+        generator: of the draws.
+
+    Returns:
+        (draws,) float64.
+    """
     ranks = np.bincount(footprint.energies.argmax(axis=0), minlength=len(weights))
     found = np.zeros(draws)
     for weight, rank, size in zip(weights, ranks, footprint.sizes, strict=True):
@@ -109,10 +119,13 @@ def _pure(
     return found
 
 
-def _mixed(
+def squares_mixed(
     weights: np.ndarray, footprint: Footprint, draws: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """(draws,) squared shares by the columns' inner products with v and with each other."""
+    """Squared shares by the columns' inner products with v and with each other.
+
+    Arguments and result are those of `squares_apart`; this holds for any footprint.
+    """
     rank = footprint.energies.shape[1]
     inner, products = np.zeros((draws, rank)), np.zeros((draws, rank, rank))
     for weight, energy, size in zip(weights, footprint.energies, footprint.sizes, strict=True):

@@ -141,6 +141,18 @@ class Reconstruction:
         """θ − s, (P,) float64."""
         return self.theta.double() - self.start.double()
 
+    @property
+    def drift(self) -> float:
+        """−cos(v₁, s): near 1 if the path is little but the start's decay; v₁ points along θ − s.
+
+        Raises:
+            ValueError: if there are several bases, and so no first direction of all.
+        """
+        (basis,) = self.bases
+        start = self.start.double().numpy()
+        along = basis.coordinates(self.displacement.numpy())[0]
+        return float(-np.sign(along) * basis.coordinates(start)[0] / np.linalg.norm(start))
+
     def coordinates(self, *, seed: int | None = None, null: str = "random") -> np.ndarray:
         """V_kᵀ(θ − s) for k = 1 … K as rows of (K, Σr), 0 where a direction is not used.
 

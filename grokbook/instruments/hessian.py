@@ -105,7 +105,7 @@ def _corrected(
         yield from _spectrum(step, pairs, range(count), **about)
         yield from _spectrum(step, pairs, range(-1, -count - 1, -1), **about)
         yield Row(step, "curvature", along.value, error=along.floor, **about)
-        yield from _effort(step, pairs, **about)
+        yield from effort(step, pairs, **about)
         found[part] = pairs
     total = found.pop("")
     if found:
@@ -125,7 +125,7 @@ def _as_published(subject: Subject, step: int, theta: Tensor) -> Iterator[Row]:
         pairs = lanczos(hessian, seed=start, steps=PUBLISHED_STEPS)
         about = {"part": part, "variant": "published", "count": len(batch)}
         yield from _spectrum(step, pairs, range(len(pairs.values)), **about)
-        yield from _effort(step, pairs, **about)
+        yield from effort(step, pairs, **about)
 
 
 def _resampled(
@@ -157,7 +157,14 @@ def _spectrum(step: int, pairs: Eigenpairs, places: Sequence[int], **about: Any)
         yield Row(step, name, value, at=float(rank), error=residual, **about)
 
 
-def _effort(step: int, pairs: Eigenpairs, **about: Any) -> Iterator[Row]:
+def effort(step: int, pairs: Eigenpairs, **about: Any) -> Iterator[Row]:
+    """Which share of the pairs has converged, and the products that all of them took.
+
+    Args:
+        step: of the snapshot.
+        pairs: with their flags.
+        about: fields that both rows share.
+    """
     yield Row(step, "converged", float(pairs.converged.mean()), **about)
     yield Row(step, "products", float(pairs.products), **about)
 

@@ -116,7 +116,7 @@ def _lasting(subject: Subject, k: int) -> dict[str, Space]:
                 (_OTHER, False, subject.sibling()),
             )
             if of is not None and of.has("theta")
-            for name, basis in _trajectories(of, k, half=half).items()
+            for name, basis in trajectories(of, k, half=half).items()
         }
         subject.cache[key] = found
     return subject.cache[key]
@@ -132,8 +132,14 @@ def _enough(subject: Subject) -> bool:
     return len(subject.path(until=50)) > _per_matrix(subject)
 
 
-def _trajectories(subject: Subject, k: int, *, half: bool) -> dict[str, Basis]:
-    """Up to the published stop: the principal directions of each matrix, and of all parameters."""
+def trajectories(subject: Subject, k: int, *, half: bool) -> dict[str, Basis]:
+    """Up to the published stop: the principal directions of each matrix, and of all parameters.
+
+    Args:
+        subject: a run that kept all parameters.
+        k: directions of all parameters, if the path has so many.
+        half: of the first half of the path alone.
+    """
     steps = subject.path(until=50 if half else 100)
     layout, attention, theta = subject.layout, subject.attention(steps), subject.thetas(steps)
     return {

@@ -48,7 +48,8 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
         if variant == "published":
             for null in NULLS:
                 rows += scoring.path_random(reconstruction, variant, null=null)
-            rows.append(_drift(point, reconstruction, variant))
+            error = reconstruction.bases[0].error
+            rows.append(Row(point, "drift", reconstruction.drift, "", variant, error=error))
         if variant == "held-out":
             seen = torch.from_numpy(snapshots[len(reconstruction.bases[0].rows)])
             near = Perturbed.of(reconstruction.theta, seen, reconstruction.displacement)
@@ -71,15 +72,6 @@ def _spectrum(step: int, reconstruction: Reconstruction, variant: str) -> list[R
         Row(step, "spectrum", share, "", variant, k, basis.error)
         for k, share in enumerate(shares, start=1)
     ]
-
-
-def _drift(step: int, reconstruction: Reconstruction, variant: str) -> Row:
-    """The sign of a direction is arbitrary; this one points along the displacement."""
-    (basis,) = reconstruction.bases
-    start = reconstruction.start.double().numpy()
-    along = basis.coordinates(reconstruction.displacement.numpy())[0]
-    cosine = -np.sign(along) * basis.coordinates(start)[0] / np.linalg.norm(start)
-    return Row(step, "drift", float(cosine), "", variant, error=basis.error)
 
 
 def _thresholds(step: int, rows: list[Row], level: float) -> list[Row]:

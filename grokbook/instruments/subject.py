@@ -33,12 +33,13 @@ class Subject:
     Attributes:
         run: its directory.
         config: of the run.
+        store: where runs of other seeds are, or None.
         layout: of its parameters.
         cache: what an instrument's points share, by its name and whatever else that hangs on.
     """
 
     def __init__(self, run: RunDirectory, store: Store | None = None) -> None:
-        self.run, self.config, self._store = run, run.config, store
+        self.run, self.config, self.store = run, run.config, store
         self.layout = Layout.of(run.config)
         self.cache: dict[tuple[Any, ...], Any] = {}
 
@@ -153,17 +154,17 @@ class Subject:
         The next seed up, and the lowest after the highest, so that siblings are paired alike
         whatever else the store holds; ended runs only.
         """
-        if self._store is None:
+        if self.store is None:
             return None
         others = {}
-        for run in self._store.runs():
+        for run in self.store.runs():
             if run.ended and _apart_from_seeds(run.config) == _apart_from_seeds(self.config):
                 others.setdefault(run.config.seed, run)
         others.pop(self.config.seed, None)
         if not others:
             return None
         higher = [seed for seed in others if seed > self.config.seed]
-        return Subject(others[min(higher or others)], self._store)
+        return Subject(others[min(higher or others)], self.store)
 
     @property
     def whole(self) -> bool:

@@ -6,7 +6,6 @@ has one cause (2602.18523, section 4.10; D5).
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from grokbook.checks import ConfigError, integer, suggest
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
 from grokbook.studies.bases import complete
+from grokbook.studies.command import command
 from grokbook.studies.published import STUDIES
 from grokbook.studies.study import PUBLISHED_SEEDS, Study
 
@@ -104,12 +104,12 @@ class Arm:
             rest.pop("weight_decay")
         if seeds != PUBLISHED_SEEDS:
             rest["seed"] = ",".join(str(seed) for seed in seeds)
-        words = ["grokbook", "study", study]
-        for name, value in rest.items():
-            text = "+".join(value) if name == "tasks" else short(value)
-            words += ["--set", f"{name}={text}"]
-        doses = ",".join(short(float(dose)) for dose in doses)
-        return shlex.join([*words, "--set", f"intervention.strength={doses}"])
+        texts = {
+            name: "+".join(value) if name == "tasks" else short(value)
+            for name, value in rest.items()
+        }
+        texts["intervention.strength"] = ",".join(short(float(dose)) for dose in doses)
+        return command("study", study, changes=[f"{name}={text}" for name, text in texts.items()])
 
 
 OWN = "own"

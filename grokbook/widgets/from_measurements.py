@@ -9,7 +9,7 @@ from grokbook.claims.readings.paths import WALK
 from grokbook.events import FACTORS, PLACEBOS, growth_onset
 from grokbook.geometry.trajectory import plane
 from grokbook.instruments.runs import Missing, Run
-from grokbook.studies.first_light import group_title, run_title
+from grokbook.studies.settings import group_title, run_title
 from grokbook.widgets.courses import PROTOCOLS, Course
 
 _PATH = "corrected, attention path"

@@ -8,7 +8,7 @@ from grokbook.claims.readings.curvature import FULL
 from grokbook.claims.readings.leads import onset
 from grokbook.events import FACTORS
 from grokbook.instruments.runs import Missing, Run
-from grokbook.studies.first_light import run_title, setting
+from grokbook.studies.settings import run_title, setting
 from grokbook.widgets.from_measurements import onsets, placebos
 from grokbook.widgets.paces import FACTOR, Curvature, Pace
 

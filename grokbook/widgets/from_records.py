@@ -8,7 +8,7 @@ import numpy as np
 
 from grokbook.events import RULES
 from grokbook.record import RunRecord
-from grokbook.studies.first_light import group_title, run_title
+from grokbook.studies.settings import group_title, run_title
 from grokbook.widgets.lanes import Lane, frame_axis
 
 

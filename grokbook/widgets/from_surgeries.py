@@ -15,7 +15,7 @@ from grokbook.instruments.runs import Missing, Run
 from grokbook.models.exchange import from_state_dict
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
-from grokbook.studies.first_light import group_title, run_title
+from grokbook.studies.settings import group_title, run_title
 from grokbook.tasks.modular import OPERATIONS
 from grokbook.widgets.surgeries import Cut, Surgery
 
@@ -59,7 +59,7 @@ def surgery(run: Run, weights: Mapping[str, np.ndarray] | None = None) -> Surger
     if not cuts:
         raise Missing(f"neither compression nor reconstruction of {run.name} was measured")
     if weights is not None:
-        cuts = _answered(run, weights, cuts)
+        cuts = answered(run, weights, cuts)
     return Surgery(
         label=run_title(config),
         setting=group_title(config),
@@ -129,7 +129,7 @@ def accuracies(
     return at, np.array(values), np.array(spread)
 
 
-def _answered(run: Run, weights: Mapping[str, np.ndarray], cuts: Mapping[str, Cut]):
+def answered(run: Run, weights: Mapping[str, np.ndarray], cuts: Mapping[str, Cut]):
     """The cuts with answers of the last weights, and singular values where a rank is cut."""
     layout = Layout.of(run.config)
     state = {name: torch.as_tensor(each) for name, each in weights.items()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from grokbook.palette import decay_colour
 from grokbook.studies.deletion import Trial
-from grokbook.studies.first_light import run_title
+from grokbook.studies.settings import run_title
 from grokbook.widgets.packing import quantise
 
 MOST = 110

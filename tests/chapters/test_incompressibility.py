@@ -320,7 +320,7 @@ def test_figures_hold_the_numbers(runs):
     ours, theirs = draw.thresholds(chapter.thresholds(runs), published).data
     dots = list(zip(ours.x, ours.y, strict=True))
     assert dots.count((6, "the whole path, as published")) == 2
-    assert dots.count((draw._BEYOND, "without the path's last tenth")) == 2
+    assert dots.count((draw.BEYOND, "without the path's last tenth")) == 2
     assert (list(theirs.x), list(theirs.y)) == ([6.3], ["the whole path, as published"])
     found = chapter.cuts(runs)
     figure = draw.same_size(found)

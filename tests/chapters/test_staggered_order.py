@@ -13,7 +13,7 @@ from grokbook.chapters import staggered_tables as tables
 from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
-from grokbook.studies.first_light import TASKS
+from grokbook.studies.settings import TASKS
 
 NOTEBOOK = "01_staggered_order"
 SMALL = {
@@ -59,9 +59,9 @@ def test_wanted_runs():
     configs = asked.wanted(
         ["dual", "tri"], [1.0], [42, 137, 2024], modulus=97, learning_rate=1e-3, without_decay=True
     )
-    from grokbook.studies import first_light
+    from grokbook.studies import settings
 
-    assert {c.id for c in configs} == {c.id for c in first_light.configs()}
+    assert {c.id for c in configs} == {c.id for c in settings.configs()}
     with pytest.raises(ConfigError, match="unknown setting 'quad'; known settings: dual, tri"):
         asked.wanted(["quad"], [1.0], [1], modulus=97, learning_rate=1e-3, without_decay=False)
 

@@ -29,7 +29,6 @@ class Made(Shelf):
     def run(self, config):
         if config.id not in self._made:
             raise Missing(config.label)
-        self.asked[config.id] = self._made[config.id]
         return self._made[config.id]
 
 
@@ -130,6 +129,7 @@ def test_five_seeds_and_no_scan_make_a_caveat():
     runs = [run(DyckConfig(seed=seed), 1_000, unseen=1_100) for seed in seeds]
     found = gather(CLAIMS["SE-07"], Made(runs))
     assert found.evidence["steps"].ours == {"dyck": {str(seed): 1_000 for seed in seeds}}
+    assert {run.config.seed for run in found.runs} == set(seeds) and len(found.runs) == 5
     judged = judge(CLAIMS["SE-07"], found.evidence)
     assert (judged.verdict, judged.cell, judged.control) == ("◐", "dyck", "stands")
     assert judged.value == pytest.approx(1_000) and "scan: not run" in judged.why

@@ -12,7 +12,7 @@ from grokbook.claims.readings.incompressibility import decay_share
 from grokbook.claims.readings.place import Place, each, slope
 from grokbook.claims.readings.shared import NORMALISED, RAW, peak
 from grokbook.claims.registry import PAPERS, claims, every
-from grokbook.claims.shelf import Shelf
+from grokbook.claims.shelf import NotedShelf, Shelf
 from grokbook.claims.verdicts import VERDICTS, judge
 from grokbook.config import RunConfig
 from grokbook.instruments.recorded import Recorded
@@ -230,3 +230,15 @@ def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
         fragility.deleted(at, "dual", 0.07, basis="random_matched")
     with pytest.raises(Missing, match="seed 137"):
         fragility.deleted(Place({}, 137, arms), "dual", 0.07)
+
+
+def test_a_note_holds_what_a_reading_was_handed_and_no_other(shelf):
+    """Two readings of one shelf know nothing of each other; what is missing leaves no note."""
+    first, second = NotedShelf(shelf), NotedShelf(shelf)
+    run = Place({}, 42, first).run("dual")
+    with pytest.raises(Missing):
+        Place({}, 999, first).run("dual")
+    beside = Place({}, 137, second).next("dual")
+    assert first.handed == {run.name: run}
+    assert beside.name in second.handed and len(second.handed) == 3
+    assert all(each.config.weight_decay == 1.0 for each in second.handed.values())

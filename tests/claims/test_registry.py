@@ -15,9 +15,9 @@ from grokbook.instruments.catalogue import INSTRUMENTS as MADE
 from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.studies.declaring import change, find
-from grokbook.studies.first_light import TASKS
 from grokbook.studies.members import stages
 from grokbook.studies.published import DECAYS, STUDIES
+from grokbook.studies.settings import TASKS
 from grokbook.studies.study import PUBLISHED_SEEDS
 
 FOLDER = files("grokbook.claims")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from grokbook.geometry.eigenpairs import _Counted, _flagged, _measured, extremes, lanczos
+from grokbook.geometry.eigenpairs import Counted, Eigenpairs, extremes, lanczos, rayleigh
 
 
 class Dense:
@@ -99,7 +99,7 @@ def test_what_has_not_converged_is_flagged_and_lies_inside():
 
 
 def test_the_tiny_model_against_a_dense_solver(tiny):
-    slope = torch.func.grad(lambda theta: tiny.loss._sum(tiny.layout.views(theta[None])))
+    slope = torch.func.grad(lambda theta: tiny.loss.total(tiny.layout.views(theta[None])))
 
     def column(along):
         return torch.func.jvp(slope, (tiny.theta,), (along,))[1]
@@ -173,7 +173,7 @@ def test_pairs_come_in_order_each_with_its_own_residual():
     """Columns as ARPACK might give them, unsorted and one of them a little too long."""
     matrix = np.diag([-2.0, 1.0, 4.0])
     columns = torch.tensor([[0.0, 1.01], [0.6, 0.0], [0.8, 0.0]], dtype=torch.float64)
-    found = _measured(_Counted(Dense(matrix)), columns, 1e-3)
+    found = rayleigh(Counted(Dense(matrix)), columns, 1e-3)
     assert found.values == pytest.approx([-2, 2.92], rel=1e-14)  # 0.36 · 1 + 0.64 · 4
     assert found.residuals == pytest.approx([0, 3 * 0.48], abs=1e-14)
     assert torch.equal(found.vectors, columns.flip(1)) and found.products == 2
@@ -184,9 +184,11 @@ def test_a_pair_is_flagged_by_its_own_size_or_by_what_rounding_leaves():
     """In float32 a product is off by 16 ε · 1000, 1.9e-3, whatever the pair."""
     values = np.array([-1e-3, -1e-3, 10.0, 1000.0, 1000.0])
     residuals = np.array([1.8e-3, 2.0e-3, 0.011, 0.9, 1.1])
-    found = _flagged(values, torch.zeros(5, 5), residuals, 1e-3, 7, radius=1000.0)
+    found = Eigenpairs.flagged(values, torch.zeros(5, 5), residuals, 1e-3, 7, radius=1000.0)
     assert found.converged.tolist() == [True, False, False, True, False]
-    double = _flagged(values, torch.zeros(5, 5).double(), residuals, 1e-3, 7, radius=1000.0)
+    double = Eigenpairs.flagged(
+        values, torch.zeros(5, 5).double(), residuals, 1e-3, 7, radius=1000.0
+    )
     assert double.converged.tolist() == [False, False, False, True, False]
 
 

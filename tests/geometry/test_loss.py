@@ -56,7 +56,7 @@ def test_second_derivatives_by_gradgradcheck(tiny):
     names = ["position", "encoder.layers.0.self_attn.in_proj_weight", "norm.weight"]
 
     def value(*chosen):
-        return tiny.loss._sum(leaves | dict(zip(names, chosen, strict=True)))
+        return tiny.loss.total(leaves | dict(zip(names, chosen, strict=True)))
 
     assert torch.autograd.gradgradcheck(value, tuple(leaves[name] for name in names))
 
@@ -72,7 +72,7 @@ def test_the_hessian_is_symmetric_and_a_sum_over_examples(tiny):
 
 
 def test_accuracy_counts_right_answers(tiny):
-    answers = tiny.loss._logits(tiny.layout.views(tiny.theta[None]))[0].argmax(-1)
+    answers = tiny.loss.logits(tiny.layout.views(tiny.theta[None]))[0].argmax(-1)
     expected = (answers == tiny.loss.labels).double().mean(0)
     assert torch.equal(tiny.loss.accuracy(tiny.theta), expected)
 

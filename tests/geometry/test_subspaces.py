@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from grokbook.geometry import bases
-from grokbook.geometry.nulls import _mixed, _pure, matched, whole
+from grokbook.geometry.nulls import matched, squares_apart, squares_mixed, whole
 from grokbook.geometry.shares import within
 from grokbook.geometry.subspaces import Basis, Footprint, energies, project
 
@@ -154,7 +154,7 @@ def test_both_laws_agree_where_both_hold(blocky):
     footprint = Footprint.of(blocky, PARTS)
     one, other = (
         law(weights, footprint, 4000, np.random.default_rng(seed))
-        for seed, law in enumerate((_pure, _mixed))
+        for seed, law in enumerate((squares_apart, squares_mixed))
     )
     assert stats.ks_2samp(one, other).pvalue > 0.01
     expected = weights[0] * 2 / 12 + weights[2] * 3 / 41

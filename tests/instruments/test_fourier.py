@@ -173,7 +173,7 @@ def test_ablation_takes_the_key_frequencies_out_of_the_embedding(subject, rows, 
 def test_what_each_protocol_fits_on(subject, rows):
     """Logits from the loss's own forward pass, one head at a time."""
     table, views = subject.table, subject.layout.views(subject.theta(100)[None])
-    logits = subject.loss(range(len(table.pairs)))._logits(views)[0].numpy()
+    logits = subject.loss(range(len(table.pairs))).logits(views)[0].numpy()
     whole, tested = np.ones(len(table.pairs), bool), ~table.trained
     for head, task in enumerate(subject.config.tasks):
         last = chosen(rows[200], "key_frequency", part=f"head {task}")
@@ -204,7 +204,7 @@ def test_the_initial_null_uses_as_many_frequencies_from_the_start(subject, rows)
     first = power_spectrum(views["heads.0.weight"][0].numpy(), FourierBasis.additive(13))
     count = len(chosen(rows[200], "key_frequency", part="head add"))
     at = subject.layout.views(subject.theta(100)[None])
-    logits = subject.loss(range(len(table.pairs)))._logits(at)[0, :, 0].numpy()
+    logits = subject.loss(range(len(table.pairs))).logits(at)[0, :, 0].numpy()
     answers = Answers.of(logits, table.labels[:, 0], FourierBasis.additive(13))
     expected = answers.progress(first.top(count), on=~table.trained)
     row = one(rows[100], "restricted_test_loss", part="add", variant="published, initial")
@@ -231,7 +231,7 @@ def test_protocols_and_nulls(rows):
 def test_the_spread_over_draws_is_the_samples(subject, rows):
     run = Frequencies.of(subject, PARAMETERS)
     views = subject.layout.views(subject.theta(100)[None])
-    logits = subject.loss(range(len(subject.table.pairs)))._logits(views)[0, :, 0].numpy()
+    logits = subject.loss(range(len(subject.table.pairs))).logits(views)[0, :, 0].numpy()
     answers = Answers.of(logits, subject.table.labels[:, 0], FourierBasis.additive(13))
     count = len(chosen(rows[200], "key_frequency", part="head add"))
     losses = [

@@ -9,7 +9,7 @@ import pytest
 from grokbook.config import RunConfig
 from grokbook.geometry.eigenpairs import extremes, lanczos
 from grokbook.geometry.hessian import curvature
-from grokbook.instruments.hessian import HESSIAN, _effort, batch_of, near, preset
+from grokbook.instruments.hessian import HESSIAN, batch_of, effort, near, preset
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -139,7 +139,7 @@ def test_the_share_of_pairs_that_converged_is_a_share(subject):
     pairs = lanczos(hessian, seed=1)
     nearest = np.sort(pairs.residuals / np.abs(pairs.values))
     pairs = lanczos(hessian, seed=1, tolerance=float(nearest[1] + nearest[2]) / 2)
-    share, products = _effort(0, pairs)
+    share, products = effort(0, pairs)
     assert (share.quantity, share.value) == ("converged", 0.4)
     assert (products.quantity, products.value) == ("products", 25)
 

@@ -9,7 +9,7 @@ import torch
 from grokbook.config import RunConfig
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.loss import batches
-from grokbook.instruments.integrability import INTEGRABILITY, _trajectories
+from grokbook.instruments.integrability import INTEGRABILITY, trajectories
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -234,7 +234,7 @@ def test_dimensions_are_swept_and_the_start_has_no_displacement(subject, paramet
 
 def test_a_second_time_gives_the_same(subject, parameters, rows):
     assert str(INTEGRABILITY.rows(subject, 100, parameters)) == str(rows)
-    fresh = Subject(subject.run, subject._store)
+    fresh = Subject(subject.run, subject.store)
     assert str(INTEGRABILITY.rows(fresh, 100, parameters)) == str(rows)
     assert list(fresh.cache) == [("integrability", 5)]  # and so of other k other bases
 
@@ -246,7 +246,7 @@ def test_a_vector_with_nothing_in_attention_has_a_share_of_0_and_no_ratio(subjec
         def theta(self, step):
             return super().theta(step) * (step != 100)
 
-    still = Still(subject.run, subject._store)
+    still = Still(subject.run, subject.store)
     rows = keyed(INTEGRABILITY.rows(still, 100, parameters | {"batch_pairs": 1}))
     named = "", "corrected, attention path"
     assert rows["gradient_share", *named].value == rows["gradient_null_matched", *named].value == 0
@@ -256,7 +256,7 @@ def test_a_vector_with_nothing_in_attention_has_a_share_of_0_and_no_ratio(subjec
 
 
 def test_bases_end_at_the_published_stop_and_three_tasks_have_three_directions(subject, tmp_path):
-    stopped = _trajectories(Stopped(subject.run), 5, half=False)
+    stopped = trajectories(Stopped(subject.run), 5, half=False)
     columns = _attention_pcs(subject, np.arange(0, 241, 20))
     inner = np.linalg.svd(columns.T @ stopped["attention path"].columns)[1]
     np.testing.assert_allclose(inner, 1, atol=1e-9)
@@ -265,7 +265,7 @@ def test_bases_end_at_the_published_stop_and_three_tasks_have_three_directions(s
     )
     plan = Plan(steps=60, cadence=10, full_state=True, after_grok=None)
     tri = Subject(run(config, plan, Store(tmp_path)).directory)
-    assert _trajectories(tri, 5, half=False)["attention path"].rank == 24  # 2602.18523 section 4.3
+    assert trajectories(tri, 5, half=False)["attention path"].rank == 24  # 2602.18523 section 4.3
     assert stopped["attention path"].rank == 16
 
 

@@ -1,9 +1,8 @@
 """The studies of the spectral edge: which runs, how far, in which order."""
 
-import pytest
-import typer
+from typer.testing import CliRunner
 
-from grokbook.cli.records import _finished
+from grokbook.cli import app
 from grokbook.config import DyckConfig, RunConfig
 from grokbook.studies.declaring import change, find
 from grokbook.studies.lifecycle import STUDIES
@@ -86,7 +85,6 @@ def test_modular_arithmetic_has_the_same_windows():
     assert {(m.plan.cadence, m.plan.steps) for m in found} == {(100, 10_000)}
 
 
-def test_nothing_of_them_is_finished_in_an_empty_store(capsys):
-    with pytest.raises(typer.Exit):
-        _finished(["lifecycle"])
-    assert "no run of study lifecycle is finished" in capsys.readouterr().err
+def test_nothing_of_them_is_finished_in_an_empty_store():
+    said = CliRunner().invoke(app, ["record", "lifecycle"])
+    assert said.exit_code and "no run of study lifecycle is finished" in said.output

@@ -186,7 +186,7 @@ def test_answers_of_the_tables_are_those_of_the_cut_weights(monkeypatch):
 
     weights = {name: each.numpy() for name, each in to_state_dict(layout, theta).items()}
     cut = synthetic_surgery(kinds=("scale",), tables=False).cuts["scale"]
-    found = from_surgeries._answered(Run("made", Record()), weights, {"scale": cut})["scale"]
+    found = from_surgeries.answered(Run("made", Record()), weights, {"scale": cut})["scale"]
     assert set(found.tables) == {"published", "control"}
     for place, factor in enumerate(cut.at):
         for line, origin in (("published", start), ("control", 0 * start)):

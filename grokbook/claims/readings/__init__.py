@@ -25,7 +25,7 @@ from grokbook.claims.readings import (
 )
 from grokbook.claims.readings.place import Place, Reader, Value
 from grokbook.claims.registry import Claim
-from grokbook.claims.shelf import Shelf
+from grokbook.claims.shelf import NotedShelf, Shelf
 from grokbook.claims.verdicts import Evidence
 from grokbook.instruments.runs import Missing, Run
 
@@ -51,7 +51,7 @@ class Gathered:
 
     Attributes:
         evidence: by series.
-        runs: that gave a number of it, each once.
+        runs: that a number of it was read off, each once.
     """
 
     evidence: dict[str, Evidence]
@@ -112,12 +112,12 @@ def _read(
     found: dict[str, dict[str, Value]] = {}
     for cell, labels in cells.items() if reader else ():
         for seed in shelf.seeds:
-            shelf.asked.clear()
+            noted = NotedShelf(shelf)
             try:
-                value = reader(Place(labels, seed, shelf))
+                value = reader(Place(labels, seed, noted))
             except Missing:
                 continue
-            runs.update(shelf.asked)
+            runs.update(noted.handed)
             several = value if isinstance(value, dict) else {"": value}
             for suffix, number in several.items():
                 found.setdefault(cell, {})[f"{seed}{suffix}"] = number

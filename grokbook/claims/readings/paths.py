@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from grokbook.claims.readings.place import MATRICES, SINGLE, Place, Reader, Value, each
-from grokbook.claims.shelf import Shelf
 from grokbook.instruments.runs import Missing, Run
 
 WALK = "published, random walk"
@@ -52,10 +51,9 @@ def _ends(run: Run, quantity: str) -> set[float]:
     return set(rows["at"].astype(float))
 
 
-def _common_time(shelf: Shelf, decay: float) -> float:
+def _common_time(at: Place) -> float:
     """The largest τ that all recorded runs of the settings reach."""
-    place = Place({}, 0, shelf)
-    runs = [run for name in ("dual", "tri", *SINGLE) for run in place.every(name, decay)]
+    runs = [run for name in ("dual", "tri", *SINGLE) for run in at.every(name, at.decay)]
     ends = []
     for run in runs:
         try:
@@ -68,7 +66,7 @@ def _common_time(shelf: Shelf, decay: float) -> float:
 
 
 def _matched(at: Place) -> Value | dict[str, Value]:
-    end = _common_time(at.shelf, at.decay)
+    end = _common_time(at)
     return _by_setting(at, lambda run: _mean_at(run, "share_at_tau", end))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.claims.shelf import Shelf
+from grokbook.claims.shelf import NotedShelf, Shelf
 from grokbook.config import Config
 from grokbook.instruments.runs import Missing, Run
 from grokbook.tasks.dyck import TASK
@@ -41,7 +41,7 @@ class Place:
 
     labels: Mapping[str, str]
     seed: int
-    shelf: Shelf
+    shelf: Shelf | NotedShelf
 
     def __getitem__(self, name: str) -> str:
         return self.labels[name] if name in self.labels else self.labels["item"]

@@ -68,10 +68,7 @@ const viewOf = ({ get, run, kind }) =>
   ({ run: run.run, cut: kind, frame: get("frame"), control: get("control") });
 
 function changesOf(state, said) {
-  const run = state.surgeries.findIndex((each) => ident(each.run) === said.run);
-  const changes = { control: said.control === true };
-  if (run >= 0) changes.run = run;
+  const changes = changesIn(said, state.surgeries, 999, ["control"]);
   if (said.cut in DEPTHS) changes.cut = said.cut;
-  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, 999);
   return changes;
 }

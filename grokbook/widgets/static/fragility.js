@@ -48,12 +48,9 @@ const viewOf = (state) => ({
 });
 
 function changesOf(state, said) {
-  const run = state.rows.findIndex((row) => ident(row.run) === said.run);
+  const changes = changesIn(said, state.rows, state.frames.length - 1, ["control", "tau"]);
   const dose = state.doses.find((value) => ident(keyOf(value)) === said.dose);
   const arm = state.arms.find(([name]) => name !== "own" && ident(name) === said.arm);
-  const changes = { control: said.control === true, tau: said.tau === true };
-  if (run >= 0) changes.run = run;
-  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, state.frames.length - 1);
   if (dose) changes.dose = dose;
   if (arm) changes.arm = arm[0];
   return changes;
@@ -66,8 +63,8 @@ const kindsOf = (state) =>
 // Two charts over one axis: accuracy of the worst task, and the size of the weights.
 function timeline(state, goTo) {
   const accuracy = panel({ height: 190, left: 58 }), norm = panel({ height: 130, left: 58, axis: true });
-  const all = [accuracy, norm], tip = html("div", { class: "gb-tip", hidden: true });
-  const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
+  const all = [accuracy, norm];
+  const el = stackOf(all, (value) => words(100 * Math.round(value / 100)), goTo);
   function words(step) {
     const name = { "": "plain", own: `${state.key} % deleted`, [state.get("arm")]: state.title };
     const mine = kindsOf(state).map(([arm]) => [arm, arm ? state.mine(state.row, arm) : state.row]);
@@ -78,18 +75,6 @@ function timeline(state, goTo) {
     });
     return [html("b", {}, `seed ${state.row.seed}, ${state.text(step)}`), ...lines];
   }
-  for (const chart of all) {
-    chart.el.addEventListener("click", (event) => goTo(chart.stepAt(event)));
-    chart.el.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "touch") return;
-      tip.replaceChildren(...words(100 * Math.round(chart.stepAt(event) / 100)));
-      tip.hidden = false;
-      const box = el.getBoundingClientRect(), left = event.clientX - box.left + 14;
-      tip.style.left = `${clamp(left, 0, Math.max(0, box.width - tip.offsetWidth))}px`;
-      tip.style.top = `${event.clientY - box.top + 16}px`;
-    });
-  }
-  el.addEventListener("pointerleave", () => { tip.hidden = true; });
   function linesOf(curve) {
     const back = (trace) => (trace.seed === state.row.seed ? "" : " gb-behind");
     return kindsOf(state).flatMap(([arm, kind]) => {
@@ -147,21 +132,14 @@ function seedRow(row, pick) {
 
 function seedList(state, pick) {
   const rows = state.rows.map((row, i) => seedRow({ ...row, setting: state.groups[row.group].setting }, () => pick(i)));
-  const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
-  const el = choiceList(rows, axis, () => state.get("run"), pick);
+  const list = rowList(rows, () => state.get("run"), pick);
   function draw() {
-    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
     const end = Math.max(...state.traces.map((trace) => trace.last));
-    const at = scale(0, end, 6, width - 6);
-    const title = { class: "gb-axis-title", x: width, y: 31, "text-anchor": "end" };
-    axis.replaceChildren(svg("text", title, "training step"),
-      ...ticksOf(end, Math.max(2, width / 110)).map((v) =>
-        svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, comma(v))));
-    fill(axis, { viewBox: `0 0 ${width} 36`, width });
-    rows.forEach((row, i) => { row.choose(i === state.get("run")); row.draw(state, { width, at }); });
+    list.draw((width) => ({
+      at: scale(0, end, 6, width - 6), marks: ticksOf(end, Math.max(2, width / 110)), ...timeAxis(false),
+    }), (row, place) => row.draw(state, place));
   }
-  const cursor = (step) => rows.forEach((row) => row.cursor(step));
-  return { el, draw, cursor };
+  return { el: list.el, draw, cursor: list.cursor };
 }
 
 function csvOf(state) {
@@ -171,25 +149,25 @@ function csvOf(state) {
     trace?.steps.forEach((step, i) =>
       rows.push([arm || "plain", trace.dose, step, trace.accuracy[i].toFixed(5), trace.norm[i].toFixed(2)]));
   }
-  return rows.map((row) => row.join(",")).join("\n") + "\n";
+  return csvText(rows);
 }
 
 function legend(state) {
   const el = html("div", { class: "gb-legend" });
-  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
   const open = html("span", { class: "gb-key" }, svg("svg", { width: 12, height: 12, "aria-hidden": "true" },
     svg("circle", { class: "gb-open-end", cx: 6, cy: 6, r: 4.5 })), "cut off");
   function draw() {
-    const more = state.control ? [key("gb-wide", `control: ${state.title}`)] : [];
-    const edge = state.group.budget && state.group.budget <= state.last ? [key("gb-edge", "published budget")] : [];
-    el.replaceChildren(key("gb-ghost", "plain"), key("gb-ours", `${state.key} % deleted`), ...more, open, ...edge);
+    const more = state.control ? [lineKey("gb-wide", `control: ${state.title}`)] : [];
+    const edge = state.group.budget && state.group.budget <= state.last ? [lineKey("gb-edge", "published budget")] : [];
+    const own = lineKey("gb-ours", `${state.key} % deleted`);
+    el.replaceChildren(lineKey("gb-ghost", "plain"), own, ...more, open, ...edge);
   }
   return { el, draw };
 }
 
 function partsOf(state, put) {
-  const title = uniqueId(), rest = (changes) => put(changes, true);
-  const goTo = (step) => rest({ frame: nearest(state, step) });
+  const rest = (changes) => put(changes, true);
+  const goTo = (step) => rest({ frame: nearestFrame(state.frames, state.end, step) });
   const front = () => state.mine(state.row, "own") || state.row;
   const command = () => state.group.missing[`own ${state.key}`] || front().command;
   const parts = {
@@ -204,36 +182,25 @@ function partsOf(state, put) {
     list: seedList(state, (run) => rest({ run })),
     foot: footOf({ name: () => `${state.row.run}-${state.key}`, csv: () => csvOf(state), command }),
   };
-  parts.root = html("div", { class: "gb-explorable gb-defect gb-fragile", role: "region", "aria-labelledby": title },
-    html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
-    html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
+  parts.root = regionOf("gb-defect gb-fragile", state.get("title"), parts,
     html("div", { class: "gb-options" }, parts.control.el, parts.tau.el),
     parts.dose.el, parts.arm.el, parts.second, parts.missing.el,
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el, parts.survival.el),
     html("div", { class: "gb-states" }, parts.doses.el, parts.changes.el),
-    html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el, parts.live);
+    html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el);
   return parts;
-}
-
-function nearest({ frames, end }, step) {
-  const gap = (f) => Math.abs(frames[f] - step);
-  return frames.reduce((best, _, f) => (f <= end && gap(f) < gap(best) ? f : best), 0);
 }
 
 // draw() shows everything anew, frame() only what time moves.
 function pictureOf(state, parts) {
-  const { root, slider, when, live } = parts;
-  let drawn = false, timer = 0;
+  const { root, slider } = parts, told = teller(parts.live);
+  let drawn = false;
   function frame() {
     if (!drawn) return;
     const f = state.frame, step = Math.min(state.frames[f], state.last), text = state.text(step);
-    slider.value = f;
-    when.textContent = text;
-    slider.setAttribute("aria-valuetext", text);
-    slider.style.setProperty("--share", f / state.end);
+    slideTo(parts, f, state.end, text);
     for (const part of [parts.time, parts.survival, parts.doses, parts.list]) part.cursor(step);
-    clearTimeout(timer);
-    timer = setTimeout(() => { live.textContent = `${text}; ${parts.survival.note.textContent}`; }, 600);
+    told.say(() => `${text}; ${parts.survival.note.textContent}`);
   }
   function draw() {
     root.classList.toggle("gb-narrow", root.clientWidth < 640);
@@ -249,13 +216,12 @@ function pictureOf(state, parts) {
     parts.dose.draw(state.dose);
     parts.arm.draw(control ? arm : null);
     for (const part of [parts.missing, parts.keys, parts.foot, parts.doses, parts.changes, parts.list]) part.draw();
-    const xText = (v) => (tau ? String(+v.toFixed(2)) : comma(v));
-    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText, xOf: state.clock, last: state.last };
+    const axis = { ...timeAxis(tau), xOf: state.clock, last: state.last };
     parts.time.draw(axis);
     parts.survival.draw(axis);
     frame();
   }
-  return { draw, frame, stop: () => clearTimeout(timer) };
+  return { draw, frame, stop: told.stop };
 }
 
 export default { render: ({ model, el }) => stage({

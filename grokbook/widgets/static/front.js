@@ -51,7 +51,7 @@ function render({ model, el }) {
     html("div", { class: "gb-bar" }, play, slider, when), beats.el, live);
   el.append(root);
 
-  const speaker = announcer(live, 700), pace = paceOf(captions[0].step ?? 0, lane.last);
+  const told = teller(live, 700), pace = paceOf(captions[0].step ?? 0, lane.last);
   const frameAt = (s) => Math.max(0, frames.findLastIndex((x) => x <= s));
   let step = frames[model.get("frame")], own = false, shownFrame = -1, ready = false;
 
@@ -66,7 +66,7 @@ function render({ model, el }) {
     if (f !== shownFrame) tables.forEach((table) => table.draw(f, false, "unseen pairs"));
     shownFrame = f;
     beats.show(step);
-    speaker.say(text, lane, tables);
+    told.say(() => countsOf(text, lane, tables));
   }
   function moveTo(to) {
     step = lane.steps[lane.at(to)];
@@ -103,6 +103,6 @@ function render({ model, el }) {
   draw();
   eye.observe(states);
   const unwatch = watch(root, draw);
-  return () => { pass.stop(); speaker.stop(); eye.disconnect(); unwatch(); model.off("change:frame", follow); };
+  return () => { pass.stop(); told.stop(); eye.disconnect(); unwatch(); model.off("change:frame", follow); };
 }
 export default { render };

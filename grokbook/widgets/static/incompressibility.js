@@ -6,8 +6,8 @@ const mean = (values, i) => values.reduce((sum, row) => sum + row[i], 0) / value
 // Accuracy and the size of the change over the depth of the cut.
 function depthCharts(state, goTo) {
   const accuracy = panel({ height: 210 }), change = panel({ height: 96, axis: true }), all = [accuracy, change];
-  const tip = html("div", { class: "gb-tip", hidden: true });
-  const el = html("div", { class: "gb-plot gb-stack" }, ...all.map((chart) => chart.el), tip);
+  const depthAt = (value) => nearest(state.cut.at, value);
+  const el = stackOf(all, (value) => words(depthAt(value)), (value) => goTo(depthAt(value)));
   function words(i) {
     const { cut: c, kind, control, run } = state, names = namesOf(kind);
     const lines = [html("b", {}, DEPTHS[kind].text(c.at[i]))];
@@ -20,18 +20,6 @@ function depthCharts(state, goTo) {
     lines.push(html("span", {}, `random change as large: ${percent(low[i])} to ${percent(high[i])}`));
     return lines;
   }
-  for (const chart of all) {
-    chart.el.addEventListener("click", (event) => goTo(nearest(state.cut.at, chart.stepAt(event))));
-    chart.el.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "touch") return;
-      tip.replaceChildren(...words(nearest(state.cut.at, chart.stepAt(event))));
-      tip.hidden = false;
-      const box = el.getBoundingClientRect(), left = event.clientX - box.left + 14;
-      tip.style.left = `${clamp(left, 0, Math.max(0, box.width - tip.offsetWidth))}px`;
-      tip.style.top = `${event.clientY - box.top + 16}px`;
-    });
-  }
-  el.addEventListener("pointerleave", () => { tip.hidden = true; });
   function draw() {
     const { cut: c, kind, control, run, line } = state, width = Math.max(260, el.clientWidth);
     const { axis, mark } = DEPTHS[kind];
@@ -171,27 +159,24 @@ function csvOf({ cuts, ways, tasks }) {
         rows.push([kind, at, line, task, values[t][i], c.change[line][i]])));
     }
   }
-  return rows.map((row) => row.join(",")).join("\n") + "\n";
+  return csvText(rows);
 }
 
 function legend(state) {
   const el = html("div", { class: "gb-legend" });
-  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
   function draw() {
-    const { kind, control, cut, run } = state, names = namesOf(kind), found = [key("gb-theirs", names.published)];
+    const { kind, control, cut, run } = state, names = namesOf(kind), found = [lineKey("gb-theirs", names.published)];
     if (control) {
-      found.push(...run.tasks.map((task) => html("span", { class: "gb-key", style: `color:var(--gb-text-${task})` },
-        html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` }), `${task}, ${names.control}`)));
-      if (cut.accuracy.other) found.push(key("gb-theirs gb-dashed", names.other));
+      found.push(...run.tasks.map((task) => taskKey(task, `${task}, ${names.control}`)));
+      if (cut.accuracy.other) found.push(lineKey("gb-theirs gb-dashed", names.other));
     }
-    found.push(html("span", { class: "gb-key" }, html("i", { class: "gb-chip gb-band" }), "random change as large"));
-    el.replaceChildren(...found);
+    el.replaceChildren(...found, bandKey("random change as large"));
   }
   return { el, draw };
 }
 
 function partsOf(state, put) {
-  const title = uniqueId(), rest = (changes) => put(changes, true);
+  const rest = (changes) => put(changes, true);
   // Another cut opens at its published example, with a run that was cut so.
   function choose(cut) {
     const has = (i) => cut in state.surgeries[i].cuts, run = has(state.get("run")) ? state.get("run")
@@ -213,35 +198,29 @@ function partsOf(state, put) {
     }),
     foot: footOf({ name: () => state.run.run, csv: () => csvOf(state.run), command: () => state.run.command }),
   };
-  parts.root = html("div", { class: "gb-explorable gb-surgery", role: "region", "aria-labelledby": title },
-    html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
-    html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
+  parts.root = regionOf("gb-surgery", state.get("title"), parts,
     html("div", { class: "gb-options" }, parts.control.el, parts.knob.el),
     html("div", { class: "gb-time" }, parts.keys.el, parts.charts.el), parts.answers.el,
-    html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el, parts.live);
+    html("div", { class: "gb-runs" }, parts.list.el), parts.foot.el);
   return parts;
 }
 
 // draw() shows everything anew, frame() only what the knob moves.
 function pictureOf(state, parts) {
-  const { root, slider, when, live } = parts;
-  let timer = 0, shown = "";
+  const { root, slider } = parts, told = teller(parts.live);
+  let shown = "";
   function frame() {
     const { frame: i, cut, kind, run } = state;
     if (shown !== run.run + kind) return;
     const text = DEPTHS[kind].text(cut.at[i]);
-    slider.value = i;
-    when.textContent = text;
-    slider.setAttribute("aria-valuetext", text);
-    slider.style.setProperty("--share", i / (cut.n - 1));
+    slideTo(parts, i, cut.n - 1, text);
     parts.charts.cursor(cut.at[i]);
     parts.answers.cursor(i);
     parts.list.cursor();
-    clearTimeout(timer);
-    timer = setTimeout(() => {
+    told.say(() => {
       const said = run.tasks.map((task, t) => `${task} ${percent(cut.accuracy[state.line][t][i])}`);
-      live.textContent = `${text}: ${said.join(", ")}`;
-    }, 600);
+      return `${text}: ${said.join(", ")}`;
+    });
   }
   function draw() {
     const { kind, cut, run, control } = state;
@@ -260,7 +239,7 @@ function pictureOf(state, parts) {
     parts.list.draw();
     frame();
   }
-  return { draw, frame, stop: () => clearTimeout(timer) };
+  return { draw, frame, stop: told.stop };
 }
 
 export default { render: ({ model, el }) => stage({

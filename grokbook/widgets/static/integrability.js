@@ -19,8 +19,7 @@ function courseOf(raw, frames) {
   };
   course.tau = (step) => course.rate * course.decay * step;
   course.index = (list, step) => Math.max(0, list.findLastIndex((x) => x <= step));
-  course.end = frames.findIndex((x) => x >= course.last);
-  if (course.end < 0) course.end = frames.length - 1;
+  course.end = endFrame(frames, course.last);
   return course;
 }
 
@@ -46,11 +45,8 @@ const viewOf = ({ get, course }) =>
   ({ run: course.run, frame: get("frame"), factor: get("factor"), control: get("control"), tau: get("tau") });
 
 function changesOf(state, said) {
-  const run = state.courses.findIndex((course) => ident(course.run) === said.run);
+  const changes = changesIn(said, state.courses, state.frames.length - 1, ["control", "tau"]);
   const factor = state.factors.find((value) => ident(value) === said.factor);
-  const changes = { control: said.control === true, tau: said.tau === true };
-  if (run >= 0) changes.run = run;
-  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, state.frames.length - 1);
   if (factor) changes.factor = factor;
   return changes;
 }
@@ -160,25 +156,21 @@ function csvOf(c) {
   const rows = [["step", "tau", "defect_published", "defect_true", "rounding"]];
   c.read.forEach((step, i) =>
     rows.push([step, c.tau(step).toPrecision(6), c.published[i], c.corrected[i], c.rounding[i]]));
-  return rows.map((row) => row.join(",")).join("\n") + "\n";
+  return csvText(rows);
 }
 
 function legend(state) {
   const el = html("div", { class: "gb-legend" });
-  const key = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
   function draw() {
-    const tasks = state.course.tasks.map((task) => html("span",
-      { class: "gb-key", style: `color:var(--gb-text-${task})` },
-      html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` }), task));
-    const band = html("span", { class: "gb-key" }, html("i", { class: "gb-chip gb-band" }), "rounding alone");
-    const more = state.control ? [key("gb-ours", FLAGS.corrected), band] : [];
-    el.replaceChildren(...tasks, key("gb-theirs", FLAGS.published), ...more);
+    const more = state.control ? [lineKey("gb-ours", FLAGS.corrected), bandKey("rounding alone")] : [];
+    const tasks = state.course.tasks.map((task) => taskKey(task));
+    el.replaceChildren(...tasks, lineKey("gb-theirs", FLAGS.published), ...more);
   }
   return { el, draw };
 }
 
 function partsOf(state, put) {
-  const title = uniqueId(), rest = (changes) => put(changes, true);
+  const rest = (changes) => put(changes, true);
   const parts = {
     ...barOf(),
     control: switchOf("Apply the control", "the true defect, rounding, and what chance gives", null,
@@ -192,33 +184,25 @@ function partsOf(state, put) {
     list: courseList(state, (run) => rest({ run })),
     foot: footOf({ name: () => state.course.run, csv: () => csvOf(state.course), command: () => state.course.command }),
   };
-  parts.root = html("div", { class: "gb-explorable gb-defect", role: "region", "aria-labelledby": title },
-    html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
-    html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
+  parts.root = regionOf("gb-defect", state.get("title"), parts,
     html("div", { class: "gb-options" }, parts.control.el, parts.tau.el),
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el),
     html("div", { class: "gb-states" }, parts.plane.el, parts.strip.el),
-    html("div", { class: "gb-runs" }, parts.knob.el, parts.list.el), parts.foot.el, parts.live);
+    html("div", { class: "gb-runs" }, parts.knob.el, parts.list.el), parts.foot.el);
   return parts;
 }
 
 // draw() shows everything anew, frame() only what time moves.
 function pictureOf(state, parts) {
-  const { root, slider, when, live } = parts;
-  let shown = null, timer = 0;
+  const { root, slider } = parts, told = teller(parts.live);
+  let shown = null;
   function frame() {
     if (!shown) return;
     const f = state.frame, step = Math.min(state.frames[f], shown.last), text = state.text(step);
-    slider.value = f;
-    when.textContent = text;
-    slider.setAttribute("aria-valuetext", text);
-    slider.style.setProperty("--share", f / shown.end);
+    slideTo(parts, f, shown.end, text);
     for (const part of [parts.time, parts.plane, parts.strip]) part.cursor(step);
     parts.list.cursor(state.clock(shown, step));
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      live.textContent = `${text}; ${root.querySelector(".gb-strip").getAttribute("aria-label")}`;
-    }, 600);
+    told.say(() => `${text}; ${root.querySelector(".gb-strip").getAttribute("aria-label")}`);
   }
   function draw() {
     const room = root.clientWidth, { tau, control } = state;
@@ -227,22 +211,18 @@ function pictureOf(state, parts) {
     slider.max = shown.end;
     parts.answer.textContent = state.sentence;
     parts.control.box.checked = control;
-    parts.tau.box.disabled = shown.decay === 0;
-    parts.tau.box.checked = tau;
-    parts.tau.text.textContent = shown.decay === 0
-      ? "not for this run: without weight decay τ stays 0" : "learning rate × weight decay × step";
+    tauSwitch(parts.tau, shown.decay === 0, tau);
     parts.knob.draw(state.get("factor"));
     parts.keys.draw();
     parts.foot.draw();
-    const xText = (v) => (tau ? String(+v.toFixed(2)) : comma(v));
-    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText };
+    const axis = timeAxis(tau);
     parts.time.draw(axis);
     parts.plane.draw();
     parts.strip.draw();
     parts.list.draw(axis);
     frame();
   }
-  return { draw, frame, stop: () => clearTimeout(timer) };
+  return { draw, frame, stop: told.stop };
 }
 
 export default { render: ({ model, el }) => stage({

@@ -28,17 +28,13 @@ function sample(kind) {
     svg("path", { class: kind, d: "M1 5H27", stroke: "currentColor" }));
 }
 
-// Tells a screen reader where the slider rests: the step and what each table counts.
-function announcer(el, delay) {
+// Says aloud what `words` gives once the slider rests.
+function teller(live, delay = 600) {
   let timer = 0;
   const stop = () => clearTimeout(timer);
-  function say(text, lane, tables) {
+  function say(words) {
     stop();
-    timer = setTimeout(() => {
-      const counts = tables.map(({ el: figure }, t) =>
-        `${lane.titles[t]}: ${figure.querySelector(".gb-count").textContent}`);
-      el.textContent = [text, ...counts].join("; ");
-    }, delay);
+    timer = setTimeout(() => { live.textContent = words(); }, delay);
   }
   return { say, stop };
 }

@@ -11,6 +11,28 @@ function barOf(label = "Training step") {
   };
 }
 
+// The slider stands at a frame, and says which moment that is.
+function slideTo({ slider, when }, frame, end, text) {
+  slider.value = frame;
+  when.textContent = text;
+  slider.setAttribute("aria-valuetext", text);
+  slider.style.setProperty("--share", frame / end);
+}
+
+// The one element that holds the parts: title, sentence and bar, then what is given.
+function regionOf(kind, heading, { answer, play, slider, when, live }, ...kids) {
+  const id = uniqueId();
+  return html("div", { class: `gb-explorable ${kind}`, role: "region", "aria-labelledby": id },
+    html("h3", { class: "gb-title", id }, heading), answer,
+    html("div", { class: "gb-bar" }, play, slider, when), ...kids, live);
+}
+
+// Entries of a legend: a line, a task by its colour, a band.
+const lineKey = (kind, text) => html("span", { class: "gb-key" }, sample(kind), text);
+const bandKey = (text) => html("span", { class: "gb-key" }, html("i", { class: "gb-chip gb-band" }), text);
+const taskKey = (task, text = task) => html("span", { class: "gb-key", style: `color:var(--gb-text-${task})` },
+  html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` }), text);
+
 function switchOf(label, note, title, flip) {
   const box = html("input", { type: "checkbox", role: "switch", title }), text = html("small", {}, note);
   const words = html("span", {}, html("b", {}, label), " ", text);
@@ -28,6 +50,16 @@ function choiceKnob(question, options, pick) {
   const draw = (value) => radios.forEach((radio, i) => { radio.checked = options[i][0] === value; });
   return { el: html("fieldset", { class: "gb-knob" }, asked, ...labels), draw };
 }
+
+// Without weight decay a run has no τ to count by.
+function tauSwitch({ box, text }, still, on) {
+  box.disabled = still;
+  box.checked = on;
+  text.textContent = still
+    ? "not for this run: without weight decay τ stays 0" : "learning rate × weight decay × step";
+}
+
+const csvText = (rows) => rows.map((row) => row.join(",")).join("\n") + "\n";
 
 function download(name, text) {
   const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));

@@ -19,8 +19,7 @@ function paceOf(raw, frames) {
   pace.words = setting;
   pace.tau = (step) => pace.rate * pace.decay * step;
   pace.index = (list, step) => Math.max(0, list.findLastIndex((v) => v <= step));
-  pace.end = frames.findIndex((v) => v >= pace.last);
-  if (pace.end < 0) pace.end = frames.length - 1;
+  pace.end = endFrame(frames, pace.last);
   return pace;
 }
 
@@ -57,11 +56,7 @@ function stateOf(model) {
 const viewOf = ({ get, pace }) => ({ run: pace.run, frame: get("frame"), control: get("control") });
 
 function changesOf(state, said) {
-  const run = state.paces.findIndex((pace) => ident(pace.run) === said.run);
-  const changes = { control: said.control === true };
-  if (run >= 0) changes.run = run;
-  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, state.frames.length - 1);
-  return changes;
+  return changesIn(said, state.paces, state.frames.length - 1, ["control"]);
 }
 
 // Accuracy, curvature where it was measured, and the weights' norm; other runs of the setting as ghosts.
@@ -177,27 +172,24 @@ function csvOf(paces) {
     const tau = one.grok === null ? "" : one.tau(one.grok).toPrecision(6);
     rows.push([one.run, one.tasks.join("+"), one.decay, one.rate, one.seed, one.last, one.grok ?? "", tau]);
   }
-  return rows.map((row) => row.join(",")).join("\n") + "\n";
+  return csvText(rows);
 }
 
 function legend(state) {
   const el = html("div", { class: "gb-legend" });
   function draw() {
     const { pace } = state, others = state.paces.filter((one) => one !== pace && one.setting === pace.setting);
-    const tasks = pace.tasks.map((task) => html("span", { class: "gb-key", style: `color:var(--gb-text-${task})` },
-      html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` }), task));
     const count = `${others.length} other ${others.length === 1 ? "run" : "runs"} of ${pace.setting}`;
-    const rest = html("span", { class: "gb-key" }, sample("gb-plain"), count);
     const curved = Object.keys(pace.curvature).map((protocol) =>
-      html("span", { class: "gb-key" }, sample(protocol === "published" ? "gb-theirs" : "gb-ours"),
-        `curvature ${PROTOCOLS[protocol]}`));
-    el.replaceChildren(...tasks, ...(others.length ? [rest] : []), ...curved);
+      lineKey(protocol === "published" ? "gb-theirs" : "gb-ours", `curvature ${PROTOCOLS[protocol]}`));
+    el.replaceChildren(...pace.tasks.map((task) => taskKey(task)),
+      ...(others.length ? [lineKey("gb-plain", count)] : []), ...curved);
   }
   return { el, draw };
 }
 
 function partsOf(state, put) {
-  const title = uniqueId(), rest = (changes) => put(changes, true);
+  const rest = (changes) => put(changes, true);
   const parts = {
     ...barOf(),
     control: switchOf("Apply the control",
@@ -209,34 +201,26 @@ function partsOf(state, put) {
     list: paceList(state, (run) => rest({ run })),
     foot: footOf({ name: () => "grok-steps", csv: () => csvOf(state.paces), command: () => state.pace.command }),
   };
-  parts.root = html("div", { class: "gb-explorable gb-defect gb-phase", role: "region", "aria-labelledby": title },
-    html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
-    html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
+  parts.root = regionOf("gb-defect gb-phase", state.get("title"), parts,
     html("div", { class: "gb-options" }, parts.control.el),
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el),
     html("div", { class: "gb-states" }, parts.points.el), parts.strip.el,
     html("div", { class: `gb-runs${state.paces.length > SHOWN ? " gb-many" : ""}` }, parts.list.el),
-    parts.foot.el, parts.live);
+    parts.foot.el);
   return parts;
 }
 
 // draw() shows everything anew, frame() only what time moves.
 function pictureOf(state, parts) {
-  const { root, slider, when, live } = parts;
-  let shown = null, timer = 0;
+  const { root, slider } = parts, told = teller(parts.live);
+  let shown = null;
   function frame() {
     if (!shown) return;
     const { frame: f, step } = state, text = state.text(step);
-    slider.value = f;
-    when.textContent = text;
-    slider.setAttribute("aria-valuetext", text);
-    slider.style.setProperty("--share", f / shown.end);
+    slideTo(parts, f, shown.end, text);
     for (const part of [parts.time, parts.points, parts.strip]) part.cursor(step);
     parts.list.cursor(state.clock(shown, step));
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      live.textContent = `${text}; ${root.querySelector(".gb-scatter + figcaption span").textContent}`;
-    }, 600);
+    told.say(() => `${text}; ${root.querySelector(".gb-scatter + figcaption span").textContent}`);
   }
   function draw() {
     const { tau, control } = state;
@@ -247,15 +231,14 @@ function pictureOf(state, parts) {
     parts.control.box.checked = control;
     parts.keys.draw();
     parts.foot.draw();
-    const xText = (v) => (tau ? String(+v.toFixed(2)) : comma(v));
-    const axis = { xLabel: tau ? "τ = ηλt" : "training step", xText };
+    const axis = timeAxis(tau);
     parts.time.draw(axis);
     parts.points.draw();
     parts.strip.draw();
     parts.list.draw(axis);
     frame();
   }
-  return { draw, frame, stop: () => { clearTimeout(timer); parts.points.stop(); } };
+  return { draw, frame, stop: () => { told.stop(); parts.points.stop(); } };
 }
 
 export default { render: ({ model, el }) => stage({

@@ -41,6 +41,19 @@ function stage({ model, el, state, partsOf, pictureOf, viewOf, changesOf, keys, 
   };
 }
 
+// What an address says that all of them know: the run, the moment, and which switches are on.
+function changesIn(said, runs, last, switches) {
+  const changes = Object.fromEntries(switches.map((name) => [name, said[name] === true]));
+  const run = runs.findIndex((one) => ident(one.run) === said.run);
+  if (run >= 0) changes.run = run;
+  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, last);
+  return changes;
+}
+
+// The axis of time, in steps or in τ.
+const timeAxis = (tau) =>
+  ({ xLabel: tau ? "τ = ηλt" : "training step", xText: (v) => (tau ? String(+v.toFixed(2)) : comma(v)) });
+
 // The frame, up to the run's end, whose step is nearest.
 function nearestFrame(frames, end, step) {
   const gap = (f) => Math.abs(frames[f] - step);

@@ -28,11 +28,8 @@ const viewOf = ({ get, lane }) =>
 
 // What an address says, as far as there is such a run, moment or rule.
 function changesOf(state, said) {
-  const run = state.lanes.findIndex((lane) => ident(lane.run) === said.run);
+  const changes = changesIn(said, state.lanes, state.frames.length - 1, ["control", "tau"]);
   const rule = state.rules.find(([key]) => ident(key) === said.at);
-  const changes = { control: said.control === true, tau: said.tau === true };
-  if (run >= 0) changes.run = run;
-  if (/^\d+$/.test(said.frame)) changes.frame = Math.min(+said.frame, state.frames.length - 1);
   if (rule) changes.threshold = rule[0];
   return changes;
 }
@@ -40,13 +37,10 @@ function changesOf(state, said) {
 function legend() {
   const tasks = html("span", { class: "gb-keys" }), solid = html("span", {});
   const el = html("div", { class: "gb-legend" }, tasks,
-    html("span", { class: "gb-key" }, sample("gb-test"), solid),
-    html("span", { class: "gb-key" }, sample("gb-train"), "training pairs"));
+    lineKey("gb-test", solid),
+    lineKey("gb-train", "training pairs"));
   function draw({ lane, noun }) {
-    tasks.replaceChildren(...lane.tasks.map((task, t) => {
-      const chip = html("i", { class: "gb-chip", style: `background:var(--gb-task-${task})` });
-      return html("span", { class: "gb-key", style: `color:var(--gb-text-${task})` }, chip, lane.titles[t]);
-    }));
+    tasks.replaceChildren(...lane.tasks.map((task, t) => taskKey(task, lane.titles[t])));
     solid.textContent = noun;
   }
   return { el, draw };
@@ -86,12 +80,11 @@ function csvOf(lane) {
     const values = [lane.train, lane.test, lane.control].map((curve) => cell(curve[t][e]));
     rows.push([step, lane.tau(step).toPrecision(6), task, ...values]);
   }));
-  return rows.map((row) => row.join(",")).join("\n") + "\n";
+  return csvText(rows);
 }
 
 // Every part of the picture, and the one element that holds them.
 function partsOf(state, put) {
-  const title = uniqueId();
   const parts = {
     ...barOf(),
     control: switchOf("Apply the control", "counts only test pairs with no trained twin", TWIN,
@@ -106,31 +99,26 @@ function partsOf(state, put) {
       name: () => state.lane.run, csv: () => csvOf(state.lane), command: () => state.lane.command,
     }),
   };
-  parts.root = html("div", { class: "gb-explorable gb-order", role: "region", "aria-labelledby": title },
-    html("h3", { class: "gb-title", id: title }, state.get("title")), parts.answer,
-    html("div", { class: "gb-bar" }, parts.play, parts.slider, parts.when),
+  parts.root = regionOf("gb-order", state.get("title"), parts,
     html("div", { class: "gb-options" }, parts.control.el, parts.tau.el),
     html("div", { class: "gb-time" }, parts.keys.el, parts.plot.el), parts.states,
-    html("div", { class: "gb-runs" }, parts.knob.el, parts.list.el), parts.foot.el, parts.live);
+    html("div", { class: "gb-runs" }, parts.knob.el, parts.list.el), parts.foot.el);
   return parts;
 }
 
 // draw() shows everything anew, frame() only what time moves.
 function pictureOf(state, parts) {
-  const { root, slider, when } = parts, speaker = announcer(parts.live, 600);
+  const { root, slider } = parts, told = teller(parts.live);
   let shown = null, tables = [];
 
   function frame() {
     if (!shown) return;
     const { frame: f, noun } = state, step = Math.min(state.frames[f], shown.last), text = state.text(step);
-    slider.value = f;
-    when.textContent = text;
-    slider.setAttribute("aria-valuetext", text);
-    slider.style.setProperty("--share", f / shown.end);
+    slideTo(parts, f, shown.end, text);
     parts.plot.cursor(step);
     parts.list.cursor(state.clock(shown, step));
     tables.forEach((table) => table.draw(f, state.control, noun));
-    speaker.say(text, shown, tables);
+    told.say(() => countsOf(text, shown, tables));
   }
   function showLane() {
     shown = state.lane;
@@ -141,12 +129,8 @@ function pictureOf(state, parts) {
     parts.foot.draw();
   }
   function showSwitches() {
-    const { control, tau } = parts, still = shown.decay === 0;
-    control.box.checked = state.control;
-    tau.box.disabled = still;
-    tau.box.checked = state.tau;
-    tau.text.textContent = still
-      ? "not for this run: without weight decay τ stays 0" : "learning rate × weight decay × step";
+    parts.control.box.checked = state.control;
+    tauSwitch(parts.tau, shown.decay === 0, state.tau);
     parts.knob.draw(state.get("threshold"));
   }
   // A formula is not broken over two lines.
@@ -162,13 +146,13 @@ function pictureOf(state, parts) {
     if (shown !== state.lane) showLane();
     showAnswer();
     showSwitches();
-    const name = tau ? "τ = ηλt" : "training step", label = (v) => (tau ? String(+v.toFixed(2)) : comma(v));
+    const axis = timeAxis(tau);
     parts.keys.draw(state);
-    parts.plot.draw({ xLabel: name, xText: label }, mid ? 250 : 300);
-    parts.list.draw({ clock, name, label, rule: state.get("threshold"), control, tau });
+    parts.plot.draw(axis, mid ? 250 : 300);
+    parts.list.draw({ clock, name: axis.xLabel, label: axis.xText, rule: state.get("threshold"), control, tau });
     frame();
   }
-  return { draw, frame, stop: speaker.stop };
+  return { draw, frame, stop: told.stop };
 }
 
 export default { render: ({ model, el }) => stage({

@@ -39,6 +39,16 @@ function tablesOf(view, tasks, frames, cells) {
   return tables;
 }
 
+// The frame at which a run is over; the last one if it is longer than all.
+function endFrame(frames, last) {
+  const end = frames.findIndex((step) => step >= last);
+  return end < 0 ? frames.length - 1 : end;
+}
+
+// The moment and what each table counts, in words.
+const countsOf = (text, lane, tables) => [text, ...tables.map(({ el }, t) =>
+  `${lane.titles[t]}: ${el.querySelector(".gb-count").textContent}`)].join("; ");
+
 function laneOf(raw, frames) {
   const T = raw.tasks.length, cells = raw.side * raw.side;
   const s = bytesOf(raw.steps), c = bytesOf(raw.curves);
@@ -65,8 +75,7 @@ function laneOf(raw, frames) {
   lane.crossed = (rule, control) => (control ? raw.controlCrossings : raw.crossings)[rule];
   // The evaluation that is in force at a step: the last one at or before it.
   lane.at = (step) => Math.max(0, steps.findLastIndex((x) => x <= step));
-  lane.end = frames.findIndex((x) => x >= lane.last);
-  if (lane.end < 0) lane.end = frames.length - 1;
+  lane.end = endFrame(frames, lane.last);
   return lane;
 }
 

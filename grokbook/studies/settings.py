@@ -1,33 +1,30 @@
-"""The runs that ship with the first chapter (2602.18523, Tables 1 and 2).
+"""The published settings, dual and tri: their tasks, their shipped runs, and what runs are called.
 
 Dual (add, mul) and tri (add, mul, sq) at weight decay 1, three published seeds each, trained to
 the published stop and 2,000 steps beyond; and dual without weight decay, seed 42, for the
-published 50,000 steps.
+published 50,000 steps (2602.18523, Tables 1 and 2).
 """
 
 from __future__ import annotations
 
 from grokbook.config import RunConfig
-from grokbook.plan import Plan
 from grokbook.studies.study import PUBLISHED_SEEDS
 
 TASKS = {"dual": ("add", "mul"), "tri": ("add", "mul", "sq")}
+"""By setting."""
+
 AFTER_GROK = 2_000
+"""Steps that a run goes on beyond the published stop."""
 
 
 def configs() -> list[RunConfig]:
-    """The seven runs."""
+    """The seven runs that ship with chapter 1."""
     decayed = [
         RunConfig(tasks=tasks, weight_decay=1.0, seed=seed)
         for tasks in TASKS.values()
         for seed in PUBLISHED_SEEDS
     ]
     return [*decayed, RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42)]
-
-
-def plan(config: RunConfig) -> Plan:
-    """How far a run of this study is trained."""
-    return Plan.published(config, after_grok=AFTER_GROK)
 
 
 def setting(config: RunConfig) -> str:
