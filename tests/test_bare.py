@@ -173,6 +173,7 @@ def test_train_record_verify_pack_and_come_home(bare, tmp_path):
     pd.testing.assert_frame_equal(record.metrics, there.record().metrics, check_exact=True)
 
 
+@pytest.mark.long(12)
 def test_one_command_trains_measures_and_packs_and_home_has_nothing_left(bare, small_study):
     (bare.home / "small.toml").write_text(small_study())
     what = ["--instruments", "events,weight-spectra,trajectory"]

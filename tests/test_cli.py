@@ -85,7 +85,7 @@ def test_help_reads_like_a_tool(capsys, monkeypatch):
         assert option in out
 
 
-def test_train_reports_and_goes_on(tmp_path):
+def test_train_reports_and_goes_on(tmp_path, capsys, monkeypatch):
     arguments = ["train", "--tasks", "add", "--modulus", "23", *NARROW, "--steps"]
     done = grokbook(*arguments, "200", store=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -96,18 +96,20 @@ def test_train_reports_and_goes_on(tmp_path):
         assert part in done.stderr
     again = grokbook(*arguments, "300", store=tmp_path)
     assert "resumed at step 200" in again.stdout and "finished at step 300" in again.stdout
-    listed = grokbook("runs", store=tmp_path, GROKBOOK_RESULTS=str(tmp_path / "none"))
-    assert "finished at 300" in listed.stdout
+    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path))
+    monkeypatch.setenv("GROKBOOK_RESULTS", str(tmp_path / "none"))
+    assert "finished at 300" in call(["runs"], capsys, monkeypatch)[1]
 
 
-def test_an_edited_config_is_refused(tmp_path):
+def test_an_edited_config_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path))
     arguments = ["train", "--tasks", "add", "--modulus", "23", *NARROW, "--steps", "100"]
-    grokbook(*arguments, store=tmp_path, check=True)
+    assert call(arguments, capsys, monkeypatch)[0] == 0
     path = next(tmp_path.glob("runs/*/*/config.json"))
     path.write_text(path.read_text().replace('"modulus": 23', '"modulus": 29'))
-    done = grokbook(*arguments, store=tmp_path)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "config.json was changed after it was written" in done.stderr
+    status, _, err = call(arguments, capsys, monkeypatch)
+    assert status == 1 and err.count("\n") == 1
+    assert "config.json was changed after it was written" in err
 
 
 def test_a_store_that_cannot_be_written(tmp_path):
@@ -137,35 +139,27 @@ def test_a_full_disk_is_said_and_what_was_complete_is_kept(tmp_path, capsys, mon
     assert call([*arguments, "200"], capsys, monkeypatch)[0] == 0
 
 
-def test_verify_names_a_damaged_file(tmp_path):
+def test_verify_names_a_damaged_file(tmp_path, capsys, monkeypatch):
     from grokbook.store import Store
     from grokbook.store.recorded import Results
 
-    grokbook(
-        "train",
-        "--tasks",
-        "add",
-        "--modulus",
-        "23",
-        "--steps",
-        "100",
-        store=tmp_path / "s",
-        check=True,
-    )
     folder = tmp_path / "results"
+    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "s"))
+    monkeypatch.setenv("GROKBOOK_RESULTS", str(folder))
+    arguments = ["train", "--tasks", "add", "--modulus", "23", *NARROW, "--steps", "100"]
+    assert call(arguments, capsys, monkeypatch)[0] == 0
     Results(folder).add(Store(tmp_path / "s").runs()[0])
-    where = {"store": tmp_path / "s", "GROKBOOK_RESULTS": str(folder)}
-    done = grokbook("verify", "--store", **where)
-    assert done.returncode == 0 and "4 recorded files" in done.stdout
+    status, out, _ = call(["verify", "--store"], capsys, monkeypatch)
+    assert status == 0 and "4 recorded files" in out
 
     metrics = next(folder.rglob("metrics.parquet"))
     whole = metrics.read_bytes()
     metrics.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    done = grokbook("verify", **where)
-    assert done.returncode == 1 and "metrics.parquet is damaged" in done.stderr
+    status, _, err = call(["verify"], capsys, monkeypatch)
+    assert status == 1 and "metrics.parquet is damaged" in err
     metrics.write_bytes(whole)
 
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"steps": 100', '"steps": 900'))
-    done = grokbook("verify", **where)
-    assert done.returncode == 1 and "manifest.json was changed" in done.stderr
+    status, _, err = call(["verify"], capsys, monkeypatch)
+    assert status == 1 and "manifest.json was changed" in err

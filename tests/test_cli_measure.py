@@ -54,6 +54,7 @@ def say(trained, monkeypatch, capsys):
     return command
 
 
+@pytest.mark.long(14)
 def test_measured_stopped_short_and_gone_on_with(say, trained):
     one = "measure small.toml --workers 1 --instruments events,weight-spectra,commutator"
     status, out, _ = say(one + " --dry-run")
@@ -213,6 +214,7 @@ def test_a_study_is_trained_measured_and_packed(say, trained, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long(25)
 def test_ctrl_c_while_measuring_loses_nothing_and_says_what_goes_on(small_study, tmp_path):
     (tmp_path / "small.toml").write_text(small_study(steps=40, cadence=4))
     home = {"GROKBOOK_STORE": str(tmp_path / "store"), "PYTHONPATH": os.pathsep.join(sys.path)}

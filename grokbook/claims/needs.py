@@ -38,6 +38,9 @@ TO_COME: tuple[str, ...] = ()
 STEPS_AN_HOUR = 25 * 3_600
 """Of one core."""
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where there is one: it reads the same, ten times as fast."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunSet:
@@ -134,7 +137,7 @@ def run_sets(text: str) -> dict[str, RunSet]:
         ValueError: naming a set with an unknown or missing field, or neither study nor want.
     """
     sets = {}
-    for name, values in yaml.safe_load(text)["runs"].items():
+    for name, values in yaml.load(text, LOADER)["runs"].items():
         _check_fields(f"runs {name}", RunSet, {"name": name, **values})
         sets[name] = RunSet(name=name, **values)
     return sets

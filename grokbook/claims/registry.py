@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from grokbook.claims.criteria import KINDS, Count, Criterion, Exact, Magnitude, Ordering, criterion
-from grokbook.claims.needs import Needs, RunSet, needs, run_sets
+from grokbook.claims.needs import LOADER, Needs, RunSet, needs, run_sets
 from grokbook.events import RULES
 
 _MULTITASK = (
@@ -133,7 +133,7 @@ def parse(text: str, sets: Mapping[str, RunSet]) -> dict[str, Claim]:
             instrument, grok rule or set of runs, a criterion that does not fit, or an id that was
             used before.
     """
-    read = yaml.safe_load(text)
+    read = yaml.load(text, LOADER)
     shared = {"paper": read["paper"], "chapter": read["chapter"]}
     claims: dict[str, Claim] = {}
     for entry in read["claims"]:

@@ -7,6 +7,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 from grokbook.changes import (
@@ -23,6 +24,11 @@ from grokbook.checks import ConfigError, integer, number
 
 _OPTIONS = ("modulus", "train_fraction", "learning_rate")
 """Fields that ``grokbook train`` has an option of its own for."""
+
+
+@cache
+def _defaults(kind: type) -> dict[str, Any]:
+    return {f.name: f.default for f in fields(kind) if f.default is not MISSING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +129,7 @@ class Config:
 
     def _default(self, name: str, value: Any) -> bool:
         """Is a field what it is when nobody says otherwise?"""
-        defaults = {f.name: f.default for f in fields(self) if f.default is not MISSING}
+        defaults = _defaults(type(self))
         return name in defaults and value == defaults[name]
 
     # --- identity ---------------------------------------------------------------------------
@@ -163,13 +169,13 @@ class Config:
         values = asdict(self)
         return {name: values[name] for name in self.names()}
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits that name this run's dynamics for ever."""
         text = json.dumps(self.dynamics(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """What a person calls the run; two runs with one label have one id."""
         rest = self.dynamics()

@@ -1,7 +1,8 @@
 """The instrument ``gap-flow``: the terms of the gap flow, and what the gap really does.
 
-The gap is σ1 − σ2 throughout: k* is 1 nearly always, stands beside it, and a gap whose number
-changes has no derivative.  Adam's preconditioner is in no snapshot.  It is had exactly by training
+Published is k* = 1 for all runs, so that gap 1 is the claim's own; where a window's k* is another,
+its terms stand beside those of gap 1.  A change is that of one number, whatever k* is next to the
+window.  Adam's preconditioner is in no snapshot.  It is had exactly by training
 the run again (`grokbook.instruments.replayed`), in the windows that the class rule of
 `grokbook.geometry.gap_class` counts; where the bits differ, ``replayed`` is 0 and the
 preconditioned forms are not there.  Beside them Test 8 of the thesis: what taking a direction out
@@ -10,12 +11,13 @@ costs, by its stability and both gradients.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from grokbook.geometry.edge_windows import rows_before, window
+from grokbook.geometry.edge_windows import Window, rows_before, window
 from grokbook.geometry.gap_class import counted
 from grokbook.geometry.gap_flow import UNITS, by_each, measured, slide, terms
 from grokbook.geometry.loss_decomposition import LEAST, decomposition
@@ -61,33 +63,37 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
     known, held = subject.cache[key]
     rows: list[Row] = []
     if last + 1 >= size:
-        rows += _gap(path, last, size)
-        rows += _terms(subject, path, part, known, step, parameters)
+        found = _window(path, last, size)
+        if len(found.directions) > 1:  # else it moves in one direction, and there is no gap
+            rows += _gap(path, found, last, size)
+            rows += _terms(subject, found, part, known, step, parameters)
     if step in _decomposed(subject):
         rows += _decomposition(path, part, known, held, last)
     return rows
 
 
-def _gap(path: EdgePath, last: int, size: int) -> Iterator[Row]:
-    """σ1 − σ2, its change about the window, and what the window's slide makes of it."""
-    count, step = len(path.steps) - 1, int(path.steps[last + 1])
-    found = window(path.updates(rows_before(last, size)), count=2)
-    yield Row(step, "gap", _of(found.edge), error=2 * found.edge.floor)
+def _gap(path: EdgePath, found: Window, last: int, size: int) -> Iterator[Row]:
+    """σ_k − σ_{k+1}, its change about the window, and what the window's slide makes of it."""
+    count, step, floor = len(path.steps) - 1, int(path.steps[last + 1]), found.edge.floor
     yield Row(step, "k_star", found.edge.k_star)
     places = [i for i in (last - 1, last, last + 1) if size - 1 <= i < count]
-    gaps = {i: _of(edge(_products(path, i, size))) for i in places}
-    if len(places) == 3:
-        at = path.steps[np.array(places) + 1]
-        change = measured(at, np.array([gaps[i] for i in places]))[1]
-        error = 4 * found.edge.floor / float(at[2] - at[0])
-        yield Row(step, "gap_change", float(change), variant="central", error=error)
-    if last + 1 < count and len(found.directions) > 1:
-        old, *_ = path.updates(rows_before(last, size))
-        (new,) = path.updates(slice(last + 1, last + 2))
-        apart = float(path.steps[last + 2] - step)
-        ahead, error = (gaps[last + 1] - gaps[last]) / apart, 4 * found.edge.floor / apart
-        yield Row(step, "gap_change", ahead, variant="next", error=error)
-        yield Row(step, "slide", slide(found, old, new) / apart, error=error)
+    edges = {i: edge(_products(path, i, size)) for i in places}
+    for k in _numbers(found):
+        gaps = {i: each.size(k) - each.size(k + 1) for i, each in edges.items()}
+        yield Row(step, "gap", gaps[last], at=k, error=2 * floor)
+        if len(places) == 3:
+            ends = path.steps[np.array(places) + 1]
+            change = float(measured(ends, np.array([gaps[i] for i in places]))[1])
+            about = {"at": k, "error": 4 * floor / float(ends[2] - ends[0])}
+            yield Row(step, "gap_change", change, variant="central", **about)
+        if last + 1 < count:
+            old, *_ = path.updates(rows_before(last, size))
+            (new,) = path.updates(slice(last + 1, last + 2))
+            apart = float(path.steps[last + 2] - step)
+            about = {"at": k, "error": 4 * floor / apart}
+            ahead = (gaps[last + 1] - gaps[last]) / apart
+            yield Row(step, "gap_change", ahead, variant="next", **about)
+            yield Row(step, "slide", slide(found, old, new, k=k) / apart, **about)
 
 
 def _products(path: EdgePath, last: int, size: int) -> np.ndarray:
@@ -95,48 +101,52 @@ def _products(path: EdgePath, last: int, size: int) -> np.ndarray:
     return updates @ updates.T
 
 
-def _of(found) -> float:
-    return found.size(1) - found.size(2)
+def _window(path: EdgePath, last: int, size: int) -> Window:
+    """With the directions on both sides of its gaps."""
+    updates = path.updates(rows_before(last, size))
+    number = edge(updates @ updates.T).k_star
+    return window(updates, count=max(number, 1) + 1)
+
+
+def _numbers(found: Window) -> list[int]:
+    """Gaps that are looked at: 1, as published, and k* where that is another."""
+    return sorted({1, found.edge.k_star} & {*range(1, len(found.directions))})
 
 
 def _terms(
     subject: Subject,
-    path: EdgePath,
+    found: Window,
     part: Part,
     known: Any,
     step: int,
     parameters: Mapping[str, Any],
 ) -> Iterator[Row]:
-    size = parameters["window"]
-    found = window(path.updates(rows_before(path.place(step), size)), count=2)
-    if len(found.directions) < 2:  # nothing moves but in one direction
-        return
-    by = {"raw": None}
+    by: dict[str, np.ndarray | None] = {"raw": None}
     if step in _counted(subject, parameters):
         scale = Replayed.of(subject).preconditioner(step)
         yield Row(step, "replayed", float(scale is not None))
         by |= {} if scale is None else {"preconditioned": scale}
-    each = by_each(
-        part.of(known.loss), part.attention.double(), found.directions, list(by.values())
-    )
+    loss, theta = part.of(known.loss), part.attention.double()
     rate, decay = (
         subject.config.value_at(name, step - 1) for name in ("learning_rate", "weight_decay")
     )
+    each = by_each(loss, theta, found.directions, list(by.values()))
     for name, at in zip(by, each, strict=True):
-        for k in (1, 2):
+        for k in range(1, len(found.directions) + 1):
             error = at.slope_floor
             yield Row(step, "slope", at.gradient[k - 1], variant=name, at=k, error=error)
             error = at.curvature_floor[k - 1]
             yield Row(step, "curvature", at.curvature[k - 1], variant=name, at=k, error=error)
-        for units in UNITS:
-            got = terms(found.edge, at, rate=rate, decay=decay, window=size, units=units)
+        for units, k in itertools.product(UNITS, _numbers(found)):
+            size = parameters["window"]
+            got = terms(found.edge, at, rate=rate, decay=decay, window=size, k=k, units=units)
             if units == "printed":
-                yield Row(step, "bending", got.curvature, variant=name)
-                yield Row(step, "damping", got.damping, variant=name)
+                yield Row(step, "bending", got.curvature, variant=name, at=k)
+                yield Row(step, "damping", got.damping, variant=name, at=k)
             form = f"{units}, {name}"
-            yield Row(step, "driving", got.driving, variant=form)
-            yield Row(step, "predicted", got.total, variant=form)
-            yield Row(step, "ratio", got.ratio, variant=form)
+            yield Row(step, "driving", got.driving, variant=form, at=k)
+            yield Row(step, "predicted", got.total, variant=form, at=k)
+            yield Row(step, "ratio", got.ratio, variant=form, at=k)
 
 
 def _decomposition(path: EdgePath, part: Part, known: Any, held: Any, last: int) -> Iterator[Row]:
@@ -170,20 +180,21 @@ def _enough(subject: Subject) -> bool:
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
-    points = _points(subject, parameters)
+    points = len(_points(subject, parameters))
     again = max(_counted(subject, parameters), default=0)
-    if subject.has("pairs"):
-        return 9.0 + 0.045 * again / len(points)
-    return 0.5 + 0.025 * again / len(points)
+    terms, costs, step = (0.8, 3.0, 0.022) if subject.has("strings") else (6.0, 8.0, 0.04)
+    return terms + (costs * len(_decomposed(subject)) + step * again) / points
 
 
 _FLOW = "norm/step"
+_NUMBER = "k: 1, and k* where it is another"
 
 GAP_FLOW = Instrument(
     name="gap-flow",
     title="What is said to open and close the gap of the edge",
-    formula="g = σ1 − σ2 of the last W updates; dg/dt ≈ T1 + T2 + T3; T1 = −η(h_1 − h_2)(σ1 + "
-    "σ2)/2, T2 = −η((h_1 + h_2)/2 + ω)g, T3 = ηW(G_1²/σ1 − G_2²/σ2); h_k = ⟨v_k, Hv_k⟩, G_k = "
+    formula="g = σ_k − σ_m of the last W updates, m = k + 1; dg/dt ≈ T1 + T2 + T3; T1 = −η(h_k − "
+    "h_m)(σ_k + σ_m)/2, T2 = −η((h_k + h_m)/2 + ω)g, T3 = ηW(G_k²/σ_k − G_m²/σ_m); h_k = "
+    "⟨v_k, Hv_k⟩, G_k = "
     "⟨v_k, ∇L⟩ of the matrices, L on all training examples; with D = 1/(√v̂ + ε) of Adam h_k = "
     "⟨Dv_k, Hv_k⟩, G_k = ⟨v_k, D∇L⟩; importance = |α_j ⟨v_j, ∇L_train⟩⟨v_j, ∇L_test⟩|",
     source="2604.07380 equation 1 and section 4.15, 2603.28964 theorem 14.2; weakness K",
@@ -196,20 +207,20 @@ GAP_FLOW = Instrument(
     "the one after; of importance published; without stability: no α; first order: |⟨θ, v_j⟩⟨v_j, "
     "∇L_test⟩|; removed norm: |⟨θ, v_j⟩|",
     quantities={
-        "gap": Quantity("norm", "g = σ1 − σ2 of a full window"),
+        "gap": Quantity("norm", "g of a full window", _NUMBER),
         "k_star": Quantity("1", "j of the largest (σ_j/Σσ)(σ_j/σ_{j+1}): is it 1?"),
-        "gap_change": Quantity(_FLOW, "dg/dt by differences"),
+        "gap_change": Quantity(_FLOW, "dg/dt by differences", _NUMBER),
         "slide": Quantity(
-            _FLOW, "to first order from the update that leaves and the one that comes"
+            _FLOW, "dg/dt to first order from the updates that leave and come", _NUMBER
         ),
         "replayed": Quantity("1", "1 if the run trained again has the snapshot's bits, else 0"),
         "slope": Quantity("nats/|θ|", "G_k; with D its unit is by that", "k"),
         "curvature": Quantity("nats/|θ|²", "h_k; likewise", "k"),
-        "bending": Quantity(_FLOW, "T1, curvature"),
-        "damping": Quantity(_FLOW, "T2"),
-        "driving": Quantity(_FLOW, "T3"),
-        "predicted": Quantity(_FLOW, "T1 + T2 + T3"),
-        "ratio": Quantity("1", "r = T3 / |T2|, which the class rule takes the median of"),
+        "bending": Quantity(_FLOW, "T1, curvature", _NUMBER),
+        "damping": Quantity(_FLOW, "T2", _NUMBER),
+        "driving": Quantity(_FLOW, "T3", _NUMBER),
+        "predicted": Quantity(_FLOW, "T1 + T2 + T3", _NUMBER),
+        "ratio": Quantity("1", "r = T3 / |T2|, of which the class rule takes the median", _NUMBER),
         "removal": Quantity("nats", "test loss without v_j, less that with it", "j"),
         "stability": Quantity("1", "α_j: |cos| of v_j in the two halves of ten updates", "j"),
         "importance": Quantity("1", "the size that was to predict |removal|", "j"),
@@ -220,7 +231,8 @@ GAP_FLOW = Instrument(
     take=_take,
     seconds=_seconds,
     budget=2.4,
-    cost="about 100 core-seconds a run of 10,000 steps on brackets, most of it training again",
+    cost="about 120 core-seconds a run of 10,000 steps on brackets, half of it training again; "
+    "about 900 in modular arithmetic, on all training pairs",
     parameters={
         "window": Parameter(5, "updates in the window, W", low=3),
         "strings": Parameter(300, "test strings of the decomposition, of runs on brackets"),

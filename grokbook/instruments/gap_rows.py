@@ -9,19 +9,23 @@ from grokbook.geometry.gap_class import FORMS, OWN, GapClass, classify
 from grokbook.geometry.gap_flow import Prediction, prediction
 
 
-def gap_class(rows: pd.DataFrame, grok: float) -> GapClass:
+def gap_class(rows: pd.DataFrame, grok: float, *, own: bool = False) -> GapClass:
     """By the rule of `grokbook.geometry.gap_class`, about a grok step.
+
+    Of gap 1, as k* = 1 is published for all runs; or of each window's own k*.
 
     A form that lacks a window that counts, as the preconditioned ones where the run could not be
     trained again to the same bits, has no class, and so none stands.
 
     Args:
-        rows: of one run, with columns ``step``, ``quantity``, ``variant`` and ``value``.
+        rows: of one run, with columns ``step``, ``quantity``, ``variant``, ``at`` and ``value``.
         grok: the run's grok step, or a matched pseudo-grok step.
+        own: take each window's own k*.
 
     Raises:
         ValueError: for rows without a window, or as `classify`.
     """
+    rows = _of_gap(rows, own)
     ends = _ends(rows)
     terms = {
         (units, by): (
@@ -33,17 +37,26 @@ def gap_class(rows: pd.DataFrame, grok: float) -> GapClass:
     return classify(ends, grok, terms, *_disjoint(rows, ", ".join(OWN)))
 
 
-def gap_prediction(rows: pd.DataFrame, by: str = ", ".join(OWN)) -> Prediction:
+def gap_prediction(
+    rows: pd.DataFrame, by: str = ", ".join(OWN), *, own: bool = False
+) -> Prediction:
     """How dg/dt was predicted over a run's disjoint windows.
 
     Args:
         rows: as for `gap_class`.
         by: a form, or ``"slide"``, which any equation has to reach.
+        own: take each window's own k*.
 
     Raises:
         ValueError: for rows without a window, or as `prediction`.
     """
-    return prediction(*_disjoint(rows, by))
+    return prediction(*_disjoint(_of_gap(rows, own), by))
+
+
+def _of_gap(rows: pd.DataFrame, own: bool) -> pd.DataFrame:
+    """The rows of one gap a window."""
+    numbers = rows[rows.quantity == "k_star"].set_index("step").value
+    return rows[rows["at"] == (rows.step.map(numbers) if own else 1)]
 
 
 def _ends(rows: pd.DataFrame) -> np.ndarray:

@@ -24,6 +24,8 @@ PROBES = (200, 600, 2_000, 5_000)
 """Of the probes of one layer."""
 LAYERS = (100, 500, 5_000)
 """Of layers, positions, attention and geometry: early with decay, early without, late."""
+SWITCHED = (3_400, 4_000)
+"""3,000 steps after weight decay was switched; a run that was not is read there beside them."""
 
 MULTIPLES = (0.5, 1.0, 2.5, 20 / 3)
 """Of a run's own grok step: what `SHARES` are of the published run's, which is 600."""

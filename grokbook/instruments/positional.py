@@ -60,10 +60,9 @@ class _Sequences:
         return np.pad(found, ((0, 0), (0, dyck.LENGTH - found.shape[1])))
 
     def laid_out(self, states: np.ndarray) -> np.ndarray:
-        """(N, T, d) of states (nodes, d): each string's own, and 0 where it has ended."""
-        paths = self.strings.paths
-        found = np.where((paths >= 0)[..., None], states[paths], 0.0)
-        return np.pad(found, ((0, 0), (0, dyck.LENGTH - paths.shape[1]), (0, 0)))
+        """(N, T, d) of states (nodes, d); where a string has ended no spectrum looks."""
+        more = dyck.LENGTH - self.strings.paths.shape[1]
+        return np.pad(states[self.strings.paths], ((0, 0), (0, more), (0, 0)))
 
     def states(self, theta: Tensor) -> dict[str, np.ndarray]:
         """(N, T, d) float64 by layer."""
@@ -75,7 +74,7 @@ class _Sequences:
         """(N, T, 1): the brackets themselves as ±1, and depth, their running sum."""
         opens = self.strings.tree.token == dyck.OPEN
         sign = self.laid_out(np.where(opens, 1.0, -1.0)[:, None])
-        return {"brackets": sign, "depth": np.where(self.valid[..., None], sign.cumsum(1), 0.0)}
+        return {"brackets": sign, "depth": sign.cumsum(1)}
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:

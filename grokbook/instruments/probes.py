@@ -32,7 +32,7 @@ LAST = ("layer 1", "norm")
 
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    published = (0, *phases.PROBES, *phases.ABLATIONS, *phases.LAYERS)
+    published = (0, *phases.PROBES, *phases.ABLATIONS, *phases.LAYERS, *phases.SWITCHED)
     return phases.chosen(subject, published, GRID, subject.steps)
 
 

@@ -109,10 +109,13 @@ class Run:
         return self.read_grams()
 
     @cached_property
-    def _rows(self) -> dict[str, list[tuple[dict[str, Any], pd.DataFrame]]]:
-        found: dict[str, list[tuple[dict[str, Any], pd.DataFrame]]] = {}
+    def _rows(self) -> dict[str, list[tuple[dict[str, Any], dict[str, pd.DataFrame]]]]:
+        """Instrument ↦ its measurements: parameters, and quantity ↦ rows by step."""
+        found: dict[str, list[tuple[dict[str, Any], dict[str, pd.DataFrame]]]] = {}
         for each in self.measurements:
-            found.setdefault(each.instrument, []).append((each.parameters, each.rows))
+            by_step = each.rows.sort_values("step", kind="stable")
+            parts = dict(iter(by_step.groupby("quantity", sort=False, observed=True)))
+            found.setdefault(each.instrument, []).append((each.parameters, parts))
         return found
 
     def rows(
@@ -141,18 +144,19 @@ class Run:
         if where is None:
             where = declared(instrument).complete(self.meant.get(instrument, {}))
         wanted = as_json(where)
-        for parameters, rows in self._rows.get(instrument, []):
-            if any(parameters.get(name) != value for name, value in wanted.items()):
+        for parameters, parts in self._rows.get(instrument, []):
+            rows = parts.get(quantity)
+            if rows is None or any(parameters.get(n) != value for n, value in wanted.items()):
                 continue
-            kept = rows["quantity"] == quantity
+            kept = np.ones(len(rows), dtype=bool)
             if part is not None:
-                kept &= rows["part"] == part
+                kept &= (rows["part"] == part).to_numpy()
             if variant is not None:
-                kept &= rows["variant"] == variant
+                kept &= (rows["variant"] == variant).to_numpy()
             if at is not None:
                 kept &= np.isclose(rows["at"], at, rtol=1e-6)
             if kept.any():
-                return rows[kept].sort_values("step", kind="stable")
+                return rows[kept]
         of = " ".join(filter(None, (variant, part))) or "it"
         raise Missing(f"{instrument} has no {quantity} ({of}) of {self.name}")
 

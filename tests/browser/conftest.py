@@ -18,7 +18,16 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+# How a page of the book is met. "paper" is printed as it was opened; the others are read through.
+WAYS = {
+    "light": {"color_scheme": "light"},
+    "file": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}},
+    "paper": {"color_scheme": "dark"},
+}
 _OURS = ("data:", "blob:", "about:")
 
 
@@ -61,24 +70,16 @@ def site():
     server.server_close()
 
 
-@pytest.fixture
-def offline(page, site):
-    """A page that reaches the book alone. Anything else, and any error, fails the test at its end.
-
-    `page.requested` lists every address that was asked for.
-    """
+def listen(page, site):
+    """Keep what the page requests, and apart from it what lies outside the book, and its errors."""
     page.outside, page.errors, page.requested = [], [], []
 
-    def gate(route):
-        url = route.request.url
-        page.requested.append(url)
-        if url.startswith((f"{site}/", f"{BOOK.as_uri()}/", *_OURS)):
-            route.continue_()
-        else:
-            page.outside.append(url)
-            route.abort()
+    def asked(request):
+        page.requested.append(request.url)
+        if not request.url.startswith((f"{site}/", f"{BOOK.as_uri()}/", *_OURS)):
+            page.outside.append(request.url)
 
-    page.route("**/*", gate)
+    page.on("request", asked)
     page.on("pageerror", lambda error: page.errors.append(f"page: {error}"))
     page.on(
         "console",
@@ -89,36 +90,73 @@ def offline(page, site):
         "response",
         lambda reply: reply.status >= 400 and page.errors.append(f"{reply.status}: {reply.url}"),
     )
+
+
+def read_to_end(page):
+    """Scroll through a page until every lazy figure is drawn."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for y in range(0, height + 800, 800):
+        page.evaluate("y => window.scrollTo(0, y)", y)
+        page.wait_for_timeout(40)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.gb-plotly')].every("
+        "b => ['drawn', 'failed'].includes(b.dataset.state) || !b.checkVisibility())",
+        timeout=20_000,
+    )
+
+
+@pytest.fixture(scope="module")
+def readers(browser):
+    """A reader for each way, who goes from page to page and has the shared files at hand."""
+    made = {way: browser.new_context(**settings) for way, settings in WAYS.items()}
+    yield made
+    for context in made.values():
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def opened(request, readers, site):
+    """A page of the book as it is met: (way, name). Loading costs more than any question does."""
+    way, name = request.param
+    page = readers[way].new_page()
+    listen(page, site)
+    page.goto(f"{BOOK.as_uri() if way == 'file' else site}/{name}")
+    if way != "paper":
+        read_to_end(page)
     yield page
-    assert page.outside == []
-    assert page.errors == []
-
-
-@pytest.fixture(params=["http", "file"])
-def address(request, site):
-    """Turns a page's name into its address: from a server, and from disk."""
-    base = site if request.param == "http" else BOOK.as_uri()
-    return lambda name: f"{base}/{name}"
+    page.close()
 
 
 @pytest.fixture
-def read_to_end(offline):
-    """Opens a page and scrolls through it until every lazy figure is drawn; returns it."""
+def met(opened):
+    """The opened page, cut off from the outside.
 
-    def read(url):
-        offline.goto(url)
-        height = offline.evaluate("document.documentElement.scrollHeight")
-        for y in range(0, height + 800, 800):
-            offline.evaluate("y => window.scrollTo(0, y)", y)
-            offline.wait_for_timeout(40)
-        offline.wait_for_function(
-            "[...document.querySelectorAll('.gb-plotly')].every("
-            "b => ['drawn', 'failed'].includes(b.dataset.state) || !b.checkVisibility())",
-            timeout=20_000,
-        )
-        return offline
+    Whoever changes it changes it back. What it asks of others, and its errors, fail the test in
+    which they come; those of its loading the first one.
+    """
+    yield opened
+    outside, errors = opened.outside[:], opened.errors[:]
+    opened.outside.clear()
+    opened.errors.clear()
+    assert outside == []
+    assert errors == []
 
-    return read
+
+@pytest.fixture(scope="module")
+def sheet(browser):
+    """One tab for all the bare pages of a module: a new one costs more than most questions."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def page(sheet):
+    """The tab as if it were new: nothing open, nothing emulated, the mouse in its corner."""
+    sheet.goto("about:blank")
+    sheet.emulate_media(media="null", color_scheme="null", reduced_motion="null")
+    sheet.mouse.move(0, 0)
+    return sheet
 
 
 @pytest.fixture(scope="module")

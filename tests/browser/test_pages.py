@@ -11,7 +11,12 @@ BUILT = {p: (BOOK / p).read_text(encoding="utf-8") for p in PAGES if (BOOK / p).
 WITH_FIGURES = [p for p, html in BUILT.items() if 'class="gb-plotly"' in html]
 WITH_CODE = [p for p, html in BUILT.items() if "cell_input" in html]
 
-every_page = pytest.mark.parametrize("name", PAGES)
+
+def meeting(*ways, names=PAGES):
+    """Run a test on pages opened in these ways; tests of one page follow each other."""
+    visits = [(way, name) for way in ways for name in names]
+    return pytest.mark.parametrize("opened", visits, indirect=True, ids="-".join)
+
 
 # WCAG contrast of an element's text against the first opaque ground behind it
 CONTRAST = """
@@ -53,34 +58,29 @@ def poor_contrast(page, selector, least):
     )
 
 
-@every_page
-def test_page_loads_and_asks_nobody(read_to_end, address, name):
-    page = read_to_end(address(name))
-    assert page.locator("article h1").first.inner_text().strip()
-    states = page.eval_on_selector_all(".gb-plotly", "boxes => boxes.map(b => b.dataset.state)")
+@meeting("light", "file")
+def test_page_loads_and_asks_nobody(met):
+    assert met.locator("article h1").first.inner_text().strip()
+    states = met.eval_on_selector_all(".gb-plotly", "boxes => boxes.map(b => b.dataset.state)")
     assert "failed" not in states
     assert set(states) <= {"drawn", None}
 
 
-@every_page
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_is_readable(offline, read_to_end, site, name, scheme):
-    offline.emulate_media(color_scheme=scheme)
-    page = read_to_end(f"{site}/{name}")
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    assert poor_contrast(page, TEXTS, 4.5) == []
-    assert poor_contrast(page, FIGURE_TEXTS, 4.5) == []
-    thin = page.eval_on_selector_all(
+@meeting("light", "dark")
+def test_text_is_readable(met, request):
+    way, _ = request.node.callspec.params["opened"]
+    assert met.evaluate("document.documentElement.dataset.theme") == way
+    assert poor_contrast(met, TEXTS, 4.5) == []
+    assert poor_contrast(met, FIGURE_TEXTS, 4.5) == []
+    thin = met.eval_on_selector_all(
         TEXTS, "all => all.filter(e => getComputedStyle(e).fontWeight < 400).map(e => e.outerHTML)"
     )
     assert thin == []
 
 
-@every_page
-def test_dark_page_has_no_light_panel(offline, read_to_end, site, name):
-    offline.emulate_media(color_scheme="dark")
-    page = read_to_end(f"{site}/{name}")
-    panels = page.evaluate(
+@meeting("dark")
+def test_dark_page_has_no_light_panel(met):
+    panels = met.evaluate(
         """[...document.querySelectorAll(".bd-article :is(div, pre, table, tr, section)")]
             .filter((e) => e.checkVisibility() && e.clientWidth > 40)
             .map((e) => [getComputedStyle(e).backgroundColor, e.className])
@@ -90,14 +90,12 @@ def test_dark_page_has_no_light_panel(offline, read_to_end, site, name):
     assert panels == []
 
 
-@every_page
-def test_phone_does_not_scroll_sideways(offline, read_to_end, site, name):
-    offline.set_viewport_size({"width": 390, "height": 844})
-    page = read_to_end(f"{site}/{name}")
-    wide, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+@meeting("phone")
+def test_phone_does_not_scroll_sideways(met):
+    wide, window = met.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide <= window
     # nothing sticks out either, unless a box of its own scrolls it
-    sticking_out = page.evaluate(
+    sticking_out = met.evaluate(
         """[...document.querySelectorAll(".bd-article *")].filter((e) => {
             if (!e.checkVisibility() || e.getBoundingClientRect().right <= innerWidth + 1)
                 return false;
@@ -109,93 +107,89 @@ def test_phone_does_not_scroll_sideways(offline, read_to_end, site, name):
     assert sticking_out == []
 
 
-@every_page
-def test_images_have_alternative_text(offline, site, name):
-    offline.goto(f"{site}/{name}")
-    bare = offline.eval_on_selector_all(
+@meeting("light")
+def test_images_have_alternative_text(met):
+    bare = met.eval_on_selector_all(
         "article img", "images => images.filter(i => !i.alt.trim()).map(i => i.src)"
     )
     assert bare == []
 
 
-@every_page
-def test_no_buttons_to_nowhere(offline, site, name):
+@meeting("light")
+def test_no_buttons_to_nowhere(met):
     """No repository, launch, edit or download buttons; one search box."""
-    offline.goto(f"{site}/{name}")
-    assert offline.locator(".dropdown-launch-buttons, .dropdown-download-buttons").count() == 0
-    assert offline.locator("a[href*='github.com/executablebooks']").count() == 0
-    visible = offline.locator(".search-button-field, .search-button").locator("visible=true")
+    assert met.locator(".dropdown-launch-buttons, .dropdown-download-buttons").count() == 0
+    assert met.locator("a[href*='github.com/executablebooks']").count() == 0
+    visible = met.locator(".search-button-field, .search-button").locator("visible=true")
     assert visible.count() == 1
 
 
-@pytest.mark.parametrize("name", WITH_FIGURES)
-def test_plotly_is_fetched_once(read_to_end, site, name):
-    page = read_to_end(f"{site}/{name}")
-    assert len([u for u in page.requested if re.search(r"plotly-cartesian.*\.js", u)]) == 1
+@meeting("light", names=WITH_FIGURES)
+def test_plotly_is_fetched_once(met):
+    assert len([u for u in met.requested if re.search(r"plotly-cartesian.*\.js", u)]) == 1
 
 
-@pytest.mark.parametrize("name", WITH_FIGURES)
-def test_theme_switch_recolours_figures(offline, read_to_end, site, name):
-    offline.emulate_media(color_scheme="light")
-    page = read_to_end(f"{site}/{name}")
+@meeting("light", names=WITH_FIGURES)
+def test_theme_switch_recolours_figures(met):
     ink = "document.querySelector('.js-plotly-plot')._fullLayout.font.color"
     lines = """[...document.querySelectorAll('.js-plotly-plot')].map(p => JSON.stringify(
         p._fullData.map(t => [t.line?.color, t.marker?.color])))"""
-    before, traces = page.evaluate(ink), page.evaluate(lines)
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_function(f"{ink} !== '{before}'", timeout=10_000)
-    assert page.evaluate(lines) == traces, "a colour means the same in both themes"
-    assert poor_contrast(page, FIGURE_TEXTS, 4.5) == []
+    before, traces = met.evaluate(ink), met.evaluate(lines)
+    try:
+        met.evaluate("document.documentElement.dataset.theme = 'dark'")
+        met.wait_for_function(f"{ink} !== '{before}'", timeout=10_000)
+        assert met.evaluate(lines) == traces, "a colour means the same in both themes"
+        assert poor_contrast(met, FIGURE_TEXTS, 4.5) == []
+    finally:
+        met.evaluate("document.documentElement.dataset.theme = 'light'")
+    met.wait_for_function(f"{ink} === '{before}'", timeout=10_000)
 
 
-@pytest.mark.parametrize("name", WITH_FIGURES)
-def test_finger_scrolls_past_figures(offline, read_to_end, site, name):
-    offline.set_viewport_size({"width": 390, "height": 844})
-    page = read_to_end(f"{site}/{name}")
+@meeting("phone", names=WITH_FIGURES)
+def test_finger_scrolls_past_figures(met):
     modes = "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.dragmode)"
-    assert set(page.evaluate(modes)) == {False}
+    assert set(met.evaluate(modes)) == {False}
 
 
-@pytest.mark.parametrize("name", WITH_FIGURES)
-def test_a_dark_page_that_nobody_scrolled_prints_whole_and_black_on_white(offline, site, name):
-    offline.emulate_media(color_scheme="dark")
-    offline.goto(f"{site}/{name}")
+@meeting("paper", names=WITH_FIGURES)
+def test_a_dark_page_that_nobody_scrolled_prints_whole_and_black_on_white(met):
     states = "[...document.querySelectorAll('.gb-plotly')].every(b => b.dataset.state === 'drawn')"
-    offline.wait_for_function(states, timeout=20_000)
-    offline.emulate_media(media="print", color_scheme="dark")
-    offline.wait_for_timeout(300)
-    assert poor_contrast(offline, TEXTS, 4.5) == []
-    assert poor_contrast(offline, FIGURE_TEXTS, 4.5) == []
+    met.wait_for_function(states, timeout=20_000)
+    met.emulate_media(media="print", color_scheme="dark")
+    met.wait_for_timeout(300)
+    assert poor_contrast(met, TEXTS, 4.5) == []
+    assert poor_contrast(met, FIGURE_TEXTS, 4.5) == []
     widths = "[...document.querySelectorAll('.gb-plotly .main-svg')].map(s => s.clientWidth)"
-    assert max(offline.evaluate(widths)) <= 620
+    assert max(met.evaluate(widths)) <= 620
 
 
 @pytest.mark.parametrize("name", WITH_FIGURES[:1])
-def test_figure_that_cannot_load_says_so(page, site, name):
+def test_figure_that_cannot_load_says_so(browser, site, name):
+    page = browser.new_page()
     page.route("**/plotly-cartesian*", lambda route: route.abort())
     page.goto(f"{site}/{name}")
     page.locator(".gb-plotly").first.scroll_into_view_if_needed()
     note = page.locator(".gb-plotly .gb-note").first
     note.wait_for(timeout=10_000)
     assert "could not be drawn" in note.inner_text()
+    page.close()
 
 
-@pytest.mark.parametrize("name", WITH_CODE)
-def test_code_is_folded_and_unfolds(offline, address, name):
-    offline.goto(address(name))
-    assert offline.locator(".cell_input").locator("visible=true").count() == 0
-    fold = offline.locator("details.hide").first
+@meeting("light", "file", names=WITH_CODE)
+def test_code_is_folded_and_unfolds(met):
+    assert met.locator(".cell_input").locator("visible=true").count() == 0
+    fold = met.locator("details.hide").first
     assert fold.locator("summary").inner_text().split("\n")[-1].strip().endswith("Show code")
     fold.locator("summary").click()
     assert fold.locator(".cell_input").is_visible()
     assert fold.locator("summary").inner_text().strip().endswith("Hide code")
+    fold.locator("summary").click()
+    assert not fold.locator(".cell_input").is_visible()
 
 
-@pytest.mark.parametrize("name", WITH_CODE)
-def test_wide_table_scrolls_in_its_box(offline, site, name):
-    offline.set_viewport_size({"width": 390, "height": 844})
-    offline.goto(f"{site}/{name}")
-    outside = offline.evaluate(
+@meeting("phone", names=WITH_CODE)
+def test_wide_table_scrolls_in_its_box(met):
+    outside = met.evaluate(
         """[...document.querySelectorAll(".bd-article table")].filter((t) => {
             if (t.getBoundingClientRect().width <= document.querySelector("article").clientWidth)
                 return false;

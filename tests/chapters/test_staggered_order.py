@@ -27,6 +27,7 @@ SMALL = {
 }
 
 
+@pytest.mark.long(25)
 def test_small_parameters_train_and_render(execute):
     notebook = execute(NOTEBOOK, SMALL, train=True)
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]

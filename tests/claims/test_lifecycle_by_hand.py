@@ -64,6 +64,9 @@ def test_a_run_groks_once_at_95_percent_and_not_otherwise():
     assert read("SE-06/grokked", [never], labels) == 0
     assert read("SE-06/grokked/unseen prefixes", [never], labels) == 0
     assert read("SE-06/grokked", [plain], DYCK | {"weight decay": "1.0"}) == 1
+    seen = run(DyckConfig(), 600)  # and never on what it was not shown
+    assert read("SE-06/grokked", [seen], DYCK | {"weight decay": "1.0"}) == 1
+    assert read("SE-06/grokked/unseen prefixes", [seen], DYCK | {"weight decay": "1.0"}) == 0
     nearly = run(DyckConfig(), accuracy=lambda steps: 0.949 + 0.002 * (steps == 700))
     assert read("SE-07/steps", [nearly], DYCK) == 700
 
@@ -106,6 +109,10 @@ def test_accuracy_and_norm_are_those_of_3000_steps_after_the_switch():
     assert read("SE-25/accuracy", [rising], labels) == pytest.approx(0.4)
     with pytest.raises(Missing):
         read("SE-25/accuracy/moments kept", [rising], labels)
+    kept = switched(2.0, False, accuracy=lambda steps: steps / 20_000)
+    both = [rising, kept]
+    assert read("SE-25/accuracy/moments kept", both, labels) == pytest.approx(0.2)
+    assert read("SE-25/accuracy", both, labels) == pytest.approx(0.4)
     short = run(DyckConfig(schedule=("1000:moments=0",)), last=2_000)
     with pytest.raises(Missing, match="no evaluation at step 4,000"):
         read("SE-27/norm", [short], DYCK | {"weight decay": "1.0"})
@@ -122,6 +129,11 @@ def test_the_cost_is_that_of_taking_decay_away_over_ten_evaluations():
         switched(0.0, True, accuracy=dips),
     ]
     assert read("SE-25/cost", runs, DYCK) == pytest.approx(0.01 + 0.05)
+    kept = [
+        switched(decay, False, accuracy=lambda steps, right=right: np.full(steps.shape, right))
+        for decay, right in ((1.0, 0.98), (0.0, 0.95))
+    ]
+    assert read("SE-25/cost/moments kept", runs + kept, DYCK) == pytest.approx(0.03)
 
 
 def test_five_seeds_and_no_scan_make_a_caveat():

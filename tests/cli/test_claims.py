@@ -72,6 +72,7 @@ def test_bad_input_is_one_line(words, said):
     assert len(result.output.strip().splitlines()) == 1
 
 
+@pytest.mark.long(14)
 def test_the_check_fails_when_a_page_says_something_else(tmp_path):
     page = table(board())
     (tmp_path / "index.html").write_text(page, encoding="utf-8")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+import torch.nn.functional as F
 
 from grokbook.config import RunConfig
 from grokbook.geometry.defect import read_pair, referee
@@ -15,6 +16,7 @@ from grokbook.geometry.external import (
     reconstruction_on,
 )
 from grokbook.geometry.loss import Loss
+from grokbook.models import trunk
 from grokbook.models.layout import Layout
 from grokbook.models.reference import build
 
@@ -65,9 +67,14 @@ def test_eigenvalues_are_those_of_the_dense_hessian(state):
     (loss,) = losses_on(layout, table, [table.train[:9]])
     found = eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6)
     assert list(found) == ["", "add", "mul"]
+    pairs, labels = (torch.from_numpy(a)[table.train[:9]] for a in (table.pairs, table.labels))
     for part, heads in (("", (0, 1)), ("mul", (1,))):
-        operator = Loss.on(layout, table, table.train[:9], heads).hessian(theta)
-        dense = torch.stack([operator @ row for row in torch.eye(layout.size).double()])
+
+        def total(at, heads=heads):
+            out = trunk.logits(layout, layout.views(at[None]), pairs[None])[0]
+            return sum(F.cross_entropy(out[:, head], labels[:, head]) for head in heads)
+
+        dense = torch.autograd.functional.hessian(total, theta, vectorize=True)
         ends = torch.linalg.eigvalsh(dense)[[0, -1]].numpy()
         assert found[part].values == pytest.approx(ends, rel=1e-6)
         assert found[part].converged.all()

@@ -182,7 +182,7 @@ def test_waves_over_answers(small_sums, task):
 
 
 def planted_depths(self, theta):
-    """Depth along one feature, times what the first half of the matrices add up to."""
+    """Depth along one feature, times what the matrices add up to."""
     amount = theta.sum() / len(theta) ** 0.5
     depths = torch.from_numpy(self.tokens.depths).double()
     fixed = torch.randn(len(depths), 15, generator=torch.Generator().manual_seed(0)).double()

@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 from scipy.stats import spearmanr
 
 from grokbook.geometry.gap_class import COMPRESSION, FORMS, FUNCTIONAL, NONE
+from grokbook.geometry.spectral_edge import Edge
 from grokbook.instruments.gap_flow import GAP_FLOW
 from grokbook.instruments.gap_rows import gap_class, gap_prediction
 from grokbook.instruments.network import Part, judged, learned_from
@@ -49,7 +50,7 @@ def test_the_terms_of_a_run(name, small_strings, small_sums):
     rows = pd.DataFrame(GAP_FLOW.rows(subject, last, PARAMETERS))
     snapshots = subject.attention(range(last - 5 * cadence, last + 1, cadence)).astype(np.float64)
     sigma, v = np.linalg.svd(np.diff(snapshots, axis=0), full_matrices=False)[1:]
-    assert one(rows, quantity="gap").value == pytest.approx(sigma[0] - sigma[1], rel=1e-6)
+    assert one(rows, quantity="gap", at=1).value == pytest.approx(sigma[0] - sigma[1], rel=1e-6)
     part, known = Part(subject.layout, subject.theta(last)), learned_from(subject)
     at, loss = part.attention.double(), part.of(known.loss)
     slope = torch.autograd.functional.jacobian(loss, at).numpy()
@@ -65,8 +66,12 @@ def test_the_terms_of_a_run(name, small_strings, small_sums):
             assert got.value == pytest.approx(h[k], rel=1e-6)
         bending = -RATE * (h[0] - h[1]) * (sigma[0] + sigma[1]) / 2
         damping = -RATE * (h.mean() + DECAY) * (sigma[0] - sigma[1])
-        assert one(rows, quantity="bending", variant=by).value == pytest.approx(bending, rel=1e-5)
-        assert one(rows, quantity="damping", variant=by).value == pytest.approx(damping, rel=1e-5)
+        assert one(rows, quantity="bending", variant=by, at=1).value == pytest.approx(
+            bending, rel=1e-5
+        )
+        assert one(rows, quantity="damping", variant=by, at=1).value == pytest.approx(
+            damping, rel=1e-5
+        )
         for units, factor in (("printed", RATE), ("in units", RATE**2)):
             driving = factor * 5 * (gradient[0] ** 2 / sigma[0] - gradient[1] ** 2 / sigma[1])
             form = f"{units}, {by}"
@@ -75,7 +80,7 @@ def test_the_terms_of_a_run(name, small_strings, small_sums):
                 ("predicted", bending + damping + driving),
                 ("ratio", driving / abs(damping)),
             ):
-                got = one(rows, quantity=quantity, variant=form).value
+                got = one(rows, quantity=quantity, variant=form, at=1).value
                 assert got == pytest.approx(value, rel=1e-5), (quantity, form)
     assert one(rows, quantity="replayed").value == 1
 
@@ -89,17 +94,45 @@ def test_what_the_gap_does(small_strings):
         sigma = np.linalg.svd(moved, compute_uv=False)
         return sigma[0] - sigma[1]
 
-    central = one(rows, quantity="gap_change", variant="central").value
+    central = one(rows, quantity="gap_change", variant="central", at=1).value
     assert central == pytest.approx((gap(210) - gap(190)) / 20, rel=1e-5)
-    ahead = one(rows, quantity="gap_change", variant="next").value
+    ahead = one(rows, quantity="gap_change", variant="next", at=1).value
     assert ahead == pytest.approx((gap(210) - gap(200)) / 10, rel=1e-5)
     moved = np.diff(subject.attention(range(150, 211, 10)).astype(float), axis=0)
     sigma, v = np.linalg.svd(moved[:5], full_matrices=False)[1:]
     change = [((v[k] @ moved[5]) ** 2 - (v[k] @ moved[0]) ** 2) / (2 * sigma[k]) for k in (0, 1)]
-    slide = one(rows, quantity="slide").value
+    slide = one(rows, quantity="slide", at=1).value
     assert slide == pytest.approx((change[0] - change[1]) / 10, rel=1e-4)
     start = pd.DataFrame(GAP_FLOW.rows(subject, 50, PARAMETERS))
     assert not len(start[(start.quantity == "gap_change") & (start.variant == "central")])
+
+
+def test_a_window_whose_own_gap_is_another_has_both(small_sums, monkeypatch):
+    monkeypatch.setattr(Edge, "k_star", property(lambda self: 2))
+    subject, _ = runs("add", None, small_sums)
+    rows = pd.DataFrame(GAP_FLOW.rows(subject, 40, PARAMETERS))
+    moved = np.diff(subject.attention(range(30, 43, 2)).astype(float), axis=0)
+    (sigma, v), (after, _) = (np.linalg.svd(each, full_matrices=False)[1:]
+                              for each in (moved[:5], moved[1:]))  # fmt: skip
+    h = rows[(rows.quantity == "curvature") & (rows.variant == "raw")].set_index("at").value
+    slope = rows[(rows.quantity == "slope") & (rows.variant == "raw")].set_index("at").value
+    assert len(h) == len(slope) == 3
+    ahead = np.diff(after) - np.diff(sigma)
+    for k in (1, 2):
+        gap, middle = sigma[k - 1] - sigma[k], (sigma[k - 1] + sigma[k]) / 2
+        driving = RATE * 5 * (slope[k] ** 2 / sigma[k - 1] - slope[k + 1] ** 2 / sigma[k])
+        change = [((v[j] @ moved[5]) ** 2 - (v[j] @ moved[0]) ** 2) / (2 * sigma[j])
+                  for j in (k - 1, k)]  # fmt: skip
+        for quantity, variant, value in (
+            ("gap", "", gap),
+            ("bending", "raw", -RATE * (h[k] - h[k + 1]) * middle),
+            ("damping", "raw", -RATE * ((h[k] + h[k + 1]) / 2 + DECAY) * gap),
+            ("driving", "printed, raw", driving),
+            ("gap_change", "next", -ahead[k - 1] / 2),
+            ("slide", "", (change[0] - change[1]) / 2),
+        ):
+            got = one(rows, quantity=quantity, variant=variant, at=k).value
+            assert got == pytest.approx(value, rel=1e-4, abs=1e-12), (quantity, k)
 
 
 def test_points_are_disjoint_windows_and_those_that_count(small_strings, monkeypatch):
@@ -173,7 +206,10 @@ def test_the_loss_is_decomposed(name, small_strings, small_sums):
 
 
 def planted(ratios, changes=None):
-    """Rows of windows of five at a cadence of 100; the printed prediction has its sign right."""
+    """Rows of windows of five at a cadence of 100; the printed prediction has its sign right.
+
+    From step 1,600 on k* is 2, a gap that only closes.
+    """
     rows = []
     for place, step in enumerate(range(500, 5_001, 100)):
         change = 1.0 if changes is None else changes[place]
@@ -185,7 +221,12 @@ def planted(ratios, changes=None):
             rows.append((step, "damping", by, -4.0))
         for units, by in FORMS:
             rows.append((step, "driving", f"{units}, {by}", 4.0 * ratios[units, by]))
-    return pd.DataFrame(rows, columns=["step", "quantity", "variant", "value"])
+    found = pd.DataFrame(rows, columns=["step", "quantity", "variant", "value"]).assign(at=1)
+    second = found[found.step >= 1_600].assign(at=2)
+    second.loc[second.quantity == "driving", "value"] = 0.0
+    number = found.drop_duplicates("step").assign(quantity="k_star", variant="", at=np.nan)
+    number["value"] = np.where(number.step >= 1_600, 2.0, 1.0)
+    return pd.concat([found, second, number])
 
 
 def test_classes_from_rows():
@@ -197,6 +238,9 @@ def test_classes_from_rows():
     assert found.guess == 0.5  # ten windows that share nothing
     assert gap_prediction(rows).slope == pytest.approx(2)
     assert gap_prediction(rows, "slide").r2 == 1
+    own = gap_class(rows, 600, own=True)
+    assert (own.name, own.ratio, own.high) == (COMPRESSION, 0.0, 1.0)  # nine of thirteen windows
+    assert gap_prediction(rows, own=True).windows == found.windows - 3 == 10
     ratios = dict.fromkeys(FORMS, 1.0) | {("in units", "raw"): 0.001}
     assert not gap_class(planted(ratios), 600).stands
     low = gap_class(planted(dict.fromkeys(FORMS, 0.1)), 600)
@@ -215,6 +259,6 @@ def test_rows_of_a_run_have_a_class(small_strings):
     rows = pd.DataFrame([row for step in steps for row in GAP_FLOW.rows(subject, step, PARAMETERS)])
     found = gap_class(rows, 30)  # windows that end from 60 to 120
     assert found.windows == 7 and NONE not in found.forms.values()
-    own = rows[(rows.quantity == "ratio") & (rows.variant == "printed, raw")]
+    own = rows[(rows.quantity == "ratio") & (rows.variant == "printed, raw") & (rows["at"] == 1)]
     inside = own[(own.step >= 60) & (own.step <= 120)].value
     assert found.ratio == pytest.approx(inside.median())

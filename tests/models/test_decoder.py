@@ -166,9 +166,15 @@ def test_second_derivatives_are_those_of_differences():
     torch.testing.assert_close(curved, difference, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.long(60)
-def test_two_hundred_steps_in_float64():
-    trainer, loop = Trainer([CONFIG], dtype=torch.float64), PlainDecoderLoop(CONFIG, torch.float64)
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(replace(CONFIG, **SMALL), id="small"),
+        pytest.param(CONFIG, id="published", marks=[pytest.mark.slow, pytest.mark.long(60)]),
+    ],
+)
+def test_two_hundred_steps_in_float64(config):
+    trainer, loop = Trainer([config], dtype=torch.float64), PlainDecoderLoop(config, torch.float64)
     trainer.advance(200)
     loop.advance(200)
     wanted = exchange.from_state_dict(trainer.layout, loop.model.state_dict())
@@ -183,17 +189,22 @@ def trained_logits(config, theta):
         return decoder.logits(layout, views, Nodes.of(config.table().train_tree))
 
 
+SLOW = [pytest.mark.slow, pytest.mark.long(30)]
 PUBLISHED_STEPS = pytest.param(
     *(1e-3, 200),
-    marks=pytest.mark.xfail(
-        strict=True,
-        reason="what is asked of every model is not met: plain and written-out loops part ways",
-    ),
+    marks=[
+        *SLOW,
+        pytest.mark.xfail(
+            strict=True,
+            reason="what is asked of every model is not met: plain and written-out loops part ways",
+        ),
+    ],
 )
 
 
-@pytest.mark.long(30)
-@pytest.mark.parametrize(("rate", "steps"), [PUBLISHED_STEPS, (1e-4, 200), (1e-3, 25)])
+@pytest.mark.parametrize(
+    ("rate", "steps"), [PUBLISHED_STEPS, pytest.param(1e-4, 200, marks=SLOW), (1e-3, 25)]
+)
 def test_many_steps_in_float32(rate, steps):
     """At the published rate the loops part after some fifty steps, and each from float64."""
     config = DyckConfig(seed=42, learning_rate=rate)
@@ -206,6 +217,7 @@ def test_many_steps_in_float32(rate, steps):
 
 
 @pytest.mark.slow
+@pytest.mark.long(30)
 def test_rounding_takes_us_no_further_from_float64_than_the_plain_loop():
     config = DyckConfig(seed=42)
     exact, trainer = Trainer([config], dtype=torch.float64), Trainer([config])

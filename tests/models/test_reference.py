@@ -64,8 +64,16 @@ def test_forward_in_float32(config):
     torch.testing.assert_close(ours, plain(pairs[0]), rtol=0, atol=5e-6)
 
 
-@pytest.mark.long(55)
-def test_two_hundred_steps_in_float64(config):
+SLOW = [pytest.mark.slow, pytest.mark.long(55)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "batch"),
+    [("dual", 32), *(pytest.param(setting, 512, marks=SLOW) for setting in SETTINGS)],
+)
+def test_two_hundred_steps_in_float64(setting, batch):
+    """In small batches at once; in the published ones, in all settings, among the slow tests."""
+    config = RunConfig(tasks=SETTINGS[setting], seed=137, batch_size=batch)
     trainer = Trainer([config], dtype=torch.float64)
     trainer.advance(200)
     plain = exchange.from_state_dict(
@@ -106,10 +114,12 @@ def test_optimiser_on_identical_gradients():
     torch.testing.assert_close(theta[0], stock.detach(), rtol=0, atol=1e-6)
 
 
-@pytest.mark.long(29)
-def test_an_ensemble_is_its_single_runs():
+@pytest.mark.parametrize(
+    "batch", [32, pytest.param(512, marks=[pytest.mark.slow, pytest.mark.long(29)])]
+)
+def test_an_ensemble_is_its_single_runs(batch):
     configs = [
-        RunConfig(tasks=("add", "mul"), seed=s, weight_decay=w, learning_rate=r)
+        RunConfig(tasks=("add", "mul"), seed=s, weight_decay=w, learning_rate=r, batch_size=batch)
         for s, w, r in [(1, 1.0, 1e-3), (2, 0.0, 3e-3), (3, 0.3, 1e-3)]
     ]
     together = Trainer(configs, dtype=torch.float64)

@@ -557,11 +557,17 @@ def hushed(page, base: str) -> Iterator[object]:
     """A wide page that must make no error, no console message and no request to anywhere else."""
     page.noise = []
     own = (base, "file://", "blob:", "data:")
-    page.on("request", lambda r: r.url.startswith(own) or page.noise.append(r.url))
-    page.on("console", lambda m: m.type in ("error", "warning") and page.noise.append(m.text))
-    page.on("pageerror", lambda e: page.noise.append(str(e)))
+    heard = {
+        "request": lambda r: r.url.startswith(own) or page.noise.append(r.url),
+        "console": lambda m: m.type in ("error", "warning") and page.noise.append(m.text),
+        "pageerror": lambda e: page.noise.append(str(e)),
+    }
     page.set_viewport_size({"width": 1400, "height": 900})
+    for event, note in heard.items():
+        page.on(event, note)
     yield page
+    for event, note in heard.items():
+        page.remove_listener(event, note)
     assert page.noise == []
 
 

@@ -12,6 +12,15 @@ from dataclasses import dataclass
 from grokbook.claims.criteria import Criterion
 from grokbook.claims.readings import (
     curvature,
+    edge_ablation,
+    edge_curves,
+    edge_flow,
+    edge_functional,
+    edge_gap,
+    edge_movement,
+    edge_positional,
+    edge_probes,
+    edge_turning,
     incompressibility,
     integrability,
     leads,
@@ -41,6 +50,15 @@ READINGS: dict[tuple[str, ...], Reader] = {
     **shared.READINGS,
     **overview.READINGS,
     **lifecycle.READINGS,
+    **edge_movement.READINGS,
+    **edge_gap.READINGS,
+    **edge_ablation.READINGS,
+    **edge_curves.READINGS,
+    **edge_probes.READINGS,
+    **edge_turning.READINGS,
+    **edge_functional.READINGS,
+    **edge_positional.READINGS,
+    **edge_flow.READINGS,
 }
 """(claim, series) or (claim, series, control) ↦ how it is read."""
 

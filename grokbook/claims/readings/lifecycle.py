@@ -40,19 +40,20 @@ def grok(run: Run, *, unseen: bool = False) -> int | None:
     return None
 
 
-def switched(at: Place, weight_decay: float, *, anew: bool) -> Run:
+def switched(at: Place, weight_decay: float, *, anew: bool, step: int = SWITCH) -> Run:
     """The run of this seed whose decay was switched; kept at 1 it is the plain run.
 
     Args:
         at: gives the seed and the shelf.
-        weight_decay: from `SWITCH` on.
+        weight_decay: from the switch on.
         anew: were the optimiser's moments set to 0 there?
+        step: of the switch, in updates.
 
     Raises:
         Missing: if it was not recorded.
     """
-    schedule = [f"{SWITCH}:weight_decay={weight_decay:g}"] * (weight_decay != 1)
-    return at.run("dyck", schedule=(*schedule, *[f"{SWITCH}:moments=0"] * anew))
+    schedule = [f"{step}:weight_decay={weight_decay:g}"] * (weight_decay != 1)
+    return at.run("dyck", schedule=(*schedule, *[f"{step}:moments=0"] * anew))
 
 
 def after(run: Run, values: np.ndarray, count: int = 1) -> float:
