@@ -428,7 +428,7 @@ def test_the_edges_answer_follows_the_data():
 
 def test_the_curve_joins_a_touch_and_a_removal(runs):
     said = answers.curve_answer(runs)
-    assert "by at most 5 × 10⁻⁵ nats; as far as the window moved, by 0.25;" in said
+    assert "by at most 5.00 × 10⁻⁵ nats; as far as the window moved, by 0.25;" in said
     assert "which is 300 times the published range, by 2.5." in said
     assert "--instruments edge-curves" in answers.curve_answer(runs[1:])
 
