@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grokbook.checks import ConfigError
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.plan import Plan
 from grokbook.studies.settings import AFTER_GROK, TASKS
+from grokbook.tasks.dyck import TASK
+
+BRACKETS = {"brackets": (TASK,)}
+"""What the sixth chapter's runs learn, as `TASKS` of the others."""
 
 
 def wanted(
@@ -15,35 +19,48 @@ def wanted(
     weight_decays: Sequence[float],
     seeds: Sequence[int],
     *,
-    modulus: int,
-    learning_rate: float,
     without_decay: bool,
-) -> list[RunConfig]:
+    among: Mapping[str, tuple[str, ...]] = TASKS,
+    **common: object,
+) -> list[Config]:
     """The runs that the chapter's parameters name.
+
+    Args:
+        settings: of ``among``.
+        weight_decays: λ of each.
+        seeds: of each.
+        without_decay: also the dual run of seed 42 at λ = 0?
+        among: name ↦ tasks.
+        common: further fields of all configs.
 
     Raises:
         ConfigError: for an unknown setting or a value that no run can have.
     """
     for name in settings:
-        if name not in TASKS:
-            raise ConfigError(f"unknown setting {name!r}; known settings: {', '.join(TASKS)}")
-    common = {"modulus": modulus, "learning_rate": learning_rate}
+        if name not in among:
+            known = ", ".join(among)
+            raise ConfigError(f"unknown setting {name!r}; known settings: {known}")
+
+    def config(tasks: tuple[str, ...], decay: float, seed: int) -> Config:
+        return Config.of(tasks)(tasks=tasks, weight_decay=decay, seed=seed, **common)
+
     runs = [
-        RunConfig(tasks=TASKS[name], weight_decay=decay, seed=seed, **common)
+        config(among[name], decay, seed)
         for name in settings
         for decay in weight_decays
         for seed in seeds
     ]
     if without_decay:
-        control = RunConfig(tasks=TASKS["dual"], weight_decay=0.0, seed=42, **common)
+        control = config(TASKS["dual"], 0.0, 42)
         runs += [control] if control.id not in {run.id for run in runs} else []
     return runs
 
 
-def plan(config: RunConfig, steps: int) -> Plan:
-    """The published stop and 2,000 steps beyond, within the chapter's budget of steps.
+def plan(config: Config, steps: int) -> Plan:
+    """As far as published and 2,000 steps beyond, within the chapter's budget of steps.
 
-    Snapshots hold all parameters: what one chapter trains another measures.
+    Runs that are published without a stop rule go to their budget.  Snapshots hold all parameters:
+    what one chapter trains another measures.
     """
-    far = min(steps, Plan.published(config).steps)
-    return Plan(steps=far, after_grok=AFTER_GROK, full_state=True)
+    far = min(steps, config.published_steps)
+    return Plan(steps=far, after_grok=AFTER_GROK if config.stops else None, full_state=True)

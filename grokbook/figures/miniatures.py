@@ -16,7 +16,7 @@ from html import escape
 import numpy as np
 
 from grokbook.claims.shelf import Shelf
-from grokbook.config import Config, RunConfig
+from grokbook.config import Config, DyckConfig, RunConfig
 from grokbook.instruments.runs import Missing, Run
 
 WIDTH, HEIGHT, EDGE = 120, 48, 3
@@ -168,11 +168,32 @@ def _deletions(shelf: Shelf) -> list[str]:
     return found
 
 
+def spectral_edge_lifecycle(shelf: Shelf) -> Miniature:
+    """The gradient's share along the first direction, and what it is without pure decay."""
+    run = shelf.run(DyckConfig(seed=42))
+    lines = []
+    for variant, faint in (("less decay", True), ("published", False)):
+        rows = run.rows("edge", "gradient_share", part="5 updates", variant=variant, at=1)
+        kept = rows["step"] <= 10 * _FIRST
+        steps, share = rows["step"][kept].to_numpy(), rows["value"][kept].to_numpy(float)
+        lines.append(line(steps / steps[-1], share, "var(--gb-ink)", faint=faint))
+    return Miniature(
+        tuple(lines),
+        "The gradient's share of the edge falls when a run groks, and does not without the decay "
+        "of its start, which is faint.",
+    )
+
+
+_FIRST = 300
+"""A tenth of the steps that the picture of the edge shows: there is more to see in them."""
+
+
 MINIATURES: dict[str, Callable[[Shelf], Miniature]] = {
     "staggered-order": staggered_order,
     "integrability": integrability,
     "phase-structure": phase_structure,
     "incompressibility": incompressibility,
     "transverse-fragility": transverse_fragility,
+    "spectral-edge-lifecycle": spectral_edge_lifecycle,
 }
 """Chapter ↦ what draws its picture."""

@@ -24,7 +24,7 @@ CHAPTERS = {
     "transverse-fragility": ("Transverse fragility", "05_transverse_fragility"),
     "shared": ("Weight spectra and the spectral edge", ""),
     "overview": ("The network", ""),
-    "spectral-edge-lifecycle": ("Spectral edge lifecycle", ""),
+    "spectral-edge-lifecycle": ("Spectral edge lifecycle", "06_spectral_edge_lifecycle"),
 }
 """Title of a chapter, and its page where there is one."""
 

@@ -18,14 +18,9 @@ QUESTIONS = {
     "phase-structure": "Is weight decay a phase parameter, or a clock?",
     "incompressibility": "Is the solution fragile, or is the test?",
     "transverse-fragility": "What happens when you delete a direction?",
+    "spectral-edge-lifecycle": "Learning, then compressing: or only forgetting the start?",
 }
 """Chapter ↦ what it asks, in the order of the book."""
-
-TO_COME = (
-    "spectral-edge-lifecycle",
-    "Learning, then compressing: or only forgetting the start?",
-)
-"""The chapter that is not written yet, and what it will ask."""
 
 
 def strip(rows: Sequence[Row], shelf: Shelf) -> str:
@@ -39,13 +34,6 @@ def strip(rows: Sequence[Row], shelf: Shelf) -> str:
         _tile(number, chapter, [row for row in rows if row.claim.chapter == chapter], shelf)
         for number, chapter in enumerate(QUESTIONS, start=1)
     ]
-    chapter, question = TO_COME
-    own = _verdicts([row for row in rows if row.claim.chapter == chapter])
-    tiles.append(
-        "<li><div class='gb-chapter gb-chapter-none'>"
-        f"<b>{len(QUESTIONS) + 1} · {escape(CHAPTERS[chapter][0])}</b>"
-        f"<span>{escape(question)}</span><small>Not written yet. {own}</small></div></li>"
-    )
     return f"<style>{css_variables('.gb-strip')}</style><ul class='gb-strip'>{''.join(tiles)}</ul>"
 
 

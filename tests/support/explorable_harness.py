@@ -24,10 +24,12 @@ from grokbook.record import RunRecord
 from grokbook.studies.arms import CONTROLS, Arm, arms
 from grokbook.studies.deletion import Trials, gather
 from grokbook.tasks.modular import Table
-from grokbook.widgets import Course, Cut, Lane, Pace, Surgery, frame_axis
+from grokbook.widgets import Course, Cut, Lane, Pace, Passage, Surgery, frame_axis
 from grokbook.widgets.courses import BARS
 from grokbook.widgets.fragility import Group
 from grokbook.widgets.paces import Curvature
+from grokbook.widgets.passages import BARS as REMOVALS
+from grokbook.widgets.passages import POINTS
 
 HOST = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-host.js"
 CADENCE = 100
@@ -439,6 +441,90 @@ def small_paces() -> list[Pace]:
         synthetic_pace(42, (None, None), weight_decay=0.0, last=50_000),
         synthetic_pace(42, (12_000, 11_000, 10_000), tasks=tri, last=14_000),
         synthetic_pace(137, (15_000, 13_000, 14_000), tasks=tri, last=17_000),
+    ]
+
+
+def synthetic_passage(
+    seed: int = 42,
+    grok: int | None = 600,
+    weight_decay: float = 1.0,
+    last: int = 4_000,
+    labels: str = "depth",
+    unit: int | None = None,
+    measured: bool = True,
+    back: float = 3.0,
+    left: bool = False,
+) -> Passage:
+    """A run of which decay moves the first direction from the grok step to ``back`` times it.
+
+    Without the path of pure decay the gradient moves it throughout, or, if ``left``, as before.
+    """
+    unit = grok or unit
+    steps, ends = np.array([0, 1, *range(100, last + 1, 100)]), np.arange(200, last + 1, 100)
+    turned = (ends >= (unit or last)) & (ends < back * (unit or last)) & (weight_decay > 0)
+    first = np.where(turned, 0.05, 0.97)
+    published = np.stack([first, 1 - 0.5 * turned, np.full(len(ends), 0.8), 0.3 + 0 * first], 1)
+    published = published if weight_decay else np.ones_like(published)
+    less = np.where(turned, 0.05 if left else 0.94, 0.96)[:, None] + np.zeros(4)
+    none = np.full((len(ends), 4), np.nan)
+    cosines = np.stack(
+        [np.where(turned, value, other)[:, None] * np.array([1, 0.3, 0.1, 0.02])
+         for value, other in ((0.7, 0.4), (0.9, 0.1), (0.1, 0.6))]
+    )  # fmt: skip
+    at = np.arange(500, last + 1, 500) if measured else np.array([], dtype=int)
+    a = len(at)
+    changes = {bar: np.tile([[-0.02 * i], [0.01]], (1, a)) for i, bar in enumerate(REMOVALS)}
+    changes["taken out"], changes["random"] = np.tile([[-0.3], [0.0]], (1, a)), np.zeros((2, a))
+    size = np.append(np.geomspace(1e-3, 8.0, POINTS - 1), np.nan)
+    fall = np.append(0.98 - 0.6 * (np.arange(POINTS - 1) / (POINTS - 2)) ** 6, np.nan)
+    curves = np.tile(np.stack([size, fall]), (a, 4, 1, 1))
+    probes = {
+        kind: np.stack([np.linspace(0.98, raw, a), np.linspace(0.99, fair, a)])
+        for kind, raw, fair in (
+            ("linear", 0.7, 0.97),
+            ("quadratic", 0.6, 0.98),
+            ("mlp", 0.98, 0.99),
+        )
+    }
+    rise = 0.3 + 0.68 * _sigmoid((steps - (unit or last)) / 60)
+    return Passage(
+        label=f"seed {seed}",
+        setting=f"λ = {weight_decay:g}" + ", labels random" * (labels == "random"),
+        weight_decay=weight_decay,
+        learning_rate=1e-3,
+        seed=seed,
+        labels=labels,
+        plain=labels == "depth",
+        run_id=f"{seed:04d}{int(10 * weight_decay):02d}{labels}",
+        command=f"grokbook train --tasks depth --weight-decay {weight_decay:g} --seed {seed}",
+        steps=steps,
+        accuracy=rise if grok else np.full(len(steps), 0.6),
+        fair=0.9 * rise,
+        grok=grok,
+        unit=unit,
+        ends=ends,
+        shares={"published": published, "less decay": less if weight_decay else none},
+        chance=np.stack([0.8 * first, 0.9 * first], axis=1) if weight_decay else none[:, :2],
+        cosines={"published": cosines, "less decay": 0.5 * cosines},
+        ablated=at,
+        changes=changes,
+        removed=np.full(a, 0.6),
+        swept=at,
+        curves=curves,
+        marks=np.tile([2.0, 8.0], (a, 4, 1)),
+        drift=np.tile(np.stack([fall, np.full(POINTS, 0.01)]), (a, 1, 1)),
+        probed=at,
+        probes=probes,
+    )
+
+
+def small_passages() -> list[Passage]:
+    """Two that grok, one of them with a twin on random labels, and one without decay."""
+    return [
+        synthetic_passage(42),
+        synthetic_passage(137, grok=1_000),
+        synthetic_passage(42, grok=None, weight_decay=0.0, unit=600),
+        synthetic_passage(42, grok=None, labels="random", unit=600, measured=False),
     ]
 
 

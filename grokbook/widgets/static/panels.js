@@ -82,7 +82,7 @@ function upTo(high, text) {
 
 // One chart: draw({width, xOf, last, scale: "share", [low, high] or upTo(high), tight, lines, bands,
 // flags, marks, title}). A line is {xs, ys, kind, style, dots, bars: [lows, highs]}; a band {xs, low,
-// high}; a flag {step, kind, text}; a mark {step, value, kind}.
+// high, kind}; a flag {step, kind, text}; a mark {step, value, kind}.
 function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = null }) {
   const below = axis ? 38 : bottom;
   const root = svg("svg", { class: "gb-panel", role: "img" });
@@ -106,7 +106,8 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
   }
 
   function bandPath({ xs, low, high }, x, y) {
-    const kept = xs.map((_, i) => i).filter((i) => high[i] > 0 && Number.isFinite(high[i]));
+    const log = Array.isArray(now.scale);
+    const kept = xs.map((_, i) => i).filter((i) => Number.isFinite(high[i]) && (high[i] > 0 || !log));
     const up = kept.map((i) => `${x(xs[i]).toFixed(1)} ${y(high[i]).toFixed(1)}`);
     const down = kept.map((i) => `${x(xs[i]).toFixed(1)} ${(low ? y(low[i]) : y.of(y.marks[0])).toFixed(1)}`);
     return kept.length ? `M${up.join("L")}L${down.reverse().join("L")}Z` : "";
@@ -123,7 +124,9 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
     root.replaceChildren();
     fill(root, { viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-label": label });
     drawAxes(now);
-    for (const band of bands) root.append(svg("path", { class: "gb-null", d: bandPath(band, (s) => x(xOf(s)), y) }));
+    for (const band of bands) {
+      root.append(svg("path", { class: band.kind || "gb-null", d: bandPath(band, (s) => x(xOf(s)), y) }));
+    }
     for (const { xs, ys, kind, style, dots, bars } of lines) {
       const px = xs.map((step) => x(xOf(step)));
       const py = Array.from(ys, (v) => (v > 0 || !log ? y(v) : NaN));

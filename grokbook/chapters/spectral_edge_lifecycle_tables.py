@@ -1,0 +1,243 @@
+"""Chapter 6, the spectral edge's lifecycle: its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import numpy as np
+import pandas as pd
+
+from grokbook.chapters.spectral_edge_lifecycle import gather
+from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, gap, means, removals, turning
+from grokbook.chapters.tables import keyed
+from grokbook.chapters.wording import mean_over, share
+from grokbook.claims.numbers import show
+from grokbook.claims.registry import Claim
+from grokbook.instruments.phases import MULTIPLES, nearest
+from grokbook.instruments.runs import Missing, Run
+from grokbook.widgets.from_edges import setting
+from grokbook.widgets.lifecycle import in_order, opening
+from grokbook.widgets.passages import FORMS, MATCHED, Passage
+from grokbook.widgets.turns import AT, LATE, Turn, grokking
+
+NAMES = {
+    "random, equal norm": "a random vector",
+    "scaled, equal norm": "all weights, scaled to the norm left",
+    "scaled, equal distance": "all weights, scaled as far",
+    "start, equal distance": "along the initial weights, as far",
+    "learned, equal distance": "along what was learned, as far",
+}
+"""Removals of the edge's size, as a reader calls them."""
+
+KINDS = {"linear": "linear", "quadratic": "products of two features", "mlp": "one hidden layer"}
+FORMS_OF_PROBES = {
+    "raw, token": "as published",
+    "standardised, prefix": "standardised, unseen prefixes",
+}
+
+
+def _percent(values: Sequence[float]) -> str:
+    return mean_over([100 * v for v in values if np.isfinite(v)])
+
+
+def as_published_table(passages: Sequence[Passage], claims: Mapping[str, Claim]) -> pd.DataFrame:
+    """Gradient's share along v_1 at the published steps, of the runs that grok, in %."""
+    before, at, later = (claims[name].published for name in ("SE-01", "SE-02", "SE-03"))
+    published = {each["steps"]["dyck"]: each["values"]["dyck"] for each in (before, at)}
+    published |= {
+        step: later["values"]["dyck"][phase] for phase, step in later["steps"]["dyck"].items()
+    }
+    rows = []
+    for step, value in published.items():
+        found: dict[str, list[float]] = {form: [] for form in FORMS}
+        for one in grokking(passages):
+            if step > one.last_step:
+                continue
+            i = int(np.flatnonzero(one.ends == nearest(one.ends, step))[0])
+            for form in FORMS:
+                found[form].append(float(one.shares[form][i, 0]))
+        rows.append(
+            {
+                "window to step": f"{step:,}",
+                "published, one seed (%)": show(float(value)),
+                "ours (%)": _percent(found[FORMS[0]]),
+                "less pure decay (%)": _percent(found[FORMS[1]]),
+                "n": len(found[FORMS[0]]),
+            }
+        )
+    return keyed(rows, "window to step")
+
+
+def turn_table(passages: Sequence[Passage]) -> pd.DataFrame:
+    """Gradient's share along v_1 at multiples of each run's grok step, by setting, in %."""
+    rows = []
+    for name, runs in gather(passages).items():
+        turns = [Turn.of(run) for run in runs]
+        less = [Turn.of(run, FORMS[1]) for run in runs]
+        rows.append(
+            {
+                "runs": name,
+                "n": len(runs),
+                "grok": share(sum(run.grok is not None for run in runs), len(runs)),
+                **{
+                    f"at {multiple:.2g} × grok (%)": _percent([t.shares[multiple] for t in turns])
+                    for multiple in MULTIPLES
+                },
+                "turn to decay": share(sum(t.turned for t in turns), len(turns)),
+                "|cos| with the start, at grok": mean_over(
+                    [t.start for t in turns if np.isfinite(t.start)]
+                ),
+                "less pure decay, at grok (%)": _percent([t.shares[AT] for t in less]),
+            }
+        )
+    return keyed(rows, "runs")
+
+
+def removal_table(passages: Sequence[Passage]) -> pd.DataFrame:
+    """Change of the accuracy without the edge, and without as much of something else, in points."""
+    rows = []
+    for multiple in MULTIPLES:
+        found: list[Removal] = removals(passages, multiple)
+        if not found:
+            continue
+        rows.append(
+            {
+                "at": f"{multiple:.2g} × grok",
+                "n": len(found),
+                "the edge's part of the norm (%)": _percent([each.removed for each in found]),
+                "the edge": _percent([each.edge for each in found]),
+                "random directions, as published": _percent([each.random for each in found]),
+                **{
+                    NAMES[name]: _percent([each.matched.get(name, np.nan) for each in found])
+                    for name in MATCHED
+                },
+            }
+        )
+    return keyed(rows, "at")
+
+
+def probe_table(passages: Sequence[Passage]) -> pd.DataFrame:
+    """R² of depth at the grok step and long after it, by probe and by how it is read."""
+    rows = [
+        {
+            "probe": KINDS[kind],
+            "read": FORMS_OF_PROBES[reading],
+            "R² at the grok step": f"{at:.3f}",
+            "R² long after": f"{late:.3f}",
+            "change": show(round(late - at, 3)),
+            "n": n,
+        }
+        for (kind, reading), (at, late, n) in means(passages).items()
+    ]
+    return keyed(rows, "probe")
+
+
+def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
+    """How far the gap has fallen from its early maximum, at the same step in runs and controls."""
+    units = {one.run_id: one for one in passages}
+    rows = []
+    for run in runs:
+        one = units.get(run.config.id)
+        found = None if one is None else gap(run, one.unit)
+        if found is None:
+            continue
+        rows.append(
+            {
+                "run": f"{setting(run.config)}, seed {run.config.seed}",
+                "read at step": f"{one.unit:,}" + " (its twin's)" * (one.grok is None),
+                "g₂₃, early over late": f"{show(found[0])} ×",
+                "as a share of all movement": f"{show(found[1])} ×",
+            }
+        )
+    return keyed(rows, "run")
+
+
+def class_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """What sets the classes of edges apart, by one protocol: windows of five updates, uncentred."""
+    rows: dict[str, dict[str, list[float]]] = {}
+    for run in runs:
+        try:
+            late, turned = late_share(run), turning(run)
+        except Missing:
+            continue
+        each = rows.setdefault(f"{run.config.title}, {setting(run.config)}", {})
+        each.setdefault("share", []).append(100 * late)
+        each.setdefault("turned", []).append(turned)
+        with suppress(Missing):
+            each.setdefault("content", []).append(late_content(run))
+    return keyed(
+        [
+            {
+                "runs": name,
+                "n": len(each["share"]),
+                f"gradient's share, {LATE:.2g} × grok or at the end (%)": mean_over(each["share"]),
+                "v₁ turns, from window to window (°)": mean_over(each["turned"]),
+                "R² of the task from what v₁ does": mean_over(each.get("content", [])),
+            }
+            for name, each in rows.items()
+        ],
+        "runs",
+    )
+
+
+def late_content(run: Run) -> float:
+    """R² of the task from what v_1 does to the states, standardised, on unseen prefixes or pairs.
+
+    At `LATE` times the grok step, or at the last measured step.
+
+    Raises:
+        Missing: if it was not measured.
+    """
+    rows = run.rows("edge-functional", "content", part="v1", variant=None)
+    rows = rows[rows["variant"].isin(("standardised, prefix", "standardised, pair"))]
+    if rows.empty:
+        raise Missing(f"edge-functional has no standardised content of {run.name}")
+    steps = rows["step"].to_numpy()
+    return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
+
+
+def _late(run: Run, steps: np.ndarray) -> int:
+    (task,) = run.tasks
+    grok = run.record.grok_step(task, "0.95")
+    return int(steps[-1]) if grok is None else nearest(steps, LATE * grok)
+
+
+def late_share(run: Run) -> float:
+    """Gradient's share along v_1 at `LATE` times the grok step, or in the last window.
+
+    Raises:
+        Missing: if it was not measured.
+    """
+    rows = run.rows("edge", "gradient_share", part="5 updates", variant="published", at=1)
+    steps = rows["step"].to_numpy()
+    return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
+
+
+SHOWN = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
+"""Multiples of the grok step in `course_table`; the last window is added."""
+
+
+def course_table(passages: Sequence[Passage]) -> pd.DataFrame:
+    """What the explorable shows of the run that it opens on, at some windows and at the end."""
+    ordered = in_order(passages)
+    one = ordered[opening(ordered)]
+    unit = one.unit or one.last_step / 10
+    steps = [nearest(one.ends, multiple * unit) for multiple in SHOWN]
+    rows = []
+    for step in dict.fromkeys([*(s for s in steps if s < one.ends[-1]), int(one.ends[-1])]):
+        i = int(np.flatnonzero(one.ends == step)[0])
+        e = int(np.searchsorted(one.steps, step, side="right")) - 1
+        cosines = one.cosines[FORMS[0]][:, i, 0]
+        rows.append(
+            {
+                "window to step": f"{step:,}",
+                "test accuracy (%)": f"{100 * one.accuracy[e]:.1f}",
+                "gradient's share (%)": f"{100 * one.shares[FORMS[0]][i, 0]:.1f}",
+                "less pure decay (%)": show(round(100 * float(one.shares[FORMS[1]][i, 0]), 1)),
+                "|cos| with the weights": f"{cosines[0]:.2f}",
+                "with the start": f"{cosines[1]:.2f}",
+                "with what was learned": f"{cosines[2]:.2f}",
+            }
+        )
+    return keyed(rows, "window to step")

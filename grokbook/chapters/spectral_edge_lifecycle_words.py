@@ -1,0 +1,124 @@
+"""Chapter 6, the spectral edge's lifecycle: what it says, in sentences made from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from grokbook.chapters.spectral_edge_lifecycle import Others, gather, members
+from grokbook.chapters.spectral_edge_lifecycle_answers import critical_in_short, read_in_short
+from grokbook.chapters.wording import counted, share
+from grokbook.instruments.runs import Run
+from grokbook.studies.command import command
+from grokbook.studies.lifecycle import CONTROLS
+from grokbook.widgets.passages import FORMS, Passage
+from grokbook.widgets.turns import AT, Turn, grokking, mean_share, said, turn_sentence
+
+
+def finding(passages: Sequence[Passage]) -> str:
+    """The chapter's finding in plain words, from the runs at hand."""
+    parts = [turn_sentence(passages)]
+    if grokking(passages):
+        parts.append(turn_sentence(passages, control=True))
+        parts += [critical_in_short(passages), read_in_short(passages)]
+    return " ".join(filter(None, parts))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+# --- is the turn about grokking?
+
+
+def turn_answer(passages: Sequence[Passage]) -> str:
+    """What the turn follows from: the start, the lengths of gradients, controls."""
+    runs = grokking(passages)
+    if not runs:
+        return "No run here groks, so no turn can be set beside a grok step."
+    turns = [Turn.of(run) for run in runs]
+    on_average = " on average" * (len(runs) > 1)
+    start = _mean(turn.start for turn in turns)
+    parts = [
+        f"At the grok step the first direction has |cos| = {start:.2f} with the initial "
+        f"weights{on_average}, and weight decay moves the weights along these wherever the "
+        "gradient does not take them elsewhere."
+    ]
+    at = [run.chance[_nearest(run, AT)] for run in runs]
+    if np.isfinite(at).all():
+        low, high = (said(float(v)) for v in np.mean(at, axis=0))
+        parts.append(
+            f"Gradients of the same length in random directions, which learn nothing, would make "
+            f"{low} to {high} of the movement there; the run's own make "
+            f"{said(mean_share(turns, AT))}."
+        )
+    left = [Turn.of(run, FORMS[1]).turned for run in runs]
+    turned = sum(turn.turned for turn in turns)
+    if turned:
+        parts.append(_left(sum(left), turned))
+    return " ".join([*parts, *_of_controls(passages)])
+
+
+def _left(left: int, turned: int) -> str:
+    """What remains of the turns, and what that says."""
+    without = "once the path of pure decay is taken away"
+    if not left:
+        which = "the turn" if turned == 1 else f"the {turned} turns"
+        return f"Nothing is left of {which} {without}: what turned to decay was the start."
+    which = "The turn is" if turned == 1 else f"Of {turned} turns {left} {_are(left)}"
+    return f"{which} still there {without}: decay moves more there than the start."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _nearest(run: Passage, multiple: float) -> int:
+    return int(np.argmin(np.abs(run.ends - multiple * run.unit)))
+
+
+def _of_controls(passages: Sequence[Passage]) -> list[str]:
+    """One sentence a control that is there; one for all that are not."""
+    found = []
+    for name, group in gather([p for p in passages if not p.plain]).items():
+        turns = [Turn.of(run) for run in group]
+        count = sum(turn.turned for turn in turns)
+        at = [turn.first / run.unit for turn, run in zip(turns, group, strict=True) if turn.first]
+        when = f", at {_mean(at):.2g} times the grok step of its seed" if at else ""
+        found.append(f"With {name}, {share(count, len(group))} turn{when}.")
+    return found
+
+
+def missing_controls(others: Others) -> str:
+    """Which controls of the turn are not there, and the commands; empty if all are."""
+    there = others.control_ids
+    lacking = [study for study in CONTROLS if not any(c.id in there for c in members(study))]
+    if not lacking:
+        return ""
+    commands = ", ".join(f"`{command('study', study.name)}`" for study in lacking)
+    one = len(lacking) == 1
+    return (
+        f"*{counted(len(lacking), 'control')} of this question {'is' if one else 'are'} not here "
+        f"yet: {commands}, then `grokbook measure` with the same name.*"
+    )
+
+
+def notes(others: Others) -> dict[str, str]:
+    """What the explorable says in the place of what is not there."""
+    said_of = {"measured": "This was not measured on this run yet."}
+    there = any(getattr(run.config, "labels", "") == "random" for run in others.controls)
+    if there:
+        return said_of | {"random": "not for this run"}
+    return said_of | {"random": f"no such run yet: {command('study', CONTROLS[0].name)}"}
+
+
+def scope(runs: Sequence[Run], others: Others) -> str:
+    """Which runs the page is about."""
+    labels = ", ".join(sorted({run.config.label for run in runs}))
+    more = len(others.seeds) + len(others.controls) + len(others.modular)
+    also = f", and {counted(more, 'further run')} of the same studies" if more else ""
+    return (
+        f"**Scope.** This page shows {labels}{also}. The verdicts count every recorded run. SCAN, "
+        "the paper's other corpus, is not trained here yet."
+    )

@@ -1,0 +1,225 @@
+"""Figures of the sixth chapter: the turn, removals of one size, probes on two scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from grokbook.chapters.spectral_edge_lifecycle_counts import removals
+from grokbook.chapters.spectral_edge_lifecycle_tables import KINDS
+from grokbook.chapters.wording import counted
+from grokbook.claims.registry import Claim
+from grokbook.figures.layout import BELOW, MARGIN, hollow
+from grokbook.instruments.phases import MULTIPLES
+from grokbook.palette import (
+    DARK_PAGE,
+    INK,
+    LIGHT_PAGE,
+    NULL_BAND,
+    contrast,
+    decay_colour,
+)
+from grokbook.widgets.passages import FORMS, READINGS, Passage
+from grokbook.widgets.turns import grokking
+
+SPAN = (0.3, 10.0)
+"""Of the axis in multiples of the grok step, which is logarithmic."""
+
+_SHORT = {
+    "random, equal norm": "a random vector",
+    "scaled, equal norm": "all, equal norm",
+    "scaled, equal distance": "all, equal distance",
+    "start, equal distance": "along the start",
+    "learned, equal distance": "along the learned",
+}
+"""Removals of the edge's size, in few letters."""
+_DASHES = ("solid", "dot", "dash", "dashdot")
+
+
+def turns(passages: Sequence[Passage]) -> go.Figure:
+    """The gradient's share along v_1 over multiples of the grok step: above, and less pure decay.
+
+    Runs that never grok are drawn over multiples of the grok step of the run of their seed.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1,
+        subplot_titles=("as published", "less pure decay"),
+    )  # fmt: skip
+    settings = list(dict.fromkeys(p.setting for p in passages))
+    controls = [name for name in settings if not _plain(passages, name)]
+    for passage in passages:
+        if passage.unit is None or not passage.decayed:
+            continue
+        at = passage.ends / passage.unit
+        kept = (at >= SPAN[0]) & (at <= SPAN[1])
+        control = passage.setting in controls
+        dash = _DASHES[(1 + controls.index(passage.setting)) % 4] if control else "solid"
+        alike = [p for p in passages if p.setting == passage.setting]
+        for row, form in enumerate(FORMS, start=1):
+            figure.add_scatter(
+                x=at[kept],
+                y=100 * passage.shares[form][kept, 0],
+                mode="lines",
+                line={
+                    "color": NULL_BAND[0] if control else _readable(passage),
+                    "width": 2,
+                    "dash": dash,
+                },
+                name=f"{passage.setting} ({counted(len(alike), 'run')})",
+                legendgroup=passage.setting,
+                showlegend=row == 1 and passage is alike[0],
+                hovertemplate=f"{passage.label}, {passage.setting}<br>"
+                "%{x:.2f} × grok: %{y:.1f} %<extra></extra>",
+                row=row,
+                col=1,
+            )
+        if passage is next(iter(grokking(passages)), None):
+            _chance(figure, passage, at, kept)
+    for row in (1, 2):
+        figure.add_hline(y=50, line={"color": INK, "width": 1, "dash": "dot"}, row=row, col=1)
+        figure.update_yaxes(title_text="gradient (%)", range=[0, 101], row=row, col=1)
+        figure.add_vline(x=1, line={"color": INK, "width": 1, "dash": "dot"}, row=row, col=1)
+    figure.update_xaxes(
+        type="log", tickvals=[0.5, 1, 2, 5, 10], range=np.log10(SPAN).tolist(), tickangle=0
+    )
+    figure.update_xaxes(title_text="multiples of the grok step, log", row=2, col=1)
+    figure.update_layout(
+        height=640, margin=_room(figure), legend=BELOW, title_text="Who moves the first direction?"
+    )
+    return figure
+
+
+def _room(figure: go.Figure) -> dict[str, int]:
+    """Margins with the first panel's title below the figure's, and a legend of one row an entry."""
+    entries = sum(trace.showlegend is not False for trace in figure.data)
+    return MARGIN | {"t": 90, "b": 66 + 24 * entries}
+
+
+def _plain(passages: Sequence[Passage], name: str) -> bool:
+    return all(p.plain for p in passages if p.setting == name)
+
+
+def _readable(passage: Passage) -> str:
+    """The decay's colour, of its two that which can be seen on both pages."""
+    both = [decay_colour(passage.weight_decay, dark=dark) for dark in (False, True)]
+    return max(both, key=lambda ink: min(contrast(ink, page) for page in (LIGHT_PAGE, DARK_PAGE)))
+
+
+def _chance(figure: go.Figure, passage: Passage, at: np.ndarray, kept: np.ndarray) -> None:
+    """Shares with gradients as long, in random directions, of one run."""
+    low, high = (100 * passage.chance[kept, side] for side in (0, 1))
+    figure.add_scatter(
+        x=np.concatenate([at[kept], at[kept][::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        fill="toself",
+        mode="lines",
+        line={"color": NULL_BAND[0], "width": 0.5},
+        fillcolor=NULL_BAND[0],
+        opacity=0.5,
+        name=f"random gradients as long, 95 % ({passage.label})",
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
+
+
+def losses(passages: Sequence[Passage]) -> go.Figure:
+    """What is lost without the edge, and without as much of something else, one dot a run."""
+    figure = make_subplots(
+        rows=len(MULTIPLES), cols=1, shared_xaxes=True, vertical_spacing=0.05,
+        subplot_titles=[f"at {multiple:.2g} × grok" for multiple in MULTIPLES],
+    )  # fmt: skip
+    names = ["the edge", *_SHORT.values()]
+    for row, multiple in enumerate(MULTIPLES, start=1):
+        found = removals(passages, multiple)
+        dots = [(100 * each.edge, names[0]) for each in found]
+        others = [
+            (100 * value, _SHORT[name]) for each in found for name, value in each.matched.items()
+        ]
+        for kind, look, group in (
+            (f"the edge ({counted(len(found), 'run')})", {"color": INK, "size": 10}, dots),
+            (
+                "as much taken elsewhere",
+                {"color": NULL_BAND[0], "size": 11, "symbol": "line-ns-open", "line": {"width": 3}},
+                others,
+            ),
+        ):
+            figure.add_scatter(
+                x=[x for x, _ in group],
+                y=[y for _, y in group],
+                mode="markers",
+                marker=look,
+                name=kind,
+                legendgroup=kind[:8],
+                showlegend=row == 1,
+                hovertemplate="%{y}: %{x:.1f} points<extra></extra>",
+                row=row,
+                col=1,
+            )
+        figure.update_yaxes(
+            categoryorder="array", categoryarray=names[::-1], automargin=True, row=row, col=1
+        )
+    figure.update_xaxes(zeroline=True, nticks=5, tickangle=0)
+    figure.update_xaxes(title_text="accuracy, change (points)", row=len(MULTIPLES), col=1)
+    figure.update_layout(
+        height=200 * len(MULTIPLES) + 150,
+        margin=_room(figure),
+        legend=BELOW,
+        title_text="Without the edge",
+    )
+    return figure
+
+
+def probes(passages: Sequence[Passage], published: Mapping[str, Claim]) -> go.Figure:
+    """R² of the linear probe and of the small network over time, on two scales; every run."""
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1,
+        subplot_titles=(KINDS["linear"], KINDS["mlp"]),
+    )  # fmt: skip
+    runs = [p for p in passages if p.plain and len(p.probed)]
+    looks = (
+        ("as published", {"dash": "dash", "width": 1.6}, "circle-open"),
+        ("standardised, unseen prefixes", {"dash": "solid", "width": 2.2}, "circle"),
+    )
+    for row, (kind, claim) in enumerate((("linear", "SE-20"), ("mlp", "SE-21")), start=1):
+        points = published[claim].published["seed 42"]
+        figure.add_scatter(
+            x=list(points),
+            y=list(points.values()),
+            mode="markers",
+            marker=hollow("diamond", 12),
+            name="published, one seed",
+            showlegend=row == 1,
+            hovertemplate="published, step %{x:,}: %{y:.3f}<extra></extra>",
+            row=row,
+            col=1,
+        )
+        for passage in runs:
+            alike = [p for p in runs if p.setting == passage.setting]
+            for form, (_, (name, line, symbol)) in enumerate(zip(READINGS, looks, strict=True)):
+                values = passage.probes[kind][form]
+                there = np.isfinite(values)
+                figure.add_scatter(
+                    x=passage.probed[there],
+                    y=values[there],
+                    mode="lines+markers",
+                    line=line | {"color": _readable(passage)},
+                    marker={"symbol": symbol, "size": 6},
+                    name=f"{passage.setting}, {name} ({counted(len(alike), 'run')})",
+                    legendgroup=f"{passage.setting}, {name}",
+                    showlegend=row == 1 and passage is alike[0],
+                    hovertemplate=f"{passage.label}, {passage.setting}, {name}<br>"
+                    "step %{x:,}: %{y:.3f}<extra></extra>",
+                    row=row,
+                    col=1,
+                )
+        figure.update_yaxes(title_text="R²", row=row, col=1)
+    figure.update_xaxes(tickformat=",", nticks=5, tickangle=0)
+    figure.update_xaxes(title_text="training step", row=2, col=1)
+    figure.update_layout(
+        height=640, margin=_room(figure), legend=BELOW, title_text="What a probe reads of the depth"
+    )
+    return figure

@@ -1,0 +1,202 @@
+"""The passage: one run through training, as the sixth chapter's explorable shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grokbook.palette import decay_colour
+from grokbook.widgets.packing import quantise
+
+FORMS = ("published", "less decay")
+"""The window as it is, and less the path that decay alone would have taken."""
+
+WITH = ("weights", "start", "learned")
+"""What a direction is compared with: θ, θ_0, and θ less what decay alone would have left of θ_0."""
+
+DIRECTIONS = 4
+"""v_1, v_2, the edge, and v_3, v_4, the bulk."""
+
+EDGE = "taken out"
+MATCHED = (
+    "random, equal norm",
+    "scaled, equal norm",
+    "scaled, equal distance",
+    "start, equal distance",
+    "learned, equal distance",
+)
+"""Removals of the edge's size, of `grokbook.geometry.edge_ablation.CONTROLS`."""
+BARS = (EDGE, "random", *MATCHED)
+
+PROBES = ("linear", "quadratic", "mlp")
+READINGS = ("raw, token", "standardised, prefix")
+"""As published, and in units that no scale moves, on prefixes that were not fitted on."""
+
+POINTS = 18
+"""ε on the way to removal that a curve has, at most: a grid of 16, σ and the removal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """One run: accuracy, what moves each direction, where it points, and what it is worth.
+
+    E evaluations, n windows, a ablations, c curves, p probes; K = `DIRECTIONS`.  NaN is what was
+    not measured or does not exist.
+
+    Attributes:
+        label: what a reader calls the run.
+        setting: what distinguishes its group.
+        weight_decay: λ a step.
+        learning_rate: η a step.
+        seed: the run's.
+        labels: ``"depth"`` or ``"random"``.
+        plain: is it no control?
+        run_id: the config's id.
+        command: the command line that repeats the run.
+        steps: (E,) evaluation steps.
+        accuracy: (E,) test accuracy of tokens, 0 to 1.
+        fair: (E,) the same of the distinct prefixes that no training string has.
+        grok: its grok step (95 %), or None.
+        unit: the grok step that its time is counted by: its own, else that of the run of its seed
+            with weight decay; None if there is none.
+        ends: (n,) steps at which the windows of five updates end.
+        shares: form ↦ (n, K) gradient's share of the movement along v_k, 0 to 1.
+        chance: (n, 2) 95 % of v_1's shares with gradients in random directions.
+        cosines: form ↦ (3, n, K) |cos| of v_k with `WITH`.
+        ablated: (a,) steps.
+        changes: of `BARS` ↦ (2, a) change of the accuracy without the edge, or with as much taken
+            elsewhere, and its standard deviation over draws.
+        removed: (a,) ‖θ′ − θ‖ / ‖θ‖ of the edge.
+        swept: (c,) steps.
+        curves: (c, K, 2, POINTS) |ε| ascending and the accuracy there.
+        marks: (c, K, 2) of each curve σ_k, the window's own move, and ⟨θ, v_k⟩, the removal.
+        drift: (c, 2, POINTS) accuracy along random directions at v_1's ε, and its sd over them.
+        probed: (p,) steps.
+        probes: kind of `PROBES` ↦ (2, p) R² by `READINGS`.
+
+    Raises:
+        ValueError: in one line, if anything does not fit together.
+    """
+
+    label: str
+    setting: str
+    weight_decay: float
+    learning_rate: float
+    seed: int
+    labels: str
+    plain: bool
+    run_id: str
+    command: str
+    steps: np.ndarray
+    accuracy: np.ndarray
+    fair: np.ndarray
+    grok: int | None
+    unit: int | None
+    ends: np.ndarray
+    shares: Mapping[str, np.ndarray]
+    chance: np.ndarray
+    cosines: Mapping[str, np.ndarray]
+    ablated: np.ndarray
+    changes: Mapping[str, np.ndarray]
+    removed: np.ndarray
+    swept: np.ndarray
+    curves: np.ndarray
+    marks: np.ndarray
+    drift: np.ndarray
+    probed: np.ndarray
+    probes: Mapping[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "ends"):
+            values = getattr(self, name)
+            if values.size < 2 or np.any(np.diff(values) <= 0) or values[0] < 0:
+                self._refuse(f"{name} must be two or more steps that increase")
+        for name in ("ablated", "swept", "probed"):
+            if np.any(np.diff(getattr(self, name)) <= 0):
+                self._refuse(f"{name} must increase")
+        n, a, c, p = (len(getattr(self, name)) for name in ("ends", "ablated", "swept", "probed"))
+        arrays = {
+            "accuracy": self.steps.shape,
+            "fair": self.steps.shape,
+            "chance": (n, 2),
+            "removed": (a,),
+            "curves": (c, DIRECTIONS, 2, POINTS),
+            "marks": (c, DIRECTIONS, 2),
+            "drift": (c, 2, POINTS),
+        }
+        for name, shape in arrays.items():
+            if getattr(self, name).shape != shape:
+                self._refuse(f"{name} must be {shape}, got {getattr(self, name).shape}")
+        groups = {
+            "shares": (FORMS, (n, DIRECTIONS)),
+            "cosines": (FORMS, (len(WITH), n, DIRECTIONS)),
+            "changes": (BARS, (2, a)),
+            "probes": (PROBES, (len(READINGS), p)),
+        }
+        for name, (keys, shape) in groups.items():
+            found = getattr(self, name)
+            if set(found) != set(keys):
+                self._refuse(f"{name} must have {', '.join(keys)}, got {', '.join(found)}")
+            if any(values.shape != shape for values in found.values()):
+                self._refuse(f"each of {name} must be {shape}")
+        if self.grok is not None and self.unit != self.grok:
+            self._refuse("a run that groks counts time by its own grok step")
+
+    def _refuse(self, reason: str) -> None:
+        raise ValueError(f"passage {self.label!r}: {reason}")
+
+    @property
+    def last_step(self) -> int:
+        """Of the run."""
+        return int(self.steps[-1])
+
+    @property
+    def decayed(self) -> bool:
+        """Is there weight decay to turn to?"""
+        return self.weight_decay > 0
+
+    def packed(self) -> dict[str, Any]:
+        """JSON types, with ``bytes`` where there is bulk.
+
+        Steps are little-endian uint32, |ε| and what may be negative float32, and shares, cosines
+        and accuracies uint16, see `grokbook.widgets.packing.quantise`.
+        """
+
+        def whole(values: np.ndarray) -> bytes:
+            return np.asarray(values).astype("<u4").tobytes()
+
+        def single(*values: np.ndarray) -> bytes:
+            return np.concatenate([np.ravel(each) for each in values]).astype("<f4").tobytes()
+
+        def codes(*values: np.ndarray) -> bytes:
+            joined = np.concatenate([np.ravel(each) for each in values])
+            return quantise(np.clip(joined, 0, 1)).tobytes()
+
+        return {
+            "label": self.label,
+            "setting": self.setting,
+            "run": self.run_id,
+            "decay": float(self.weight_decay),
+            "rate": float(self.learning_rate),
+            "seed": int(self.seed),
+            "labels": self.labels,
+            "ink": [decay_colour(self.weight_decay), decay_colour(self.weight_decay, dark=True)],
+            "command": self.command,
+            "grok": self.grok,
+            "unit": self.unit,
+            "steps": whole(self.steps),
+            "curve": codes(self.accuracy, self.fair),
+            "ends": whole(self.ends),
+            "shares": codes(*(self.shares[form] for form in FORMS), self.chance),
+            "cosines": codes(*(self.cosines[form] for form in FORMS)),
+            "ablated": whole(self.ablated),
+            "changes": single(*(self.changes[bar] for bar in BARS), self.removed),
+            "swept": whole(self.swept),
+            "sizes": single(self.curves[:, :, 0], self.marks),
+            "along": codes(self.curves[:, :, 1], self.drift),
+            "probed": whole(self.probed),
+            "probes": single(*(self.probes[kind] for kind in PROBES)),
+        }

@@ -1,0 +1,197 @@
+"""The turn: when the spectral edge goes over from the gradient to weight decay, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokbook.instruments.phases import MULTIPLES, nearest
+from grokbook.widgets.passages import FORMS, Passage
+
+HALF, AT, LATER, LATE = MULTIPLES
+"""Of a run's own grok step: where the published run was looked at."""
+MAJORITY = 0.5
+"""Of the movement along a direction; who has more of it drives it."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The gradient's share of the movement along v_1, at multiples of a run's grok step.
+
+    Attributes:
+        shares: multiple of `MULTIPLES` ↦ share at the window that ends nearest to it, NaN where
+            the run does not go so far, or its time has no unit.
+        first: step of the first window up to `LATER` in which decay has the majority, or None.
+        start: |cos| of v_1 and θ_0 at the grok step; NaN where there is none.
+        inside: at the grok step, does the share lie within 95 % of those that gradients of the
+            same length have in random directions? None where that is not known.
+    """
+
+    shares: dict[float, float]
+    first: int | None
+    start: float
+    inside: bool | None
+
+    @property
+    def turned(self) -> bool:
+        """Has decay the majority in some window before long after the grok step?"""
+        return self.first is not None
+
+    @classmethod
+    def of(cls, passage: Passage, form: str = FORMS[0], direction: int = 1) -> Turn:
+        """Of one run.
+
+        Args:
+            passage: the run.
+            form: of `FORMS`.
+            direction: k of v_k.
+        """
+        values, ends = passage.shares[form][:, direction - 1], passage.ends
+        if passage.unit is None:
+            return cls(dict.fromkeys(MULTIPLES, float("nan")), None, float("nan"), None)
+        places = {each: _place(passage, each) for each in MULTIPLES}
+        shares = {
+            each: float("nan") if at is None else float(values[at]) for each, at in places.items()
+        }
+        within = ends <= LATER * passage.unit
+        low = np.flatnonzero(within & (values < MAJORITY))
+        at, inside = places[AT], None
+        if at is None:
+            return cls(shares, int(ends[low[0]]) if low.size else None, float("nan"), None)
+        if np.isfinite(band := passage.chance[at]).all() and np.isfinite(values[at]):
+            inside = bool(band[0] <= values[at] <= band[1])
+        start = float(passage.cosines[form][1, at, direction - 1])
+        return cls(shares, int(ends[low[0]]) if low.size else None, start, inside)
+
+
+def _place(passage: Passage, multiple: float) -> int | None:
+    """Which window ends nearest to a multiple of the grok step, as far as the run goes."""
+    step = multiple * passage.unit
+    if step > passage.last_step:
+        return None
+    return int(np.flatnonzero(passage.ends == nearest(passage.ends, step))[0])
+
+
+def grokking(passages: Sequence[Passage]) -> list[Passage]:
+    """Those that grok with weight decay, controls left out."""
+    return [p for p in passages if p.plain and p.decayed and p.grok is not None]
+
+
+def shuffled(passages: Sequence[Passage]) -> list[Passage]:
+    """Those on random labels with weight decay."""
+    return [p for p in passages if p.labels == "random" and p.decayed]
+
+
+def mean_share(turns: Sequence[Turn], multiple: float) -> float:
+    """Over the runs that go so far; NaN where none does."""
+    found = [turn.shares[multiple] for turn in turns if np.isfinite(turn.shares[multiple])]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def who(count: int) -> str:
+    """Runs that grok, as the subject of a sentence.
+
+    >>> who(1), who(2), who(5)
+    ('In the run that groks', 'In both runs that grok', 'In the 5 runs that grok')
+    """
+    if count == 1:
+        return "In the run that groks"
+    return "In both runs that grok" if count == 2 else f"In the {count} runs that grok"
+
+
+def said(share: float) -> str:
+    """A share in a sentence.
+
+    >>> said(0.053), said(0.0001), said(0.99996)
+    ('5.3 %', 'less than 0.1 %', 'more than 99.9 %')
+    """
+    if share < 0.001:
+        return "less than 0.1 %"
+    return "more than 99.9 %" if share > 0.999 else f"{100 * share:.3g} %"
+
+
+def turn_sentence(passages: Sequence[Passage], control: bool = False) -> str:
+    """One sentence that answers the title from the data.
+
+    Args:
+        passages: runs.
+        control: speak of what is left when the path of pure decay is taken away, and of runs on
+            random labels.
+    """
+    runs = grokking(passages)
+    if not runs:
+        return "No run with weight decay groks here, so there is no turn to speak of."
+    return _controlled(passages, runs) if control else _plain(runs)
+
+
+def _plain(runs: Sequence[Passage]) -> str:
+    turns = [Turn.of(run) for run in runs]
+    shares = {each: mean_share(turns, each) for each in MULTIPLES}
+    mean = " (mean)" * (len(runs) > 1)
+    told = [
+        f"{said(shares[each])} {when}"
+        for each, when in (
+            (HALF, "half-way to the grok step"),
+            (AT, "at it"),
+            (LATE, f"at {LATE:.2g} times it"),
+        )
+        if np.isfinite(shares[each])
+    ]
+    listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
+    return (
+        f"{_verdict(shares)}: {_lower(who(len(runs)))} the gradient makes {listed} of the "
+        f"movement along the first direction{mean}; weight decay makes the rest."
+    )
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def _verdict(shares: dict[float, float]) -> str:
+    """What the shares say, without a number."""
+    if not shares[AT] < MAJORITY:
+        return "The edge does not turn to decay at the grok step"
+    if not np.isfinite(shares[LATE]):
+        return "The edge turns to decay at the grok step"
+    if shares[LATE] < MAJORITY:
+        return "The edge turns to decay and stays there"
+    return "The edge turns to decay at the grok step, and back to the gradient later"
+
+
+def _controlled(passages: Sequence[Passage], runs: Sequence[Passage]) -> str:
+    """What becomes of the turn without the decay of the initial weights, and without a task."""
+    before, after = ([Turn.of(run, form) for run in runs] for form in FORMS)
+    turned = sum(turn.turned for turn in before)
+    left = sum(one.turned and other.turned for one, other in zip(before, after, strict=True))
+    mean = " on average" * (len(runs) > 1)
+    first = (
+        f"Without the path that decay alone takes the initial weights on, "
+        f"{_left(left, turned)}; the gradient then makes {said(mean_share(after, AT))} at the "
+        f"grok step{mean}"
+    )
+    if not turned:
+        first = "No run here turns to decay, so there is nothing to explain"
+    others = [Turn.of(run) for run in shuffled(passages)]
+    if not others:
+        second = "no run on random labels is here yet to say whether that needs understanding"
+    else:
+        second = f"{_turning(others)} on random labels, where there is nothing to understand"
+    return f"{first}; {second}."
+
+
+def _left(left: int, turned: int) -> str:
+    """How many of the turns remain."""
+    if turned == 1:
+        return "the turn remains" if left else "nothing is left of the turn"
+    return f"{left or 'none'} of {turned} turns {'remains' if left == 1 else 'remain'}"
+
+
+def _turning(turns: Sequence[Turn]) -> str:
+    """How many runs turn, as a clause."""
+    count = sum(turn.turned for turn in turns)
+    if len(turns) == 1:
+        return "so turns the run" if count else "no turn happens in the run"
+    return f"so turn {count} of {len(turns)} runs" if count else f"none of {len(turns)} runs turns"
