@@ -73,6 +73,7 @@ class Row:
             "kind": claim.kind,
             "statement": claim.statement,
             "unit": self.unit,
+            "series": judgement.series,
             "cell": judgement.cell,
             "published": _finite(self.published),
             "published_n": claim.n,
@@ -93,6 +94,7 @@ class Row:
             "hours": round(claim.needs.hours, 1),
             "findings": [
                 {
+                    "series": each.series,
                     "cell": each.cell,
                     "value": _finite(each.value),
                     "low": _finite(each.low),

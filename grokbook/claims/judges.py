@@ -42,6 +42,7 @@ class Finding:
         of: what the value is: ``mean`` of the series' numbers, ``share`` of the runs, or
             ``difference`` of two means.
         compared: is it of the quantity that was published, so that both can stand side by side?
+        series: that the cell is of, where a claim has several; empty where there is one.
     """
 
     cell: str
@@ -54,6 +55,21 @@ class Finding:
     caveats: tuple[str, ...] = ()
     of: str = MEAN
     compared: bool = False
+    series: str = ""
+
+    @property
+    def name(self) -> str:
+        """The cell, after its series where a claim has several."""
+        return named(self.series, self.cell)
+
+
+def named(series: str, cell: str) -> str:
+    """A cell after its series, for a reader.
+
+    >>> named("flip over grok", "dyck"), named("", "dyck"), named("grokked", "all")
+    ('flip over grok · dyck', 'dyck', 'grokked')
+    """
+    return " · ".join(part for part in (series, cell) if part and (part != "all" or not series))
 
 
 def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> list[Finding]:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from grokbook.claims.criteria import LEAST
-from grokbook.claims.judges import FAILS, HOLDS, JUDGES, MEAN, NONE, OPEN, Finding, Series
+from grokbook.claims.criteria import LEAST, Criterion
+from grokbook.claims.judges import FAILS, HOLDS, JUDGES, MEAN, NONE, OPEN, Finding, Series, named
 from grokbook.claims.registry import Claim
 
 VERDICTS = {
@@ -53,7 +53,7 @@ class Judgement:
         control: ``stands``, ``falls`` or ``missing``.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.
-        compared, of: what the number is, as in `grokbook.claims.judges.Finding`.
+        compared, of, series: what the number is, as in `grokbook.claims.judges.Finding`.
     """
 
     value: float
@@ -67,6 +67,12 @@ class Judgement:
     cell: str = ""
     compared: bool = False
     of: str = MEAN
+    series: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the cell that decides, as in `grokbook.claims.judges.Finding`."""
+        return named(self.series, self.cell)
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
@@ -84,10 +90,11 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     findings, remarks, states = [], [], []
     for part in claim.criterion:
         given, look = evidence.get(part.series, Evidence({})), JUDGES[type(part)]
-        found = look(part, published, given.ours)
+        found = [_placed(claim, part, each) for each in look(part, published, given.ours)]
         findings += found
         for name, expected in part.control.items():
             checked = look(part, published, given.controls.get(name, {}))
+            checked = [_placed(claim, part, each) for each in checked]
             state, said = _control(name, expected, found, checked)
             states.append(state)
             remarks += said
@@ -99,14 +106,14 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     control = next((state for state in ("falls", "missing") if state in states), "stands")
     if not claim.control:
         control, remarks = "missing", [("", "there is no control")]
-    caveats = [(each.cell, text) for each in findings for text in each.caveats]
-    caveats += [(each.cell, "not run") for each in findings if each.outcome == NONE]
+    caveats = [(each.name, text) for each in findings for text in each.caveats]
+    caveats += [(each.name, "not run") for each in findings if each.outcome == NONE]
     failed = [each for each in ran if each.outcome == FAILS]
     undecided = [each for each in ran if each.outcome == OPEN]
     if failed:
-        verdict, why = "○", [f"{f.cell}: fails at {f.value:.4g}, n = {f.n}" for f in failed]
+        verdict, why = "○", [f"{f.name}: fails at {f.value:.4g}, n = {f.n}" for f in failed]
     elif undecided:
-        verdict, why = "…", [f"{f.cell}: undecided, n = {f.n}" for f in undecided]
+        verdict, why = "…", [f"{f.name}: undecided, n = {f.n}" for f in undecided]
     elif caveats or remarks:
         verdict, why = "◐", _grouped(caveats + remarks)
     else:
@@ -122,6 +129,23 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         one.cell,
         one.compared,
         one.of,
+        one.series,
+    )
+
+
+def _placed(claim: Claim, part: Criterion, found: Finding) -> Finding:
+    """With its series, where there are several.
+
+    The published numbers are of the first series.  A later one stands beside them only if its
+    criterion is drawn from them, not if it names a region of its own.
+    """
+    first = claim.criterion[0].series
+    several = {each.series for each in claim.criterion} != {first}
+    apart = part.series != first and getattr(part, "between", None) is not None
+    return replace(
+        found,
+        series=part.series if several else "",
+        compared=found.compared and not apart,
     )
 
 
@@ -157,14 +181,14 @@ def _control(
         if its.outcome == NONE or its.fewest < LEAST:
             states.add("missing")
             cell = "a cell with " * (its.fewest < its.n)
-            remarks.append((its.cell, f"control {name!r} has {cell}{its.fewest} runs"))
+            remarks.append((its.name, f"control {name!r} has {cell}{its.fewest} runs"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             states.add("missing")
-            remarks.append((its.cell, f"control {name!r} is undecided"))
+            remarks.append((its.name, f"control {name!r} is undecided"))
         if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
             states.add("falls")
             said = "holds too" if its.outcome == HOLDS else "does not hold"
-            remarks.append((its.cell, f"with control {name!r} it {said}"))
+            remarks.append((its.name, f"with control {name!r} it {said}"))
         states.add("stands")
     # Where we have no run at all, no control has been looked at.
     found = (state for state in ("falls", "missing", "stands") if state in states)

@@ -145,7 +145,7 @@ def _whole(row) -> str:
         published = show(row.beside(each), unit)
         ours = interval(each.value, each.low, each.high, unit)
         ours += " of the runs" * (unit == RUNS)
-        lines.append(f"  {each.cell}: {ours}, n = {each.n}, published {published}: {each.outcome}")
+        lines.append(f"  {each.name}: {ours}, n = {each.n}, published {published}: {each.outcome}")
     lines += _named("verdict", found.why)
     lines.append(f"  runs: {len(row.runs)}, {row.seconds:,.0f} core-seconds")
     lines += [f"  needs: {command}" for command in claim.needs.commands]

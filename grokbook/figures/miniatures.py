@@ -179,7 +179,7 @@ def spectral_edge_lifecycle(shelf: Shelf) -> Miniature:
         lines.append(line(steps / steps[-1], share, "var(--gb-ink)", faint=faint))
     return Miniature(
         tuple(lines),
-        "The gradient's share of what moves the edge, early in a run; faint, the same with the "
+        "Share of the gradient in what moves the edge, early in a run; faint, the same with the "
         "decay of the initial weights taken away.",
     )
 

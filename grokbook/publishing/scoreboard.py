@@ -121,7 +121,7 @@ def _tile(row: Row, target: str) -> str:
         ("published", f"{show(row.published, unit)}; the claim rests on {runs}"),
         ("ours", f"{interval(found.value, found.low, found.high, unit)}, n = {found.n}"),
         ("unit", escape(unit) if unit not in ("", "1") else "–"),
-        ("where", escape(found.cell) or "–"),
+        ("where", escape(found.name) or "–"),
         ("test", escape(claim.test)),
         *(("control", f"{escape(name)}: {escape(text)}") for name, text in claim.control.items()),
         ("controls", WORDS[found.control] if claim.control else "there is none"),

@@ -41,7 +41,7 @@ def _line(row: Row, controls: bool) -> str:
     claim, found = row.claim, row.judgement
     unit = row.unit
     units = f" {unit}" if unit not in ("", "1") and len(unit) < 12 else ""
-    where = f" <small>({escape(found.cell)})</small>" if found.cell not in ("", "all") else ""
+    where = f" <small>({escape(found.name)})</small>" if found.name not in ("", "all") else ""
     ours = "–"
     if found.n:
         units = escape(units) if found.compared else " of the runs" * (unit == RUNS)

@@ -239,3 +239,28 @@ def test_an_undecided_control_neither_stands_nor_falls():
         found = verdict({"x": Evidence(cells(10.0, 20.0), {name: spread, **rest})})
         assert (found.verdict, found.control) == ("◐", "missing")
         assert f"control {name!r} is undecided" in found.why
+
+
+def test_a_later_series_with_a_region_of_its_own_stands_beside_no_published_number():
+    text = """
+paper: "1"
+chapter: shared
+claims:
+  - {id: X-5, section: "1", where: t, kind: magnitude, statement: s, n: 3, test: t,
+     published: {values: {1.0: 10}}, protocol: {x: p, y: p}, control: {walk: k},
+     criterion: [
+       {series: x, by: [decay], relative: 0.1, control: {walk: fails}},
+       {series: y, by: [decay], between: [0, 1]},
+       {series: y, by: [decay], relative: 0.1}],
+     needs: {runs: [a]}}
+"""
+    (claim,) = parse(text, RUNS).values()
+    runs = {name: {"1.0": {f"a{k}": value for k in range(8)}} for name, value in TWO_SERIES.items()}
+    found = judge(claim, {name: Evidence(ours) for name, ours in runs.items()})
+    assert [each.name for each in found.findings] == ["x · 1.0", "y · 1.0", "y · 1.0"]
+    assert [each.compared for each in found.findings] == [True, False, True]
+    assert found.name == "y · 1.0" and found.why.startswith("y · 1.0: fails at 0.5")
+    assert [each.name for each in verdict({"x": FULL}).findings] == ["1.0", "0.5"]
+
+
+TWO_SERIES = {"x": 10.0, "y": 0.5}
