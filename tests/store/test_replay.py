@@ -12,7 +12,7 @@ from grokbook.store.recorded import Results
 from grokbook.studies.replaying import against, compare, replay, retrain
 from grokbook.training.run import run
 
-SMALL = RunConfig(tasks=("add", "mul"), modulus=23, seed=9)
+SMALL = RunConfig(tasks=("add", "mul"), modulus=23, width=32, hidden=32, batch_size=64, seed=9)
 
 
 @pytest.fixture(scope="module")
