@@ -16,6 +16,7 @@ from grokbook.chapters.incompressibility import (
 )
 from grokbook.chapters.wording import counted, share
 from grokbook.claims.readings.incompressibility import threshold as directions
+from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.command import command
 from grokbook.studies.settings import setting
@@ -71,6 +72,11 @@ def last_seen(runs: Sequence[Run]) -> str:
 
 def finding(runs: Sequence[Run]) -> str:
     """The chapter's finding in plain words, from the runs at hand."""
+    if runs and not any(_grokked(run) for run in runs):
+        return (
+            "No run here groks, so there is no solution to compress: the tables show what the "
+            "cuts leave of a network that has only memorised."
+        )
     said, found = [], cuts(runs)
     if found:
         published, corrected, other, noise = (
@@ -109,6 +115,10 @@ def finding(runs: Sequence[Run]) -> str:
             f"does in {share(held.count(None), len(held))}."
         )
     return " ".join(said) or "Nothing of this page has been measured yet."
+
+
+def _grokked(run: Run) -> bool:
+    return any(run.record.grok_step(task, PUBLISHED_RULE) is not None for task in run.tasks)
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -69,7 +69,8 @@ def lacking(wanted: Sequence[RunConfig], found: Sequence[RunRecord], study: str)
     missing = [config for config in wanted if config.id not in there]
     if not missing:
         return ""
-    some = f"{len(missing)} of {len(wanted)} runs" if found else f"All {len(wanted)} runs"
+    every = "The one run" if len(wanted) == 1 else f"All {len(wanted)} runs"
+    some = f"{len(missing)} of {len(wanted)} runs" if found else every
     are = "is" if len(missing) == 1 else "are"
     return f"*{some} of this control {are} not trained yet: `{command('study', study)}`.*"
 

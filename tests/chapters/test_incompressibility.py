@@ -132,9 +132,9 @@ def compression(published=0.01, corrected=0.98, other=0.02):
     return cases.measured("compression", rows)
 
 
-def made(seed, *measurements, tasks=("add", "mul")):
+def made(seed, *measurements, tasks=("add", "mul"), groks=(600, 500)):
     config = RunConfig(tasks=tasks, seed=seed)
-    record = cases.Record(config, {"add": 600, "mul": 500}, last=1100)
+    record = cases.Record(config, dict(zip(("add", "mul"), groks, strict=True)), last=1100)
     record.table = config.table()
     return Run(f"{config.id}-{seed}", record, measurements)
 
@@ -242,6 +242,13 @@ def test_the_finding_turns_with_the_data():
         "6 directions of the whole path rebuild the network in 1 of 2"
     )
     assert words.finding([]) == "Nothing of this page has been measured yet."
+
+
+def test_what_has_only_memorised_is_no_solution_to_compress():
+    never = made(42, reconstruction(STARS), compression(0.01, 0.02), groks=(None, None))
+    assert words.finding([never]).startswith("No run here groks, so there is no solution")
+    half = made(137, compression(0.20, 0.25), groks=(None, 500))
+    assert "fragile" in words.finding([half]) and "fragile" in words.finding([never, half])
 
 
 def test_what_is_missing_is_said_with_its_command(runs):
