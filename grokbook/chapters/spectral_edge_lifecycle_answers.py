@@ -9,7 +9,7 @@ import numpy as np
 
 from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, gap, means, removals, turning
 from grokbook.chapters.spectral_edge_lifecycle_tables import NAMES, late_content, late_share
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import counted, share
 from grokbook.claims.numbers import show
 from grokbook.claims.readings.lifecycle import RULE
 from grokbook.instruments.phases import MULTIPLES
@@ -48,8 +48,8 @@ def critical_in_short(passages: Sequence[Passage]) -> str:
         return ""
     taken = _mean(each.removed for each in found)
     text = (
-        f"Taking the edge out at the grok step costs {_both(found)}; but the edge is {said(taken)} "
-        "of the weights' norm"
+        f"Taking the edge out at the grok step costs {_both(found)} "
+        f"({counted(len(found), 'run')}); but the edge is {said(taken)} of the weights' norm"
     )
     if late := removals(passages, LATE):
         text += f". At {LATE:.2g} times the grok step it costs {_both(late)}"

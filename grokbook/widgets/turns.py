@@ -141,9 +141,31 @@ def _plain(runs: Sequence[Passage]) -> str:
     ]
     listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
     return (
-        f"{_verdict(shares)}: {_lower(who(len(runs)))} the gradient makes {listed} of the "
+        f"{_verdict(shares)}: {_lower(who(len(runs)))} the gradient makes {listed} of the squared "
         f"movement along the first direction{mean}; weight decay makes the rest."
+        f"{_when(runs, turns)}"
     )
+
+
+def _when(runs: Sequence[Passage], turns: Sequence[Turn]) -> str:
+    """Do several runs turn at their own grok steps, or all at one step? Empty for fewer than two.
+
+    A mean over runs at their own grok steps hides a turn that keeps to one step.
+    """
+    both = [(turn.first, run.grok) for run, turn in zip(runs, turns, strict=True) if turn.turned]
+    if len(both) < 2:
+        return ""
+    first, groks = (sorted(of) for of in zip(*both, strict=True))
+    place = f"step {first[0]:,}"
+    if first[0] == first[-1]:
+        place += f" in {'both' if len(both) == 2 else f'all {len(both)}'}"
+    else:
+        place += f" to {first[-1]:,}"
+    when = f"step {groks[0]:,}"
+    when += f" or at {groks[-1]:,}" if groks[0] != groks[-1] else ""
+    whether = "whether they grok" if groks[0] != groks[-1] else "and they grok"
+    where = f"the first window in which decay has the larger part ends at {place}"
+    return f" {where[0].upper()}{where[1:]}, {whether} at {when}."
 
 
 def _lower(text: str) -> str:

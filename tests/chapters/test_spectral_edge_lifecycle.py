@@ -386,8 +386,8 @@ def test_the_finding_says_what_is_there():
     said = words.finding([synthetic_passage()])
     assert (
         "Taking the edge out at the grok step costs 30 points of accuracy, as much taken elsewhere "
-        "up to 12 points; but the edge is 60 % of the weights' norm. At 6.7 times the grok step it "
-        "costs 30 points of accuracy, as much taken elsewhere up to 12 points." in said
+        "up to 12 points (one run); but the edge is 60 % of the weights' norm. At 6.7 times the "
+        "grok step it costs 30 points of accuracy, as much taken elsewhere up to 12 points." in said
     )
     assert "a linear probe of depth goes from 0.98 to 0.70 as published, and from 0.99 to" in said
     bare = words.finding([synthetic_passage(measured=False)])

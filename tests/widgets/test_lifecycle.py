@@ -117,7 +117,7 @@ def test_what_is_said_of_one_run_that_groks(passage):
     assert turn_sentence([passage]) == (
         "The edge turns to decay at the grok step, and back to the gradient later: in the run that "
         "groks the gradient makes 97 % half-way to the grok step, 5 % at it and 97 % at 6.7 times "
-        "it of the movement along the first direction; weight decay makes the rest."
+        "it of the squared movement along the first direction; weight decay makes the rest."
     )
     assert turn_sentence([passage], control=True) == (
         "Without the path that decay alone takes the initial weights on, nothing is left of the "
@@ -130,7 +130,7 @@ def test_what_is_said_of_several(passage):
     others = small_passages()
     plain = turn_sentence(others)
     assert "in both runs that grok the gradient makes 97 % half-way" in plain
-    assert plain.endswith("along the first direction (mean); weight decay makes the rest.")
+    assert "of the squared movement along the first direction (mean); weight decay" in plain
     assert turn_sentence(others, control=True) == (
         "Without the path that decay alone takes the initial weights on, none of 2 turns remain; "
         "the gradient then makes 94 % at the grok step on average; so turns the run on random "
@@ -140,6 +140,24 @@ def test_what_is_said_of_several(passage):
     remains += [replace(others[3], seed=s) for s in (42, 137)]
     said = turn_sentence(remains, control=True)
     assert "1 of 2 turns remains;" in said and "so turn 2 of 2 runs on random labels" in said
+
+
+def test_a_turn_that_keeps_to_one_step_is_told_from_one_that_keeps_to_the_grok_step(passage):
+    assert "The first window" not in turn_sentence([passage])
+    same = [passage, replace(passage, seed=137), replace(passage, seed=2024)]
+    assert turn_sentence(same).endswith(
+        "The first window in which decay has the larger part ends at step 600 in all 3, and they "
+        "grok at step 600."
+    )
+    later = synthetic_passage(grok=1_000)
+    first = Turn.of(later).first
+    fixed = replace(passage, grok=1_000, unit=1_000)
+    assert turn_sentence([passage, fixed]).endswith(
+        "ends at step 600 in both, whether they grok at step 600 or at 1,000."
+    )
+    assert turn_sentence([passage, later]).endswith(
+        f"ends at step 600 to {first:,}, whether they grok at step 600 or at 1,000."
+    )
 
 
 @pytest.mark.parametrize(
