@@ -135,10 +135,14 @@ function probeDots(state) {
         const e = last(name, form);
         if (e < 0 || (form && !control)) return;
         const value = c.probes[name][form][e];
-        root.append(svg("circle", { class: kind, "data-probe": `${name} ${form}`, cx: x(clamp(value, 0, 1)), cy: y, r: 6 }));
+        const place = { cx: x(clamp(value, 0, 1)), cy: y, r: 6 };
+        root.append(svg("circle", { class: kind, "data-probe": `${name} ${form}`, ...place }));
       });
     });
-    const told = (name, form) => { const e = last(name, form); return e < 0 ? "–" : c.probes[name][form][e].toFixed(3); };
+    const told = (name, form) => {
+      const e = last(name, form);
+      return e < 0 ? "–" : c.probes[name][form][e].toFixed(3);
+    };
     return `At step ${at} a linear probe has R² = ${told("linear", 0)} as published (○), one hidden layer `
       + `${told("mlp", 0)}` + (control ? `; on standardised states and prefixes that it was not fitted on (●) `
         + `${told("linear", 1)} and ${told("mlp", 1)}.` : ".");

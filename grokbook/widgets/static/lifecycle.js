@@ -21,7 +21,8 @@ function stateOf(model) {
     get k() { return get("direction") - 1; },
     get sentence() { return get("sentences")[state.control ? "control" : "plain"]; },
     clock: (course, step) => (get("multiples") && course.unit !== null ? step / course.unit : step),
-    text: (step) => (state.multiples ? `${(step / state.course.unit).toFixed(2)} × grok, ` : "") + `step ${comma(step)}`,
+    text: (step) => (state.multiples ? `${(step / state.course.unit).toFixed(2)} × grok, ` : "")
+      + `step ${comma(step)}`,
   };
   return state;
 }
@@ -54,7 +55,8 @@ function timeline(state, goTo) {
     const { course: c, control, form, k } = state, width = Math.max(260, el.clientWidth);
     const common = { width, last: c.last, xOf: (step) => state.clock(c, step), ...axis };
     const flags = c.unit !== null && c.unit <= c.last ? [{ step: c.unit, kind: "gb-grok", text: "" }] : [];
-    const who = flags.length ? `; dotted: ${c.grok !== null ? "it" : "its twin"} groks` : "", less = form ? ", less pure decay" : "";
+    const who = flags.length ? `; dotted: ${c.grok !== null ? "it" : "its twin"} groks` : "";
+    const less = form ? ", less pure decay" : "";
     accuracy.draw({
       ...common, scale: "share", title: `test accuracy${who}`, label: `Test accuracy, ${c.label}, ${c.setting}`, flags,
       lines: [...(control ? [{ xs: c.steps, ys: c.fair, kind: "gb-plain" }] : []),
@@ -64,7 +66,8 @@ function timeline(state, goTo) {
     band.draw({
       ...common, scale: "share", title: `what moves ${NAMES[k]}${less}`, flags,
       label: `Gradient's share of the movement along ${NAMES[k]}, ${c.label}, ${c.setting}`,
-      bands: [{ xs: c.ends, low: own, high: ones, kind: "gb-by-decay" }, { xs: c.ends, low: nil, high: own, kind: "gb-by-gradient" },
+      bands: [{ xs: c.ends, low: own, high: ones, kind: "gb-by-decay" },
+        { xs: c.ends, low: nil, high: own, kind: "gb-by-gradient" },
         ...(control && k === 0 ? [{ xs: c.ends, low: c.chance[0], high: c.chance[1], kind: "gb-null" }] : [])],
       lines: form ? [{ xs: c.ends, ys: c.share(0, k), kind: "gb-theirs" }] : [],
     });
@@ -85,12 +88,14 @@ function courseRow(course, pick) {
   let x;
   function draw(state, { width, at }) {
     x = at;
-    const { track, result, el } = row, form = state.control && course.decay > 0 ? 1 : 0, own = course.share(form, state.k);
+    const { track, result, el } = row, form = state.control && course.decay > 0 ? 1 : 0;
+    const own = course.share(form, state.k);
     const y = scale(0, 1, SPARK - 3, 3), lost = state.get("multiples") && course.unit === null;
     track.replaceChildren();
     fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
     if (!lost) {
-      const px = course.ends.map((step) => x(state.clock(course, step))), there = px.map((_, i) => i).filter((i) => known(own[i]));
+      const px = course.ends.map((step) => x(state.clock(course, step)));
+      const there = px.map((_, i) => i).filter((i) => known(own[i]));
       const edge = there.map((i) => `${px[i].toFixed(1)} ${y(own[i]).toFixed(1)}`);
       const [a, b] = [px[there[0]], px[there[there.length - 1]]];
       if (edge.length) {
@@ -144,7 +149,9 @@ function legend(state) {
   const el = html("div", { class: "gb-legend" });
   const chip = (kind, text) => html("span", { class: "gb-key" }, html("i", { class: `gb-chip ${kind}` }), text);
   function draw() {
-    const more = !state.control ? [] : [lineKey("gb-theirs", "share as published"), bandKey("the same with random gradients, 95 %")];
+    const more = !state.control ? [] : [
+      lineKey("gb-theirs", "share as published"), bandKey("the same with random gradients, 95 %"),
+    ];
     el.replaceChildren(chip("gb-chip-gradient", "gradient"), chip("gb-chip-decay", "weight decay"),
       ...COSINES.map(([, kind, text]) => lineKey(kind, `|cos| with ${text}`)), ...more);
   }
@@ -155,7 +162,8 @@ function partsOf(state, put) {
   const rest = (changes) => put(changes, true);
   const parts = {
     ...barOf(),
-    control: switchOf("Apply the control", "pure decay taken away, removals of the same size, standardised probes", null,
+    control: switchOf("Apply the control",
+      "pure decay taken away, removals of the same size, standardised probes", null,
       (control) => put({ control })),
     multiples: switchOf("Count time in grok steps", "", null, (multiples) => put({ multiples })),
     random: switchOf("Random labels in place of the real ones", "", null, (random) => put({ random })),

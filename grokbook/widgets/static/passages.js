@@ -13,12 +13,14 @@ function sharesOf(view) {
 const column = (values, count, k, K = 4) => Float32Array.from({ length: count }, (_, i) => values[i * K + k]);
 
 function courseOf(raw, frames, options) {
-  const { bars, kinds, most } = options, steps = wholesOf(raw.steps), ends = wholesOf(raw.ends), E = steps.length, n = ends.length;
+  const { bars, kinds, most } = options, steps = wholesOf(raw.steps), ends = wholesOf(raw.ends);
+  const E = steps.length, n = ends.length;
   const curve = sharesOf(raw.curve), shares = sharesOf(raw.shares), cosines = sharesOf(raw.cosines);
   const ablated = wholesOf(raw.ablated), a = ablated.length, changes = floatsOf(raw.changes);
   const swept = wholesOf(raw.swept), c = swept.length, sizes = floatsOf(raw.sizes), along = sharesOf(raw.along);
   const probed = wholesOf(raw.probed), p = probed.length, probes = floatsOf(raw.probes);
-  const pair = (list, i, width) => [0, 1].map((half) => list.subarray((2 * i + half) * width, (2 * i + half + 1) * width));
+  const pair = (list, i, width) => [0, 1].map((half) =>
+    list.subarray((2 * i + half) * width, (2 * i + half + 1) * width));
   const course = {
     ...raw, steps, ends, ablated, swept, probed,
     last: steps[E - 1],
