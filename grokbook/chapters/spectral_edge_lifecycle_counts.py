@@ -16,6 +16,11 @@ from grokbook.widgets.turns import AT, LATE, grokking
 
 # --- is the edge critical?
 
+REGISTERED = MATCHED[:2]
+"""Removals that SE-12 and SE-14 were to be compared with before any was measured."""
+MOVED = MATCHED[2:]
+"""Moves as far: where less of a thing is there than the edge takes, they go past its removal."""
+
 
 @dataclass(frozen=True)
 class Removal:
@@ -36,14 +41,19 @@ class Removal:
     random: float
 
     @property
-    def worst(self) -> str:
-        """The removal of its size that costs most."""
-        return min(self.matched, key=self.matched.__getitem__)
+    def dearest(self) -> float:
+        """Change by the one of `REGISTERED` that costs more."""
+        return min(self.matched[name] for name in REGISTERED)
+
+    @property
+    def moved(self) -> str:
+        """The one of `MOVED` that costs most."""
+        return min(MOVED, key=self.matched.__getitem__)
 
     @property
     def stands_out(self) -> bool:
-        """Does the edge cost more than every removal of its size?"""
-        return self.edge < self.matched[self.worst]
+        """Does the edge cost more than both of `REGISTERED`?"""
+        return self.edge < self.dearest
 
 
 def removal(passage: Passage, step: float) -> Removal | None:
@@ -57,8 +67,8 @@ def removal(passage: Passage, step: float) -> Removal | None:
         return None
     i = int(np.flatnonzero(passage.ablated == nearest(passage.ablated, step))[0])
     value = {name: float(each[0, i]) for name, each in passage.changes.items()}
-    matched = {name: value[name] for name in MATCHED if np.isfinite(value[name])}
-    if not matched:
+    matched = {name: value[name] for name in MATCHED}
+    if not np.isfinite([*matched.values()]).all():
         return None
     where, removed = int(passage.ablated[i]), float(passage.removed[i])
     return Removal(where, removed, value[EDGE], matched, value["random"])
@@ -122,29 +132,53 @@ def means(passages: Sequence[Passage]) -> dict[tuple[str, str], tuple[float, flo
 # --- does the gap close?
 
 
-def gap(run: Run, step: int | None) -> tuple[float, float] | None:
-    """g23 by the published statistic, and as a share of what is moved: early over at a step.
+@dataclass(frozen=True)
+class Gap:
+    """How far g23 has fallen from its early maximum at a step: early over late.
+
+    Attributes:
+        published: in the window that the published numbers are of, `TABLE_WINDOW`.
+        five: in the window of everything else on the page.
+        share: of all movement, in the published window.
+    """
+
+    published: float
+    five: float
+    share: float
+
+
+TABLE_WINDOW = "3 updates"
+"""The published declines on brackets are of three updates, though the text has windows of five."""
+
+
+def gap(run: Run, step: int | None) -> Gap | None:
+    """Of one run, by full windows.
 
     Args:
         run: with ``edge`` measured.
         step: the grok step, or that of the run's twin.
 
     Returns:
-        Both ratios; None without windows before the step.
+        The declines; None without windows before the step.
     """
     if step is None:
         return None
-    about = {"part": WINDOW, "variant": "uncentred"}
     try:
-        ratios = run.rows("edge", "ratio", **about)["value"].to_numpy(float)
-        found = []
-        for name in ("g23", "g23_share"):
-            rows = run.rows("edge", name, **about)
-            steps, values = rows["step"].to_numpy(), rows["value"].to_numpy(float)
-            found.append(decline(steps, values, ratios, step).decline)
+        return Gap(
+            _decline(run, "g23", TABLE_WINDOW, step),
+            _decline(run, "g23", WINDOW, step),
+            _decline(run, "g23_share", TABLE_WINDOW, step),
+        )
     except (Missing, ValueError):
         return None
-    return found[0], found[1]
+
+
+def _decline(run: Run, quantity: str, part: str, step: int) -> float:
+    about = {"part": part, "variant": "uncentred"}
+    ratios = run.rows("edge", "ratio", **about)["value"].to_numpy(float)
+    rows = run.rows("edge", quantity, **about)
+    values = rows["value"].to_numpy(float)
+    return decline(rows["step"].to_numpy(), values, ratios, step).decline
 
 
 def turning(run: Run, direction: int = 1) -> float:

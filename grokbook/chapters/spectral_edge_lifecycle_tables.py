@@ -11,7 +11,7 @@ import pandas as pd
 from grokbook.chapters.spectral_edge_lifecycle import gather
 from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, gap, means, removals, turning
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import mean_over, share
+from grokbook.chapters.wording import mean_over, middle_of, step_of
 from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.instruments.phases import MULTIPLES, nearest
@@ -50,61 +50,80 @@ def as_published_table(passages: Sequence[Passage], claims: Mapping[str, Claim])
     }
     rows = []
     for step, value in published.items():
-        found: dict[str, list[float]] = {form: [] for form in FORMS}
+        found: dict[str, list[float]] = {form: [] for form in (*FORMS, "signed")}
         for one in grokking(passages):
             if step > one.last_step:
                 continue
             i = int(np.flatnonzero(one.ends == nearest(one.ends, step))[0])
             for form in FORMS:
                 found[form].append(float(one.shares[form][i, 0]))
+            found["signed"].append(float(one.signed[i, 0]))
         rows.append(
             {
                 "window to step": f"{step:,}",
+                "n": len(found[FORMS[0]]),
                 "published, one seed (%)": show(float(value)),
                 "ours (%)": _percent(found[FORMS[0]]),
+                "with sign (%)": _percent(found["signed"]),
                 "less pure decay (%)": _percent(found[FORMS[1]]),
-                "n": len(found[FORMS[0]]),
             }
         )
     return keyed(rows, "window to step")
 
 
-def turn_table(passages: Sequence[Passage]) -> pd.DataFrame:
-    """Gradient's share along v_1 at multiples of each run's grok step, by setting, in %."""
-    rows = []
+def share_table(passages: Sequence[Passage]) -> pd.DataFrame:
+    """Gradient's share along v_1 at multiples of each run's grok step: median and range."""
+    columns = {}
     for name, runs in gather(passages).items():
         turns = [Turn.of(run) for run in runs]
-        less = [Turn.of(run, FORMS[1]) for run in runs]
+        columns[name] = {
+            f"{multiple:.2g} × grok (%)": _middle([t.shares[multiple] for t in turns])
+            for multiple in MULTIPLES
+        } | {"n": len(runs)}
+    return _upright(columns, "window to")
+
+
+def _upright(columns: Mapping[str, Mapping[str, object]], key: str) -> pd.DataFrame:
+    """A table of few columns and long entries."""
+    names = next(iter(columns.values()), {})
+    rows = [{key: row} | {name: of[row] for name, of in columns.items()} for row in names]
+    return keyed(rows, key)
+
+
+def turn_table(passages: Sequence[Passage]) -> pd.DataFrame:
+    """When every run groks, turns to decay and back, and what is there at the grok step."""
+    rows = []
+    for one in in_order(passages):
+        turn, less = Turn.of(one), Turn.of(one, FORMS[1])
         rows.append(
             {
-                "runs": name,
-                "n": len(runs),
-                "grok": share(sum(run.grok is not None for run in runs), len(runs)),
-                **{
-                    f"at {multiple:.2g} × grok (%)": _percent([t.shares[multiple] for t in turns])
-                    for multiple in MULTIPLES
-                },
-                "turn to decay": share(sum(t.turned for t in turns), len(turns)),
-                "|cos| with the start, at grok": mean_over(
-                    [t.start for t in turns if np.isfinite(t.start)]
-                ),
-                "less pure decay, at grok (%)": _percent([t.shares[AT] for t in less]),
+                "run": f"{one.setting}, {one.label}",
+                "groks at": step_of(one.grok),
+                "on unseen prefixes": step_of(one.grok_unseen),
+                "turns to decay at": step_of(turn.first),
+                "and back at": step_of(turn.back),
+                "|cos| with the start, at grok": _two(turn.start),
+                "less pure decay, at grok (%)": _middle([less.shares[AT]]),
             }
         )
-    return keyed(rows, "runs")
+    return keyed(rows, "run")
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "–"
+
+
+def _middle(values: Sequence[float]) -> str:
+    return middle_of([100 * v for v in values if np.isfinite(v)])
 
 
 def removal_table(passages: Sequence[Passage]) -> pd.DataFrame:
     """Change of the accuracy without the edge, and without as much of something else, in points."""
-    rows = []
+    columns: dict[str, dict[str, object]] = {}
     for multiple in MULTIPLES:
         found: list[Removal] = removals(passages, multiple)
-        if not found:
-            continue
-        rows.append(
-            {
-                "at": f"{multiple:.2g} × grok",
-                "n": len(found),
+        if found:
+            columns[f"{multiple:.2g} × grok"] = {
                 "the edge's part of the norm (%)": _percent([each.removed for each in found]),
                 "the edge": _percent([each.edge for each in found]),
                 "random directions, as published": _percent([each.random for each in found]),
@@ -112,9 +131,9 @@ def removal_table(passages: Sequence[Passage]) -> pd.DataFrame:
                     NAMES[name]: _percent([each.matched.get(name, np.nan) for each in found])
                     for name in MATCHED
                 },
+                "n": len(found),
             }
-        )
-    return keyed(rows, "at")
+    return _upright(columns, "taken out")
 
 
 def probe_table(passages: Sequence[Passage]) -> pd.DataFrame:
@@ -146,8 +165,9 @@ def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
             {
                 "run": f"{setting(run.config)}, seed {run.config.seed}",
                 "read at step": f"{one.unit:,}" + " (its twin's)" * (one.grok is None),
-                "g₂₃, early over late": f"{show(found[0])} ×",
-                "as a share of all movement": f"{show(found[1])} ×",
+                "g₂₃, as published": f"{show(found.published)} ×",
+                "windows of five": f"{show(found.five)} ×",
+                "as a share of all movement": f"{show(found.share)} ×",
             }
         )
     return keyed(rows, "run")

@@ -13,7 +13,7 @@ from grokbook.instruments.runs import Run
 from grokbook.studies.command import command
 from grokbook.studies.lifecycle import CONTROLS
 from grokbook.widgets.passages import FORMS, Passage
-from grokbook.widgets.turns import AT, Turn, grokking, mean_share, said, turn_sentence
+from grokbook.widgets.turns import AT, Turn, grokking, said, turn_sentence
 
 
 def finding(passages: Sequence[Passage]) -> str:
@@ -38,20 +38,22 @@ def turn_answer(passages: Sequence[Passage]) -> str:
     if not runs:
         return "No run here groks, so no turn can be set beside a grok step."
     turns = [Turn.of(run) for run in runs]
-    on_average = " on average" * (len(runs) > 1)
-    start = _mean(turn.start for turn in turns)
+    middle = " (median)" * (len(runs) > 1)
+    start = float(np.nanmedian([turn.start for turn in turns]))
     parts = [
         f"At the grok step the first direction has |cos| = {start:.2f} with the initial "
-        f"weights{on_average}, and weight decay moves the weights along these wherever the "
+        f"weights{middle}, and weight decay moves the weights along these wherever the "
         "gradient does not take them elsewhere."
     ]
-    at = [run.chance[_nearest(run, AT)] for run in runs]
-    if np.isfinite(at).all():
-        low, high = (said(float(v)) for v in np.mean(at, axis=0))
+    pairs = [
+        f"{said(turn.shares[AT])} beside {said(float(run.chance[_nearest(run, AT), 1]))}"
+        for run, turn in zip(runs, turns, strict=True)
+        if turn.inside is not None
+    ]
+    if pairs:
         parts.append(
-            f"Gradients of the same length in random directions, which learn nothing, would make "
-            f"{low} to {high} of the movement there; the run's own make "
-            f"{said(mean_share(turns, AT))}."
+            "Gradients of the same length in random directions learn nothing. The run's own share "
+            f"at the grok step beside the most that 95 % of those have: {', '.join(pairs)}."
         )
     left = [Turn.of(run, FORMS[1]).turned for run in runs]
     turned = sum(turn.turned for turn in turns)

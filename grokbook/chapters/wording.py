@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grokbook.claims.numbers import interval
+import numpy as np
+
+from grokbook.claims.numbers import interval, show
 from grokbook.statistics import mean_interval
 
 PLACEBO = {
@@ -44,6 +46,18 @@ def mean_over(values: Sequence[float], unit: str = "") -> str:
         return "–"
     found = mean_interval([float(value) for value in values])
     return interval(found.mean, found.low, found.high, unit)
+
+
+def middle_of(values: Sequence[float]) -> str:
+    """The median over runs, and from where to where they lie; a dash without any.
+
+    >>> middle_of([1.0, 97.0, 98.0]), middle_of([5.0]), middle_of([])
+    ('97 (1 to 98)', '5', '–')
+    """
+    if not len(values):
+        return "–"
+    low, middle, high = (show(float(q)) for q in np.quantile(values, [0, 0.5, 1]))
+    return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
 def step_of(step: int | None) -> str:

@@ -119,7 +119,7 @@ def _chance(figure: go.Figure, passage: Passage, at: np.ndarray, kept: np.ndarra
         line={"color": NULL_BAND[0], "width": 0.5},
         fillcolor=NULL_BAND[0],
         opacity=0.5,
-        name=f"random gradients as long, 95 % ({passage.label})",
+        name=f"random gradients, {passage.label}",
         hoverinfo="skip",
         row=1,
         col=1,
@@ -163,7 +163,7 @@ def losses(passages: Sequence[Passage]) -> go.Figure:
             categoryorder="array", categoryarray=names[::-1], automargin=True, row=row, col=1
         )
     figure.update_xaxes(zeroline=True, nticks=5, tickangle=0)
-    figure.update_xaxes(title_text="accuracy, change (points)", row=len(MULTIPLES), col=1)
+    figure.update_xaxes(title_text="accuracy, points", row=len(MULTIPLES), col=1)
     figure.update_layout(
         height=200 * len(MULTIPLES) + 150,
         margin=_room(figure),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Self
 
@@ -17,7 +18,7 @@ from grokbook.instruments.subject import Subject
 _SINGLE = torch.finfo(torch.float32).eps / torch.finfo(torch.float64).eps
 
 
-class Responses:
+class Responses(ABC):
     """The responses of one point; kept from point to point for what they share.
 
     Attributes:
@@ -31,21 +32,21 @@ class Responses:
         self.subject, self.seed = subject, subject.seed("edge-functional/split")
         self.step, self.rows = 0, list[Row]()
 
+    @abstractmethod
     def hidden(self, theta: torch.Tensor) -> torch.Tensor:
         """(n, d) representations by all parameters (P,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def named(self, part: str, found: Response) -> Iterator[Row]:
         """Rows of one named direction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drawn(self, found: Response) -> dict[tuple[str, str], float]:
         """What is averaged over random directions, by quantity and variant."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nulls(self, draws: int) -> tuple[dict[str, Null], dict[str, int]]:
         """Laws of F without meaning, and the factors that make elevations of it, by variant."""
-        raise NotImplementedError
 
     def at(self, step: int, part: Part) -> Self:
         """Begin a point: h(θ) in float64, which all directions share."""

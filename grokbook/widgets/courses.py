@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from grokbook.events import FACTORS
 from grokbook.palette import decay_colour
+from grokbook.widgets.fitting import require_groups, require_shapes, require_steps
 
 PROTOCOLS = ("published", "corrected")
 """δ as a difference of float32 weights, and from differences of gradients."""
@@ -87,26 +88,17 @@ class Course:
             "rounding": self.read.shape,
             "plane": (len(self.path), 2),
         }
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                self._refuse(f"{name} must be {shape}, got {getattr(self, name).shape}")
-        for name in ("steps", "read", "path", "shared"):
-            values = getattr(self, name)
-            if values.size < 2 or np.any(np.diff(values) <= 0) or values[0] < 0:
-                self._refuse(f"{name} must be two or more steps that increase")
-        for group, names, steps in (
-            ("defects", PROTOCOLS, self.read),
-            ("shares", BARS, self.shared),
-        ):
-            found = getattr(self, group)
-            if set(found) != set(names):
-                self._refuse(f"{group} must have {', '.join(names)}, got {', '.join(found)}")
-            if any(values.shape != steps.shape for values in found.values()):
-                self._refuse(f"{group} must have one value a step")
+        require_shapes(self, shapes, self._refuse)
+        require_steps(self, ("steps", "read", "path", "shared"), self._refuse)
+        groups = {
+            "defects": (PROTOCOLS, self.read.shape),
+            "shares": (BARS, self.shared.shape),
+        }
+        require_groups(self, groups, self._refuse)
         if any(len(self.onsets.get(name, ())) != len(FACTORS) for name in PROTOCOLS):
             self._refuse("onsets must have one entry a factor and protocol")
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, reason: str) -> NoReturn:
         raise ValueError(f"course {self.label!r}: {reason}")
 
     @property

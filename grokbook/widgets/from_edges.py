@@ -83,6 +83,9 @@ def passage(run: Run, *, plain: bool = True) -> Passage:
             form: np.stack([_of_direction(run, "gradient_share", form, k, ends) for k in _K], 1)
             for form in FORMS
         },
+        signed=np.stack(
+            [_of_direction(run, "signed_share", "uncentred", k, ends) for k in _K], axis=1
+        ),
         chance=np.stack(
             [
                 _of_direction(run, f"gradient_share_{side}", "random gradient", 1, ends)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from grokbook.events import RULES, crossing
 from grokbook.palette import decay_colour
+from grokbook.widgets.fitting import require_groups, require_shapes, require_steps
 from grokbook.widgets.packing import quantise
 
 FORMS = ("published", "less decay")
@@ -63,7 +65,8 @@ class Passage:
         unit: the grok step that its time is counted by: its own, else that of the run of its seed
             with weight decay; None if there is none.
         ends: (n,) steps at which the windows of five updates end.
-        shares: form ↦ (n, K) gradient's share of the movement along v_k, 0 to 1.
+        shares: form ↦ (n, K) gradient's share of the squared movement along v_k, 0 to 1.
+        signed: (n, K) its share with sign, of which decay has 1 − it; beyond 1 decay pulls back.
         chance: (n, 2) 95 % of v_1's shares with gradients in random directions.
         cosines: form ↦ (3, n, K) |cos| of v_k with `WITH`.
         ablated: (a,) steps.
@@ -97,6 +100,7 @@ class Passage:
     unit: int | None
     ends: np.ndarray
     shares: Mapping[str, np.ndarray]
+    signed: np.ndarray
     chance: np.ndarray
     cosines: Mapping[str, np.ndarray]
     ablated: np.ndarray
@@ -110,10 +114,7 @@ class Passage:
     probes: Mapping[str, np.ndarray]
 
     def __post_init__(self) -> None:
-        for name in ("steps", "ends"):
-            values = getattr(self, name)
-            if values.size < 2 or np.any(np.diff(values) <= 0) or values[0] < 0:
-                self._refuse(f"{name} must be two or more steps that increase")
+        require_steps(self, ("steps", "ends"), self._refuse)
         for name in ("ablated", "swept", "probed"):
             if np.any(np.diff(getattr(self, name)) <= 0):
                 self._refuse(f"{name} must increase")
@@ -122,36 +123,36 @@ class Passage:
             "accuracy": self.steps.shape,
             "fair": self.steps.shape,
             "chance": (n, 2),
+            "signed": (n, DIRECTIONS),
             "removed": (a,),
             "curves": (c, DIRECTIONS, 2, POINTS),
             "marks": (c, DIRECTIONS, 2),
             "drift": (c, 2, POINTS),
         }
-        for name, shape in arrays.items():
-            if getattr(self, name).shape != shape:
-                self._refuse(f"{name} must be {shape}, got {getattr(self, name).shape}")
+        require_shapes(self, arrays, self._refuse)
         groups = {
             "shares": (FORMS, (n, DIRECTIONS)),
             "cosines": (FORMS, (len(WITH), n, DIRECTIONS)),
             "changes": (BARS, (2, a)),
             "probes": (PROBES, (len(READINGS), p)),
         }
-        for name, (keys, shape) in groups.items():
-            found = getattr(self, name)
-            if set(found) != set(keys):
-                self._refuse(f"{name} must have {', '.join(keys)}, got {', '.join(found)}")
-            if any(values.shape != shape for values in found.values()):
-                self._refuse(f"each of {name} must be {shape}")
+        require_groups(self, groups, self._refuse)
         if self.grok is not None and self.unit != self.grok:
             self._refuse("a run that groks counts time by its own grok step")
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, reason: str) -> NoReturn:
         raise ValueError(f"passage {self.label!r}: {reason}")
 
     @property
     def last_step(self) -> int:
         """Of the run."""
         return int(self.steps[-1])
+
+    @property
+    def grok_unseen(self) -> int | None:
+        """First evaluation with 95 % on the prefixes that no training string has, or None."""
+        rule = RULES["0.95"]
+        return crossing(self.steps, self.fair, rule.accuracy, rule.row)
 
     @property
     def decayed(self) -> bool:

@@ -13,17 +13,18 @@ from grokbook.widgets.passages import FORMS, Passage
 HALF, AT, LATER, LATE = MULTIPLES
 """Of a run's own grok step: where the published run was looked at."""
 MAJORITY = 0.5
-"""Of the movement along a direction; who has more of it drives it."""
+"""Of the squared movement along a direction; who has more of it drives it."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The gradient's share of the movement along v_1, at multiples of a run's grok step.
+    """The gradient's share of the squared movement along v_1, at multiples of the grok step.
 
     Attributes:
         shares: multiple of `MULTIPLES` ↦ share at the window that ends nearest to it, NaN where
             the run does not go so far, or its time has no unit.
         first: step of the first window up to `LATER` in which decay has the majority, or None.
+        back: of the first window after it in which the gradient has the majority again, or None.
         start: |cos| of v_1 and θ_0 at the grok step; NaN where there is none.
         inside: at the grok step, does the share lie within 95 % of those that gradients of the
             same length have in random directions? None where that is not known.
@@ -31,6 +32,7 @@ class Turn:
 
     shares: dict[float, float]
     first: int | None
+    back: int | None
     start: float
     inside: bool | None
 
@@ -50,20 +52,23 @@ class Turn:
         """
         values, ends = passage.shares[form][:, direction - 1], passage.ends
         if passage.unit is None:
-            return cls(dict.fromkeys(MULTIPLES, float("nan")), None, float("nan"), None)
+            return cls(dict.fromkeys(MULTIPLES, float("nan")), None, None, float("nan"), None)
         places = {each: _place(passage, each) for each in MULTIPLES}
         shares = {
             each: float("nan") if at is None else float(values[at]) for each, at in places.items()
         }
         within = ends <= LATER * passage.unit
         low = np.flatnonzero(within & (values < MAJORITY))
+        first = int(ends[low[0]]) if low.size else None
+        again = ends[low[0] :][values[low[0] :] >= MAJORITY] if low.size else ends[:0]
+        back = int(again[0]) if again.size else None
         at, inside = places[AT], None
         if at is None:
-            return cls(shares, int(ends[low[0]]) if low.size else None, float("nan"), None)
+            return cls(shares, first, back, float("nan"), None)
         if np.isfinite(band := passage.chance[at]).all() and np.isfinite(values[at]):
             inside = bool(band[0] <= values[at] <= band[1])
         start = float(passage.cosines[form][1, at, direction - 1])
-        return cls(shares, int(ends[low[0]]) if low.size else None, start, inside)
+        return cls(shares, first, back, start, inside)
 
 
 def _place(passage: Passage, multiple: float) -> int | None:
@@ -84,10 +89,13 @@ def shuffled(passages: Sequence[Passage]) -> list[Passage]:
     return [p for p in passages if p.labels == "random" and p.decayed]
 
 
-def mean_share(turns: Sequence[Turn], multiple: float) -> float:
-    """Over the runs that go so far; NaN where none does."""
+def median_share(turns: Sequence[Turn], multiple: float) -> float:
+    """Over the runs that go so far; NaN where none does.
+
+    A mean would not do: a single run that has turned back before it groks moves it far.
+    """
     found = [turn.shares[multiple] for turn in turns if np.isfinite(turn.shares[multiple])]
-    return float(np.mean(found)) if found else float("nan")
+    return float(np.median(found)) if found else float("nan")
 
 
 def who(count: int) -> str:
@@ -128,8 +136,8 @@ def turn_sentence(passages: Sequence[Passage], control: bool = False) -> str:
 
 def _plain(runs: Sequence[Passage]) -> str:
     turns = [Turn.of(run) for run in runs]
-    shares = {each: mean_share(turns, each) for each in MULTIPLES}
-    mean = " (mean)" * (len(runs) > 1)
+    shares = {each: median_share(turns, each) for each in MULTIPLES}
+    middle = " (median)" * (len(runs) > 1)
     told = [
         f"{said(shares[each])} {when}"
         for each, when in (
@@ -142,7 +150,7 @@ def _plain(runs: Sequence[Passage]) -> str:
     listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
     return (
         f"{_verdict(shares)}: {_lower(who(len(runs)))} the gradient makes {listed} of the squared "
-        f"movement along the first direction{mean}; weight decay makes the rest."
+        f"movement along the first direction{middle}; weight decay makes the rest."
         f"{_when(runs, turns)}"
     )
 
@@ -188,11 +196,11 @@ def _controlled(passages: Sequence[Passage], runs: Sequence[Passage]) -> str:
     before, after = ([Turn.of(run, form) for run in runs] for form in FORMS)
     turned = sum(turn.turned for turn in before)
     left = sum(one.turned and other.turned for one, other in zip(before, after, strict=True))
-    mean = " on average" * (len(runs) > 1)
+    middle = " (median)" * (len(runs) > 1)
     first = (
         f"Without the path that decay alone takes the initial weights on, "
-        f"{_left(left, turned)}; the gradient then makes {said(mean_share(after, AT))} at the "
-        f"grok step{mean}"
+        f"{_left(left, turned)}; the gradient then makes {said(median_share(after, AT))} at the "
+        f"grok step{middle}"
     )
     if not turned:
         first = "No run here turns to decay, so there is nothing to explain"

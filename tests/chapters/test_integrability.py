@@ -8,6 +8,7 @@ import papermill
 import pytest
 
 import made_records as cases
+from chapter_outputs import shown
 from explorable_harness import synthetic_course
 from grokbook.chapters import integrability as chapter
 from grokbook.chapters import integrability_tables as tables
@@ -56,18 +57,7 @@ def test_small_parameters_train_measure_and_render(execute):
     assert "add + mul, λ = 0.8, p = 23" in text
     again = execute(NOTEBOOK, SMALL, train=False)  # now it is in the store
     for first, second in zip(notebook.cells, again.cells, strict=True):
-        assert _results(first) == _results(second)
-
-
-def _results(cell):
-    """What a cell shows, but for the progress of training, and the widget's name."""
-    if cell.cell_type != "code":
-        return []
-    return [
-        {kind: value for kind, value in out["data"].items() if "widget-view" not in kind}
-        for out in cell.outputs
-        if "data" in out and "application/vnd.jupyter.widget-view+json" not in out["data"]
-    ]
+        assert shown(first) == shown(second)
 
 
 def test_a_missing_run_is_an_error_where_training_is_refused(execute):

@@ -8,11 +8,13 @@ import papermill
 import pytest
 
 import made_records as cases
+from chapter_outputs import shown
 from explorable_harness import small_passages, synthetic_passage
 from grokbook.chapters import asked
 from grokbook.chapters import spectral_edge_lifecycle as chapter
 from grokbook.chapters import spectral_edge_lifecycle_answers as answers
 from grokbook.chapters import spectral_edge_lifecycle_counts as counts
+from grokbook.chapters import spectral_edge_lifecycle_groups as groups
 from grokbook.chapters import spectral_edge_lifecycle_tables as tables
 from grokbook.chapters import spectral_edge_lifecycle_words as words
 from grokbook.checks import ConfigError
@@ -57,18 +59,7 @@ def test_small_parameters_train_measure_and_render(execute):
     assert "λ = 0.8, width 16" in text
     again = execute(NOTEBOOK, SMALL, train=False)  # now it is in the store
     for first, second in zip(notebook.cells, again.cells, strict=True):
-        assert _results(first) == _results(second)
-
-
-def _results(cell):
-    """What a cell shows, but for the progress of training, and the widget's name."""
-    if cell.cell_type != "code":
-        return []
-    return [
-        out["data"]
-        for out in cell.outputs
-        if "data" in out and "application/vnd.jupyter.widget-view+json" not in out["data"]
-    ]
+        assert shown(first) == shown(second)
 
 
 def test_a_missing_run_is_an_error_where_training_is_refused(execute):
@@ -169,6 +160,8 @@ def edge_rows(gap):
                 (step, "gradient_share", window, "less decay", k, 0.2 * k),
                 (step, "gradient_share", window, "uncentred", k, 0.77),
                 (step, "gradient_share", "3 updates", "published", k, 0.66),
+                (step, "signed_share", window, "uncentred", k, 0.1 * k + 1),
+                (step, "signed_share", window, "centred", k, 0.66),
                 (step, "rotation", window, "uncentred", k, 10.0 * k),
             ]
             for n, name in enumerate(("weights", "start", "learned")):
@@ -178,9 +171,12 @@ def edge_rows(gap):
             rows.append((step, f"gradient_share_{side}", window, "random gradient", 1, value))
         early = step < 600
         rows += [
-            (step, "g23", window, "uncentred", np.nan, gap if early else 1.0),
-            (step, "g23_share", window, "uncentred", np.nan, 0.5 if early else 1.0),
+            (step, "g23", window, "uncentred", np.nan, 2 * gap if early else 1.0),
+            (step, "g23_share", window, "uncentred", np.nan, 0.9 if early else 1.0),
             (step, "ratio", window, "uncentred", np.nan, 2.0),
+            (step, "g23", "3 updates", "uncentred", np.nan, gap if early else 1.0),
+            (step, "g23_share", "3 updates", "uncentred", np.nan, 0.5 if early else 1.0),
+            (step, "ratio", "3 updates", "uncentred", np.nan, 2.0),
         ]
     return cases.measured("edge", rows)
 
@@ -241,6 +237,7 @@ def test_a_passage_holds_what_was_measured(runs):
     assert one.ends.tolist() == ENDS
     assert one.shares["published"][5] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert one.shares["less decay"][5] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert one.signed[5] == pytest.approx([1.1, 1.2, 1.3, 1.4])
     assert one.chance[0] == pytest.approx([0.02, 0.03])
     assert one.cosines["published"][1, 0] == pytest.approx([0.2, 0.3, 0.4, 0.5])
     assert one.cosines["less decay"][2, 0, 0] == pytest.approx(0.15)
@@ -281,12 +278,16 @@ def test_a_removal_stands_beside_those_of_its_size():
     found = counts.removal(one, 600)
     assert (found.step, found.removed, found.edge, found.random) == (500, 0.6, -0.3, 0.0)
     assert set(found.matched) == set(MATCHED)
-    assert found.worst == "learned, equal distance" and found.stands_out
-    assert found.matched[found.worst] == pytest.approx(-0.12)
+    assert found.moved == "learned, equal distance" and found.stands_out
+    assert found.dearest == pytest.approx(-0.06)  # the second; what only moves as far costs more
     assert counts.removal(one, 5_000) is None
     assert counts.removal(synthetic_passage(measured=False), 600) is None
     costly = one.changes | {"scaled, equal distance": one.changes["taken out"] - 0.01}
+    assert counts.removal(replace(one, changes=costly), 600).stands_out
+    costly = one.changes | {"scaled, equal norm": one.changes["taken out"] - 0.01}
     assert not counts.removal(replace(one, changes=costly), 600).stands_out
+    partly = one.changes | {"random, equal norm": np.nan * one.changes["random"]}
+    assert counts.removal(replace(one, changes=partly), 600) is None
 
 
 def test_probes_are_read_at_the_grok_step_and_long_after():
@@ -299,8 +300,8 @@ def test_probes_are_read_at_the_grok_step_and_long_after():
 
 
 def test_the_gap_is_read_at_the_same_step_in_runs_and_controls(runs):
-    assert counts.gap(runs[0], 600) == (8.0, 0.5)
-    assert counts.gap(runs[1], 600) == (16.0, 0.5)
+    assert counts.gap(runs[0], 600) == counts.Gap(published=8.0, five=16.0, share=0.5)
+    assert counts.gap(runs[1], 600) == counts.Gap(published=16.0, five=32.0, share=0.5)
     assert counts.gap(runs[0], None) is None
     assert counts.gap(runs[0], 100) is None  # there is no window yet
     assert counts.gap(made(DyckConfig()), 600) is None
@@ -328,6 +329,7 @@ def test_the_published_steps_stand_beside_ours():
     assert table.index.tolist() == ["300", "600", "1,500", "4,000"]
     assert table["published, one seed (%)"].tolist() == ["97.6", "5.3", "99.5", "87"]
     assert table["ours (%)"].tolist()[0] == "97 [97, 97]"
+    assert table["with sign (%)"].tolist()[0] == "106 [106, 106]"
     assert set(table["n"]) == {2}
 
 
@@ -335,24 +337,37 @@ def _published():
     return claims("spectral-edge", "spectral-edge-lifecycle")
 
 
-def test_every_setting_has_a_row():
+def test_every_setting_has_a_column():
+    table = tables.share_table(small_passages())
+    assert table.columns.tolist() == ["λ = 1", "λ = 0", "λ = 1, labels random"]
+    assert table.loc["n", "λ = 1"] == 2
+    assert table.loc["1 × grok (%)", "λ = 1"] == "5 (5 to 5)"
+
+
+def test_every_run_has_a_row_with_its_own_times():
     table = tables.turn_table(small_passages())
-    assert table.index.tolist() == ["λ = 1", "λ = 0", "λ = 1, labels random"]
-    assert table.loc["λ = 1", "n"] == 2
-    assert table["turn to decay"].tolist() == ["2 of 2", "0 of 1", "1 of 1"]
-    assert table.loc["λ = 1", "at 1 × grok (%)"] == "5 [5, 5]"
-    assert table.loc["λ = 0", "less pure decay, at grok (%)"] == "–"
+    names = ["λ = 1, seed 42", "λ = 1, seed 137", "λ = 0, seed 42", "λ = 1, labels random, seed 42"]
+    assert table.index.tolist() == names
+    assert table["groks at"].tolist() == ["600", "1,000", "never", "never"]
+    assert table["turns to decay at"].tolist() == ["600", "1,000", "never", "600"]
+    assert table["and back at"].tolist() == ["1,800", "3,000", "never", "1,800"]
+    assert set(table["on unseen prefixes"]) == {"never"}  # 0.9 of what the test strings have
+    assert table.loc[names[0], "|cos| with the start, at grok"] == "0.90"
+    assert table.loc[names[2], "less pure decay, at grok (%)"] == "–"
+    fair = replace(synthetic_passage(), fair=synthetic_passage().accuracy)
+    assert tables.turn_table([fair]).loc[names[0], "on unseen prefixes"] == "800"
 
 
 def test_tables_of_removals_probes_gaps_and_classes(runs):
     table = tables.removal_table(small_passages())
-    assert table.loc["1 × grok", "the edge"] == "−30 [−30, −30]"
-    assert table.loc["6.7 × grok", "n"] == 1  # the other run is too short
+    assert table.loc["the edge", "1 × grok"] == "−30 [−30, −30]"
+    assert table.loc["n", "6.7 × grok"] == 1  # the other run is too short
     probes = tables.probe_table([synthetic_passage()])
     assert probes["change"].tolist()[:2] == ["−0.28", "−0.02"]
     gaps = tables.gap_table(runs, passages(runs))
     assert gaps["read at step"].tolist() == ["600", "600 (its twin's)", "600 (its twin's)"]
-    assert gaps["g₂₃, early over late"].tolist() == ["8 ×", "16 ×", "8 ×"]
+    assert gaps["g₂₃, as published"].tolist() == ["8 ×", "16 ×", "8 ×"]
+    assert gaps["windows of five"].tolist() == ["16 ×", "32 ×", "16 ×"]
     classes = tables.class_table(runs)
     assert classes.loc["Dyck depth, λ = 0", "v₁ turns, from window to window (°)"] == "10"
     course = tables.course_table(small_passages())
@@ -385,9 +400,10 @@ def test_figures_hold_every_run():
 def test_the_finding_says_what_is_there():
     said = words.finding([synthetic_passage()])
     assert (
-        "Taking the edge out at the grok step costs 30 points of accuracy, as much taken elsewhere "
-        "up to 12 points (one run); but the edge is 60 % of the weights' norm. At 6.7 times the "
-        "grok step it costs 30 points of accuracy, as much taken elsewhere up to 12 points." in said
+        "In one run, taking the edge out at the grok step costs 30 points of accuracy, and a "
+        "removal of its size up to 6 points; the edge is 60 % of the weights' norm. At 6.7 times "
+        "the grok step it costs 30 points of accuracy, and a removal of its size up to 6 points."
+        in said
     )
     assert "a linear probe of depth goes from 0.98 to 0.70 as published, and from 0.99 to" in said
     bare = words.finding([synthetic_passage(measured=False)])
@@ -398,7 +414,7 @@ def test_the_finding_says_what_is_there():
 def test_the_turns_answer_names_start_chance_and_controls():
     said = words.turn_answer([synthetic_passage()])
     assert "the first direction has |cos| = 0.90 with the initial weights, and" in said
-    assert "would make 4 % to 4.5 % of the movement there; the run's own make 5 %." in said
+    assert "beside the most that 95 % of those have: 5 % beside 4.5 %. " in said
     assert said.endswith("taken away: what turned to decay was the start.")
     several = words.turn_answer(small_passages())
     assert "Nothing is left of the 2 turns once" in several
@@ -413,23 +429,29 @@ def test_the_turns_answer_names_start_chance_and_controls():
 def test_the_edges_answer_follows_the_data():
     one = synthetic_passage()
     said = answers.critical_answer([one])
-    assert said.startswith("The edge is critical beyond its size: it costs more than every one of")
+    assert said.startswith("The edge costs more than a removal of its size: more than both a ")
+    assert "in 4 of 4 readings of one run" in said and "Moves as far" not in said
+    assert "at 1 times the grok step 30 points against 6 points" in said
+    far = one.changes | {"start, equal distance": one.changes["taken out"] - 0.1}
+    said = answers.critical_answer([replace(one, changes=far)])
     assert "in 4 of 4 readings" in said
-    assert "at 1 times the grok step 30 points against 12 points (along what was" in said
-    cheap = one.changes | {"scaled, equal distance": one.changes["taken out"] - 0.1}
+    assert said.endswith("at some of these steps: along the initial weights, as far.")
+    cheap = one.changes | {"scaled, equal norm": one.changes["taken out"] - 0.1}
     said = answers.critical_answer([replace(one, changes=cheap)])
-    assert said.startswith("The edge costs what a removal of its size costs: ")
-    both = cheap["scaled, equal distance"].copy()
-    both[0, -1] = 0.0
-    mixed = replace(one, changes=cheap | {"scaled, equal distance": both})
-    assert "depends on the moment" in answers.critical_answer([mixed])
+    assert said.startswith("The edge costs no more than a removal of its size: ")
+    half = cheap["scaled, equal norm"].copy()
+    half[0, -1] = 0.0
+    mixed = replace(one, changes=cheap | {"scaled, equal norm": half})
+    said = answers.critical_answer([mixed])
+    assert said.startswith("The edge mostly costs no more than") and "in 1 of 4 readings" in said
     assert "--instruments edge-ablation" in answers.critical_answer([])
 
 
 def test_the_curve_joins_a_touch_and_a_removal(runs):
     said = answers.curve_answer(runs)
-    assert "by at most 5.00 × 10⁻⁵ nats; as far as the window moved, by 0.25;" in said
-    assert "which is 300 times the published range, by 2.5." in said
+    assert said.startswith("At step 500 (one run), moving along the first direction as little")
+    assert "by at most 5.00 × 10⁻⁵ nats; all of it taken out, which is 300 times the" in said
+    assert "published range, by 2.5." in said
     assert "--instruments edge-curves" in answers.curve_answer(runs[1:])
 
 
@@ -457,27 +479,29 @@ def test_a_probe_that_loses_little_asks_for_no_cause():
 
 
 def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
-    said = answers.gap_answer(runs[:2], passages(runs))
+    said = groups.gap_answer(runs[:2], passages(runs))
     assert said == (
-        "By the published statistic the gap falls 8-fold up to the grok step (n = 1), and as a "
-        "share of all movement it rises 2-fold. In runs that never grok, read at the same step, it "
-        "falls 16-fold (n = 1), so that its fall marks no grokking; as a share it rises 2-fold."
+        "By the published statistic, of windows of three updates, the gap falls 8-fold up to the "
+        "grok step (n = 1), and as a share of all movement it rises 2-fold. Read at the same step "
+        "in one run that never groks, it falls 16-fold, which lies above every run that groks; in "
+        "windows of five it falls 32-fold, above every run that groks; as a share it rises 2-fold, "
+        "among the runs that grok."
     )
-    assert "no run that never groks is here" in answers.gap_answer(runs[:1], passages(runs))
-    assert "so there is no decline" in answers.gap_answer(runs[1:], passages(runs))
+    assert "no run that never groks is here" in groups.gap_answer(runs[:1], passages(runs))
+    assert "so there is no decline" in groups.gap_answer(runs[1:], passages(runs))
     both = [runs[0], made(DyckConfig(weight_decay=0.0), edge_rows(4.0))]
-    assert "so that it falls further where a run groks" in answers.gap_answer(both, passages(both))
+    assert "falls 4-fold, which lies below every run" in groups.gap_answer(both, passages(both))
 
 
 def test_what_is_missing_of_the_classes_is_one_line(runs):
-    none = answers.classes_answer([], [])
+    none = groups.classes_answer([], [])
     assert none.startswith("*Not here yet: modular arithmetic, ") and none.count("\n") == 0
     assert "`grokbook study lifecycle-modular`" in none and "SCAN" in none
-    said = answers.classes_answer(runs[:1], [])
+    said = groups.classes_answer(runs[:1], [])
     assert said.startswith(
-        "By this protocol in brackets the gradient makes 10 % of the movement late and the first "
-        "direction turns by 10° (n = 1). One class alone says nothing of what sets classes apart. "
-        "*Not here yet: modular arithmetic, "
+        "By this protocol in brackets the gradient makes 10 % of the squared movement late and the "
+        "first direction turns by 10° (n = 1). One class alone says nothing of what sets classes "
+        "apart. *Not here yet: modular arithmetic, "
     )
     add = RunConfig(tasks=("add",))
     content = [
@@ -486,7 +510,7 @@ def test_what_is_missing_of_the_classes_is_one_line(runs):
         for variant, value in (("standardised, pair", step / 3_000), ("raw, token", 0.1))
     ]
     measured = made(add, edge_rows(8.0), cases.measured("edge-functional", content))
-    both = answers.classes_answer(runs[:1], [measured])
+    both = groups.classes_answer(runs[:1], [measured])
     assert "; in modular arithmetic the gradient makes" in both and "alone" not in both
     assert "lifecycle-modular" not in both and "edge-functional" not in both
     table = tables.class_table([*runs, measured])

@@ -504,6 +504,7 @@ def synthetic_passage(
         unit=unit,
         ends=ends,
         shares={"published": published, "less decay": less if weight_decay else none},
+        signed=1.2 * published - 0.1,
         chance=np.stack([0.8 * first, 0.9 * first], axis=1) if weight_decay else none[:, :2],
         cosines={"published": cosines, "less decay": 0.5 * cosines},
         ablated=at,

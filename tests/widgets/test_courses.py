@@ -48,10 +48,10 @@ def without_last(values):
         (
             "defects",
             lambda d: d | {"corrected": d["corrected"][1:]},
-            "defects must have one value a step",
+            r"each of defects must be \(56,\)",
         ),
         ("shares", lambda s: s | {"more": s["own"]}, "shares must have own, .*, got own, .*, more"),
-        ("shares", lambda s: s | {"own": s["own"][1:]}, "shares must have one value a step"),
+        ("shares", lambda s: s | {"own": s["own"][1:]}, r"each of shares must be \(\d+,\)"),
         (
             "onsets",
             lambda o: {"published": o["published"]},

@@ -87,7 +87,8 @@ def test_without_decay_nothing_is_taken_away():
 def test_the_turn_is_read_at_multiples_of_the_grok_step(passage):
     found = Turn.of(passage)
     assert found.shares == {HALF: 0.97, AT: 0.05, LATER: 0.05, LATE: 0.97}
-    assert (found.first, found.start, found.inside) == (600, 0.9, False)
+    assert (found.first, found.back, found.start, found.inside) == (600, 1_800, 0.9, False)
+    assert Turn.of(synthetic_passage(back=100.0)).back is None
     assert not Turn.of(passage, "less decay").turned
     assert Turn.of(synthetic_passage(left=True), "less decay").first == 600
     second = Turn.of(passage, direction=2)
@@ -130,10 +131,10 @@ def test_what_is_said_of_several(passage):
     others = small_passages()
     plain = turn_sentence(others)
     assert "in both runs that grok the gradient makes 97 % half-way" in plain
-    assert "of the squared movement along the first direction (mean); weight decay" in plain
+    assert "of the squared movement along the first direction (median); weight decay" in plain
     assert turn_sentence(others, control=True) == (
         "Without the path that decay alone takes the initial weights on, none of 2 turns remain; "
-        "the gradient then makes 94 % at the grok step on average; so turns the run on random "
+        "the gradient then makes 94 % at the grok step (median); so turns the run on random "
         "labels, where there is nothing to understand."
     )
     remains = [synthetic_passage(left=True), *others[1:3]]
