@@ -11,6 +11,7 @@ import numpy as np
 from grokbook.events import FACTORS
 from grokbook.palette import decay_colour
 from grokbook.widgets.fitting import require_groups, require_shapes, require_steps
+from grokbook.widgets.packing import single, whole
 
 PROTOCOLS = ("published", "corrected")
 """δ as a difference of float32 weights, and from differences of gradients."""
@@ -113,13 +114,6 @@ class Course:
 
     def packed(self) -> dict[str, Any]:
         """JSON types, with ``bytes`` where there is bulk: little-endian uint32 and float32."""
-
-        def whole(values: np.ndarray) -> bytes:
-            return np.asarray(values).astype("<u4").tobytes()
-
-        def single(*values: np.ndarray) -> bytes:
-            return np.concatenate([np.ravel(each) for each in values]).astype("<f4").tobytes()
-
         return {
             "label": self.label,
             "setting": self.setting,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grokbook.palette import decay_colour
-from grokbook.widgets.packing import quantise
+from grokbook.widgets.packing import quantise, single, whole
 
 DETECTORS = ("dual", "tri", "ours")
 """The two published ones, and ours: the defect has grown tenfold."""
@@ -146,21 +146,17 @@ class Pace:
             "first": self.first_grok,
             "onsets": {name: list(pair) for name, pair in self.onsets.items()},
             "placebos": dict(self.placebos),
-            "steps": _bytes(self.steps[kept], "<u4"),
+            "steps": whole(self.steps[kept]),
             "accuracy": quantise(self.accuracy[:, kept]).tobytes(),
-            "norm": _bytes(self.norm[kept], "<f4"),
+            "norm": single(self.norm[kept]),
             "curvature": {
                 protocol: {
-                    "steps": _bytes(line.steps, "<u4"),
-                    "values": _bytes(np.concatenate([line.values, line.residuals]), "<f4"),
+                    "steps": whole(line.steps),
+                    "values": single(line.values, line.residuals),
                 }
                 for protocol, line in self.curvature.items()
             },
         }
-
-
-def _bytes(values: np.ndarray, kind: str) -> bytes:
-    return np.asarray(values).astype(kind).tobytes()
 
 
 def samples_of(runs: int) -> int:

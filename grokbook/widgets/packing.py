@@ -68,6 +68,24 @@ def _pack_lane(lane: Lane, frames: np.ndarray) -> dict:
     }
 
 
+def whole(values: np.ndarray) -> bytes:
+    """Steps as little-endian uint32.
+
+    >>> whole(np.array([1, 256])).hex()
+    '0100000000010000'
+    """
+    return np.asarray(values).astype("<u4").tobytes()
+
+
+def single(*values: np.ndarray) -> bytes:
+    """Arrays one after the other, row-major, as little-endian float32.
+
+    >>> single(np.array([1.0]), np.array([[2.0]])).hex()
+    '0000803f00000040'
+    """
+    return np.concatenate([np.ravel(each) for each in values]).astype("<f4").tobytes()
+
+
 def quantise(accuracy: np.ndarray) -> np.ndarray:
     """Accuracies in 0..1 as uint16 0..65534, NaN as `MISSING`; same shape, little-endian.
 

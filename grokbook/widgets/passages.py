@@ -11,7 +11,7 @@ import numpy as np
 from grokbook.events import RULES, crossing
 from grokbook.palette import decay_colour
 from grokbook.widgets.fitting import require_groups, require_shapes, require_steps
-from grokbook.widgets.packing import quantise
+from grokbook.widgets.packing import quantise, single, whole
 
 FORMS = ("published", "less decay")
 """The window as it is, and less the path that decay alone would have taken."""
@@ -165,12 +165,6 @@ class Passage:
         Steps are little-endian uint32, |ε| and what may be negative float32, and shares, cosines
         and accuracies uint16, see `grokbook.widgets.packing.quantise`.
         """
-
-        def whole(values: np.ndarray) -> bytes:
-            return np.asarray(values).astype("<u4").tobytes()
-
-        def single(*values: np.ndarray) -> bytes:
-            return np.concatenate([np.ravel(each) for each in values]).astype("<f4").tobytes()
 
         def codes(*values: np.ndarray) -> bytes:
             joined = np.concatenate([np.ravel(each) for each in values])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grokbook.palette import decay_colour
-from grokbook.widgets.packing import pack_tables
+from grokbook.widgets.packing import pack_tables, single
 
 CUTS = {
     "scale": "scale",
@@ -71,10 +71,6 @@ class Cut:
 
     def packed(self) -> dict[str, Any]:
         """JSON types, with ``bytes`` where there is bulk: little-endian float32, and tables."""
-
-        def single(values: np.ndarray) -> bytes:
-            return np.ravel(values).astype("<f4").tobytes()
-
         return {
             "at": single(self.at),
             "accuracy": {name: single(values) for name, values in self.accuracy.items()},
