@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.geometry.edge_decline import decline
+from grokbook.claims.readings.edge_gap import OF_PAPER, OF_TABLE, SHARE, fall
 from grokbook.instruments.phases import nearest
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.from_edges import WINDOW
@@ -137,18 +137,14 @@ class Gap:
     """How far g23 has fallen from its early maximum at a step: early over late.
 
     Attributes:
-        published: in the window that the published numbers are of, `TABLE_WINDOW`.
-        five: in the window of everything else on the page.
-        share: of all movement, in the published window.
+        published: in windows of three updates, of which the published numbers are.
+        five: in those of everything else on the page.
+        share: of all movement, in windows of three.
     """
 
     published: float
     five: float
     share: float
-
-
-TABLE_WINDOW = "3 updates"
-"""The published declines on brackets are of three updates, though the text has windows of five."""
 
 
 def gap(run: Run, step: int | None) -> Gap | None:
@@ -165,20 +161,12 @@ def gap(run: Run, step: int | None) -> Gap | None:
         return None
     try:
         return Gap(
-            _decline(run, "g23", TABLE_WINDOW, step),
-            _decline(run, "g23", WINDOW, step),
-            _decline(run, "g23_share", TABLE_WINDOW, step),
+            fall(run, step, OF_TABLE).decline,
+            fall(run, step, OF_PAPER).decline,
+            fall(run, step, OF_TABLE, SHARE).decline,
         )
-    except (Missing, ValueError):
+    except Missing:
         return None
-
-
-def _decline(run: Run, quantity: str, part: str, step: int) -> float:
-    about = {"part": part, "variant": "uncentred"}
-    ratios = run.rows("edge", "ratio", **about)["value"].to_numpy(float)
-    rows = run.rows("edge", quantity, **about)
-    values = rows["value"].to_numpy(float)
-    return decline(rows["step"].to_numpy(), values, ratios, step).decline
 
 
 def turning(run: Run, direction: int = 1) -> float:

@@ -59,12 +59,12 @@ def _apart(grok: Sequence[Gap], never: Sequence[Gap], name: str) -> str:
 
 
 def _fold(ratio: float) -> str:
-    """What a ratio of early over late says.
+    """What a ratio of the largest so far over the last says; it is 1 or more.
 
-    >>> _fold(5.7), _fold(0.5)
-    ('falls 5.7-fold', 'rises 2-fold')
+    >>> _fold(5.7), _fold(1.0)
+    ('falls 5.7-fold', 'does not fall')
     """
-    return f"falls {show(ratio)}-fold" if ratio >= 1 else f"rises {show(1 / ratio)}-fold"
+    return f"falls {show(ratio)}-fold" if ratio > 1 else "does not fall"
 
 
 def _geometric(values: Sequence[float]) -> float:

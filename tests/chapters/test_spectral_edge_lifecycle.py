@@ -178,7 +178,7 @@ def edge_rows(gap):
             (step, "g23_share", "3 updates", "uncentred", np.nan, 0.5 if early else 1.0),
             (step, "ratio", "3 updates", "uncentred", np.nan, 2.0),
         ]
-    return cases.measured("edge", rows)
+    return cases.measured("edge", rows, counts=[int(part.split()[0]) for _, _, part, *_ in rows])
 
 
 def ablation_rows():
@@ -300,8 +300,8 @@ def test_probes_are_read_at_the_grok_step_and_long_after():
 
 
 def test_the_gap_is_read_at_the_same_step_in_runs_and_controls(runs):
-    assert counts.gap(runs[0], 600) == counts.Gap(published=8.0, five=16.0, share=0.5)
-    assert counts.gap(runs[1], 600) == counts.Gap(published=16.0, five=32.0, share=0.5)
+    assert counts.gap(runs[0], 600) == counts.Gap(published=8.0, five=16.0, share=1.0)
+    assert counts.gap(runs[1], 600) == counts.Gap(published=16.0, five=32.0, share=1.0)
     assert counts.gap(runs[0], None) is None
     assert counts.gap(runs[0], 100) is None  # there is no window yet
     assert counts.gap(made(DyckConfig()), 600) is None
@@ -482,10 +482,10 @@ def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
     said = groups.gap_answer(runs[:2], passages(runs))
     assert said == (
         "By the published statistic, of windows of three updates, the gap falls 8-fold up to the "
-        "grok step (n = 1), and as a share of all movement it rises 2-fold. Read at the same step "
+        "grok step (n = 1), and as a share of all movement it does not fall. Read at the same step "
         "in one run that never groks, it falls 16-fold, which lies above every run that groks; in "
-        "windows of five it falls 32-fold, above every run that groks; as a share it rises 2-fold, "
-        "among the runs that grok."
+        "windows of five it falls 32-fold, above every run that groks; as a share it does not "
+        "fall, among the runs that grok."
     )
     assert "no run that never groks is here" in groups.gap_answer(runs[:1], passages(runs))
     assert "so there is no decline" in groups.gap_answer(runs[1:], passages(runs))

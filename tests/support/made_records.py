@@ -63,11 +63,11 @@ class Record:
         return self.groks.get(task)
 
 
-def measured(instrument, rows, **parameters):
+def measured(instrument, rows, counts=1, **parameters):
     """Rows of (step, quantity, part, variant, at, value) as an instrument's measurement."""
     whole = as_json(declared(instrument).complete(parameters))
     columns = ["step", "quantity", "part", "variant", "at", "value"]
-    frame = pd.DataFrame(rows, columns=columns).assign(error=np.nan, count=1)
+    frame = pd.DataFrame(rows, columns=columns).assign(error=np.nan, count=counts)
     kept = as_frame(()).dtypes
     frame = frame.astype({name: kept[name] for name in frame})
     return Measurement(instrument, 1, whole, "c", "n", 900, "", (900,), (900,), 1.0, frame)
