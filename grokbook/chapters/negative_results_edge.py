@@ -1,0 +1,67 @@
+"""Negative results of the spectral edge: what its published life owes to how it was read.
+
+What is counted and said, chapter 6 counts and says; here is what the page's prose relies on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grokbook.chapters.spectral_edge_lifecycle import STRINGS, others, wanted
+from grokbook.chapters.spectral_edge_lifecycle_counts import gap, removals
+from grokbook.instruments.runs import Run
+from grokbook.widgets.from_edges import passages
+from grokbook.widgets.passages import FORMS, Passage
+from grokbook.widgets.turns import AT, Turn, grokking
+
+LARGE = 0.3
+"""A part of the weights' norm that is no small cut."""
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Runs on brackets and what the chapter's picture shows of them.
+
+    Attributes:
+        runs: of the lifecycle's studies, as far as they are recorded or stored.
+        passages: those of which ``edge`` is measured.
+    """
+
+    runs: list[Run]
+    passages: list[Passage]
+
+
+def edges() -> Edges:
+    """What is there of the published study and of its other weight decays; nothing is made."""
+    runs = others([], wanted(STRINGS), show=True).seeds
+    return Edges(runs, passages(runs))
+
+
+def guard(found: Edges) -> None:
+    """Stop the build if something that the page's prose says of edges no longer holds.
+
+    Raises:
+        AssertionError: naming what changed.
+    """
+    chosen = [one for one in grokking(found.passages) if one.weight_decay == 1.0]
+    assert chosen, "no run on brackets groks"
+    for one in chosen:
+        assert Turn.of(one).turned, f"{one.label}: the edge does not turn to decay"
+        assert not Turn.of(one, FORMS[1]).turned, f"{one.label}: the turn is not the start's"
+    for each in removals(chosen, AT):
+        assert each.removed > LARGE, "the edge is a small part of the weights"
+        assert each.dearest < -0.01, "a removal of its size costs nothing"
+    closing, never = _gaps(found)
+    assert max(never) > min(closing), "the gap closes less in every run that never groks"
+
+
+def _gaps(found: Edges) -> tuple[list[float], list[float]]:
+    """Published declines of g23 at the grok step: of runs that grok, of twins that do not."""
+    one_of = {one.run_id: one for one in found.passages}
+    groups: tuple[list[float], list[float]] = ([], [])
+    for run in found.runs:
+        one = one_of.get(run.config.id)
+        fallen = None if one is None else gap(run, one.unit)
+        if one is not None and fallen is not None:
+            groups[one.grok is None].append(fallen.published)
+    return groups

@@ -1,0 +1,65 @@
+"""Negative results of the edge: of the recorded runs, and what its guard must not let pass."""
+
+from dataclasses import replace
+
+import pytest
+
+from explorable_harness import small_passages, synthetic_passage
+from grokbook.chapters import negative_results_edge as edge
+from grokbook.chapters.spectral_edge_lifecycle_counts import Gap
+
+
+@pytest.fixture(scope="module")
+def found():
+    return edge.edges()
+
+
+@pytest.fixture
+def gaps(monkeypatch):
+    """Run's name ↦ the decline of its gap; the page's runs are `small_passages`."""
+
+    class Named:
+        def __init__(self, passage):
+            self.config = self
+            self.id = passage.run_id
+
+    def given(declines, passages):
+        runs = [Named(one) for one in passages]
+        of = {one.run_id: decline for one, decline in zip(passages, declines, strict=True)}
+        monkeypatch.setattr(edge, "gap", lambda run, step: Gap(of[run.id], 1.0, 1.0))
+        return edge.Edges(runs, list(passages))
+
+    return given
+
+
+def test_the_recorded_runs_say_what_the_page_says(found):
+    assert {run.config.seed for run in found.runs} >= {42, 137, 2024}
+    assert all(one.plain for one in found.passages)
+    edge.guard(found)
+
+
+def test_a_turn_that_is_not_there_or_stays_stops_the_build(gaps):
+    never = small_passages()[2]
+    with pytest.raises(AssertionError, match="does not turn to decay"):
+        edge.guard(gaps([8.0, 9.0], [synthetic_passage(back=1.0), never]))
+    with pytest.raises(AssertionError, match="the turn is not the start's"):
+        edge.guard(gaps([8.0, 9.0], [synthetic_passage(left=True), never]))
+    with pytest.raises(AssertionError, match="no run on brackets groks"):
+        edge.guard(gaps([9.0], [never]))
+
+
+def test_a_gap_that_closes_less_without_understanding_stops_the_build(gaps):
+    grokked, never = small_passages()[0], small_passages()[2]
+    edge.guard(gaps([8.0, 9.0], [grokked, never]))
+    with pytest.raises(AssertionError, match="closes less"):
+        edge.guard(gaps([9.0, 8.0], [grokked, never]))
+
+
+def test_an_edge_that_is_a_small_part_stops_the_build(gaps):
+    grokked, never = small_passages()[0], small_passages()[2]
+    small = replace(grokked, removed=grokked.removed * 0 + 0.1)
+    with pytest.raises(AssertionError, match="small part"):
+        edge.guard(gaps([8.0, 9.0], [small, never]))
+    free = {name: 0 * values for name, values in grokked.changes.items()}
+    with pytest.raises(AssertionError, match="costs nothing"):
+        edge.guard(gaps([8.0, 9.0], [replace(grokked, changes=free), never]))
