@@ -86,6 +86,7 @@ class Row:
             "why": judgement.why,
             "control": judgement.control,
             "controls": dict(claim.control),
+            "control_states": dict(judgement.controls),
             "test": claim.test,
             "runs": list(self.runs),
             "seconds": round(self.seconds),

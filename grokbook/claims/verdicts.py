@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grokbook.claims.criteria import LEAST, Criterion
@@ -50,7 +50,8 @@ class Judgement:
         value, low, high, n: of the cell that decides: the first that fails, else the first.
         verdict: one of `VERDICTS`.
         why: one line.
-        control: ``stands``, ``falls`` or ``missing``.
+        control: of all of them ``stands``, ``falls`` or ``missing``.
+        controls: name ↦ the same of one control.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.
         compared, of, series: what the number is, as in `grokbook.claims.judges.Finding`.
@@ -68,6 +69,7 @@ class Judgement:
     compared: bool = False
     of: str = MEAN
     series: str = ""
+    controls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -87,7 +89,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     """
     _known(claim, evidence)
     nan, published = math.nan, claim.targets()
-    findings, remarks, states = [], [], []
+    findings, remarks, states = [], [], dict[str, list[str]]()
     for part in claim.criterion:
         given, look = evidence.get(part.series, Evidence({})), JUDGES[type(part)]
         found = [_placed(claim, part, each) for each in look(part, published, given.ours)]
@@ -96,14 +98,15 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
             checked = look(part, published, given.controls.get(name, {}))
             checked = [_placed(claim, part, each) for each in checked]
             state, said = _control(name, expected, found, checked)
-            states.append(state)
+            states.setdefault(name, []).append(state)
             remarks += said
     if not claim.criterion:
         return Judgement(nan, nan, nan, 0, "–", claim.test)
     ran = [each for each in findings if each.outcome != NONE]
     if not ran:
         return Judgement(nan, nan, nan, 0, "…", "no run yet", findings=tuple(findings))
-    control = next((state for state in ("falls", "missing") if state in states), "stands")
+    controls = {name: _worst(each) for name, each in states.items()}
+    control = _worst(controls.values()) if controls else "stands"
     if not claim.control:
         control, remarks = "missing", [("", "there is no control")]
     caveats = [(each.name, text) for each in findings for text in each.caveats]
@@ -130,7 +133,17 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         one.compared,
         one.of,
         one.series,
+        controls,
     )
+
+
+_STATES = ("falls", "missing", "stands")
+"""What a control does, the worst for the claim first."""
+
+
+def _worst(states: Iterable[str]) -> str:
+    """Of several states that of the whole; ``missing`` where nothing was looked at."""
+    return min(states, key=_STATES.index, default="missing")
 
 
 def _placed(claim: Claim, part: Criterion, found: Finding) -> Finding:
@@ -190,9 +203,7 @@ def _control(
             said = "holds too" if its.outcome == HOLDS else "does not hold"
             remarks.append((its.name, f"with control {name!r} it {said}"))
         states.add("stands")
-    # Where we have no run at all, no control has been looked at.
-    found = (state for state in ("falls", "missing", "stands") if state in states)
-    return next(found, "missing"), remarks
+    return _worst(states), remarks
 
 
 def _known(claim: Claim, evidence: Mapping[str, Evidence]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grokbook.claims.board import RUNS, Row
 from grokbook.claims.numbers import interval, show
-from grokbook.claims.verdicts import VERDICTS
+from grokbook.claims.verdicts import VERDICTS, Judgement
 
 WORDS = {
     "stands": "the claim survives it",
@@ -57,10 +57,15 @@ def _line(row: Row, controls: bool) -> str:
         ("n", str(found.n)),
     ]
     if controls:
-        names = "; ".join(escape(name) for name in claim.control) or "none"
-        cells.append(("control", f"{names}: {WORDS[found.control]}" if claim.control else names))
+        does = (f"{escape(name)}: {WORDS[_state(found, name)]}" for name in claim.control)
+        cells.append(("control", f"<span>{'<br>'.join(does) or 'none'}</span>"))
     inner = "".join(f"<td data-label='{escape(name)}'>{text}</td>" for name, text in cells)
     return f"<tr data-claim='{claim.id}' data-verdict='{found.verdict}'>{inner}</tr>"
+
+
+def _state(found: Judgement, name: str) -> str:
+    """What one control does; one that no part of the criterion has been asked of is missing."""
+    return found.controls.get(name, "missing")
 
 
 def mark(verdict: str) -> str:

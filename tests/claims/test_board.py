@@ -118,6 +118,17 @@ def test_a_claim_that_waits_says_what_for(rows):
             assert escape(text) in scoreboard.page([row])
 
 
+def test_the_table_says_of_every_control_what_it_does():
+    held, none = {"1.0": dict.fromkeys("abcd", 6.0)}, {"1.0": dict.fromkeys("abcd")}
+    row = judged("MT-39", threshold=Evidence(held, {"held-out basis": none}))
+    assert row.judgement.controls["held-out basis"] == "falls"
+    page = table([row])
+    assert "held-out basis: it kills the claim<br>" in page
+    for name in set(row.claim.control) - {"held-out basis"}:
+        assert f"{name}: not decided yet" in page
+    assert row.to_json()["control_states"] == row.judgement.controls
+
+
 def test_text_is_escaped():
     (row,) = board(registry={"MT-39": claims()["MT-39"]})
     page = table([row])

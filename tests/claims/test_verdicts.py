@@ -91,6 +91,16 @@ def test_a_control_kills_in_a_single_cell(name, values, said):
     assert (found.verdict, found.control, found.why) == ("◐", "falls", said)
 
 
+def test_every_control_says_what_it_does_by_itself():
+    given = {"strict": FULL.controls["strict"], "walk": cells(10.0, 99.0)}
+    assert verdict({"x": Evidence(FULL.ours, given)}).controls == {
+        "walk": "falls",
+        "strict": "stands",
+    }
+    alone = verdict({"x": Evidence(FULL.ours, {"walk": FULL.controls["walk"]})})
+    assert (alone.control, alone.controls) == ("missing", {"walk": "stands", "strict": "missing"})
+
+
 def test_a_control_that_kills_outweighs_one_that_is_missing():
     found = verdict({"x": Evidence(FULL.ours, {"walk": FULL.ours})})
     assert (found.verdict, found.control) == ("◐", "falls")
