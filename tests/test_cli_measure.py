@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from grokbook import cli
+from grokbook.cli.agenda import lines as agenda_lines
 from grokbook.cli.points import Points
-from grokbook.instruments.agenda import agenda
+from grokbook.instruments.agenda import Item, agenda
 from grokbook.instruments.catalogue import INSTRUMENTS
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.recorded import Recorded
@@ -271,3 +272,15 @@ def test_every_instrument_describes_itself(say, monkeypatch):
             assert f"\n  {quantity}" in out
         for word in ("part: ", "variant: ", "error: ", "source: ", "cost: "):
             assert word in out
+
+
+def test_instruments_for_which_no_run_will_do_share_one_line():
+    def item(name, jobs=(), lacking=3):
+        return Item(name, jobs, (), lacking, 3 * len(jobs), 0, 9.0, 0.0, 1.0)
+
+    there = item("events", jobs=(None,), lacking=2)
+    first, last = agenda_lines([there, item("edge"), item("probes")])
+    assert first.startswith("events  ") and first.endswith("; 2 runs lack what it needs")
+    assert last == "no run has what these need: edge, probes"
+    first, alone = agenda_lines([there, item("edge")])
+    assert alone.startswith("edge    ") and alone.endswith("; 3 runs lack what it needs")

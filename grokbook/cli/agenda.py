@@ -62,9 +62,17 @@ def is_left(item) -> bool:
 
 
 def lines(items: list) -> list[str]:
-    """One line an instrument: points, what they take, budget, what cannot be measured."""
-    wide = max(len(item.name) for item in items)
-    return [f"{item.name:{wide}}  {'; '.join(_parts(item))}" for item in items]
+    """One line an instrument: points, what they take, budget, what cannot be measured.
+
+    Instruments for which no run will do, as those of brackets for a modular task, share the last.
+    """
+    idle = [item.name for item in items if not item.jobs]
+    shown = [item for item in items if item.jobs or len(idle) == 1]
+    wide = max((len(item.name) for item in shown), default=0)
+    found = [f"{item.name:{wide}}  {'; '.join(_parts(item))}" for item in shown]
+    if len(idle) > 1:
+        found.append(paragraph(f"no run has what these need: {', '.join(idle)}", " " * 4, ""))
+    return found
 
 
 def _parts(item, to_come: int = 0) -> list[str]:
