@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle import gather
-from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, gap, means, removals, turning
+from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, means, removals
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over, middle_of, step_of
 from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.instruments.phases import MULTIPLES, nearest
-from grokbook.instruments.runs import Missing, Run
-from grokbook.widgets.from_edges import setting
 from grokbook.widgets.lifecycle import in_order, opening
 from grokbook.widgets.passages import FORMS, MATCHED, Passage
-from grokbook.widgets.turns import AT, LATE, Turn, grokking
+from grokbook.widgets.turns import AT, Turn, grokking
 
 NAMES = {
     "random, equal norm": "a random vector",
@@ -150,88 +147,6 @@ def probe_table(passages: Sequence[Passage]) -> pd.DataFrame:
         for (kind, reading), (at, late, n) in means(passages).items()
     ]
     return keyed(rows, "probe")
-
-
-def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
-    """How far the gap has fallen from its early maximum, at the same step in runs and controls."""
-    units = {one.run_id: one for one in passages}
-    rows = []
-    for run in runs:
-        one = units.get(run.config.id)
-        found = None if one is None else gap(run, one.unit)
-        if found is None:
-            continue
-        rows.append(
-            {
-                "run": f"{setting(run.config)}, seed {run.config.seed}",
-                "read at step": f"{one.unit:,}" + " (its twin's)" * (one.grok is None),
-                "g₂₃, as published": f"{show(found.published)} ×",
-                "windows of five": f"{show(found.five)} ×",
-                "as a share of all movement": f"{show(found.share)} ×",
-            }
-        )
-    return keyed(rows, "run")
-
-
-def class_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """What sets the classes of edges apart, by one protocol: windows of five updates, uncentred."""
-    rows: dict[str, dict[str, list[float]]] = {}
-    for run in runs:
-        try:
-            late, turned = late_share(run), turning(run)
-        except Missing:
-            continue
-        each = rows.setdefault(f"{run.config.title}, {setting(run.config)}", {})
-        each.setdefault("share", []).append(100 * late)
-        each.setdefault("turned", []).append(turned)
-        with suppress(Missing):
-            each.setdefault("content", []).append(late_content(run))
-    return keyed(
-        [
-            {
-                "runs": name,
-                "n": len(each["share"]),
-                f"gradient's share, {LATE:.2g} × grok or at the end (%)": mean_over(each["share"]),
-                "v₁ turns, from window to window (°)": mean_over(each["turned"]),
-                "R² of the task from what v₁ does": mean_over(each.get("content", [])),
-            }
-            for name, each in rows.items()
-        ],
-        "runs",
-    )
-
-
-def late_content(run: Run) -> float:
-    """R² of the task from what v_1 does to the states, standardised, on unseen prefixes or pairs.
-
-    At `LATE` times the grok step, or at the last measured step.
-
-    Raises:
-        Missing: if it was not measured.
-    """
-    rows = run.rows("edge-functional", "content", part="v1", variant=None)
-    rows = rows[rows["variant"].isin(("standardised, prefix", "standardised, pair"))]
-    if rows.empty:
-        raise Missing(f"edge-functional has no standardised content of {run.name}")
-    steps = rows["step"].to_numpy()
-    return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
-
-
-def _late(run: Run, steps: np.ndarray) -> int:
-    (task,) = run.tasks
-    grok = run.record.grok_step(task, "0.95")
-    return int(steps[-1]) if grok is None else nearest(steps, LATE * grok)
-
-
-def late_share(run: Run) -> float:
-    """Gradient's share along v_1 at `LATE` times the grok step, or in the last window.
-
-    Raises:
-        Missing: if it was not measured.
-    """
-    rows = run.rows("edge", "gradient_share", part="5 updates", variant="published", at=1)
-    steps = rows["step"].to_numpy()
-    return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
 
 
 SHOWN = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)

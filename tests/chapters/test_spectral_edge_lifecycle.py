@@ -13,8 +13,9 @@ from explorable_harness import small_passages, synthetic_passage
 from grokbook.chapters import asked
 from grokbook.chapters import spectral_edge_lifecycle as chapter
 from grokbook.chapters import spectral_edge_lifecycle_answers as answers
+from grokbook.chapters import spectral_edge_lifecycle_classes as classes
 from grokbook.chapters import spectral_edge_lifecycle_counts as counts
-from grokbook.chapters import spectral_edge_lifecycle_groups as groups
+from grokbook.chapters import spectral_edge_lifecycle_gaps as gaps
 from grokbook.chapters import spectral_edge_lifecycle_tables as tables
 from grokbook.chapters import spectral_edge_lifecycle_words as words
 from grokbook.checks import ConfigError
@@ -364,12 +365,12 @@ def test_tables_of_removals_probes_gaps_and_classes(runs):
     assert table.loc["n", "6.7 × grok"] == 1  # the other run is too short
     probes = tables.probe_table([synthetic_passage()])
     assert probes["change"].tolist()[:2] == ["−0.28", "−0.02"]
-    gaps = tables.gap_table(runs, passages(runs))
-    assert gaps["read at step"].tolist() == ["600", "600 (its twin's)", "600 (its twin's)"]
-    assert gaps["g₂₃, as published"].tolist() == ["8 ×", "16 ×", "8 ×"]
-    assert gaps["windows of five"].tolist() == ["16 ×", "32 ×", "16 ×"]
-    classes = tables.class_table(runs)
-    assert classes.loc["Dyck depth, λ = 0", "v₁ turns, from window to window (°)"] == "10"
+    fallen = gaps.gap_table(runs, passages(runs))
+    assert fallen["read at step"].tolist() == ["600", "600 (its twin's)", "600 (its twin's)"]
+    assert fallen["g₂₃, as published"].tolist() == ["8 ×", "16 ×", "8 ×"]
+    assert fallen["windows of five"].tolist() == ["16 ×", "32 ×", "16 ×"]
+    found = classes.class_table(runs)
+    assert found.loc["Dyck depth, λ = 0", "v₁ turns, from window to window (°)"] == "10"
     course = tables.course_table(small_passages())
     assert course.index.tolist()[0] == "300" and course.index.tolist()[-1] == "4,000"
     assert course.loc["600", "gradient's share (%)"] == "5.0"
@@ -479,7 +480,7 @@ def test_a_probe_that_loses_little_asks_for_no_cause():
 
 
 def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
-    said = groups.gap_answer(runs[:2], passages(runs))
+    said = gaps.gap_answer(runs[:2], passages(runs))
     assert said == (
         "By the published statistic, of windows of three updates, the gap falls 8-fold up to the "
         "grok step (n = 1), and as a share of all movement it does not fall. Read at the same step "
@@ -487,17 +488,17 @@ def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
         "windows of five it falls 32-fold, above every run that groks; as a share it does not "
         "fall, among the runs that grok."
     )
-    assert "no run that never groks is here" in groups.gap_answer(runs[:1], passages(runs))
-    assert "so there is no decline" in groups.gap_answer(runs[1:], passages(runs))
+    assert "no run that never groks is here" in gaps.gap_answer(runs[:1], passages(runs))
+    assert "so there is no decline" in gaps.gap_answer(runs[1:], passages(runs))
     both = [runs[0], made(DyckConfig(weight_decay=0.0), edge_rows(4.0))]
-    assert "falls 4-fold, which lies below every run" in groups.gap_answer(both, passages(both))
+    assert "falls 4-fold, which lies below every run" in gaps.gap_answer(both, passages(both))
 
 
 def test_what_is_missing_of_the_classes_is_one_line(runs):
-    none = groups.classes_answer([], [])
+    none = classes.classes_answer([], [])
     assert none.startswith("*Not here yet: modular arithmetic, ") and none.count("\n") == 0
     assert "`grokbook study lifecycle-modular`" in none and "SCAN" in none
-    said = groups.classes_answer(runs[:1], [])
+    said = classes.classes_answer(runs[:1], [])
     assert said.startswith(
         "By this protocol in brackets the gradient makes 10 % of the squared movement late and the "
         "first direction turns by 10° (n = 1). One class alone says nothing of what sets classes "
@@ -510,10 +511,10 @@ def test_what_is_missing_of_the_classes_is_one_line(runs):
         for variant, value in (("standardised, pair", step / 3_000), ("raw, token", 0.1))
     ]
     measured = made(add, edge_rows(8.0), cases.measured("edge-functional", content))
-    both = groups.classes_answer(runs[:1], [measured])
+    both = classes.classes_answer(runs[:1], [measured])
     assert "; in modular arithmetic the gradient makes" in both and "alone" not in both
     assert "lifecycle-modular" not in both and "edge-functional" not in both
-    table = tables.class_table([*runs, measured])
+    table = classes.class_table([*runs, measured])
     column = "R² of the task from what v₁ does"
     assert table[column].tolist() == ["–", "–", "–", "0.5"]
 

@@ -1,22 +1,19 @@
-"""Chapter 6, the spectral edge's lifecycle: what groups of runs say beside each other."""
+"""Chapter 6, the spectral edge's lifecycle: its gap, at the same step in runs and controls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
+import pandas as pd
 
-from grokbook.chapters.spectral_edge_lifecycle_answers import measuring
-from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap, turning
-from grokbook.chapters.spectral_edge_lifecycle_tables import late_content, late_share
+from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap
+from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import counted
 from grokbook.claims.numbers import show
-from grokbook.instruments.runs import Missing, Run
-from grokbook.studies.command import command
-from grokbook.studies.lifecycle import MODULAR
+from grokbook.instruments.runs import Run
+from grokbook.widgets.from_edges import setting
 from grokbook.widgets.passages import Passage
-from grokbook.widgets.turns import said
 
 
 def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
@@ -71,44 +68,22 @@ def _geometric(values: Sequence[float]) -> float:
     return float(np.exp(np.mean(np.log(values))))
 
 
-def classes_answer(brackets: Sequence[Run], modular: Sequence[Run]) -> str:
-    """What of the three classes can be said by one protocol, and what is missing, in one line."""
-    groups = {"brackets": _turns_and_shares(brackets), "modular arithmetic": []}
-    groups["modular arithmetic"] = _turns_and_shares(modular)
-    there = {name: each for name, each in groups.items() if each}
-    told = [
-        f"in {name} the gradient makes {said(share_of)} of the squared movement late and the first "
-        f"direction turns by {turned:.0f}° (n = {len(each)})"
-        for name, each in there.items()
-        for share_of, turned in [np.mean(each, axis=0).tolist()]
-    ]
-    alone = " One class alone says nothing of what sets classes apart." * (len(there) == 1)
-    first = f"By this protocol {'; '.join(told)}.{alone} " if told else ""
-    parts = []
-    if not groups["modular arithmetic"]:
-        parts.append(
-            "modular arithmetic, the functional class: "
-            f"`{command('study', MODULAR.name)}` and `{measuring('edge', MODULAR)}`"
-        )
-    if not any(_has_content(run) for run in (*brackets, *modular)):
-        parts.append(f"what the edge does to the states: `{measuring('edge-functional')}`")
-    parts.append("SCAN, the compressing class, which is not trained in this book yet")
-    return f"{first}*Not here yet: {'; '.join(parts)}.*"
-
-
-def _turns_and_shares(runs: Sequence[Run]) -> list[tuple[float, float]]:
-    """Late share of the gradient and mean rotation of v_1, of runs with weight decay."""
-    found = []
+def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
+    """How far the gap has fallen from its early maximum, at the same step in runs and controls."""
+    units = {one.run_id: one for one in passages}
+    rows = []
     for run in runs:
-        with suppress(Missing):
-            if run.config.weight_decay > 0:
-                found.append((late_share(run), turning(run)))
-    return found
-
-
-def _has_content(run: Run) -> bool:
-    try:
-        late_content(run)
-    except Missing:
-        return False
-    return True
+        one = units.get(run.config.id)
+        found = None if one is None else gap(run, one.unit)
+        if found is None:
+            continue
+        rows.append(
+            {
+                "run": f"{setting(run.config)}, seed {run.config.seed}",
+                "read at step": f"{one.unit:,}" + " (its twin's)" * (one.grok is None),
+                "g₂₃, as published": f"{show(found.published)} ×",
+                "windows of five": f"{show(found.five)} ×",
+                "as a share of all movement": f"{show(found.share)} ×",
+            }
+        )
+    return keyed(rows, "run")
