@@ -118,6 +118,11 @@ class Run:
             found.setdefault(each.instrument, []).append((each.parameters, parts))
         return found
 
+    @cached_property
+    def _cells(self) -> dict[tuple, pd.DataFrame]:
+        """What was picked before: measurement, quantity, part and variant ↦ rows by step."""
+        return {}
+
     def rows(
         self,
         instrument: str,
@@ -145,14 +150,15 @@ class Run:
             where = declared(instrument).complete(self.meant.get(instrument, {}))
         wanted = as_json(where)
         for parameters, parts in self._rows.get(instrument, []):
-            rows = parts.get(quantity)
-            if rows is None or any(parameters.get(n) != value for n, value in wanted.items()):
+            if quantity not in parts or any(
+                parameters.get(n) != value for n, value in wanted.items()
+            ):
                 continue
+            key = (id(parts), quantity, part, variant)
+            if key not in self._cells:
+                self._cells[key] = _cell(parts[quantity], part, variant)
+            rows = self._cells[key]
             kept = np.ones(len(rows), dtype=bool)
-            if part is not None:
-                kept &= (rows["part"] == part).to_numpy()
-            if variant is not None:
-                kept &= (rows["variant"] == variant).to_numpy()
             if at is not None:
                 kept &= np.isclose(rows["at"], at, rtol=1e-6)
             if kept.any():
@@ -184,3 +190,13 @@ class Run:
     def seconds(self) -> float:
         """Core-seconds of training and measuring."""
         return self.record.seconds + sum(each.seconds for each in self.measurements)
+
+
+def _cell(rows: pd.DataFrame, part: str | None, variant: str | None) -> pd.DataFrame:
+    """Rows of one part and variant, or of any."""
+    kept = np.ones(len(rows), dtype=bool)
+    if part is not None:
+        kept &= (rows["part"] == part).to_numpy()
+    if variant is not None:
+        kept &= (rows["variant"] == variant).to_numpy()
+    return rows[kept]

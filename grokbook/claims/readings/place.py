@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,7 @@ class Place:
         """
         if setting not in SETTINGS:
             raise Missing(f"there is no {setting} yet")
-        fields = SETTINGS[setting] | {"weight_decay": weight_decay, "seed": self.seed} | changes
-        return Config.of(fields["tasks"])(**fields)
+        return _config(setting, **{"weight_decay": weight_decay, "seed": self.seed} | changes)
 
     def run(self, setting: str, weight_decay: float = 1.0, **changes: Any) -> Run:
         """A run at this seed.
@@ -92,6 +92,12 @@ class Place:
         if len(runs) < 2:
             raise Missing(f"{own} has no run of another seed beside it")
         return runs[(names.index(own) + 1) % len(runs)]
+
+
+@cache  # a board asks for the same few configs thousands of times, and each hashes itself once
+def _config(setting: str, **changes: Any) -> Config:
+    fields = SETTINGS[setting] | changes
+    return Config.of(fields["tasks"])(**fields)
 
 
 Reader = Callable[[Place], Value | Mapping[str, Value]]
