@@ -67,18 +67,25 @@ def test_every_execution_answers_to_its_name(name):
     )
 
 
-def alike_at_first():
-    """Names of records by the run that all of them are until a change comes, if any does."""
-    found = {}
-    for name in Results().manifest():
+def one_of_each_kind():
+    """Names of the records of one run a kind: tasks, and with or without weight decay.
+
+    A run and what it becomes by a change that comes later are one run until then, and it is taken
+    where most records can be compared.  The others replay by ``grokbook replay``; all of them here
+    would take longer with every run that is recorded.
+    """
+    alike, kinds = {}, {}
+    for name in sorted(Results().manifest()):
         plain = dataclasses.replace(Results().get(name).config, intervention=None)
-        found.setdefault(plain.id, []).append(name)
-    return found
+        alike.setdefault(plain, []).append(name)
+    for plain, names in sorted(alike.items(), key=lambda each: -len(each[1])):
+        kinds.setdefault((plain.tasks, plain.weight_decay > 0), names)
+    return kinds.values()
 
 
 @pytest.mark.slow
 @pytest.mark.long(20)
-@pytest.mark.parametrize("names", alike_at_first().values(), ids=alike_at_first())
+@pytest.mark.parametrize("names", one_of_each_kind(), ids="-".join)
 def test_recorded_runs_replay(names):
     """A run that was recorded more than once is trained once, and compared with every record."""
     results = Results()
