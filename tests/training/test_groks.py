@@ -1,5 +1,8 @@
 """Small runs that really grok: memorise first, understand later."""
 
+from functools import cache
+from tempfile import TemporaryDirectory
+
 import pytest
 
 from grokbook.config import RunConfig
@@ -28,10 +31,19 @@ def memorised_first(record):
     return memorised < half
 
 
+@cache
+def small(seed):
+    """Addition modulo 59 until it groks: its config, its grok step and its record."""
+    config = RunConfig(
+        tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3, seed=seed
+    )
+    with TemporaryDirectory() as folder:
+        return config, *grokked(config, Store(folder), 3_000)
+
+
 @pytest.mark.long(31)
-def test_addition_modulo_59(tmp_path):
-    config = RunConfig(tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3)
-    grok, record = grokked(config, Store(tmp_path), 3_000)
+def test_addition_modulo_59():
+    _, grok, record = small(1)
     assert 600 <= grok <= 1_800
     assert memorised_first(record)
     assert record.twinless_accuracy("add")[-1] > 0.9
@@ -48,27 +60,23 @@ def test_addition_modulo_97(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.long(480)
-def test_the_published_loop_groks_at_the_same_steps(tmp_path):
-    """Three seeds of each: the means differ by less than seeds do.
+@pytest.mark.long(200)
+def test_the_published_loop_groks_as_ours_does():
+    """Within the range of two of our seeds, and their difference on either side.
 
-    From the first dozens of steps on, rounding has made two other runs of them, so seeds are
-    compared, not steps.
+    From the first dozens of steps on, rounding has made another run of it, so it is compared with
+    seeds, not with steps.
     """
-    ours, theirs = [], []
-    for seed in (1, 2, 3):
-        config = RunConfig(
-            tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3, seed=seed
-        )
-        ours.append(grokked(config, Store(tmp_path), 3_000)[0])
-        loop, table, layout = PlainLoop(config), config.table(), Layout.of(config)
-        steps, accuracy = [], []
-        while grok_step(steps, accuracy, "0.98x3") is None and len(steps) < 30:
-            loop.advance(100)
-            theta = exchange.from_state_dict(layout, loop.model.state_dict())
-            accuracy.append(evaluate(layout, theta, [table])[0].test_accuracy[0])
-            steps.append(100 * (len(steps) + 1))
-        theirs.append(grok_step(steps, accuracy, "0.98x3"))
-    spread = max(max(ours) - min(ours), max(theirs) - min(theirs), 100)
-    assert None not in theirs
-    assert abs(sum(ours) - sum(theirs)) / 3 <= spread, (ours, theirs)
+    config, first, _ = small(1)
+    ours = sorted((first, small(2)[1]))
+    spread = max(ours[1] - ours[0], 100)
+    loop, table, layout = PlainLoop(config), config.table(), Layout.of(config)
+    steps, accuracy = [], []
+    while grok_step(steps, accuracy, "0.98x3") is None and len(steps) < 30:
+        loop.advance(100)
+        theta = exchange.from_state_dict(layout, loop.model.state_dict())
+        accuracy.append(evaluate(layout, theta, [table])[0].test_accuracy[0])
+        steps.append(100 * (len(steps) + 1))
+    theirs = grok_step(steps, accuracy, "0.98x3")
+    assert theirs is not None
+    assert ours[0] - spread <= theirs <= ours[1] + spread, (ours, theirs)
