@@ -55,6 +55,7 @@ def say(trained, monkeypatch, capsys):
     return command
 
 
+@pytest.mark.slow
 @pytest.mark.long(14)
 def test_measured_stopped_short_and_gone_on_with(say, trained):
     one = "measure small.toml --workers 1 --instruments events,weight-spectra,commutator"

@@ -113,6 +113,7 @@ def cluster():
         yield cluster
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_bits_though_a_worker_is_killed(tmp_path, alone, cluster):
     store = Store(tmp_path)
     jobs = [Job(tiny(seed), PLAN) for seed in (1, 2, 3)]

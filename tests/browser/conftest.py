@@ -20,10 +20,10 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-# How a page of the book is met. "paper" is printed as it was opened; the others are read through.
+# How a page of the book is met: "dark" from disk, the others from a server. "paper" is printed as it
+# was opened; the others are read through.
 WAYS = {
     "light": {"color_scheme": "light"},
-    "file": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}},
     "paper": {"color_scheme": "dark"},
@@ -96,7 +96,7 @@ def read_to_end(page):
     """Scroll through a page until every lazy figure is drawn."""
     height = page.evaluate("document.documentElement.scrollHeight")
     for y in range(0, height + 800, 800):
-        page.evaluate("y => window.scrollTo(0, y)", y)
+        page.evaluate("top => window.scrollTo({top, behavior: 'instant'})", y)
         page.wait_for_timeout(40)
     page.wait_for_function(
         "[...document.querySelectorAll('.gb-plotly')].every("
@@ -120,7 +120,7 @@ def opened(request, readers, site):
     way, name = request.param
     page = readers[way].new_page()
     listen(page, site)
-    page.goto(f"{BOOK.as_uri() if way == 'file' else site}/{name}")
+    page.goto(f"{BOOK.as_uri() if way == 'dark' else site}/{name}")
     if way != "paper":
         read_to_end(page)
     yield page

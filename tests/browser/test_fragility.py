@@ -12,14 +12,13 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from explorable_checks import (
-    FRAME_MS,
+    assert_drawn_within_a_frame,
     assert_fits_a_phone,
     assert_readable,
     control,
     dress,
     on_paper,
     overlaps,
-    redraws,
     stroke,
     turn,
 )
@@ -373,6 +372,4 @@ def test_the_page_keeps_about_the_room_that_is_needed(quiet, bench, made, width,
 def test_a_move_of_the_slider_is_drawn_within_a_frame(quiet, bench):
     page = show(quiet, f"{bench}/index.html")
     control(page)
-    times = redraws(page)
-    assert len(times) > 100
-    assert np.median(times) <= FRAME_MS
+    assert_drawn_within_a_frame(page, 101)

@@ -12,14 +12,13 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from explorable_checks import (
-    FRAME_MS,
+    assert_drawn_within_a_frame,
     assert_fits_a_phone,
     assert_readable,
     control,
     dress,
     on_paper,
     overlaps,
-    redraws,
     stroke,
     turn,
 )
@@ -317,9 +316,7 @@ def test_a_move_of_the_knob_is_drawn_within_a_frame(quiet, bench, kind):
     page = show(quiet, f"{bench}/large.html")
     control(page)
     turn(page, kind)
-    times = redraws(page, passes=6)
-    assert len(times) >= 30
-    assert np.median(times) <= FRAME_MS
+    assert_drawn_within_a_frame(page, 30, passes=6)
 
 
 def test_no_request_leaves_the_page(cut):

@@ -58,7 +58,7 @@ def poor_contrast(page, selector, least):
     )
 
 
-@meeting("light", "file")
+@meeting("light", "dark")
 def test_page_loads_and_asks_nobody(met):
     assert met.locator("article h1").first.inner_text().strip()
     states = met.eval_on_selector_all(".gb-plotly", "boxes => boxes.map(b => b.dataset.state)")
@@ -175,7 +175,7 @@ def test_figure_that_cannot_load_says_so(browser, site, name):
     page.close()
 
 
-@meeting("light", "file", names=WITH_CODE)
+@meeting("light", "dark", names=WITH_CODE)
 def test_code_is_folded_and_unfolds(met):
     assert met.locator(".cell_input").locator("visible=true").count() == 0
     fold = met.locator("details.hide").first

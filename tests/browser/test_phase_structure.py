@@ -15,13 +15,12 @@ from playwright.sync_api import expect
 
 import explorable_checks as checks
 from explorable_checks import (
-    FRAME_MS,
+    assert_drawn_within_a_frame,
     assert_fits_a_phone,
     assert_readable,
     dress,
     on_paper,
     overlaps,
-    redraws,
     stroke,
 )
 from explorable_harness import (
@@ -193,7 +192,7 @@ def test_the_slide_takes_half_a_second_and_does_not_bounce(phase, paces):
     times, ys = np.array(track).T
     assert (np.diff(ys) >= 0).all(), "it goes one way"
     moving = times[(ys > ys[0]) & (ys < ys[-1])]
-    assert len(moving) >= 3 and 300 < moving[-1] < 800
+    assert len(moving) >= 3 and 300 < moving[-1] - moving[0] < 800
 
 
 def test_with_reduced_motion_it_is_there_at_once(quiet, bench, paces):
@@ -551,6 +550,4 @@ def test_a_move_of_the_slider_is_drawn_within_a_frame(quiet, bench, tau):
     page = show(quiet, f"{bench}/long.html")
     if tau:
         control(page)
-    times = redraws(page)
-    assert len(times) > 60
-    assert np.median(times) <= FRAME_MS
+    assert_drawn_within_a_frame(page, 61)

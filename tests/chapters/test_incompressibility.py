@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import papermill
 import pytest
 
 import made_records as cases
@@ -15,6 +14,7 @@ from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
 from grokbook.figures import incompressibility as draw
 from grokbook.instruments.runs import Run
+from grokbook.studies.asking import MissingRun
 from grokbook.widgets import Incompressibility
 from grokbook.widgets.from_surgeries import surgery
 
@@ -49,11 +49,9 @@ def test_small_parameters_train_measure_and_render(execute):
     assert "add + mul, λ = 0.8, p = 23" in text
 
 
-def test_a_missing_run_is_an_error_where_training_is_refused(execute):
-    with pytest.raises(
-        papermill.PapermillExecutionError, match="is not recorded with all its measurements"
-    ):
-        execute(NOTEBOOK, SMALL, train=False)
+def test_a_missing_run_is_an_error_where_training_is_refused(attempt):
+    with pytest.raises(MissingRun, match="is not recorded with all its measurements"):
+        attempt(NOTEBOOK, SMALL, train=False)
 
 
 def test_too_few_steps_are_refused_before_anything_is_trained():

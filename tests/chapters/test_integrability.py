@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import papermill
 import pytest
 
 import made_records as cases
@@ -22,6 +21,8 @@ from grokbook.events import FACTORS, PLACEBOS
 from grokbook.events.track_record import TrackRecord
 from grokbook.figures import integrability as draw
 from grokbook.instruments.runs import Missing, Run
+from grokbook.publishing.parameters import ParameterError
+from grokbook.studies.asking import MissingRun
 from grokbook.widgets import lead_sentence
 from grokbook.widgets.courses import PROTOCOLS
 from grokbook.widgets.from_measurements import share_at_end
@@ -60,26 +61,20 @@ def test_small_parameters_train_measure_and_render(execute):
         assert shown(first) == shown(second)
 
 
-def test_a_missing_run_is_an_error_where_training_is_refused(execute):
-    with pytest.raises(
-        papermill.PapermillExecutionError, match="is not recorded with all its measurements"
-    ):
-        execute(NOTEBOOK, SMALL, train=False)
+def test_a_missing_run_is_an_error_where_training_is_refused(attempt):
+    with pytest.raises(MissingRun, match="is not recorded with all its measurements"):
+        attempt(NOTEBOOK, SMALL, train=False)
 
 
-def test_too_few_steps_are_refused_before_anything_is_trained(execute, tmp_path):
-    with pytest.raises(
-        papermill.PapermillExecutionError, match="steps must be 400 or more .* not 200"
-    ):
-        execute(NOTEBOOK, SMALL | {"steps": 200}, train=True)
+def test_too_few_steps_are_refused_before_anything_is_trained(attempt, tmp_path):
+    with pytest.raises(ConfigError, match="steps must be 400 or more .* not 200"):
+        attempt(NOTEBOOK, SMALL | {"steps": 200}, train=True)
     assert not (tmp_path / "store" / "runs").exists()
 
 
-def test_an_unknown_parameter_is_refused_by_the_chapter_itself(execute):
-    with pytest.raises(
-        papermill.PapermillExecutionError, match=r"unknown parameter reading.*known are: settings"
-    ):
-        execute(NOTEBOOK, {"reading": 3}, train=False)
+def test_an_unknown_parameter_is_refused_by_the_chapter_itself(attempt):
+    with pytest.raises(ParameterError, match=r"unknown parameter reading.*known are: settings"):
+        attempt(NOTEBOOK, {"reading": 3}, train=False)
 
 
 # --- what it asks for

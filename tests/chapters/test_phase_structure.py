@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import papermill
 import pytest
 
 from explorable_harness import small_paces, synthetic_pace
@@ -19,6 +18,7 @@ from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.figures import phase_structure as draw
 from grokbook.plan import Plan
+from grokbook.publishing.parameters import ParameterError
 from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.asking import MissingRun
@@ -63,14 +63,14 @@ def test_small_parameters_train_measure_and_render(execute):
     assert "1 of the 1 runs that this page asks for is there" in said
 
 
-def test_where_there_is_no_run_at_all_it_says_so_in_one_line(execute):
-    with pytest.raises(papermill.PapermillExecutionError, match="none of 1 runs is recorded or in"):
-        execute(NOTEBOOK, SMALL | {"make_missing": False}, train=False)
+def test_where_there_is_no_run_at_all_it_says_so_in_one_line(attempt):
+    with pytest.raises(MissingRun, match="none of 1 runs is recorded or in"):
+        attempt(NOTEBOOK, SMALL | {"make_missing": False}, train=False)
 
 
-def test_an_unknown_parameter_is_refused_by_the_chapter_itself(execute):
-    with pytest.raises(papermill.PapermillExecutionError, match=r"unknown parameter checkpoint"):
-        execute(NOTEBOOK, {"checkpoint": 3}, train=False)
+def test_an_unknown_parameter_is_refused_by_the_chapter_itself(attempt):
+    with pytest.raises(ParameterError, match=r"unknown parameter checkpoint"):
+        attempt(NOTEBOOK, {"checkpoint": 3}, train=False)
 
 
 # --- what it asks for

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import papermill
 import pytest
 
 import made_records as cases
@@ -25,6 +24,7 @@ from grokbook.figures import spectral_edge_lifecycle as draw
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.runs import Missing, Run
 from grokbook.palette import DARK_PAGE, LIGHT_PAGE, contrast
+from grokbook.studies.asking import MissingRun
 from grokbook.studies.lifecycle import CONTROLS, LIFECYCLE
 from grokbook.widgets.from_edges import passage, passages, setting
 from grokbook.widgets.passages import MATCHED
@@ -63,18 +63,14 @@ def test_small_parameters_train_measure_and_render(execute):
         assert shown(first) == shown(second)
 
 
-def test_a_missing_run_is_an_error_where_training_is_refused(execute):
-    with pytest.raises(
-        papermill.PapermillExecutionError, match="is not recorded with all its measurements"
-    ):
-        execute(NOTEBOOK, SMALL, train=False)
+def test_a_missing_run_is_an_error_where_training_is_refused(attempt):
+    with pytest.raises(MissingRun, match="is not recorded with all its measurements"):
+        attempt(NOTEBOOK, SMALL, train=False)
 
 
-def test_too_few_steps_are_refused_before_anything_is_trained(execute, tmp_path):
-    with pytest.raises(
-        papermill.PapermillExecutionError, match="steps must be 600 or more .* not 300"
-    ):
-        execute(NOTEBOOK, SMALL | {"steps": 300}, train=True)
+def test_too_few_steps_are_refused_before_anything_is_trained(attempt, tmp_path):
+    with pytest.raises(ConfigError, match="steps must be 600 or more .* not 300"):
+        attempt(NOTEBOOK, SMALL | {"steps": 300}, train=True)
     assert not (tmp_path / "store" / "runs").exists()
 
 

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import papermill
 import pytest
 
 from explorable_harness import ARMS, small_trials, synthetic_run
@@ -16,6 +15,7 @@ from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.figures import transverse_fragility as draw
+from grokbook.publishing.parameters import ParameterError
 from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.arms import OWN, arms
@@ -83,9 +83,9 @@ def test_small_parameters_train_and_render(execute):
     assert widgets[0]["traces"] == widgets[1]["traces"]
 
 
-def test_a_missing_plain_run_is_an_error_where_training_is_refused(execute):
-    with pytest.raises(papermill.PapermillExecutionError, match="is not recorded with all its"):
-        execute(NOTEBOOK, SMALL, train=False)
+def test_a_missing_plain_run_is_an_error_where_training_is_refused(attempt):
+    with pytest.raises(MissingRun, match="is not recorded with all its"):
+        attempt(NOTEBOOK, SMALL, train=False)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_missing_plain_run_is_an_error_where_training_is_refused(execute):
         ({"dose": [0.1]}, "unknown parameter dose"),
     ],
 )
-def test_bad_parameters_are_refused_before_anything_is_trained(execute, tmp_path, change, message):
-    with pytest.raises(papermill.PapermillExecutionError, match=message):
-        execute(NOTEBOOK, SMALL | change, train=True)
+def test_bad_parameters_are_refused_before_anything_is_trained(attempt, tmp_path, change, message):
+    with pytest.raises((ConfigError, ParameterError), match=message):
+        attempt(NOTEBOOK, SMALL | change, train=True)
     assert not (tmp_path / "store" / "runs").exists()
 
 

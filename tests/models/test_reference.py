@@ -82,6 +82,7 @@ def test_two_hundred_steps_in_float64(setting, batch):
     torch.testing.assert_close(trainer.theta, plain, rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.long(26)
 def test_two_hundred_steps_in_float32():
     config = RunConfig(tasks=("add", "mul"), seed=42)

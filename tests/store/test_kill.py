@@ -57,7 +57,7 @@ def never_killed(tmp_path_factory):
     return finished(tmp_path_factory.mktemp("never"))
 
 
-@pytest.mark.parametrize("commits", [2, 3, 4])
+@pytest.mark.parametrize("commits", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 4))])
 def test_kill_and_resume(tmp_path, never_killed, commits):
     process = subprocess.Popen(**command(tmp_path))
     seen, deadline = set(), time.monotonic() + 120

@@ -145,7 +145,9 @@ def test_interrupted_and_resumed(tmp_path, whole, after):
     same(fingerprint(again.directory), whole)
 
 
-@pytest.mark.parametrize("kind", ["crash", "full", "error"])
+@pytest.mark.parametrize(
+    "kind", ["error", *(pytest.param(k, marks=pytest.mark.slow) for k in ("crash", "full"))]
+)
 @pytest.mark.parametrize(
     ("steps", "cadence"),
     [(4, 2), pytest.param(8, 1, marks=[pytest.mark.slow, pytest.mark.long(30)])],

@@ -41,6 +41,7 @@ def small(seed):
         return config, *grokked(config, Store(folder), 3_000)
 
 
+@pytest.mark.slow
 @pytest.mark.long(31)
 def test_addition_modulo_59():
     _, grok, record = small(1)
