@@ -20,8 +20,8 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-# How a page of the book is met: "dark" from disk, the others from a server. "paper" is printed as it
-# was opened; the others are read through.
+# How a page of the book is met: "dark" from disk, the others from a server; "paper" is printed as
+# it was opened, the others are read through.
 WAYS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
