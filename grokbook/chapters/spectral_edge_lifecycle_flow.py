@@ -1,0 +1,112 @@
+"""Chapter 6, the spectral edge's lifecycle: the published equation of its gap, evaluated.
+
+Classes are those of `grokbook.geometry.gap_class`, a rule that was written down before any term of
+the equation had been computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from grokbook.chapters.spectral_edge_lifecycle_answers import measuring
+from grokbook.chapters.tables import keyed
+from grokbook.chapters.wording import counted, percent, share
+from grokbook.claims.numbers import show
+from grokbook.claims.readings.edge_flow import CLASSED, INSTRUMENT, claimed
+from grokbook.geometry.gap_class import AFTER, LEAST, NONE, UNTIL, GapClass
+from grokbook.instruments.gap_rows import gap_class, gap_prediction
+from grokbook.instruments.runs import Missing, Run
+from grokbook.widgets.from_edges import setting
+from grokbook.widgets.passages import Passage
+
+SLIDE = "slide"
+"""What the gap does for the updates that leave a window and come into it, to first order."""
+
+
+def _flows(
+    runs: Sequence[Run], passages: Sequence[Passage]
+) -> Iterator[tuple[Run, Passage, GapClass, float]]:
+    """Runs whose terms are measured: their class, and how often `SLIDE` has the sign right."""
+    units = {one.run_id: one for one in passages}
+    for run in runs:
+        one = units.get(run.config.id)
+        if one is None or one.unit is None:
+            continue
+        try:
+            rows = pd.concat(
+                [run.rows(INSTRUMENT, name, variant=None) for name in (*CLASSED, SLIDE)]
+            )
+        except Missing:
+            continue
+        yield run, one, gap_class(rows, one.unit), gap_prediction(rows, SLIDE).agreement
+
+
+def flow_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
+    """What holds the gap of every run, by the equation, and how often the equation is right."""
+    rows = [
+        {
+            "run": f"{setting(run.config)}, seed {run.config.seed}",
+            "driving over damping, r": f"{show(found.ratio)}",
+            "class": found.name,
+            "of four forms, the same": share(
+                sum(name == found.name for name in found.forms.values()), len(found.forms)
+            ),
+            "sign of dg/dt right, by the equation (%)": _sign(found.agreement),
+            "by always saying the same (%)": _sign(found.guess),
+            "by updates that leave and come (%)": _sign(slide),
+            "windows": found.windows,
+        }
+        for run, _, found, slide in _flows(runs, passages)
+    ]
+    return keyed(rows, "run")
+
+
+def _sign(part: float) -> str:
+    return f"{100 * part:.0f}" if np.isfinite(part) else "–"
+
+
+def flow_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
+    """What the equation says of the gap, and whether it may."""
+    every = [(one, found, slide) for _, one, found, slide in _flows(runs, passages)]
+    grok = [(found, slide) for one, found, slide in every if one.grok is not None]
+    if not grok:
+        return (
+            f"*No term of the equation is measured on a run that groks: `{measuring(INSTRUMENT)}`.*"
+        )
+    grok = [(found, slide) for found, slide in grok if found.name != NONE]
+    if not grok:
+        return (
+            f"Of no run that groks {LEAST} windows end from {AFTER:g} to {UNTIL:g} times its grok "
+            "step, and with fewer the rule gives no class."
+        )
+    classes, slides = [found for found, _ in grok], [slide for _, slide in grok]
+    names = sorted({each.name for each in classes})
+    expected = claimed("dyck")
+    right = sum(each.name == expected for each in classes)
+    beats = sum(each.supported for each in classes)
+    of = len(classes)
+    ratio = float(np.nanmedian([abs(each.ratio) for each in classes]))
+    said = (
+        f"In {counted(of, 'run')} that {'groks' if of == 1 else 'grok'} the driving has "
+        f"{show(ratio)} times the size of the damping{' (median)' * (of > 1)}. By our rule that is "
+        f"{' or '.join(f'*{name}*' for name in names)}; the paper says *{expected}* of "
+        f"brackets, which {share(right, of)} {'is' if right == 1 else 'are'}. The "
+        f"equation gives the gap's change the right sign in "
+        f"{percent(float(np.nanmean([each.agreement for each in classes])))} of the windows, and "
+        f"always saying the same in "
+        f"{percent(float(np.nanmean([each.guess for each in classes])))}; it does better in "
+        f"{share(beats, of)}. The updates that leave the window and come into it tell the sign in "
+        f"{percent(float(np.nanmean(slides)))}."
+    )
+    never = [found for one, found, _ in every if one.grok is None]
+    if never:
+        same = sum(each.name in names for each in never)
+        said += (
+            f" Of {counted(len(never), 'run')} that never "
+            f"{'groks' if len(never) == 1 else 'grok'}, read at the same step, {same} "
+            f"{'has' if same == 1 else 'have'} that class."
+        )
+    return said
