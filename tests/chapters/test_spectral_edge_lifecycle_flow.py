@@ -47,10 +47,10 @@ def test_the_class_stands_beside_how_often_the_equation_is_right():
     assert row.tolist() == ["0.5", "mixed", "4 of 4", "100", "50", "100", 13]
     assert said == (
         "In one run that groks the driving has 0.5 times the size of the damping. By our rule that "
-        "is *mixed*; the paper says *mixed* of brackets, which 1 of 1 is. The equation gives the gap's "
-        "change the right sign in 100 % of the windows, and always saying the same in 50 %; it "
-        "does better in 1 of 1. The updates that leave the window and come into it tell the sign "
-        "in 100 %."
+        "is *mixed*; the paper says *mixed* of brackets, which 1 of 1 is. The equation gives the "
+        "gap's change the right sign in 100 % of the windows, and always saying the same in 50 %; "
+        "it does better in 1 of 1. The updates that leave the window and come into it tell the "
+        "sign in 100 %."
     )
 
 
