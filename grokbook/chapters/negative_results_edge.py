@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from grokbook.chapters.spectral_edge_lifecycle import STRINGS, others, wanted
 from grokbook.chapters.spectral_edge_lifecycle_counts import gap, removals
+from grokbook.chapters.spectral_edge_lifecycle_flow import flows
 from grokbook.instruments.runs import Run
 from grokbook.widgets.from_edges import passages
 from grokbook.widgets.passages import FORMS, Passage
@@ -51,6 +52,11 @@ def guard(found: Edges) -> None:
     for each in removals(chosen, AT):
         assert each.removed > LARGE, "the edge is a small part of the weights"
         assert each.dearest < -0.01, "a removal of its size costs nothing"
+    every = flows(found.runs, found.passages)
+    for each in every:
+        assert abs(each.found.ratio) < 0.01, f"{each.run.name}: the driving is something"
+        assert each.found.agreement < each.slide, f"{each.run.name}: the equation does as well"
+    assert len({each.found.name for each in every}) <= 1, "runs fall into several classes"
     closing, never = _gaps(found)
     assert max(never) > min(closing), "the gap closes less in every run that never groks"
 

@@ -6,7 +6,8 @@ the equation had been computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -26,11 +27,26 @@ SLIDE = "slide"
 """What the gap does for the updates that leave a window and come into it, to first order."""
 
 
-def _flows(
-    runs: Sequence[Run], passages: Sequence[Passage]
-) -> Iterator[tuple[Run, Passage, GapClass, float]]:
-    """Runs whose terms are measured: their class, and how often `SLIDE` has the sign right."""
-    units = {one.run_id: one for one in passages}
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """What the equation says of one run.
+
+    Attributes:
+        run: of which its terms are measured.
+        groks: does the run grok? Else it is read at the grok step of its twin.
+        found: its class, and how often the equation has the sign of dg/dt right.
+        slide: how often `SLIDE` has it right; NaN with no window.
+    """
+
+    run: Run
+    groks: bool
+    found: GapClass
+    slide: float
+
+
+def flows(runs: Sequence[Run], passages: Sequence[Passage]) -> list[Flow]:
+    """Of the runs whose terms are measured, about the grok step of each passage."""
+    units, there = {one.run_id: one for one in passages}, []
     for run in runs:
         one = units.get(run.config.id)
         if one is None or one.unit is None:
@@ -41,7 +57,9 @@ def _flows(
             )
         except Missing:
             continue
-        yield run, one, gap_class(rows, one.unit), gap_prediction(rows, SLIDE).agreement
+        slide = gap_prediction(rows, SLIDE).agreement
+        there.append(Flow(run, one.grok is not None, gap_class(rows, one.unit), slide))
+    return there
 
 
 def flow_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
@@ -59,7 +77,8 @@ def flow_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame
             "by updates that leave and come (%)": _sign(slide),
             "windows": found.windows,
         }
-        for run, _, found, slide in _flows(runs, passages)
+        for each in flows(runs, passages)
+        for run, found, slide in [(each.run, each.found, each.slide)]
     ]
     return keyed(rows, "run")
 
@@ -70,8 +89,8 @@ def _sign(part: float) -> str:
 
 def flow_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     """What the equation says of the gap, and whether it may."""
-    every = [(one, found, slide) for _, one, found, slide in _flows(runs, passages)]
-    grok = [(found, slide) for one, found, slide in every if one.grok is not None]
+    every = flows(runs, passages)
+    grok = [(each.found, each.slide) for each in every if each.groks]
     if not grok:
         return (
             f"*No term of the equation is measured on a run that groks: `{measuring(INSTRUMENT)}`.*"
@@ -101,7 +120,7 @@ def flow_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
         f"{share(beats, of)}. The updates that leave the window and come into it tell the sign in "
         f"{percent(float(np.nanmean(slides)))}."
     )
-    never = [found for one, found, _ in every if one.grok is None]
+    never = [each.found for each in every if not each.groks]
     if never:
         same = sum(each.name in names for each in never)
         said += (

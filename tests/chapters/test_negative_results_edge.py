@@ -1,12 +1,15 @@
 """Negative results of the edge: of the recorded runs, and what its guard must not let pass."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from explorable_harness import small_passages, synthetic_passage
 from grokbook.chapters import negative_results_edge as edge
 from grokbook.chapters.spectral_edge_lifecycle_counts import Gap
+from grokbook.chapters.spectral_edge_lifecycle_flow import Flow
+from grokbook.geometry.gap_class import GapClass
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +26,10 @@ def gaps(monkeypatch):
             self.config = self
             self.id = passage.run_id
 
-    def given(declines, passages):
+    def given(declines, passages, told=()):
         runs = [Named(one) for one in passages]
         of = {one.run_id: decline for one, decline in zip(passages, declines, strict=True)}
+        monkeypatch.setattr(edge, "flows", lambda runs, passages: list(told))
         monkeypatch.setattr(edge, "gap", lambda run, step: Gap(of[run.id], 1.0, 1.0))
         return edge.Edges(runs, list(passages))
 
@@ -63,3 +67,19 @@ def test_an_edge_that_is_a_small_part_stops_the_build(gaps):
     free = {name: 0 * values for name, values in grokked.changes.items()}
     with pytest.raises(AssertionError, match="costs nothing"):
         edge.guard(gaps([8.0, 9.0], [replace(grokked, changes=free), never]))
+
+
+def test_an_equation_that_drives_or_foretells_stops_the_build(gaps):
+    def told(ratio=0.001, right=0.5, name="compression"):
+        found = GapClass(name, ratio, ratio, ratio, 13, {}, right, 0.5)
+        return Flow(SimpleNamespace(name="one"), True, found, 0.9)
+
+    pair = [8.0, 9.0], [small_passages()[0], small_passages()[2]]
+    edge.guard(gaps(*pair, [told(), told(-0.001)]))
+    for bad, why in (
+        (told(ratio=-0.5), "the driving is something"),
+        (told(right=0.9), "the equation does as well"),
+        (told(name="mixed"), "several classes"),
+    ):
+        with pytest.raises(AssertionError, match=why):
+            edge.guard(gaps(*pair, [told(), bad]))
