@@ -7,6 +7,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PORT ?= 8000
 JOBS ?= 2
+# one more than the book's: tests wait for pages and processes
+TESTERS ?= 3
 LAB_FLAGS ?=
 MARKED ?= not slow
 
@@ -51,10 +53,10 @@ lab: $(STAMP) ## JupyterLab on the chapter sources, loopback only
 test: $(STAMP) book ## lint, unit, integration and browser tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check . || { echo "ruff would format these differently: make tidy"; exit 1; }
-	@$(BIN)/python -m pytest -m '$(MARKED)' -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -m '$(MARKED)' -n $(TESTERS) --dist worksteal
 
 test-slow: $(STAMP) book ## the tests that take minutes
-	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m pytest -m slow -n $(TESTERS) --dist worksteal
 
 test-all: ## `test` and `test-slow` in one go
 	@$(MAKE) test MARKED='slow or not slow'

@@ -145,12 +145,16 @@ def test_interrupted_and_resumed(tmp_path, whole, after):
     same(fingerprint(again.directory), whole)
 
 
+SLOW = [pytest.mark.slow, pytest.mark.long(20)]
+
+
 @pytest.mark.parametrize(
-    "kind", ["error", *(pytest.param(k, marks=pytest.mark.slow) for k in ("crash", "full"))]
-)
-@pytest.mark.parametrize(
-    ("steps", "cadence"),
-    [(4, 2), pytest.param(8, 1, marks=[pytest.mark.slow, pytest.mark.long(30)])],
+    ("steps", "cadence", "kind"),
+    [
+        (4, 2, "error"),
+        *(pytest.param(4, 2, kind, marks=SLOW) for kind in ("crash", "full")),
+        pytest.param(8, 1, "crash", marks=[pytest.mark.slow, pytest.mark.long(50)]),
+    ],
 )
 def test_every_file_operation_may_fail(tmp_path, kind, steps, cadence):
     """Saves after every step, so that each kind of file is written, replaced and dropped.

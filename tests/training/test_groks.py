@@ -1,6 +1,7 @@
 """Small runs that really grok: memorise first, understand later."""
 
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -38,7 +39,7 @@ def small(seed):
         tasks=("add",), modulus=59, train_fraction=0.6, learning_rate=3e-3, seed=seed
     )
     with TemporaryDirectory() as folder:
-        return config, *grokked(config, Store(folder), 3_000)
+        return config, *grokked(config, Store(Path(folder)), 3_000)
 
 
 @pytest.mark.slow
