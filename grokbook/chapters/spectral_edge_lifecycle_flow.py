@@ -63,18 +63,19 @@ def flows(runs: Sequence[Run], passages: Sequence[Passage]) -> list[Flow]:
 
 
 def flow_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
-    """What holds the gap of every run, by the equation, and how often the equation is right."""
+    """R = T3 / |T2| and the class of every run, and how often the sign of dg/dt is told rightly.
+
+    By the equation, by whoever always says the same, and by the updates that leave and come.
+    """
     rows = [
         {
             "run": f"{setting(run.config)}, seed {run.config.seed}",
-            "driving over damping, r": f"{show(found.ratio)}",
+            "r": show(found.ratio),
             "class": found.name,
-            "of four forms, the same": share(
-                sum(name == found.name for name in found.forms.values()), len(found.forms)
-            ),
-            "sign of dg/dt right, by the equation (%)": _sign(found.agreement),
-            "by always saying the same (%)": _sign(found.guess),
-            "by updates that leave and come (%)": _sign(slide),
+            "of 4 forms": str(sum(name == found.name for name in found.forms.values())),
+            "equation (%)": _sign(found.agreement),
+            "constant (%)": _sign(found.guess),
+            "updates (%)": _sign(slide),
             "windows": found.windows,
         }
         for each in flows(runs, passages)
