@@ -78,7 +78,7 @@ def test_an_equation_that_drives_or_foretells_stops_the_build(gaps):
     edge.guard(gaps(*pair, [told(), told(-0.001)]))
     for bad, why in (
         (told(ratio=-0.5), "the driving is something"),
-        (told(right=0.9), "the equation does as well"),
+        (told(right=0.9), "the equation beats a constant"),
         (told(name="mixed"), "several classes"),
     ):
         with pytest.raises(AssertionError, match=why):
