@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grokbook.chapters.spectral_edge_lifecycle import STRINGS, others, wanted
-from grokbook.chapters.spectral_edge_lifecycle_counts import gap, removals
+from grokbook.chapters.spectral_edge_lifecycle_counts import gap, removals, timed
 from grokbook.chapters.spectral_edge_lifecycle_flow import flows
 from grokbook.instruments.runs import Run
 from grokbook.widgets.from_edges import passages
@@ -63,11 +63,9 @@ def guard(found: Edges) -> None:
 
 def _gaps(found: Edges) -> tuple[list[float], list[float]]:
     """Published declines of g23 at the grok step: of runs that grok, of twins that do not."""
-    one_of = {one.run_id: one for one in found.passages}
     groups: tuple[list[float], list[float]] = ([], [])
-    for run in found.runs:
-        one = one_of.get(run.config.id)
-        fallen = None if one is None else gap(run, one.unit)
-        if one is not None and fallen is not None:
+    for run, one in timed(found.runs, found.passages):
+        fallen = gap(run, one.unit)
+        if fallen is not None:
             groups[one.grok is None].append(fallen.published)
     return groups

@@ -14,6 +14,13 @@ from grokbook.widgets.from_edges import WINDOW
 from grokbook.widgets.passages import EDGE, MATCHED, PROBES, READINGS, Passage
 from grokbook.widgets.turns import AT, LATE, grokking
 
+
+def timed(runs: Sequence[Run], passages: Sequence[Passage]) -> list[tuple[Run, Passage]]:
+    """Runs with their passage, of those that have a time: their own grok step, or a twin's."""
+    of = {one.run_id: one for one in passages if one.unit is not None}
+    return [(run, of[run.config.id]) for run in runs if run.config.id in of]
+
+
 # --- is the edge critical?
 
 REGISTERED = MATCHED[:2]
@@ -147,7 +154,7 @@ class Gap:
     share: float
 
 
-def gap(run: Run, step: int | None) -> Gap | None:
+def gap(run: Run, step: int) -> Gap | None:
     """Of one run, by full windows.
 
     Args:
@@ -157,8 +164,6 @@ def gap(run: Run, step: int | None) -> Gap | None:
     Returns:
         The declines; None without windows before the step.
     """
-    if step is None:
-        return None
     try:
         return Gap(
             fall(run, step, OF_TABLE).decline,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle_answers import measuring
+from grokbook.chapters.spectral_edge_lifecycle_counts import timed
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import counted, percent, share
 from grokbook.claims.numbers import show
@@ -46,11 +47,8 @@ class Flow:
 
 def flows(runs: Sequence[Run], passages: Sequence[Passage]) -> list[Flow]:
     """Of the runs whose terms are measured, about the grok step of each passage."""
-    units, there = {one.run_id: one for one in passages}, []
-    for run in runs:
-        one = units.get(run.config.id)
-        if one is None or one.unit is None:
-            continue
+    there = []
+    for run, one in timed(runs, passages):
         try:
             rows = pd.concat(
                 [run.rows(INSTRUMENT, name, variant=None) for name in (*CLASSED, SLIDE)]
@@ -71,12 +69,12 @@ def flow_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame
         {
             "run": f"{setting(run.config)}, seed {run.config.seed}",
             "r": show(found.ratio),
-            "class": found.name,
-            "of 4 forms": str(sum(name == found.name for name in found.forms.values())),
+            "class, of 4 forms": (
+                f"{found.name}, {sum(name == found.name for name in found.forms.values())}"
+            ),
             "equation (%)": _sign(found.agreement),
             "constant (%)": _sign(found.guess),
             "updates (%)": _sign(slide),
-            "windows": found.windows,
         }
         for each in flows(runs, passages)
         for run, found, slide in [(each.run, each.found, each.slide)]

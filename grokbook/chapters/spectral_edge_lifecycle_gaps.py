@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap
+from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap, timed
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import counted
 from grokbook.claims.numbers import show
@@ -18,11 +18,9 @@ from grokbook.widgets.passages import Passage
 
 def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     """Does the gap close more where a run groks?"""
-    units = {one.run_id: one for one in passages}
     grok, never = list[Gap](), list[Gap]()
-    for run in runs:
-        one = units.get(run.config.id)
-        found = None if one is None else gap(run, one.unit)
+    for run, one in timed(runs, passages):
+        found = gap(run, one.unit)
         if found is not None:
             (grok if one.grok is not None else never).append(found)
     if not grok:
@@ -70,11 +68,9 @@ def _geometric(values: Sequence[float]) -> float:
 
 def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
     """How far the gap has fallen from its early maximum, at the same step in runs and controls."""
-    units = {one.run_id: one for one in passages}
     rows = []
-    for run in runs:
-        one = units.get(run.config.id)
-        found = None if one is None else gap(run, one.unit)
+    for run, one in timed(runs, passages):
+        found = gap(run, one.unit)
         if found is None:
             continue
         rows.append(

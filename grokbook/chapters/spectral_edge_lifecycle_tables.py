@@ -10,7 +10,7 @@ import pandas as pd
 from grokbook.chapters.spectral_edge_lifecycle import gather
 from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, means, removals
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import mean_over, middle_of, step_of
+from grokbook.chapters.wording import give_or_take, mean_over, middle_of, step_of
 from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.instruments.phases import MULTIPLES, nearest
@@ -36,6 +36,10 @@ FORMS_OF_PROBES = {
 
 def _percent(values: Sequence[float]) -> str:
     return mean_over([100 * v for v in values if np.isfinite(v)])
+
+
+def _spread(values: Sequence[float]) -> str:
+    return give_or_take([100 * v for v in values if np.isfinite(v)])
 
 
 def as_published_table(passages: Sequence[Passage], claims: Mapping[str, Claim]) -> pd.DataFrame:
@@ -121,11 +125,11 @@ def removal_table(passages: Sequence[Passage]) -> pd.DataFrame:
         found: list[Removal] = removals(passages, multiple)
         if found:
             columns[f"{multiple:.2g} × grok"] = {
-                "the edge's part of the norm (%)": _percent([each.removed for each in found]),
-                "the edge": _percent([each.edge for each in found]),
-                "random directions, as published": _percent([each.random for each in found]),
+                "the edge's part of the norm (%)": _spread([each.removed for each in found]),
+                "the edge": _spread([each.edge for each in found]),
+                "random directions, as published": _spread([each.random for each in found]),
                 **{
-                    NAMES[name]: _percent([each.matched.get(name, np.nan) for each in found])
+                    NAMES[name]: _spread([each.matched.get(name, np.nan) for each in found])
                     for name in MATCHED
                 },
                 "n": len(found),

@@ -44,7 +44,7 @@ def told(*pairs):
 def test_the_class_stands_beside_how_often_the_equation_is_right():
     said, table = told(made(0.5))
     row = table.loc["λ = 1, seed 42"]
-    assert row.tolist() == ["0.5", "mixed", "4", "100", "50", "100", 13]
+    assert row.tolist() == ["0.5", "mixed, 4", "100", "50", "100"]
     assert said == (
         "In one run that groks the driving has 0.5 times the size of the damping. By our rule that "
         "is *mixed*; the paper says *mixed* of brackets, which 1 of 1 is. The equation gives the "
@@ -64,7 +64,11 @@ def test_runs_that_grok_are_counted_apart_from_those_that_do_not():
     assert "right sign in 50 % of the windows, and always saying the same in 50 %" in said
     assert "it does better in 1 of 2" in said and "tell the sign in 50 %" in said
     assert said.endswith("Of one run that never groks, read at the same step, 1 has that class.")
-    assert table["of 4 forms"].tolist() == ["4", "3", "4"]
+    assert table["class, of 4 forms"].tolist() == [
+        "compression, 4",
+        "compression, 3",
+        "compression, 4",
+    ]
     assert table["r"].tolist() == ["0.1", "−0.3", "0.1"]
 
 
@@ -83,7 +87,7 @@ def test_too_few_windows_have_no_class():
         "Of no run that groks 5 windows end from 2 to 4 times its grok step, and with fewer the "
         "rule gives no class."
     )
-    assert table["class"].tolist() == ["none"]
+    assert table["class, of 4 forms"].tolist() == ["none, 4"]
 
 
 def test_a_run_that_has_no_time_is_left_out():
