@@ -49,17 +49,16 @@ def mean_over(values: Sequence[float], unit: str = "") -> str:
 
 
 def give_or_take(values: Sequence[float]) -> str:
-    """The mean over runs and half of its 95 % interval, where columns are many; a dash without any.
+    """The mean over runs and half of its 95 % interval, to a tenth; a dash without any.
 
-    >>> give_or_take([1.0, 2.0, 3.0]), give_or_take([5.0]), give_or_take([])
-    ('2 ± 2.48', '5', '–')
+    >>> give_or_take([1.0, 2.0, 3.0]), give_or_take([5.04]), give_or_take([-0.01]), give_or_take([])
+    ('2 ± 2.5', '5', '0', '–')
     """
     if not len(values):
         return "–"
     found = mean_interval([float(value) for value in values])
-    if len(values) == 1:
-        return show(found.mean)
-    return f"{show(found.mean)} ± {show((found.high - found.low) / 2)}"
+    mean, half = (show(round(v, 1) + 0.0) for v in (found.mean, (found.high - found.low) / 2))
+    return mean if len(values) == 1 else f"{mean} ± {half}"
 
 
 def middle_of(values: Sequence[float]) -> str:
