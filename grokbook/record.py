@@ -13,6 +13,7 @@ import pandas as pd
 from grokbook.config import Config
 from grokbook.events import PUBLISHED_RULE, RULES, grok_step
 from grokbook.plan import Plan
+from grokbook.store.compact import answer_bits
 from grokbook.tasks.examples import Examples
 
 
@@ -44,9 +45,7 @@ class RunRecord:
     def read(cls, config: Config, files: dict[str, bytes], **facts: Any) -> RunRecord:
         """From the bytes of ``metrics.parquet`` and ``answers.npz``."""
         metrics = pd.read_parquet(io.BytesIO(files["metrics.parquet"]))
-        with np.load(io.BytesIO(files["answers.npz"]), allow_pickle=False) as archive:
-            bits = archive["bits"]
-        return cls(config=config, metrics=metrics, bits=bits, **facts)
+        return cls(config=config, metrics=metrics, bits=answer_bits(files["answers.npz"]), **facts)
 
     @cached_property
     def table(self) -> Examples:

@@ -20,6 +20,7 @@ from grokbook.config import Config
 from grokbook.geometry.trajectory import gram, thin
 from grokbook.models.exchange import to_state_dict
 from grokbook.models.layout import Layout
+from grokbook.store.compact import gram_products
 from grokbook.store.files import StoreError
 from grokbook.store.run_directory import RunDirectory
 from grokbook.training.log import Log
@@ -124,8 +125,9 @@ class Grams:
     def read(cls, content: bytes) -> Grams:
         """From the bytes of the file."""
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            names, products = archive["blocks"], archive["products"]
-            return cls(archive["steps"], dict(zip(map(str, names), products, strict=True)))
+            arrays = dict(archive)
+        names = map(str, arrays["blocks"])
+        return cls(arrays["steps"], dict(zip(names, gram_products(arrays), strict=True)))
 
 
 def weights_file(run: RunDirectory) -> bytes:

@@ -3,9 +3,10 @@
 results/manifest.json               sealed: every run with its config, numerics, hardware,
                                     seconds, grok steps and the sha256 of its files
 results/runs/<config id>/             of an execution after the first: <config id>-<numerics id>/
-  metrics.parquet, answers.npz      as in the store
+  metrics.parquet                   as in the store
+  answers.npz                       the same answers, pair by pair over time
   band.npz                          packed 20 × 20 inner products of attention updates
-  gram.npz                          Gram matrices of ≤ 64 global snapshots, float64
+  gram.npz                          Gram matrices of ≤ 64 global snapshots, float64, packed
   weights.safetensors               of some runs: all parameters at the last step
 """
 
@@ -23,6 +24,7 @@ from safetensors import numpy as safetensors
 from grokbook.config import Config
 from grokbook.numerics import hardware
 from grokbook.record import RunRecord
+from grokbook.store import compact
 from grokbook.store.derived import Grams, gram_file, measured, weights_file
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.ledger import note
@@ -191,7 +193,10 @@ class Results:
             numerics=run.numerics,
             hardware=run.hardware,
         )
-        data = found.files | {"gram.npz": gram_file(run)}
+        data = found.files | {
+            "answers.npz": compact.answers(found.files["answers.npz"]),
+            "gram.npz": compact.grams(gram_file(run)),
+        }
         with alone(self.folder):
             manifest, disk = self.manifest(), Disk()
             name = run.config.id

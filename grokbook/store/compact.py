@@ -1,0 +1,68 @@
+"""Smaller forms of two files of a run, for the recorded results; no bit of a number is lost.
+
+The store writes the answers evaluation by evaluation, as they come.  A pair's own history changes
+far less often than neighbouring pairs differ, so the same bits turned about, pair by pair over
+time, compress to half.  Inner products are symmetric; the upper triangle says it all.
+
+    answers.npz   bits (E, T, ⌈N/8⌉)      →  histories (T, N, ⌈E/8⌉)
+    gram.npz      products (9, S, S)      →  products (9, S (S + 1) / 2), row by row
+
+What reads them takes both forms: packs and the store hold the first.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def answers(content: bytes) -> bytes:
+    """``answers.npz`` by pairs over time, most significant bit first."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if "histories" in archive:
+            return content
+        steps, bits = archive["steps"], archive["bits"]
+    # Bits that fill up the last byte are 0; they become pairs that are never right.
+    times = np.unpackbits(bits, axis=-1).transpose(1, 2, 0)
+    return _archive(steps=steps, histories=np.packbits(times, axis=-1))
+
+
+def answer_bits(content: bytes) -> np.ndarray:
+    """(E, T, ⌈N/8⌉) packed answers from ``answers.npz`` in either form."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if "bits" in archive:
+            return archive["bits"]
+        histories = archive["histories"]
+        times = np.unpackbits(histories, axis=-1, count=len(archive["steps"]))
+    return np.packbits(times.transpose(2, 0, 1), axis=-1)
+
+
+def grams(content: bytes) -> bytes:
+    """``gram.npz`` with the upper triangle of each matrix; as it is if one is not symmetric."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = dict(archive)
+    products = arrays["products"]
+    if products.ndim == 2 or not np.array_equal(products, products.transpose(0, 2, 1)):
+        return content
+    rows, columns = np.triu_indices(products.shape[-1])
+    return _archive(**arrays | {"products": products[:, rows, columns]})
+
+
+def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(9, S, S) inner products from the arrays of ``gram.npz`` in either form."""
+    products = arrays["products"]
+    if products.ndim == 3:
+        return products
+    size = len(arrays["steps"])
+    rows, columns = np.triu_indices(size)
+    whole = np.empty((len(products), size, size))
+    whole[:, rows, columns] = whole[:, columns, rows] = products
+    return whole
+
+
+def _archive(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
