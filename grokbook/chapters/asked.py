@@ -20,6 +20,7 @@ def wanted(
     seeds: Sequence[int],
     *,
     without_decay: bool,
+    width: int | None = None,
     among: Mapping[str, tuple[str, ...]] = TASKS,
     **common: object,
 ) -> list[Config]:
@@ -30,6 +31,7 @@ def wanted(
         weight_decays: λ of each.
         seeds: of each.
         without_decay: also the dual run of seed 42 at λ = 0?
+        width: of the residual stream; hidden layers are twice as wide. By default as published.
         among: name ↦ tasks.
         common: further fields of all configs.
 
@@ -40,6 +42,9 @@ def wanted(
         if name not in among:
             known = ", ".join(among)
             raise ConfigError(f"unknown setting {name!r}; known settings: {known}")
+
+    if width is not None:
+        common = common | {"width": width, "hidden": 2 * width}
 
     def config(tasks: tuple[str, ...], decay: float, seed: int) -> Config:
         return Config.of(tasks)(tasks=tasks, weight_decay=decay, seed=seed, **common)

@@ -57,6 +57,7 @@ def configs(
     seeds: Sequence[int],
     *,
     modulus: int,
+    width: int | None = None,
     learning_rate: float,
     exchange: bool,
 ) -> list[RunConfig]:
@@ -68,26 +69,13 @@ def configs(
     Raises:
         ConfigError: for an unknown setting or a value that no run can have.
     """
-    found = asked.wanted(
-        settings,
-        weight_decays,
-        seeds,
-        modulus=modulus,
-        learning_rate=learning_rate,
-        without_decay=False,
-    )
+    world = {"modulus": modulus, "width": width, "without_decay": False}
+    found = asked.wanted(settings, weight_decays, seeds, learning_rate=learning_rate, **world)
     if exchange:
         scale = learning_rate / RunConfig(tasks=TASKS["dual"]).learning_rate
         points = [*EXCHANGE.grid[_TOGETHER], *((r, d) for d in RATED for r in RATES)]
         for rate, decay in dict.fromkeys(points):
-            found += asked.wanted(
-                ["dual"],
-                [decay],
-                seeds,
-                modulus=modulus,
-                learning_rate=rate * scale,
-                without_decay=False,
-            )
+            found += asked.wanted(["dual"], [decay], seeds, learning_rate=rate * scale, **world)
     return list({config.id: config for config in found}.values())
 
 

@@ -37,6 +37,7 @@ class Asked:
         weight_decays: of the sweep.
         seeds: of each cell.
         modulus: p.
+        width: of the residual stream; hidden layers are twice as wide.
         learning_rate: η of the sweep.
     """
 
@@ -44,12 +45,13 @@ class Asked:
     weight_decays: Sequence[float]
     seeds: Sequence[int]
     modulus: int
+    width: int
     learning_rate: float
 
     def command(self, verb: str, study: str, *words: str, decays: Sequence[float] = ()) -> str:
         """A command of the command line for these seeds, in this world.
 
-        >>> asked = Asked((), (0.3, 0.1), (42, 137), 97, 0.001)
+        >>> asked = Asked((), (0.3, 0.1), (42, 137), 97, 128, 0.001)
         >>> asked.command("study", "dual", decays=[0.3, 0.1])
         'grokbook study dual --set weight_decay=0.3,0.1 --seeds 2'
         """
@@ -57,6 +59,8 @@ class Asked:
         changes = [f"weight_decay={','.join(f'{decay:g}' for decay in decays)}"] if decays else []
         if self.modulus != usual.modulus:
             changes.append(f"modulus={self.modulus}")
+        if self.width != usual.width:
+            changes += [f"width={self.width}", f"hidden={2 * self.width}"]
         if self.learning_rate != usual.learning_rate and study != EXCHANGE.name:
             changes.append(f"learning_rate={self.learning_rate:g}")
         usual_seeds = tuple(self.seeds) == first_seeds(len(self.seeds))

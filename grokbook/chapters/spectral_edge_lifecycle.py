@@ -55,10 +55,14 @@ def configs(
     Raises:
         ConfigError: for a value that no run can have.
     """
-    common = {"width": width, "hidden": 2 * width, "learning_rate": learning_rate}
-    names = list(asked.BRACKETS)
     return asked.wanted(
-        names, weight_decays, seeds, without_decay=False, among=asked.BRACKETS, **common
+        list(asked.BRACKETS),
+        weight_decays,
+        seeds,
+        width=width,
+        learning_rate=learning_rate,
+        without_decay=False,
+        among=asked.BRACKETS,
     )
 
 

@@ -22,6 +22,7 @@ NOTEBOOK = "04_incompressibility"
 SMALL = {
     "settings": ["dual"],
     "modulus": 23,
+    "width": 32,
     "weight_decays": [0.8],
     "seeds": [3],
     "learning_rate": 0.003,

@@ -31,6 +31,7 @@ NOTEBOOK = "02_integrability"
 SMALL = {
     "settings": ["dual"],
     "modulus": 23,
+    "width": 32,
     "weight_decays": [0.8],
     "seeds": [3],
     "learning_rate": 0.003,

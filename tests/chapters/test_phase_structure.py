@@ -29,6 +29,7 @@ NOTEBOOK = "03_phase_structure"
 SMALL = {
     "settings": ["dual"],
     "modulus": 23,
+    "width": 32,
     "weight_decays": [0.8],
     "seeds": [3],
     "learning_rate": 0.003,
@@ -57,7 +58,7 @@ def test_small_parameters_train_measure_and_render(execute):
     assert "No run with weight decay groks here" in text
     assert "so with others they are withheld" in text
     assert "its finding is not checked here" in text
-    assert "add + mul, λ = 0.8, p = 23, η = 0.003, seed 3" in text
+    assert "add + mul, λ = 0.8, p = 23, width 32, hidden 64, η = 0.003, seed 3" in text
     again = execute(NOTEBOOK, SMALL | {"make_missing": False}, train=False)
     said = json.dumps([o for c in again.cells if c.cell_type == "code" for o in c.outputs])
     assert "1 of the 1 runs that this page asks for is there" in said
@@ -326,7 +327,7 @@ def test_leads_as_shares_are_means_of_ratios_over_runs_with_an_onset():
 def page(**changes):
     given = {"weight_decays": [*DECAYS, 0.0], "seeds": [42, 137, 2024]} | changes
     configs = ask(settings=["dual", "tri"], **given)
-    return words.Asked(configs, given["weight_decays"], given["seeds"], 97, 1e-3)
+    return words.Asked(configs, given["weight_decays"], given["seeds"], 97, 128, 1e-3)
 
 
 def test_the_page_says_how_few_runs_there_are_and_what_makes_the_rest():
@@ -342,10 +343,10 @@ def test_the_page_says_how_few_runs_there_are_and_what_makes_the_rest():
 
 
 def test_commands_name_the_world_that_they_are_for():
-    other = words.Asked((), [0.5], [7, 8], 59, 3e-3)
+    other = words.Asked((), [0.5], [7, 8], 59, 64, 3e-3)
     assert other.command("study", "dual", decays=[0.5]) == (
-        "grokbook study dual --set weight_decay=0.5 --set modulus=59 --set learning_rate=0.003 "
-        "--set seed=7,8"
+        "grokbook study dual --set weight_decay=0.5 --set modulus=59 --set width=64 "
+        "--set hidden=128 --set learning_rate=0.003 --set seed=7,8"
     )
     assert "learning_rate" not in words.exchange_command(other)
 

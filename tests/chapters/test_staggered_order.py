@@ -20,6 +20,7 @@ NOTEBOOK = "01_staggered_order"
 SMALL = {
     "settings": ["dual"],
     "modulus": 23,
+    "width": 32,
     "weight_decays": [0.8],
     "seeds": [3],
     "learning_rate": 0.003,

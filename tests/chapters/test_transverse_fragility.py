@@ -28,6 +28,7 @@ SMALL = {
     "weight_decay": 0.8,
     "seeds": [3],
     "modulus": 23,
+    "width": 32,
     "learning_rate": 0.003,
     "doses": [0.25],
     "arms": ["own", "update"],
