@@ -109,7 +109,7 @@ def _row(step: int, name: str, part: str, got: Probe) -> Iterator[Row]:
     yield Row(step, name, got.r2, error=got.error, **about)
     if got.form == "raw":
         yield Row(step, f"{name}_inside", got.inside, **about)
-    elif got.kind != "mlp" and got.bound:
+    if got.bound:
         yield Row(step, f"{name}_bound", 1.0, **about)
 
 
@@ -190,13 +190,14 @@ PROBES = Instrument(
         "ols": Quantity("1", "R² of least squares"),
         "composed": Quantity("1", "R² of ridge from inputs or to parts; the running sum is depth"),
         **{
-            f"{name}_{suffix}": Quantity("1", meaning)
-            for name in ("linear", "quadratic", "mlp", "ols", "composed")
-            for suffix, meaning in (
-                ("inside", "the same on the tokens that were fitted on"),
-                ("bound", "1 where the penalty lies at an end of its grid"),
-            )
+            f"{name}_inside": Quantity("1", "the same on the tokens that were fitted on")
+            for name in ("linear", "quadratic", "mlp", "composed")
         },
+        **{
+            f"{name}_bound": Quantity("1", "1 where the tuned penalty lies at an end of its grid")
+            for name in ("linear", "quadratic", "composed")
+        },
+        "mlp_bound": Quantity("1", "1 where the epochs ran out"),
         "leaked": Quantity("1", "share of held-out tokens whose string was fitted on"),
         "repeated": Quantity("1", "share of held-out tokens whose prefix was fitted on"),
         "axis": Quantity(
