@@ -32,7 +32,10 @@ def task_chapter():
     """Execute a notebook from the recorded results."""
     runs = _files("grokbook/**/*", "results/**/*")
     publishing = "grokbook/publishing/"
-    needed = ("notebooks.py", "parameters.py", "verdicts.py", "scoreboard.py", "tiles.py")
+    needed = (
+        *("normalisation.py", "notebooks.py", "parameters.py"),
+        *("scoreboard.py", "tiles.py", "verdicts.py"),
+    )
     inputs = [f for f in runs if not f.startswith(publishing) or f.endswith(needed)]
     for path in places.sources(ROOT):
         source = str(path.relative_to(ROOT))

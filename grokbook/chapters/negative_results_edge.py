@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from grokbook.chapters.spectral_edge_lifecycle import STRINGS, others, wanted
 from grokbook.chapters.spectral_edge_lifecycle_counts import gap, removals, timed
 from grokbook.chapters.spectral_edge_lifecycle_flow import flows
+from grokbook.geometry.gap_class import NONE
 from grokbook.instruments.runs import Run
 from grokbook.widgets.from_edges import passages
 from grokbook.widgets.passages import FORMS, Passage
@@ -49,14 +50,19 @@ def guard(found: Edges) -> None:
     for one in chosen:
         assert Turn.of(one).turned, f"{one.label}: the edge does not turn to decay"
         assert not Turn.of(one, FORMS[1]).turned, f"{one.label}: the turn is not the start's"
-    for each in removals(chosen, AT):
+    taken = removals(chosen, AT)
+    assert taken, "no removal of the edge is measured"
+    for each in taken:
         assert each.removed > LARGE, "the edge is a small part of the weights"
         assert each.dearest < -0.01, "a removal of its size costs nothing"
     every = flows(found.runs, found.passages)
+    assert every, "no term of the gap's equation is measured"
     for each in every:
         assert abs(each.found.ratio) < 0.01, f"{each.run.name}: the driving is something"
         assert not each.found.supported, f"{each.run.name}: the equation beats a constant"
-    assert len({each.found.name for each in every}) <= 1, "runs fall into several classes"
+    classes = {each.found.name for each in every}
+    assert NONE not in classes, "a run has no class"
+    assert len(classes) == 1, "runs fall into several classes"
     closing, never = _gaps(found)
     assert max(never) > min(closing), "the gap closes less in every run that never groks"
 

@@ -85,6 +85,10 @@ def outside_sentence(config: RunConfig) -> str:
     )
 
 
+NOTHING = 1.0
+"""Points of variance below which a difference from a random walk is none worth a word."""
+
+
 def walk_sentence(runs: Sequence[Run]) -> str:
     """How many matrices are no more one-dimensional than a random walk, and what z makes of it."""
     shares = first_shares(runs)
@@ -101,8 +105,9 @@ def walk_sentence(runs: Sequence[Run]) -> str:
     if found is not None:
         points, z = found
         said += (
-            f" And z is large for nothing: a difference of {show(points)} points already has "
-            f"z = {show(z)}, beyond {LARGE_Z:g}, the least that the single-task paper reports."
+            f" The smallest difference with a z beyond {LARGE_Z:g}, the least that the single-task "
+            f"paper reports, is one of {show(points)} points, with z = {show(z)}"
+            f"{': z is large for nothing' if abs(points) < NOTHING else ''}."
         )
     return said
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 
@@ -33,10 +34,6 @@ def _points(change: float) -> str:
     return f"{show(round(-100 * change, 1) + 0.0)} points"
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(list(values)))
-
-
 # --- is the edge critical?
 
 
@@ -45,7 +42,7 @@ def critical_in_short(passages: Sequence[Passage]) -> str:
     found = removals(passages, AT)
     if not found:
         return ""
-    taken = _mean(each.removed for each in found)
+    taken = fmean(each.removed for each in found)
     text = (
         f"In {counted(len(found), 'run')}, taking the edge out at the grok step costs "
         f"{_both(found)}; the edge is {said(taken)} of the weights' norm"
@@ -56,7 +53,7 @@ def critical_in_short(passages: Sequence[Passage]) -> str:
 
 
 def _both(found: Sequence[Removal]) -> str:
-    edge, size = _mean(each.edge for each in found), _mean(each.dearest for each in found)
+    edge, size = fmean(each.edge for each in found), fmean(each.dearest for each in found)
     return f"{_points(edge)} of accuracy, and a removal of its size up to {_points(size)}"
 
 
@@ -71,8 +68,8 @@ def critical_answer(passages: Sequence[Passage]) -> str:
         most = max(most, len(found))
         names |= {NAMES[each.moved] for each in found if each.matched[each.moved] < each.edge}
         lines.append(
-            f"at {multiple:.2g} times the grok step {_points(_mean(e.edge for e in found))} "
-            f"against {_points(_mean(e.dearest for e in found))}"
+            f"at {multiple:.2g} times the grok step {_points(fmean(e.edge for e in found))} "
+            f"against {_points(fmean(e.dearest for e in found))}"
         )
     if not lines:
         return _lacking("What the network loses without its edge", "edge-ablation")
@@ -126,13 +123,16 @@ def curve_answer(runs: Sequence[Run]) -> str:
     return (
         f"At step {last:,}{of}, moving along the first direction as little as the paper did "
         f"changes the answers by at most {show(near)} nats; all of it taken out, which is "
-        f"{show(along / NEAR)} times the published range, by {show(gone)}. There is no paradox "
-        "between the two: they are points of one curve."
+        f"{show(along / NEAR)} times the published range, by {show(gone)}."
+        f"{PARADOX if gone > FAR * near else ''}"
     )
 
 
 NEAR = 0.03
 """|ε| of the published curves, at most."""
+FAR = 10
+"""Times what a touch changes: a removal that changes more is another matter."""
+PARADOX = " There is no paradox between the two: they are points of one curve."
 
 
 # --- re-encoded, or rescaled?

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.claims.readings.edge_gap import OF_PAPER, OF_TABLE, SHARE, fall
-from grokbook.instruments.phases import nearest
+from grokbook.instruments.phases import nearest, place
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.from_edges import WINDOW
 from grokbook.widgets.passages import EDGE, MATCHED, PROBES, READINGS, Passage
@@ -72,7 +72,7 @@ def removal(passage: Passage, step: float) -> Removal | None:
     """
     if not len(passage.ablated) or step > passage.last_step:
         return None
-    i = int(np.flatnonzero(passage.ablated == nearest(passage.ablated, step))[0])
+    i = place(passage.ablated, step)
     value = {name: float(each[0, i]) for name, each in passage.changes.items()}
     matched = {name: value[name] for name in MATCHED}
     if not np.isfinite([*matched.values()]).all():

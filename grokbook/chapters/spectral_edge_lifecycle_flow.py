@@ -19,7 +19,7 @@ from grokbook.chapters.wording import counted, percent, share
 from grokbook.claims.numbers import show
 from grokbook.claims.readings.edge_flow import CLASSED, INSTRUMENT, claimed
 from grokbook.geometry.gap_class import AFTER, LEAST, NONE, UNTIL, GapClass
-from grokbook.instruments.gap_rows import gap_class, gap_prediction
+from grokbook.instruments.gap_rows import gap_class, right_signs
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.from_edges import setting
 from grokbook.widgets.passages import Passage
@@ -36,7 +36,7 @@ class Flow:
         run: of which its terms are measured.
         groks: does the run grok? Else it is read at the grok step of its twin.
         found: its class, and how often the equation has the sign of dg/dt right.
-        slide: how often `SLIDE` has it right; NaN with no window.
+        slide: how often `SLIDE` has it right; NaN with too few windows.
     """
 
     run: Run
@@ -55,8 +55,8 @@ def flows(runs: Sequence[Run], passages: Sequence[Passage]) -> list[Flow]:
             )
         except Missing:
             continue
-        slide = gap_prediction(rows, SLIDE).agreement
-        there.append(Flow(run, one.grok is not None, gap_class(rows, one.unit), slide))
+        found = gap_class(rows, one.unit)
+        there.append(Flow(run, one.grok is not None, found, right_signs(rows, SLIDE)))
     return there
 
 
@@ -119,7 +119,7 @@ def flow_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
         f"{share(beats, of)}. The updates that leave the window and come into it tell the sign in "
         f"{percent(float(np.nanmean(slides)))}."
     )
-    never = [each.found for each in every if not each.groks]
+    never = [each.found for each in every if not each.groks and each.found.name != NONE]
     if never:
         same = sum(each.name in names for each in never)
         said += (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap, timed
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import counted
 from grokbook.claims.numbers import show
+from grokbook.claims.readings.place import geometric
 from grokbook.instruments.runs import Run
 from grokbook.widgets.from_edges import setting
 from grokbook.widgets.passages import Passage
@@ -27,9 +27,9 @@ def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
         return "No run here groks, so there is no decline of the gap to compare."
     text = (
         f"By the published statistic, of windows of three updates, the gap "
-        f"{_fold(_geometric([each.published for each in grok]))} up to the grok step "
-        f"(n = {len(grok)}), and as a share of all movement it "
-        f"{_fold(_geometric([each.share for each in grok]))}"
+        f"{_fold(geometric([each.published for each in grok]))} up to the grok step "
+        f"({_number(grok)}), and as a share of all movement it "
+        f"{_fold(geometric([each.share for each in grok]))}"
     )
     if not never:
         return f"{text}; no run that never groks is here to compare."
@@ -37,9 +37,9 @@ def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     return (
         f"{text}. Read at the same step in {counted(len(never), 'run')} that never "
         f"{'groks' if len(never) == 1 else 'grok'}, it "
-        f"{_fold(_geometric([each.published for each in never]))}, which lies {apart[0]}; in "
-        f"windows of five it {_fold(_geometric([each.five for each in never]))}, {apart[1]}; as a "
-        f"share it {_fold(_geometric([each.share for each in never]))}, {apart[2]}."
+        f"{_fold(geometric([each.published for each in never]))}, which lies {apart[0]}; in "
+        f"windows of five it {_fold(geometric([each.five for each in never]))}, {apart[1]}; as a "
+        f"share it {_fold(geometric([each.share for each in never]))}, {apart[2]}."
     )
 
 
@@ -62,8 +62,8 @@ def _fold(ratio: float) -> str:
     return f"falls {show(ratio)}-fold" if ratio > 1 else "does not fall"
 
 
-def _geometric(values: Sequence[float]) -> float:
-    return float(np.exp(np.mean(np.log(values))))
+def _number(group: Sequence[Gap]) -> str:
+    return f"{'geometric mean, ' * (len(group) > 1)}n = {len(group)}"
 
 
 def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import give_or_take, mean_over, middle_of, step_of
 from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
-from grokbook.instruments.phases import MULTIPLES, nearest
+from grokbook.instruments.phases import MULTIPLES, nearest, place
 from grokbook.widgets.lifecycle import in_order, opening
 from grokbook.widgets.passages import FORMS, MATCHED, Passage
 from grokbook.widgets.turns import AT, Turn, grokking
@@ -55,7 +55,7 @@ def as_published_table(passages: Sequence[Passage], claims: Mapping[str, Claim])
         for one in grokking(passages):
             if step > one.last_step:
                 continue
-            i = int(np.flatnonzero(one.ends == nearest(one.ends, step))[0])
+            i = place(one.ends, step)
             for form in FORMS:
                 found[form].append(float(one.shares[form][i, 0]))
             found["signed"].append(float(one.signed[i, 0]))
@@ -165,7 +165,7 @@ def course_table(passages: Sequence[Passage]) -> pd.DataFrame:
     steps = [nearest(one.ends, multiple * unit) for multiple in SHOWN]
     rows = []
     for step in dict.fromkeys([*(s for s in steps if s < one.ends[-1]), int(one.ends[-1])]):
-        i = int(np.flatnonzero(one.ends == step)[0])
+        i = place(one.ends, step)
         e = int(np.searchsorted(one.steps, step, side="right")) - 1
         cosines = one.cosines[FORMS[0]][:, i, 0]
         rows.append(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 
 from grokbook.chapters.spectral_edge_lifecycle import Others, gather, members
 from grokbook.chapters.spectral_edge_lifecycle_answers import critical_in_short, read_in_short
 from grokbook.chapters.wording import counted, share
+from grokbook.instruments.phases import place
 from grokbook.instruments.runs import Run
 from grokbook.studies.command import command
 from grokbook.studies.lifecycle import CONTROLS
-from grokbook.widgets.passages import FORMS, Passage
-from grokbook.widgets.turns import AT, Turn, grokking, said, turn_sentence
+from grokbook.widgets.passages import Passage
+from grokbook.widgets.turns import AT, Turn, grokking, said, surviving, turn_sentence
 
 
 def finding(passages: Sequence[Passage]) -> str:
@@ -23,10 +25,6 @@ def finding(passages: Sequence[Passage]) -> str:
         parts.append(turn_sentence(passages, control=True))
         parts += [critical_in_short(passages), read_in_short(passages)]
     return " ".join(filter(None, parts))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(list(values)))
 
 
 # --- is the turn about grokking?
@@ -46,20 +44,25 @@ def turn_answer(passages: Sequence[Passage]) -> str:
         "gradient does not take them elsewhere."
     ]
     pairs = [
-        f"{said(turn.shares[AT])} beside {said(float(run.chance[_nearest(run, AT), 1]))}"
+        f"{said(turn.shares[AT])} beside {said(_upper_end(run))}"
         for run, turn in zip(runs, turns, strict=True)
         if turn.inside is not None
     ]
     if pairs:
         parts.append(
             "Gradients of the same length in random directions learn nothing. The run's own share "
-            f"at the grok step beside the most that 95 % of those have: {', '.join(pairs)}."
+            "at the grok step beside the upper end of the middle 95 % of those: "
+            f"{', '.join(pairs)}."
         )
-    left = [Turn.of(run, FORMS[1]).turned for run in runs]
-    turned = sum(turn.turned for turn in turns)
+    turned, left = surviving(runs)
     if turned:
-        parts.append(_left(sum(left), turned))
+        parts.append(_left(left, turned))
     return " ".join([*parts, *_of_controls(passages)])
+
+
+def _upper_end(run: Passage) -> float:
+    """Of the middle 95 % of shares with random gradients, in the window at the grok step."""
+    return float(run.chance[place(run.ends, AT * run.unit), 1])
 
 
 def _left(left: int, turned: int) -> str:
@@ -76,10 +79,6 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _nearest(run: Passage, multiple: float) -> int:
-    return int(np.argmin(np.abs(run.ends - multiple * run.unit)))
-
-
 def _of_controls(passages: Sequence[Passage]) -> list[str]:
     """One sentence a control that is there; one for all that are not."""
     found = []
@@ -87,7 +86,7 @@ def _of_controls(passages: Sequence[Passage]) -> list[str]:
         turns = [Turn.of(run) for run in group]
         count = sum(turn.turned for turn in turns)
         at = [turn.first / run.unit for turn, run in zip(turns, group, strict=True) if turn.first]
-        when = f", at {_mean(at):.2g} times the grok step of its seed" if at else ""
+        when = f", at {fmean(at):.2g} times the grok step of its seed" if at else ""
         found.append(f"With {name}, {share(count, len(group))} turn{when}.")
     return found
 

@@ -1,8 +1,9 @@
 """How far g23 of the spectral edge has fallen from its early maximum, by the published statistics.
 
-The early value is a maximum and the late one is not, so that the ratio is 1 or more of any series:
-a control wants the same statistic at a matched pseudo-grok step.  Source: 2602.18523 section 4.12,
-2604.07380 section 4.16 and weakness L.
+The early value is a maximum and the late one is not: of any series the ratio is 1 or more, unless
+the last window, which the published maximum leaves out, is the largest of all.  So a control wants
+the same statistic at a matched pseudo-grok step.  Source: 2602.18523 section 4.12, 2604.07380
+section 4.16 and weakness L.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ class Decline:
     """How far g23 has fallen from its early maximum, by the published statistics.
 
     Attributes:
-        early: largest g23 of the windows that end before ``grok``, or of all.
+        early: largest g23 of the windows that may have the maximum, or of all.
         at_grok: g23 of the last window that ends at ``grok`` or before; None without one.
         decline: early / at_grok; infinite if g23 has come down to 0.  None without a grok step,
             so that a control cannot decline: give it a matched pseudo-grok step.
         declined: decline > 1.5.
         increases: how often g23 rose from one window to the next between the maximum and
             ``grok``; 2604.07380 calls one or none monotone.
-        ratio_early: mean R of the windows that end before ``grok``, or of all.
+        ratio_early: mean R of the windows that may have the maximum, or of all.
         windows: how many these are.
     """
 
@@ -40,7 +41,14 @@ class Decline:
     windows: int
 
 
-def decline(steps: np.ndarray, g23: np.ndarray, ratios: np.ndarray, grok: int | None) -> Decline:
+def decline(
+    steps: np.ndarray,
+    g23: np.ndarray,
+    ratios: np.ndarray,
+    grok: float | None,
+    *,
+    inclusive: bool = False,
+) -> Decline:
     """The published decline of g23 (2602.18523 section 4.12).
 
     Args:
@@ -49,17 +57,22 @@ def decline(steps: np.ndarray, g23: np.ndarray, ratios: np.ndarray, grok: int | 
         ratios: (n,) R of each.
         grok: first evaluation with all tasks at 0.95; a pseudo-grok step for a control; None of
             a run that never did.
+        inclusive: may a window that ends at ``grok`` have the maximum?  As published it may not.
 
     Raises:
-        ValueError: for lists of unequal lengths, or no window before ``grok``.
+        ValueError: for lists of unequal lengths, or no window that may have the maximum.
 
     >>> decline(np.array([100, 200, 300]), np.array([9.0, 3, 12]), np.ones(3), 250).decline
     3.0
+    >>> late = np.array([100, 200, 300]), np.array([1.0, 1, 5]), np.ones(3), 300
+    >>> decline(*late).decline, decline(*late, inclusive=True).decline
+    (0.2, 1.0)
     """
     steps, g23, ratios = (np.asarray(each) for each in (steps, g23, ratios))
     if not len(steps) == len(g23) == len(ratios):
         raise ValueError(f"lists must be as long as one another, not {len(steps)}, {len(g23)}, …")
-    count = len(steps) if grok is None else int((steps < grok).sum())
+    early_enough = np.less_equal if inclusive else np.less
+    count = len(steps) if grok is None else int(early_enough(steps, grok).sum())
     if not count:
         raise ValueError(f"no window ends before step {grok}")
     peak = int(np.argmax(g23[:count]))

@@ -81,25 +81,6 @@ class Terms:
         return self.driving / abs(self.damping) if self.damping else float("nan")
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """How well predictions of dg/dt do over the windows of a run; none was fitted.
-
-    Attributes:
-        r2: 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; below 0 where the mean does better.
-        correlation: Pearson's; it forgives a wrong scale.
-        slope: of measured on predicted, through 0; 1 of an equation that holds.
-        agreement: share of windows with the right sign.
-        windows: compared.
-    """
-
-    r2: float
-    correlation: float
-    slope: float
-    agreement: float
-    windows: int
-
-
 def along(
     loss: Callable[[Tensor], Tensor],
     theta: Tensor,
@@ -243,25 +224,3 @@ def slide(found: Window, old: np.ndarray, new: np.ndarray, *, k: int = 1) -> flo
     pair = found.directions[k - 1 : k + 1]
     change = ((pair @ new) ** 2 - (pair @ old) ** 2) / (2 * found.edge.sigma[k - 1 : k + 1])
     return float(change[0] - change[1])
-
-
-def prediction(predicted: np.ndarray, seen: np.ndarray) -> Prediction:
-    """How predictions do; windows of which either is NaN are left out.
-
-    Raises:
-        ValueError: for lists of unequal lengths, fewer than three windows, or a dg/dt that does
-            not vary.
-    """
-    predicted, seen = (np.asarray(each, dtype=np.float64) for each in (predicted, seen))
-    if predicted.shape != seen.shape:
-        raise ValueError(f"{predicted.size} predictions do not go with {seen.size} measurements")
-    there = np.isfinite(predicted) & np.isfinite(seen)
-    x, y = predicted[there], seen[there]
-    if len(y) < 3 or not np.ptp(y) > 0:
-        raise ValueError(f"{len(y)} windows are too few, or dg/dt does not vary")
-    r2 = 1 - ((y - x) ** 2).sum() / ((y - y.mean()) ** 2).sum()
-    correlation = float(np.corrcoef(x, y)[0, 1]) if np.ptp(x) > 0 else float("nan")
-    square = float(x @ x)
-    slope = float(x @ y) / square if square else float("nan")
-    agreement = float(((np.sign(x) == np.sign(y)) & (y != 0)).mean())
-    return Prediction(float(r2), correlation, slope, agreement, len(y))

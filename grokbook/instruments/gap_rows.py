@@ -1,12 +1,11 @@
-"""The class of a run, and how its gap was predicted, from the rows of ``gap-flow``."""
+"""The class of a run, and how often its gap was foretold, from the rows of ``gap-flow``."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from grokbook.geometry.gap_class import FORMS, OWN, GapClass, classify
-from grokbook.geometry.gap_flow import Prediction, prediction
+from grokbook.geometry.gap_class import FORMS, OWN, GapClass, agreement, classify
 
 
 def gap_class(rows: pd.DataFrame, grok: float, *, own: bool = False) -> GapClass:
@@ -37,20 +36,19 @@ def gap_class(rows: pd.DataFrame, grok: float, *, own: bool = False) -> GapClass
     return classify(ends, grok, terms, *_disjoint(rows, ", ".join(OWN)))
 
 
-def gap_prediction(
-    rows: pd.DataFrame, by: str = ", ".join(OWN), *, own: bool = False
-) -> Prediction:
-    """How dg/dt was predicted over a run's disjoint windows.
+def right_signs(rows: pd.DataFrame, by: str = ", ".join(OWN)) -> float:
+    """Share of a run's disjoint windows in which dg/dt has the sign that it was said to have.
+
+    NaN with fewer than `grokbook.geometry.gap_class.LEAST` of them.
 
     Args:
-        rows: as for `gap_class`.
+        rows: as for `gap_class`, of gap 1.
         by: a form, or ``"slide"``, which any equation has to reach.
-        own: take each window's own k*.
 
     Raises:
-        ValueError: for rows without a window, or as `prediction`.
+        ValueError: for rows without a window.
     """
-    return prediction(*_disjoint(_of_gap(rows, own), by))
+    return agreement(*_disjoint(_of_gap(rows, own=False), by))[0]
 
 
 def _of_gap(rows: pd.DataFrame, own: bool) -> pd.DataFrame:

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from grokbook.checks import integer
 from grokbook.geometry.eigenpairs import Eigenpairs, extremes, lanczos
 from grokbook.geometry.hessian import curvature, weyl
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
+from grokbook.instruments.phases import nearest
 from grokbook.instruments.subject import Subject
 
 TAUS = (0.1, 1.0, 3.0, 5.0)
@@ -54,7 +54,7 @@ def near(subject: Subject, tau: float) -> int | None:
     step = tau / (config.learning_rate * (config.weight_decay or 1.0))
     if step > subject.last:
         return None
-    return int(subject.steps[np.argmin(np.abs(subject.steps - step))])
+    return nearest(subject.steps, step)
 
 
 def preset(subject: Subject) -> list[int]:

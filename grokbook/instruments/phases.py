@@ -48,13 +48,18 @@ def own(subject: Subject, grok: int | None = None) -> dict[float, int]:
     }
 
 
-def nearest(steps: np.ndarray, step: float) -> int:
-    """The snapshot nearest to a step, the earlier of two.
+def place(steps: np.ndarray, step: float) -> int:
+    """Where in ascending steps the one nearest to a step stands, the earlier of two.
 
-    >>> nearest(np.array([0, 100, 200]), 150), nearest(np.array([0, 100, 200]), 151)
-    (100, 200)
+    >>> place(np.array([0, 100, 200]), 150), place(np.array([0, 100, 200]), 151)
+    (1, 2)
     """
-    return int(steps[np.argmin(np.abs(steps - step))])
+    return int(np.argmin(np.abs(steps - step)))
+
+
+def nearest(steps: np.ndarray, step: float) -> int:
+    """The snapshot nearest to a step, the earlier of two."""
+    return int(steps[place(steps, step)])
 
 
 def chosen(

@@ -4,7 +4,7 @@ The store writes the answers evaluation by evaluation, as they come.  A pair's o
 far less often than neighbouring pairs differ, so the same bits turned about, pair by pair over
 time, compress to half.  Inner products are symmetric; the upper triangle says it all.
 
-    answers.npz   bits (E, T, ⌈N/8⌉)      →  histories (T, N, ⌈E/8⌉)
+    answers.npz   bits (E, T, ⌈N/8⌉)      →  histories (T, 8⌈N/8⌉, ⌈E/8⌉)
     gram.npz      products (9, S, S)      →  products (9, S (S + 1) / 2), row by row
 
 What reads them takes both forms: packs and the store hold the first.

@@ -9,12 +9,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from grokbook.events import RULES, crossing
+from grokbook.instruments.edge_curves import SIDE
 from grokbook.palette import decay_colour
 from grokbook.widgets.fitting import require_groups, require_shapes, require_steps
 from grokbook.widgets.packing import quantise, single, whole
 
 FORMS = ("published", "less decay")
-"""The window as it is, and less the path that decay alone would have taken."""
+"""The window as it is, decay by the trapezoid as published; and less the path that decay alone
+would have taken, decay as it was logged."""
 
 WITH = ("weights", "start", "learned")
 """What a direction is compared with: θ, θ_0, and θ less what decay alone would have left of θ_0."""
@@ -37,8 +39,8 @@ PROBES = ("linear", "quadratic", "mlp")
 READINGS = ("raw, token", "standardised, prefix")
 """As published, and in units that no scale moves, on prefixes that were not fitted on."""
 
-POINTS = 18
-"""ε on the way to removal that a curve has, at most: a grid of 16, σ and the removal."""
+POINTS = SIDE + 1
+"""ε on the way that a curve has, at most: a grid to the removal or σ, and the other of the two."""
 
 
 @dataclass(frozen=True, eq=False)

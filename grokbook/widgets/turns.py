@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.instruments.phases import MULTIPLES, nearest
+from grokbook.instruments.phases import MULTIPLES, place
 from grokbook.widgets.passages import FORMS, Passage
 
 HALF, AT, LATER, LATE = MULTIPLES
@@ -76,12 +76,18 @@ def _place(passage: Passage, multiple: float) -> int | None:
     step = multiple * passage.unit
     if step > passage.last_step:
         return None
-    return int(np.flatnonzero(passage.ends == nearest(passage.ends, step))[0])
+    return place(passage.ends, step)
 
 
 def grokking(passages: Sequence[Passage]) -> list[Passage]:
     """Those that grok with weight decay, controls left out."""
     return [p for p in passages if p.plain and p.decayed and p.grok is not None]
+
+
+def surviving(runs: Sequence[Passage]) -> tuple[int, int]:
+    """Turns as published, and how many of them are there without the path of pure decay, too."""
+    pairs = [tuple(Turn.of(run, form).turned for form in FORMS) for run in runs]
+    return sum(before for before, _ in pairs), sum(before and after for before, after in pairs)
 
 
 def shuffled(passages: Sequence[Passage]) -> list[Passage]:
@@ -193,9 +199,8 @@ def _verdict(shares: dict[float, float]) -> str:
 
 def _controlled(passages: Sequence[Passage], runs: Sequence[Passage]) -> str:
     """What becomes of the turn without the decay of the initial weights, and without a task."""
-    before, after = ([Turn.of(run, form) for run in runs] for form in FORMS)
-    turned = sum(turn.turned for turn in before)
-    left = sum(one.turned and other.turned for one, other in zip(before, after, strict=True))
+    after = [Turn.of(run, FORMS[1]) for run in runs]
+    turned, left = surviving(runs)
     middle = " (median)" * (len(runs) > 1)
     first = (
         f"Without the path that decay alone takes the initial weights on, "

@@ -12,6 +12,12 @@ from grokbook.chapters.spectral_edge_lifecycle_flow import Flow
 from grokbook.geometry.gap_class import GapClass
 
 
+def told(ratio=0.001, right=0.5, name="compression"):
+    """What the equation says of a run."""
+    found = GapClass(name, ratio, ratio, ratio, 13, {}, right, 0.5)
+    return Flow(SimpleNamespace(name="one"), True, found, 0.9)
+
+
 @pytest.fixture(scope="module")
 def found():
     return edge.edges()
@@ -26,10 +32,12 @@ def gaps(monkeypatch):
             self.config = self
             self.id = passage.run_id
 
-    def given(declines, passages, told=()):
+    def given(declines, passages, equation=None):
         runs = [Named(one) for one in passages]
         of = {one.run_id: decline for one, decline in zip(passages, declines, strict=True)}
-        monkeypatch.setattr(edge, "flows", lambda runs, passages: list(told))
+        monkeypatch.setattr(
+            edge, "flows", lambda runs, passages: [told()] if equation is None else equation
+        )
         monkeypatch.setattr(edge, "gap", lambda run, step: Gap(of[run.id], 1.0, 1.0))
         return edge.Edges(runs, list(passages))
 
@@ -40,6 +48,12 @@ def test_the_recorded_runs_say_what_the_page_says(found):
     assert {run.config.seed for run in found.runs} >= {42, 137, 2024}
     assert all(one.plain for one in found.passages)
     edge.guard(found)
+
+
+def unmeasured(passage):
+    """Its fields without any removal."""
+    none = {name: values[:, :0] for name, values in passage.changes.items()}
+    return {"ablated": passage.ablated[:0], "removed": passage.removed[:0], "changes": none}
 
 
 def test_a_turn_that_is_not_there_or_stays_stops_the_build(gaps):
@@ -64,22 +78,23 @@ def test_an_edge_that_is_a_small_part_stops_the_build(gaps):
     small = replace(grokked, removed=grokked.removed * 0 + 0.1)
     with pytest.raises(AssertionError, match="small part"):
         edge.guard(gaps([8.0, 9.0], [small, never]))
+    with pytest.raises(AssertionError, match="no removal of the edge is measured"):
+        edge.guard(gaps([8.0, 9.0], [replace(grokked, **unmeasured(grokked)), never]))
     free = {name: 0 * values for name, values in grokked.changes.items()}
     with pytest.raises(AssertionError, match="costs nothing"):
         edge.guard(gaps([8.0, 9.0], [replace(grokked, changes=free), never]))
 
 
 def test_an_equation_that_drives_or_foretells_stops_the_build(gaps):
-    def told(ratio=0.001, right=0.5, name="compression"):
-        found = GapClass(name, ratio, ratio, ratio, 13, {}, right, 0.5)
-        return Flow(SimpleNamespace(name="one"), True, found, 0.9)
-
     pair = [8.0, 9.0], [small_passages()[0], small_passages()[2]]
     edge.guard(gaps(*pair, [told(), told(-0.001)]))
     for bad, why in (
         (told(ratio=-0.5), "the driving is something"),
         (told(right=0.9), "the equation beats a constant"),
         (told(name="mixed"), "several classes"),
+        (told(name="none"), "a run has no class"),
     ):
         with pytest.raises(AssertionError, match=why):
             edge.guard(gaps(*pair, [told(), bad]))
+    with pytest.raises(AssertionError, match="no term of the gap's equation"):
+        edge.guard(gaps(*pair, []))

@@ -410,7 +410,7 @@ def test_the_finding_says_what_is_there():
 def test_the_turns_answer_names_start_chance_and_controls():
     said = words.turn_answer([synthetic_passage()])
     assert "the first direction has |cos| = 0.90 with the initial weights, and" in said
-    assert "beside the most that 95 % of those have: 5 % beside 4.5 %. " in said
+    assert "beside the upper end of the middle 95 % of those: 5 % beside 4.5 %. " in said
     assert said.endswith("taken away: what turned to decay was the start.")
     several = words.turn_answer(small_passages())
     assert "Nothing is left of the 2 turns once" in several

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import linregress
 from small_decoder import SmallDecoder
 
 from grokbook.geometry.edge_windows import window
-from grokbook.geometry.gap_flow import Along, along, measured, prediction, slide, terms
+from grokbook.geometry.gap_flow import Along, along, measured, slide, terms
 from grokbook.geometry.spectral_edge import edge
 
 RATE, DECAY = 1e-3, 0.7
@@ -118,25 +117,6 @@ def test_a_window_slides_by_what_comes_and_goes():
     assert errors[0] / errors[1] == pytest.approx(100, rel=0.3)  # what is left is of second order
 
 
-def test_predictions_by_scipy():
-    generator = np.random.default_rng(5)
-    y = generator.normal(size=40)
-    x = 0.5 * y + 0.2 * generator.normal(size=40)
-    found = prediction(np.append(x, np.nan), np.append(y, 3.0))
-    assert found.windows == 40
-    assert found.correlation == pytest.approx(linregress(x, y).rvalue)
-    assert found.slope == pytest.approx(np.linalg.lstsq(x[:, None], y, rcond=None)[0][0])
-    assert found.r2 == pytest.approx(1 - np.sum((y - x) ** 2) / np.sum((y - y.mean()) ** 2))
-    assert found.agreement == pytest.approx(np.mean(x * y > 0))
-    perfect = prediction(y, y)
-    assert (perfect.r2, perfect.agreement) == (1, 1) and perfect.slope == pytest.approx(1)
-    scaled = prediction(1e3 * y, y)  # a wrong scale: the correlation does not see it
-    assert scaled.correlation == pytest.approx(1) and scaled.r2 < -1e5
-    assert scaled.slope == pytest.approx(1e-3)
-    assert np.isnan(prediction(np.zeros(3), np.arange(3.0)).slope)
-    assert prediction(np.zeros(3), np.array([0, 1.0, -1])).agreement == 0
-
-
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -148,9 +128,6 @@ def test_predictions_by_scipy():
         (lambda: measured(np.arange(2), np.ones(2)), "not 2"),
         (lambda: measured(np.array([0, 2, 1]), np.ones(3)), "ascending"),
         (lambda: slide(window(np.eye(3), count=2), np.ones(3), np.ones(3), k=2), "among 2"),
-        (lambda: prediction(np.ones(3), np.ones(2)), "3 predictions"),
-        (lambda: prediction(np.ones(3), np.ones(3)), "does not vary"),
-        (lambda: prediction(np.ones(3), np.array([1, np.nan, 2])), "too few"),
         (lambda: along(torch.sum, torch.ones(3), np.eye(2)), r"\(n, 3\), not \(2, 2\)"),
         (lambda: along(torch.sum, torch.ones(2), np.eye(2), np.zeros(2)), "positive"),
     ],

@@ -11,7 +11,7 @@ from explorable_harness import page_html, small_passages, synthetic_passage
 from grokbook.widgets import EdgeLifecycle, turn_sentence
 from grokbook.widgets.lifecycle import in_order
 from grokbook.widgets.passages import BARS, FORMS
-from grokbook.widgets.turns import AT, HALF, LATE, LATER, Turn
+from grokbook.widgets.turns import AT, HALF, LATE, LATER, Turn, surviving
 
 STATIC = Path(__file__).parents[2] / "grokbook" / "widgets" / "static"
 
@@ -29,7 +29,7 @@ def passage():
         ("ablated", lambda s: s[::-1], "ablated must increase"),
         ("accuracy", lambda a: a[1:], r"accuracy must be \(42,\), got \(41,\)"),
         ("chance", lambda a: a[:, :1], r"chance must be \(39, 2\), got \(39, 1\)"),
-        ("curves", lambda a: a[:, :3], r"curves must be \(8, 4, 2, 18\), got \(8, 3, 2, 18\)"),
+        ("curves", lambda a: a[:, :3], r"curves must be \(8, 4, 2, 17\), got \(8, 3, 2, 17\)"),
         ("marks", lambda a: a[1:], r"marks must be \(8, 4, 2\)"),
         ("shares", lambda s: {"published": s["published"]}, "shares must have published, less"),
         ("shares", lambda s: {k: v[1:] for k, v in s.items()}, r"each of shares must be \(39, 4\)"),
@@ -68,10 +68,10 @@ def test_packed_bytes_hold_the_numbers(passage):
     assert changes[2 * a * last] == pytest.approx(passage.changes["learned, equal distance"][0, 0])
     assert changes[2 * a * len(BARS) :] == pytest.approx(passage.removed)
     sizes = np.frombuffer(packed["sizes"], "<f4")
-    assert np.isnan(sizes[17]) and sizes[16] == pytest.approx(8.0)
+    assert np.isnan(sizes[16]) and sizes[15] == pytest.approx(8.0)
     assert sizes[-2:].tolist() == [2.0, 8.0]
     along = codes(packed["along"], -1)
-    assert along[0] == pytest.approx(0.98, abs=1e-5) and np.isnan(along[17])
+    assert along[0] == pytest.approx(0.98, abs=1e-5) and np.isnan(along[16])
     assert np.frombuffer(packed["probes"], "<f4")[:a] == pytest.approx(passage.probes["linear"][0])
 
 
@@ -171,6 +171,15 @@ def test_a_turn_that_keeps_to_one_step_is_told_from_one_that_keeps_to_the_grok_s
 )
 def test_the_answer_follows_the_data(change, said):
     assert turn_sentence([synthetic_passage(**change)]).startswith(said)
+
+
+def test_a_turn_that_only_the_control_has_does_not_survive(passage):
+    swapped = dict(zip(FORMS, reversed([passage.shares[form] for form in FORMS]), strict=True))
+    late = replace(passage, shares=swapped)  # turns only where the path of decay is taken away
+    assert surviving([late]) == (0, 0) and surviving([late, passage]) == (1, 0)
+    remains = synthetic_passage(left=True)
+    assert surviving([late, remains, passage]) == (2, 1)
+    assert "1 of 2 turns remains" in turn_sentence([late, remains, passage], control=True)
 
 
 def test_without_a_turn_there_is_nothing_to_explain():

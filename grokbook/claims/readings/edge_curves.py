@@ -13,6 +13,7 @@ from grokbook.claims.readings.edge_phases import (
     own_grok,
     published,
     value,
+    without_decay,
 )
 from grokbook.claims.readings.place import Place, Reader
 from grokbook.instruments.runs import Run
@@ -21,10 +22,6 @@ INSTRUMENT = "edge-curves"
 TEST, TRAINING = "exact, test", "exact, training"
 WHOLE, BY_CHANCE = "whole", "random"
 LATE = ABLATIONS["late"]
-
-
-def _without_decay(at: Place) -> Run:
-    return at.run(at["corpus"], 0.0)
 
 
 def _with_decay(at: Place) -> Run:
@@ -104,9 +101,9 @@ READINGS: dict[tuple[str, ...], Reader] = {
         ABLATIONS, curvature(TRAINING), phase="late"
     ),
     ("SE-17", "curvature", "random direction"): published(ABLATIONS, CHANCE, phase="late"),
-    ("SE-18", "curvature"): published(ABLATIONS, curvature(TEST), phase="late", of=_without_decay),
+    ("SE-18", "curvature"): published(ABLATIONS, curvature(TEST), phase="late", of=without_decay),
     ("SE-18", "curvature", "training loss"): published(
-        ABLATIONS, curvature(TRAINING), phase="late", of=_without_decay
+        ABLATIONS, curvature(TRAINING), phase="late", of=without_decay
     ),
     ("SE-18", "relative"): published(
         ABLATIONS, curvature(TEST, RELATIVE), phase="late", of=_with_decay

@@ -16,6 +16,7 @@ from grokbook.claims.readings.edge_phases import (
     moment,
     number,
     own,
+    plain,
     random_labels,
     series,
 )
@@ -53,14 +54,10 @@ def _right(of: Chosen) -> Reader:
 
     def read(at: Place) -> float:
         run = of(at)
-        found = gap_class(rows_of(run), moment(at, run, at["corpus"]))
+        found = gap_class(rows_of(run), moment(at, run))
         return float(found.name == claimed(at["corpus"]) and found.stands and found.supported)
 
     return read
-
-
-def _own_run(at: Place) -> Run:
-    return at.run(at["corpus"])
 
 
 def driving(run: Run, grok: float, form: str = PRINTED) -> float:
@@ -90,7 +87,7 @@ def _spearman(variant: str) -> Reader:
 
 
 READINGS: dict[tuple[str, ...], Reader] = {
-    ("SE-33", "right"): _right(_own_run),
+    ("SE-33", "right"): _right(plain),
     ("SE-33", "right", "random labels"): _right(random_labels),
     ("SE-34", "driving"): _driving(PRINTED),
     ("SE-34", "driving", "in units"): _driving(IN_UNITS),

@@ -52,9 +52,9 @@ def _column(centred: bool) -> Reader:
         if at["quantity"] == "turning":
             return turn(run, FIRST)
         if at["quantity"] == "share":
-            return near(at, run, "post", share(form), setting=setting)
+            return near(at, run, "post", share(form))
         tuned = TUNED_PAIRS if setting in MODULAR else TUNED
-        return near(at, run, "post", content(part, tuned), setting=setting)
+        return near(at, run, "post", content(part, tuned))
 
     def read(at: Place) -> Value | dict[str, Value]:
         if at["item"] != "modular":

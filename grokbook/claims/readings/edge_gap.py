@@ -54,7 +54,7 @@ def windows(
 
 
 def fall(run: Run, until: float, size: int, quantity: str = RAW) -> Decline:
-    """How a gap falls from its maximum up to a step to the last window up to it.
+    """How a gap falls from its maximum up to a step to the last window up to it; 1 or more.
 
     Raises:
         Missing: if no window ends by then.
@@ -62,8 +62,7 @@ def fall(run: Run, until: float, size: int, quantity: str = RAW) -> Decline:
     steps, gaps = windows(run, quantity, size)
     if steps[0] > until:
         raise Missing(f"edge has no full window of {size} updates of {run.name} by step {until:g}")
-    # One step on, so that the window that ends at ``until`` may have the maximum.
-    return decline(steps, gaps, np.ones_like(gaps), math.floor(until) + 1)
+    return decline(steps, gaps, np.ones_like(gaps), until, inclusive=True)
 
 
 def ratio_up_to(run: Run, until: float, size: int) -> np.ndarray:
@@ -175,7 +174,7 @@ def _at_grok(at: Place) -> float:
 
 def stop(at: Place, run: Run) -> float:
     """Where the rule of Table 7 puts the grok step of a task, or the pseudo-grok step."""
-    return moment(at, run, run.tasks[0], PUBLISHED_RULE)
+    return moment(at, run, PUBLISHED_RULE)
 
 
 def _modular_decline(quantity: str, log: bool = False) -> Reader:

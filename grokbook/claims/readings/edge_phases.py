@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.claims.readings.place import Place, Reader
+from grokbook.claims.readings.place import Place, Reader, setting_of
 from grokbook.instruments import phases
 from grokbook.instruments.runs import Missing, Run
 
@@ -34,7 +34,7 @@ Chosen = Callable[[Place], Run]
 # --- steps
 
 
-def pseudo_grok(at: Place, setting: str = "dyck", rule: str = RULE) -> float:
+def pseudo_grok(at: Place, setting: str, rule: str = RULE) -> float:
     """The mean grok step over the recorded runs with true labels at λ = 1.
 
     Raises:
@@ -64,14 +64,14 @@ def own_grok(run: Run, rule: str = RULE) -> int | None:
     return None if None in steps else max(steps)
 
 
-def moment(at: Place, run: Run, setting: str = "dyck", rule: str = RULE) -> float:
+def moment(at: Place, run: Run, rule: str = RULE) -> float:
     """The run's own grok step, or the pseudo-grok step of its setting.
 
     Raises:
         Missing: if there is neither.
     """
     own = own_grok(run, rule)
-    return pseudo_grok(at, setting, rule) if own is None else float(own)
+    return pseudo_grok(at, setting_of(run.config), rule) if own is None else float(own)
 
 
 # --- numbers
@@ -120,7 +120,6 @@ def near(
     phase: str,
     number: Number,
     *,
-    setting: str = "dyck",
     among: np.ndarray | None = None,
 ) -> float:
     """A number at a phase of the run's own grok step; NaN beyond the run's end.
@@ -130,13 +129,12 @@ def near(
         run: measured.
         phase: of `NAMES`.
         number: to be read.
-        setting: of the run, for that.
         among: steps at which it was measured; by default the snapshots, one an evaluation.
 
     Raises:
         Missing: if nothing was measured there.
     """
-    wanted = MULTIPLES[phase] * moment(at, run, setting)
+    wanted = MULTIPLES[phase] * moment(at, run)
     if wanted > run.record.last_step:
         return math.nan
     return number(at, run, phases.nearest(run.record.steps if among is None else among, wanted))
@@ -148,6 +146,11 @@ def near(
 def plain(at: Place) -> Run:
     """The run of the cell's corpus at λ = 1."""
     return at.run(at["corpus"])
+
+
+def without_decay(at: Place) -> Run:
+    """The run of the cell's corpus at λ = 0."""
+    return at.run(at["corpus"], 0.0)
 
 
 def random_labels(at: Place) -> Run:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from statistics import fmean
 
-from grokbook.claims.readings.edge_phases import Chosen, plain, random_labels, value
+from grokbook.claims.readings.edge_phases import Chosen, plain, random_labels, value, without_decay
 from grokbook.claims.readings.lifecycle import SWITCH, switched
 from grokbook.claims.readings.place import Place, Reader
 from grokbook.instruments.runs import Missing, Run
@@ -49,12 +50,7 @@ def by_head(run: Run, quantity: str, layer: int, step: int, variant: str) -> lis
     return rows.loc[here, "value"].astype(float).tolist()
 
 
-def _mean(values: Iterable[float]) -> float:
-    values = list(values)
-    return sum(values) / len(values)
-
-
-EVEN: dict[str, Together] = {"entropy": _mean, "divergence": _mean}
+EVEN: dict[str, Together] = {"entropy": fmean, "divergence": fmean}
 PEAKED: dict[str, Together] = {"entropy": min, "divergence": max}
 """Over the heads of a layer: their mean, or the one that attends least evenly."""
 
@@ -72,10 +68,6 @@ def _heads(
         return together[name](by_head(of(at), QUANTITIES[name], layer, step, variant))
 
     return read
-
-
-def _without_decay(at: Place) -> Run:
-    return at.run(at["corpus"], 0.0)
 
 
 def _switched(variant: str = PUBLISHED, *, anew: bool = True) -> Reader:
@@ -99,6 +91,6 @@ READINGS: dict[tuple[str, ...], Reader] = {
     ("SE-36", "attention"): _heads(0, EVEN),
     ("SE-36", "attention", "rows of tokens"): _heads(0, EVEN, variant=TOKENS),
     ("SE-36", "attention", "random labels"): _heads(0, EVEN, of=random_labels),
-    ("SE-37", "attention"): _heads(1, PEAKED, of=_without_decay),
-    ("SE-37", "attention", "initial weights"): _heads(1, PEAKED, of=_without_decay, step=0),
+    ("SE-37", "attention"): _heads(1, PEAKED, of=without_decay),
+    ("SE-37", "attention", "initial weights"): _heads(1, PEAKED, of=without_decay, step=0),
 }

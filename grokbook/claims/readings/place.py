@@ -24,6 +24,17 @@ SETTINGS: dict[str, dict[str, Any]] = {
 } | {task: {"tasks": (task,)} for task in ("add", "mul", "sub", "sq")}
 """Of the papers: what is trained together.  A single task is trained on its published domain."""
 
+
+def setting_of(config: Config) -> str:
+    """The one of `SETTINGS` whose tasks a config trains.
+
+    >>> from grokbook.config import DyckConfig
+    >>> setting_of(DyckConfig())
+    'dyck'
+    """
+    return {fields["tasks"]: name for name, fields in SETTINGS.items()}[config.tasks]
+
+
 SINGLE = ("add", "mul", "sub", "sq")
 MATRICES = tuple(f"{layer}.{kind}" for layer in (0, 1) for kind in ("W_Q", "W_K", "W_V", "W_O"))
 STRONG, WEAK = (1.0, 0.5), (0.3, 0.2, 0.1)
