@@ -24,6 +24,8 @@ Series = Mapping[str, Runs]
 HOLDS, FAILS, OPEN, NONE = "holds", "fails", "open", "not run"
 MEAN, SHARE, DIFFERENCE = "mean", "share", "difference"
 ALPHA = 0.05
+WIDE = "the mean would do, its interval goes beyond"
+"""Of a cell that asks for the whole interval, and has runs enough to have it judged."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,8 @@ def _mean(
     else:
         outcome = OPEN if few and low <= region[1] and region[0] <= high else FAILS
     sure = outcome != HOLDS or (region[0] <= low and high <= region[1])
-    caveats, beside = (*_told(few, sure, low), *lost), isinstance(criterion, Magnitude)
+    wide = [WIDE] if outcome == FAILS and region[0] <= value <= region[1] else []
+    caveats, beside = (*_told(few, sure, low), *wide, *lost), isinstance(criterion, Magnitude)
     return Finding(cell, value, low, high, mean.n, mean.n, outcome, caveats, compared=beside)
 
 

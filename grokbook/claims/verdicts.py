@@ -114,7 +114,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     failed = [each for each in ran if each.outcome == FAILS]
     undecided = [each for each in ran if each.outcome == OPEN]
     if failed:
-        verdict, why = "○", [f"{f.name}: fails at {f.value:.4g}, n = {f.n}" for f in failed]
+        verdict, why = "○", [_fault(each) for each in failed]
     elif undecided:
         verdict, why = "…", [f"{f.name}: undecided, n = {f.n}" for f in undecided]
     elif caveats or remarks:
@@ -135,6 +135,12 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         one.series,
         controls,
     )
+
+
+def _fault(finding: Finding) -> str:
+    """What a cell fails by, and what is to be said of that."""
+    said = f"{finding.name}: fails at {finding.value:.4g}, n = {finding.n}"
+    return said + (f" ({'; '.join(finding.caveats)})" if finding.caveats else "")
 
 
 _STATES = ("falls", "missing", "stands")

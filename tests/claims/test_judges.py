@@ -127,7 +127,10 @@ def test_an_absence_needs_the_whole_interval():
     assert look("absence", {"below": 1}, {"a": tight})[0].outcome == HOLDS
     assert look("absence", {"below": 1}, {"a": wide})[0].outcome == FAILS
     assert look("absence", {"below": 1}, {"a": [-x for x in tight]})[0].outcome == HOLDS
-    assert look("absence", {"below": 1}, {"a": [-2.0] * 8})[0].outcome == FAILS
+    (far,) = look("absence", {"below": 1}, {"a": [-2.0] * 8})
+    assert far.outcome == FAILS and far.caveats == ()
+    (found,) = look("absence", {"below": 1}, {"a": wide})
+    assert found.caveats == ("the mean would do, its interval goes beyond",)
 
 
 def test_with_few_seeds_the_mean_speaks_for_an_absence():

@@ -119,6 +119,13 @@ def test_what_fails_is_not_reproduced_whatever_the_controls():
         assert found.why == "0.5: fails at 23, n = 8"
 
 
+def test_a_cell_that_fails_by_its_interval_alone_says_so():
+    runs = {f"a{seed}": value for seed, value in enumerate([-4.0, 5.0] * 4)}
+    found = verdict({"y": Evidence({"1.0": runs}, {})}, THREE)
+    assert found.verdict == "○"
+    assert found.why.endswith("n = 8 (the mean would do, its interval goes beyond)")
+
+
 def test_few_seeds_that_could_still_turn_decide_nothing():
     found = verdict({"x": Evidence(cells(10.0, 23.0, 1), FULL.controls)})
     assert (found.verdict, found.value) == ("…", 23)
