@@ -64,6 +64,7 @@ def guard(found: Edges) -> None:
     assert NONE not in classes, "a run has no class"
     assert len(classes) == 1, "runs fall into several classes"
     closing, never = _gaps(found)
+    assert closing and never, "no run that never groks is there to compare"
     assert max(never) > min(closing), "the gap closes less in every run that never groks"
 
 

@@ -38,7 +38,7 @@ def _points(change: float) -> str:
 
 
 def critical_in_short(passages: Sequence[Passage]) -> str:
-    """The edge and removals of its size at the grok step and long after it; empty if unknown."""
+    """The edge and as much of the norm elsewhere, at the grok step and later; empty if unknown."""
     found = removals(passages, AT)
     if not found:
         return ""
@@ -54,11 +54,15 @@ def critical_in_short(passages: Sequence[Passage]) -> str:
 
 def _both(found: Sequence[Removal]) -> str:
     edge, size = fmean(each.edge for each in found), fmean(each.dearest for each in found)
-    return f"{_points(edge)} of accuracy, and a removal of its size up to {_points(size)}"
+    compared = "more" if edge < size else "no more"
+    return (
+        f"{_points(edge)} of accuracy, {compared} than as much of the norm taken elsewhere, "
+        f"{_points(size)}"
+    )
 
 
 def critical_answer(passages: Sequence[Passage]) -> str:
-    """Does the edge cost more than removals of its size, at each multiple of the grok step?"""
+    """Does the edge cost more than as much of the norm elsewhere, at multiples of the grok step?"""
     lines, outs, of, most, names = [], 0, 0, 0, set[str]()
     for multiple in MULTIPLES:
         found = removals(passages, multiple)
@@ -74,13 +78,15 @@ def critical_answer(passages: Sequence[Passage]) -> str:
     if not lines:
         return _lacking("What the network loses without its edge", "edge-ablation")
     verdict = (
-        "The edge costs more than a removal of its size"
+        "The edge costs more than as much of the norm taken elsewhere"
         if outs == of
-        else "The edge costs no more than a removal of its size"
+        else "The edge costs more than as much of the norm taken elsewhere as often as not"
+        if 2 * outs == of
+        else "The edge costs no more than as much of the norm taken elsewhere"
         if not outs
-        else "The edge mostly costs more than a removal of its size"
+        else "The edge mostly costs more than as much of the norm taken elsewhere"
         if 2 * outs > of
-        else "The edge mostly costs no more than a removal of its size"
+        else "The edge mostly costs no more than as much of the norm taken elsewhere"
     )
     moved = (
         f" Moves as far, which can go past the removal of a thing, cost more than the edge at some "
@@ -118,10 +124,11 @@ def curve_answer(runs: Sequence[Run]) -> str:
     if not found:
         return _lacking("The curve from a touch to full removal", "edge-curves")
     near, gone, along = np.mean(found, axis=0)[1:]
-    last = max(step for step, *_ in found)
+    steps = sorted({step for step, *_ in found})
+    when = f"step {steps[0]:,}" + (f" to {steps[-1]:,}" if steps[1:] else "")
     of = f" ({counted(len(found), 'run')}{', means' * (len(found) > 1)})"
     return (
-        f"At step {last:,}{of}, moving along the first direction as little as the paper did "
+        f"At {when}{of}, moving along the first direction as little as the paper did "
         f"changes the answers by at most {show(near)} nats; all of it taken out, which is "
         f"{show(along / NEAR)} times the published range, by {show(gone)}."
         f"{PARADOX if gone > FAR * near else ''}"
@@ -158,7 +165,11 @@ def reading_answer(passages: Sequence[Passage]) -> str:
     if raw is None or fair is None:
         return _lacking("What probes read", "probes")
     fall, kept = raw[0] - raw[1], fair[0] - fair[1]
-    if fall < RISE:
+    if min(fall, kept) < -RISE:
+        verdict = "The linear probe reads more long after the grok step than at it"
+    elif fall < RISE <= kept:
+        verdict = "The linear probe falls only where scale does not count"
+    elif fall < RISE:
         verdict = "The linear probe falls by little in either reading, so nothing asks for a cause"
     elif kept < fall / 4:
         verdict = "What the probe loses is scale: the depth is where it was, in smaller numbers"
@@ -167,8 +178,8 @@ def reading_answer(passages: Sequence[Passage]) -> str:
     else:
         verdict = "A part of the loss is scale, and a part remains"
     said_of = (
-        f"{verdict}. R² of the linear probe changes by {show(round(-fall, 3))} as published and by "
-        f"{show(round(-kept, 3))} on standardised states and unseen prefixes"
+        f"{verdict}. R² of the linear probe changes by {show(round(-fall, 3) + 0.0)} as published "
+        f"and by {show(round(-kept, 3) + 0.0)} on standardised states and unseen prefixes"
     )
     hidden = found.get(("mlp", READINGS[1]))
     if hidden is not None:

@@ -69,8 +69,9 @@ def flow_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame
         {
             "run": f"{setting(run.config)}, seed {run.config.seed}",
             "r": show(found.ratio),
-            "class, of 4 forms": (
-                f"{found.name}, {sum(name == found.name for name in found.forms.values())}"
+            "class (forms)": (
+                f"{found.name} ({sum(name == found.name for name in found.forms.values())} of "
+                f"{len(found.forms)})"
             ),
             "equation (%)": _sign(found.agreement),
             "constant (%)": _sign(found.guess),
@@ -80,6 +81,25 @@ def flow_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame
         for run, found, slide in [(each.run, each.found, each.slide)]
     ]
     return keyed(rows, "run")
+
+
+def _foretold(classes: Sequence[GapClass], slides: Sequence[float]) -> str:
+    """How often the sign of the gap's change is told rightly, where windows are enough to say."""
+    known = [
+        (each.agreement, each.guess, slide)
+        for each, slide in zip(classes, slides, strict=True)
+        if np.isfinite([each.agreement, each.guess, slide]).all()
+    ]
+    if not known:
+        return "Too few of their windows share nothing to say how often the equation is right."
+    right, constant, updates = np.mean(known, axis=0)
+    beats = sum(each.supported for each in classes)
+    return (
+        f"The equation gives the gap's change the right sign in {percent(right)} of the windows, "
+        f"and always saying the same in {percent(constant)}; it does better in "
+        f"{share(beats, len(known))}. The updates that leave the window and come into it tell the "
+        f"sign in {percent(updates)}."
+    )
 
 
 def _sign(part: float) -> str:
@@ -104,27 +124,21 @@ def flow_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     names = sorted({each.name for each in classes})
     expected = claimed("dyck")
     right = sum(each.name == expected for each in classes)
-    beats = sum(each.supported for each in classes)
     of = len(classes)
     ratio = float(np.nanmedian([abs(each.ratio) for each in classes]))
     said = (
         f"In {counted(of, 'run')} that {'groks' if of == 1 else 'grok'} the driving has "
         f"{show(ratio)} times the size of the damping{' (median)' * (of > 1)}. By our rule that is "
         f"{' or '.join(f'*{name}*' for name in names)}; the paper says *{expected}* of "
-        f"brackets, which {share(right, of)} {'is' if right == 1 else 'are'}. The "
-        f"equation gives the gap's change the right sign in "
-        f"{percent(float(np.nanmean([each.agreement for each in classes])))} of the windows, and "
-        f"always saying the same in "
-        f"{percent(float(np.nanmean([each.guess for each in classes])))}; it does better in "
-        f"{share(beats, of)}. The updates that leave the window and come into it tell the sign in "
-        f"{percent(float(np.nanmean(slides)))}."
+        f"brackets, which {share(right, of)} {'is' if right == 1 else 'are'}. "
+        f"{_foretold(classes, slides)}"
     )
     never = [each.found for each in every if not each.groks and each.found.name != NONE]
     if never:
         same = sum(each.name in names for each in never)
-        said += (
-            f" Of {counted(len(never), 'run')} that never "
-            f"{'groks' if len(never) == 1 else 'grok'}, read at the same step, {same} "
-            f"{'has' if same == 1 else 'have'} that class."
-        )
+        if len(never) == 1:
+            who, have = "The run that never groks", "has" if same else "has not"
+        else:
+            who, have = f"Of the {len(never)} runs that never grok", f"{same or 'none'} have"
+        said += f" {who}, read at the same step, {have} that class."
     return said

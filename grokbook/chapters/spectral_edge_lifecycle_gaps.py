@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap, timed
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import counted
 from grokbook.claims.numbers import show
-from grokbook.claims.readings.place import geometric
 from grokbook.instruments.runs import Run
 from grokbook.widgets.from_edges import setting
 from grokbook.widgets.passages import Passage
@@ -24,12 +24,13 @@ def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
         if found is not None:
             (grok if one.grok is not None else never).append(found)
     if not grok:
+        if any(one.grok is not None for one in passages):
+            return "The runs that grok do so before their windows are full."
         return "No run here groks, so there is no decline of the gap to compare."
     text = (
         f"By the published statistic, of windows of three updates, the gap "
-        f"{_fold(geometric([each.published for each in grok]))} up to the grok step "
-        f"({_number(grok)}), and as a share of all movement it "
-        f"{_fold(geometric([each.share for each in grok]))}"
+        f"{_fold(grok, 'published')} up to the grok step, and as a share of all movement it "
+        f"{_fold(grok, 'share')}"
     )
     if not never:
         return f"{text}; no run that never groks is here to compare."
@@ -37,9 +38,9 @@ def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     return (
         f"{text}. Read at the same step in {counted(len(never), 'run')} that never "
         f"{'groks' if len(never) == 1 else 'grok'}, it "
-        f"{_fold(geometric([each.published for each in never]))}, which lies {apart[0]}; in "
-        f"windows of five it {_fold(geometric([each.five for each in never]))}, {apart[1]}; as a "
-        f"share it {_fold(geometric([each.share for each in never]))}, {apart[2]}."
+        f"{_fold(never, 'published')}, which lies {apart[0]}; in "
+        f"windows of five it {_fold(never, 'five')}, {apart[1]}; as a "
+        f"share it {_fold(never, 'share')}, {apart[2]}."
     )
 
 
@@ -53,17 +54,20 @@ def _apart(grok: Sequence[Gap], never: Sequence[Gap], name: str) -> str:
     return "among the runs that grok"
 
 
-def _fold(ratio: float) -> str:
-    """What a ratio of the largest so far over the last says; it is 1 or more.
+def _fold(group: Sequence[Gap], name: str) -> str:
+    """What ratios of the largest so far over the last say: their median and range, each 1 or more.
 
-    >>> _fold(5.7), _fold(1.0)
+    >>> _fold([Gap(5.7, 1.0, 1.0)], "published"), _fold([Gap(5.7, 1.0, 1.0)], "share")
     ('falls 5.7-fold', 'does not fall')
+    >>> _fold([Gap(4.0, 1, 1), Gap(200.0, 1, 1), Gap(6.0, 1, 1)], "published")
+    'falls 6-fold (median; 4 to 200 over 3 runs)'
     """
-    return f"falls {show(ratio)}-fold" if ratio > 1 else "does not fall"
-
-
-def _number(group: Sequence[Gap]) -> str:
-    return f"{'geometric mean, ' * (len(group) > 1)}n = {len(group)}"
+    ratios = sorted(getattr(each, name) for each in group)
+    middle = float(np.median(ratios))
+    said = f"falls {show(middle)}-fold" if middle > 1 else "does not fall"
+    if len(ratios) == 1:
+        return said
+    return f"{said} (median; {show(ratios[0])} to {show(ratios[-1])} over {len(ratios)} runs)"
 
 
 def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:

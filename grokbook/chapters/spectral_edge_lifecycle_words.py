@@ -10,21 +10,35 @@ import numpy as np
 from grokbook.chapters.spectral_edge_lifecycle import Others, gather, members
 from grokbook.chapters.spectral_edge_lifecycle_answers import critical_in_short, read_in_short
 from grokbook.chapters.wording import counted, share
-from grokbook.instruments.phases import place
 from grokbook.instruments.runs import Run
 from grokbook.studies.command import command
 from grokbook.studies.lifecycle import CONTROLS
 from grokbook.widgets.passages import Passage
-from grokbook.widgets.turns import AT, Turn, grokking, said, surviving, turn_sentence
+from grokbook.widgets.turns import Turn, grokking, surviving, turn_sentence
 
 
 def finding(passages: Sequence[Passage]) -> str:
     """The chapter's finding in plain words, from the runs at hand."""
     parts = [turn_sentence(passages)]
     if grokking(passages):
-        parts.append(turn_sentence(passages, control=True))
+        parts += [turn_sentence(passages, control=True), unseen(passages)]
         parts += [critical_in_short(passages), read_in_short(passages)]
-    return " ".join(filter(None, parts))
+    told = [part for part in parts if part]
+    return told[0] if len(told) == 1 else "\n\n" + "\n".join(f"- {part}" for part in told)
+
+
+def unseen(passages: Sequence[Passage]) -> str:
+    """How much later the runs grok by prefixes that were not trained on; empty if none does."""
+    runs = grokking(passages)
+    steps = sorted(run.grok_unseen for run in runs if run.grok_unseen is not None)
+    if not steps:
+        return ""
+    some = f"{share(len(steps), len(runs))} runs answer" if len(runs) > 1 else "the run answers"
+    when = f"step {steps[0]:,}" + (f" to {steps[-1]:,}" if steps[-1] != steps[0] else "")
+    return (
+        "The grok step counts all beginnings of the test strings, and many of them were trained "
+        f"on. On those that were not {some} as well only from {when} on."
+    )
 
 
 # --- is the turn about grokking?
@@ -43,26 +57,17 @@ def turn_answer(passages: Sequence[Passage]) -> str:
         f"weights{middle}, and weight decay moves the weights along these wherever the "
         "gradient does not take them elsewhere."
     ]
-    pairs = [
-        f"{said(turn.shares[AT])} beside {said(_upper_end(run))}"
-        for run, turn in zip(runs, turns, strict=True)
-        if turn.inside is not None
-    ]
-    if pairs:
+    inside = [turn.inside for turn in turns if turn.inside is not None]
+    if inside:
         parts.append(
-            "Gradients of the same length in random directions learn nothing. The run's own share "
-            "at the grok step beside the upper end of the middle 95 % of those: "
-            f"{', '.join(pairs)}."
+            "Gradients of the same length in random directions learn nothing, and the share at "
+            f"the grok step lies within the middle 95 % of what they give in "
+            f"{share(sum(inside), len(inside))}."
         )
     turned, left = surviving(runs)
     if turned:
         parts.append(_left(left, turned))
     return " ".join([*parts, *_of_controls(passages)])
-
-
-def _upper_end(run: Passage) -> float:
-    """Of the middle 95 % of shares with random gradients, in the window at the grok step."""
-    return float(run.chance[place(run.ends, AT * run.unit), 1])
 
 
 def _left(left: int, turned: int) -> str:

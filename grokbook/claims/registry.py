@@ -7,10 +7,11 @@ tested, and its test says why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
+from statistics import fmean
 from typing import Any
 
 import yaml
@@ -86,13 +87,16 @@ class Claim:
         """Published values at one weight decay; empty if there are none."""
         return self.published.get("values", {}).get(weight_decay, {})
 
-    def targets(self) -> dict[str, float]:
+    def targets(self, over_seeds: Callable[[list[float]], float] = fmean) -> dict[str, float]:
         """The published number of every cell.
 
         A cell is a number; a ``mean``; the middle of ``low`` and ``high``; or the mean over
         ``seeds``, item by item if a seed has several.
+
+        Args:
+            over_seeds: another mean over seeds, where they were published one by one.
         """
-        return dict(_leaves(self.published.get("values", {})))
+        return dict(_leaves(self.published.get("values", {}), over_seeds))
 
     def cells(self, part: Criterion) -> tuple[str, ...]:
         """The cells that a part of the criterion is judged on."""
@@ -105,7 +109,9 @@ class Claim:
         return tuple(f"{cell}/{item}" for cell in cells for item in items) if items else cells
 
 
-def _leaves(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, float]]:
+def _leaves(
+    node: Any, over_seeds: Callable[[list[float]], float], path: tuple[str, ...] = ()
+) -> list[tuple[str, float]]:
     if not isinstance(node, Mapping):
         return [("/".join(path), float(node))]
     if "mean" in node:
@@ -115,10 +121,14 @@ def _leaves(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, float]]:
     if "seeds" in node:
         found: dict[str, list[float]] = {}
         for each in node["seeds"].values():
-            for cell, value in _leaves(each, path):
+            for cell, value in _leaves(each, over_seeds, path):
                 found.setdefault(cell, []).append(value)
-        return [(cell, sum(values) / len(values)) for cell, values in found.items()]
-    return [leaf for key, inner in node.items() for leaf in _leaves(inner, (*path, str(key)))]
+        return [(cell, over_seeds(values)) for cell, values in found.items()]
+    return [
+        leaf
+        for key, inner in node.items()
+        for leaf in _leaves(inner, over_seeds, (*path, str(key)))
+    ]
 
 
 def parse(text: str, sets: Mapping[str, RunSet]) -> dict[str, Claim]:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean, geometric_mean
 
-from grokbook.claims.criteria import LEAST, Criterion
+from grokbook.claims.criteria import LEAST, Criterion, Magnitude
 from grokbook.claims.judges import FAILS, HOLDS, JUDGES, MEAN, NONE, OPEN, Finding, Series, named
 from grokbook.claims.registry import Claim
 
@@ -92,7 +93,10 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     findings, remarks, states = [], [], dict[str, list[str]]()
     for part in claim.criterion:
         given, look = evidence.get(part.series, Evidence({})), JUDGES[type(part)]
-        found = [_placed(claim, part, each) for each in look(part, published, given.ours)]
+        found = look(part, published, given.ours)
+        if isinstance(part, Magnitude) and part.factor is not None:
+            found = _beside_geometric(claim, part, found, given.ours)
+        found = [_placed(claim, part, each) for each in found]
         findings += found
         for name, expected in part.control.items():
             checked = look(part, published, given.controls.get(name, {}))
@@ -135,6 +139,36 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         one.series,
         controls,
     )
+
+
+def _geometric(values: Sequence[float]) -> float:
+    """The geometric mean; where it is none, as of a lead of 0, the arithmetic one."""
+    return geometric_mean(values) if min(values) > 0 else fmean(values)
+
+
+def _beside_geometric(
+    claim: Claim, part: Magnitude, found: Sequence[Finding], ours: Series
+) -> list[Finding]:
+    """Say where the outcome hangs on which mean of the published seeds is taken.
+
+    A factor is about geometric means, and the number that was registered is the arithmetic mean
+    of the published seeds.  The registered one decides; the reader is told if the other would not.
+    """
+    other = claim.targets(_geometric)
+    again = JUDGES[Magnitude](part, other, ours)
+    return [
+        one
+        if one.outcome == twin.outcome
+        else replace(
+            one,
+            caveats=(
+                *one.caveats,
+                f"beside the geometric mean of the published seeds, {other[one.cell]:.4g}, it "
+                f"{'would hold' if twin.outcome == HOLDS else 'would not hold'}",
+            ),
+        )
+        for one, twin in zip(found, again, strict=True)
+    ]
 
 
 def _fault(finding: Finding) -> str:

@@ -155,35 +155,31 @@ def _plain(runs: Sequence[Passage]) -> str:
     ]
     listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
     return (
-        f"{_verdict(shares)}: {_lower(who(len(runs)))} the gradient makes {listed} of the squared "
-        f"movement along the first direction{middle}; weight decay makes the rest."
-        f"{_when(runs, turns)}"
+        f"{_keeping(runs, turns, shares) or _verdict(shares)}. {who(len(runs))} the gradient makes "
+        f"{listed}{middle}, of the squared movement along the first direction; weight decay makes "
+        "the rest."
     )
 
 
-def _when(runs: Sequence[Passage], turns: Sequence[Turn]) -> str:
-    """Do several runs turn at their own grok steps, or all at one step? Empty for fewer than two.
+def _keeping(runs: Sequence[Passage], turns: Sequence[Turn], shares: dict[float, float]) -> str:
+    """That the turn keeps to a step, whenever the run groks; empty if it keeps to the grok step.
 
-    A mean over runs at their own grok steps hides a turn that keeps to one step.
+    A median over runs at their own grok steps hides a turn that keeps to one step, so the spread
+    of the turns in steps is compared with their spread in multiples of the grok steps.
     """
     both = [(turn.first, run.grok) for run, turn in zip(runs, turns, strict=True) if turn.turned]
     if len(both) < 2:
         return ""
-    first, groks = (sorted(of) for of in zip(*both, strict=True))
-    place = f"step {first[0]:,}"
-    if first[0] == first[-1]:
-        place += f" in {'both' if len(both) == 2 else f'all {len(both)}'}"
-    else:
-        place += f" to {first[-1]:,}"
-    when = f"step {groks[0]:,}"
-    when += f" or at {groks[-1]:,}" if groks[0] != groks[-1] else ""
-    whether = "whether they grok" if groks[0] != groks[-1] else "and they grok"
-    where = f"the first window in which decay has the larger part ends at {place}"
-    return f" {where[0].upper()}{where[1:]}, {whether} at {when}."
-
-
-def _lower(text: str) -> str:
-    return text[0].lower() + text[1:]
+    first, groks = (np.array(of, dtype=float) for of in zip(*both, strict=True))
+    if np.ptp(np.log(first)) >= np.ptp(np.log(first / groks)):
+        return ""
+    low, high = int(first.min()), int(first.max())
+    place = f"at step {low:,}" if low == high else f"between steps {low:,} and {high:,}"
+    back = ", and back to the gradient later" if shares[LATE] >= MAJORITY else ""
+    return (
+        f"The edge turns to decay {place}, whether the run groks at step {int(groks.min()):,} or "
+        f"at {int(groks.max()):,}{back}"
+    )
 
 
 def _verdict(shares: dict[float, float]) -> str:

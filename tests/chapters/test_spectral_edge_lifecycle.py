@@ -232,6 +232,7 @@ def test_a_passage_holds_what_was_measured(runs):
     one = passage(runs[0])
     assert (one.grok, one.unit, one.setting, one.label) == (600, 600, "λ = 1", "seed 42")
     assert one.ends.tolist() == ENDS
+    assert (one.accuracy[-1], one.fair[-1]) == (1, pytest.approx(0.9))
     assert one.shares["published"][5] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert one.shares["less decay"][5] == pytest.approx([0.2, 0.4, 0.6, 0.8])
     assert one.signed[5] == pytest.approx([1.1, 1.2, 1.3, 1.4])
@@ -240,6 +241,7 @@ def test_a_passage_holds_what_was_measured(runs):
     assert one.cosines["less decay"][2, 0, 0] == pytest.approx(0.15)
     assert one.ablated.tolist() == [500, 1_500]
     assert one.changes["taken out"][0] == pytest.approx([-0.4, -0.4])
+    assert np.isnan(one.changes["taken out"][1]).all()  # errors, which these rows do not have
     assert np.isnan(one.changes["random"]).all()  # was not measured
     assert one.removed == pytest.approx([0.6, 0.6])
     assert one.curves[0, 0, 0, :3] == pytest.approx([0.001, 2.0, 9.0])
@@ -260,6 +262,20 @@ def test_a_run_that_never_groks_counts_by_its_twin(runs):
     assert passages([made(DyckConfig())]) == []  # nothing was measured
     with pytest.raises(Missing):
         passage(made(DyckConfig()))
+
+
+def test_the_twin_is_the_strongest_decay_that_groks_and_no_control():
+    never = made(DyckConfig(weight_decay=0.0), edge_rows(8.0))
+    half, double, control = (
+        made(DyckConfig(weight_decay=decay, **changes), edge_rows(8.0), grok=grok)
+        for decay, grok, changes in (
+            (0.5, 900, {}),
+            (2.0, 500, {}),
+            (3.0, 300, {"init_scale": 0.25}),
+        )
+    )
+    found = passages([never, half, double, control], {control.config.id})
+    assert [one.unit for one in found] == [500, 900, 500, 300]
 
 
 def test_settings_say_what_sets_runs_apart():
@@ -396,10 +412,10 @@ def test_figures_hold_every_run():
 def test_the_finding_says_what_is_there():
     said = words.finding([synthetic_passage()])
     assert (
-        "In one run, taking the edge out at the grok step costs 30 points of accuracy, and a "
-        "removal of its size up to 6 points; the edge is 60 % of the weights' norm. At 6.7 times "
-        "the grok step it costs 30 points of accuracy, and a removal of its size up to 6 points."
-        in said
+        "- In one run, taking the edge out at the grok step costs 30 points of accuracy, more than "
+        "as much of the norm taken elsewhere, 6 points; the edge is 60 % of the weights' norm. At "
+        "6.7 times the grok step it costs 30 points of accuracy, more than as much of the norm "
+        "taken elsewhere, 6 points.\n" in said
     )
     assert "a linear probe of depth goes from 0.98 to 0.70 as published, and from 0.99 to" in said
     bare = words.finding([synthetic_passage(measured=False)])
@@ -410,7 +426,7 @@ def test_the_finding_says_what_is_there():
 def test_the_turns_answer_names_start_chance_and_controls():
     said = words.turn_answer([synthetic_passage()])
     assert "the first direction has |cos| = 0.90 with the initial weights, and" in said
-    assert "beside the upper end of the middle 95 % of those: 5 % beside 4.5 %. " in said
+    assert "lies within the middle 95 % of what they give in 0 of 1. " in said
     assert said.endswith("taken away: what turned to decay was the start.")
     several = words.turn_answer(small_passages())
     assert "Nothing is left of the 2 turns once" in several
@@ -425,7 +441,9 @@ def test_the_turns_answer_names_start_chance_and_controls():
 def test_the_edges_answer_follows_the_data():
     one = synthetic_passage()
     said = answers.critical_answer([one])
-    assert said.startswith("The edge costs more than a removal of its size: more than both a ")
+    assert said.startswith(
+        "The edge costs more than as much of the norm taken elsewhere: more than both a "
+    )
     assert "in 4 of 4 readings of one run" in said and "Moves as far" not in said
     assert "at 1 times the grok step 30 points against 6 points" in said
     far = one.changes | {"start, equal distance": one.changes["taken out"] - 0.1}
@@ -434,12 +452,15 @@ def test_the_edges_answer_follows_the_data():
     assert said.endswith("at some of these steps: along the initial weights, as far.")
     cheap = one.changes | {"scaled, equal norm": one.changes["taken out"] - 0.1}
     said = answers.critical_answer([replace(one, changes=cheap)])
-    assert said.startswith("The edge costs no more than a removal of its size: ")
+    assert said.startswith("The edge costs no more than as much of the norm taken elsewhere: ")
     half = cheap["scaled, equal norm"].copy()
     half[0, -1] = 0.0
     mixed = replace(one, changes=cheap | {"scaled, equal norm": half})
     said = answers.critical_answer([mixed])
     assert said.startswith("The edge mostly costs no more than") and "in 1 of 4 readings" in said
+    half[0, 2] = 0.0
+    even = replace(one, changes=cheap | {"scaled, equal norm": half})
+    assert "elsewhere as often as not: " in answers.critical_answer([even])
     assert "--instruments edge-ablation" in answers.critical_answer([])
 
 
@@ -467,6 +488,21 @@ def test_the_probes_answer_follows_the_data(fair, said):
     assert answers.reading_answer([changed]).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("raw", "fair", "said"),
+    [
+        ((0.98, 0.96), (0.98, 0.70), "The linear probe falls only where scale does not count"),
+        ((0.70, 0.98), (0.98, 0.97), "The linear probe reads more long after the grok step"),
+        ((0.98, 0.70), (0.70, 0.98), "The linear probe reads more long after the grok step"),
+    ],
+)
+def test_a_probe_that_moves_in_one_reading_is_not_said_to_stand_still(raw, fair, said):
+    one = synthetic_passage()
+    linear = np.stack([np.linspace(*each, len(one.probed)) for each in (raw, fair)])
+    changed = replace(one, probes=one.probes | {"linear": linear})
+    assert answers.reading_answer([changed]).startswith(said)
+
+
 def test_a_probe_that_loses_little_asks_for_no_cause():
     one = synthetic_passage()
     still = {kind: 0.9 + 0 * values for kind, values in one.probes.items()}
@@ -478,13 +514,14 @@ def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
     said = gaps.gap_answer(runs[:2], passages(runs))
     assert said == (
         "By the published statistic, of windows of three updates, the gap falls 8-fold up to the "
-        "grok step (n = 1), and as a share of all movement it does not fall. Read at the same step "
+        "grok step, and as a share of all movement it does not fall. Read at the same step "
         "in one run that never groks, it falls 16-fold, which lies above every run that groks; in "
         "windows of five it falls 32-fold, above every run that groks; as a share it does not "
         "fall, among the runs that grok."
     )
     assert "no run that never groks is here" in gaps.gap_answer(runs[:1], passages(runs))
-    assert "so there is no decline" in gaps.gap_answer(runs[1:], passages(runs))
+    assert "so there is no decline" in gaps.gap_answer(runs[1:], passages(runs)[1:])
+    assert "before their windows are full" in gaps.gap_answer(runs[1:], passages(runs))
     both = [runs[0], made(DyckConfig(weight_decay=0.0), edge_rows(4.0))]
     assert "falls 4-fold, which lies below every run" in gaps.gap_answer(both, passages(both))
 

@@ -8,7 +8,7 @@ import made_records as cases
 from explorable_harness import synthetic_passage
 from grokbook.chapters import spectral_edge_lifecycle_flow as flow
 from grokbook.config import DyckConfig
-from grokbook.geometry.gap_class import FORMS
+from grokbook.geometry.gap_class import FORMS, GapClass
 from grokbook.instruments.runs import Run
 
 
@@ -44,7 +44,7 @@ def told(*pairs):
 def test_the_class_stands_beside_how_often_the_equation_is_right():
     said, table = told(made(0.5))
     row = table.loc["λ = 1, seed 42"]
-    assert row.tolist() == ["0.5", "mixed, 4", "100", "50", "100"]
+    assert row.tolist() == ["0.5", "mixed (4 of 4)", "100", "50", "100"]
     assert said == (
         "In one run that groks the driving has 0.5 times the size of the damping. By our rule that "
         "is *mixed*; the paper says *mixed* of brackets, which 1 of 1 is. The equation gives the "
@@ -63,11 +63,11 @@ def test_runs_that_grok_are_counted_apart_from_those_that_do_not():
     assert "that is *compression*; the paper says *mixed* of brackets, which 0 of 2 are" in said
     assert "right sign in 50 % of the windows, and always saying the same in 50 %" in said
     assert "it does better in 1 of 2" in said and "tell the sign in 50 %" in said
-    assert said.endswith("Of one run that never groks, read at the same step, 1 has that class.")
-    assert table["class, of 4 forms"].tolist() == [
-        "compression, 4",
-        "compression, 3",
-        "compression, 4",
+    assert said.endswith("The run that never groks, read at the same step, has that class.")
+    assert table["class (forms)"].tolist() == [
+        "compression (4 of 4)",
+        "compression (3 of 4)",
+        "compression (4 of 4)",
     ]
     assert table["r"].tolist() == ["0.1", "−0.3", "0.1"]
 
@@ -87,9 +87,19 @@ def test_too_few_windows_have_no_class():
         "Of no run that groks 5 windows end from 2 to 4 times its grok step, and with fewer the "
         "rule gives no class."
     )
-    assert table["class, of 4 forms"].tolist() == ["none, 4"]
+    assert table["class (forms)"].tolist() == ["none (4 of 4)"]
 
 
 def test_a_run_that_has_no_time_is_left_out():
     never = made(grok=None, lent=None)
     assert flow.flow_table(*zip(never, strict=True)).empty
+
+
+def test_an_agreement_that_is_not_known_is_no_small_one(monkeypatch):
+    unknown = GapClass("mixed", 0.5, 0.5, 0.5, 13, {}, np.nan, np.nan)
+    run, one = made()
+    monkeypatch.setattr(flow, "flows", lambda *_: [flow.Flow(run, True, unknown, 0.9)])
+    said = flow.flow_answer([run], [one])
+    assert "less than 0.1 %" not in said
+    assert said.endswith("Too few of their windows share nothing to say how often the equation is "
+                         "right.")  # fmt: skip

@@ -119,6 +119,24 @@ def test_what_fails_is_not_reproduced_whatever_the_controls():
         assert found.why == "0.5: fails at 23, n = 8"
 
 
+def test_which_mean_of_the_published_seeds_is_taken_is_told_where_it_decides():
+    values = "values: {a: {seeds: {1: 10, 2: 1, 3: 100}}}"  # mean 37, geometric mean 10
+    text = TEXT.split("  - {id: X-2")[0].replace("values: {1.0: 10, 0.5: 20}", values)
+    text = text.replace("by: [decay], relative: 0.1", "by: [task], factor: 2")
+    (seeds,) = parse(text, RUNS).values()
+
+    def told(value):
+        return verdict({"x": Evidence({"a": {f"a{k}": value for k in range(8)}}, {})}, seeds)
+
+    low = told(10.0)
+    assert low.verdict == "○" and low.why.endswith(
+        "(beside the geometric mean of the published seeds, 10, it would hold)"
+    )
+    high = told(40.0)
+    assert high.verdict == "◐" and "of the published seeds, 10, it would not hold" in high.why
+    assert "geometric" not in told(19.0).why and "geometric" not in told(200.0).why
+
+
 def test_a_cell_that_fails_by_its_interval_alone_says_so():
     runs = {f"a{seed}": value for seed, value in enumerate([-4.0, 5.0] * 4)}
     found = verdict({"y": Evidence({"1.0": runs}, {})}, THREE)

@@ -26,6 +26,7 @@ def test_uniform_attention_over_all_rows_has_the_published_maximum():
     assert found.mean == pytest.approx(math.log(math.factorial(24)) / 24, rel=1e-12)
     assert round(found.mean, 4) == 2.2827
     assert found.most == pytest.approx(found.mean) and found.rows == 48
+    assert [entropies(s * uniform(3)).residual for s in (0.9, 1.1)] == pytest.approx([0.1, 0.1])
     assert modes(uniform(24)).counting == pytest.approx(0, abs=1e-14)
     own = modes(uniform(4))
     assert own.local == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)

@@ -58,6 +58,8 @@ def test_float32_leaves_its_rounding(weights):
     theta, _, _, edge = weights
     found = ablate(theta.float(), edge)
     assert found.theta.dtype == torch.float32 and 1e-10 < found.left < 1e-6
+    along = np.linalg.norm(edge @ found.theta.double().numpy())
+    assert found.left == pytest.approx(along / float(theta.float().double().norm()), rel=1e-6)
 
 
 def test_controls_take_as_much_as_the_edge(weights):
@@ -109,6 +111,8 @@ def test_an_edge_that_takes_nothing_has_controls_that_do_nothing(weights):
     at_start = dict(controls(start, edge, start=start, learned=0 * start, draws=1, seed=0))
     assert not {"learned", "learned, equal distance"} & set(at_start)
     assert at_start["start"].norm < 1e-15  # along θ itself is all there is
+    rounding = dict(controls(start, edge, start=start, learned=1e-14 * learned, draws=1, seed=0))
+    assert set(rounding) == set(at_start)  # rounding has a direction, of no meaning
 
 
 def test_a_window_of_pure_decay_takes_the_start_and_nothing_else(weights):

@@ -61,6 +61,18 @@ def test_the_error_is_the_spread_over_new_strings():
     assert depth_spectrum(f, depths, strings, seed=5).error == pytest.approx(by_hand, rel=1e-9)
 
 
+def test_draws_that_lack_a_depth_say_nothing_of_the_error():
+    """Depth 4 is in one string alone, which two draws in five leave out."""
+    strings, depths = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
+    strings, depths = np.append(strings, 2), np.append(depths, 4)
+    f = np.random.default_rng(7).normal(size=25)
+    drawn = np.random.default_rng(3).multinomial(6, np.full(6, 1 / 6), 200)
+    repeated = [np.repeat(np.arange(25), counts[strings]) for counts in drawn if counts[2]]
+    assert 100 < len(repeated) < 160
+    by_hand = np.std([depth_spectrum(f[at], depths[at]).largest for at in repeated], ddof=1)
+    assert depth_spectrum(f, depths, strings, seed=3).error == pytest.approx(by_hand, rel=1e-9)
+
+
 def test_nulls_of_eleven_depths_are_as_the_specification_says():
     """Elevations with the published factor 6; [D] of the specification, section 8, I."""
     found = depth_nulls(11, draws=5_000, seed=0)

@@ -50,6 +50,7 @@ def test_windows_from_twice_to_four_times_the_grok_step():
     terms = {form: (np.full(10, -6.0), driving) for form in FORMS}
     found = classify(ENDS, 200, terms)
     assert (found.windows, found.ratio) == (5, pytest.approx(5 / 6))  # the median, not the mean
+    assert set(found.forms.values()) == {found.name} == {FUNCTIONAL}  # by the mean it is mixed
     assert (found.low, found.high) == (pytest.approx(1 / 6), pytest.approx(5 / 6))
 
 

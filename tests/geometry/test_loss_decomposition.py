@@ -54,6 +54,9 @@ def test_for_a_linear_loss_the_first_order_is_all(small, frame):
     np.testing.assert_allclose(found.predictions["first order"], np.abs(found.change), rtol=1e-8)
     assert found.spearman("first order") == pytest.approx(1)
     np.testing.assert_allclose(found.change, -found.along * found.by_val, rtol=1e-8)
+    below = decomposition(lambda x: x.sum(), lambda x: -5 + 0 * (c @ x), small.theta, frame[:1],
+                          np.ones(1))  # fmt: skip
+    assert below.floor == pytest.approx(20 * 2**-52, abs=0)  # a size, whatever the sign of the loss
     np.testing.assert_allclose(
         found.predictions["published"], found.predictions["without stability"]
     )

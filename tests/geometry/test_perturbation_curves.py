@@ -54,6 +54,8 @@ def test_the_curve_against_one_pass_at_a_time(small, network):
         assert curve.entropy[i] == pytest.approx(rows.mean().item())
     assert len(set(curve.entropy.round(6))) > 3
     assert curve.removal == pytest.approx(-float(unit @ small.theta))
+    assert np.ptp(curve.loss) > 0.01  # the floor is that of the largest loss
+    assert curve.floor == pytest.approx(4 * 2**-52 * (1 + curve.loss.max()), rel=1e-12, abs=0)
 
 
 def test_strength_0_is_a_no_op_and_removal_is_the_ablation(small, network):
@@ -138,6 +140,7 @@ def test_grids_hold_what_is_asked_of_them():
         (lambda n, t: sizes(-1.0, 1.0), "make no grid"),
         (lambda n, t: sizes(1e-4, 1e-4), "does not reach"),
         (lambda n, t: sweep(n, t, np.ones(len(t)), [0.0, 1.0]).at(0.5), "0.5 was not swept"),
+        (lambda n, t: sweep(n, t, np.ones(len(t)), [0.0, 1.0]).at(1.0001), "was not swept"),
         (lambda n, t: published_curvature(sweep(n, t, np.ones(len(t)), [0.0])), "was not swept"),
     ],
 )  # fmt: skip

@@ -82,8 +82,14 @@ def _driving(form: str) -> Reader:
 
 
 def _spearman(variant: str) -> Reader:
-    """Of the window of ten updates that ends at the grok step: it must lie that far."""
-    return own(number(INSTRUMENT, "spearman", variant=variant), phase="at")
+    """Of the window of ten updates that ends at the grok step; NaN of a run that groks before."""
+    read = number(INSTRUMENT, "spearman", variant=variant)
+
+    def of(at: Place, run: Run, step: int) -> float:
+        first = series(run, INSTRUMENT, "spearman", variant=variant)[0].min()
+        return math.nan if step < first else read(at, run, step)
+
+    return own(of, phase="at")
 
 
 READINGS: dict[tuple[str, ...], Reader] = {

@@ -106,12 +106,16 @@ function removalBars(state) {
           root.append(line("gb-bar-of", low, high, y, y));
         }
       });
-      const matched = REMOVALS.slice(AS_PUBLISHED).map(([name]) => c.changes[name][0][i]).filter(known);
-      const most = matched.length ? Math.min(...matched) : NaN;
+      const dearest = (which) => {
+        const found = REMOVALS.slice(AS_PUBLISHED).filter(([name]) => which(name))
+          .map(([name]) => c.changes[name][0][i]).filter(known);
+        return points(found.length ? Math.min(...found) : NaN);
+      };
       return `At step ${at} the edge is ${share(c.removed[i])} of the weights' norm; without it the accuracy `
         + `changes by ${points(c.changes["taken out"][0][i])} points, without random directions by `
         + `${points(c.changes.random[0][i])}`
-        + (control ? `, and by ${points(most)} in the worst of the removals of its size.` : ".");
+        + (control ? `. As much of the norm taken elsewhere changes it by ${dearest((n) => n.endsWith("norm"))}, `
+          + `a move as far by ${dearest((n) => n.endsWith("distance"))}, the worst of each.` : ".");
     });
 }
 
