@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from grokbook.chapters.asked import plan
 from grokbook.chapters.measured import ask_all_measured
@@ -17,7 +18,7 @@ from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
 from grokbook.store import Store
 from grokbook.studies import deletion
-from grokbook.studies.arms import Arm
+from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.asking import MissingRun, say, training_allowed
 from grokbook.studies.carrying_out import carry_out
 from grokbook.studies.deletion import Trials
@@ -148,16 +149,46 @@ def wanting(
     return found
 
 
-def missing_lines(
-    trials: Trials, arms: Sequence[Arm], doses: Sequence[float]
-) -> list[tuple[Arm, str]]:
-    """Arms of which no run is there, each with the one command that trains all of it."""
-    like, seeds = trials.plain[0].run.config, [trial.seed for trial in trials.plain]
-    return [
-        (arm, arm.command(like, doses, seeds))
-        for arm in arms
-        if not any(trials.of(arm.name, dose) for dose in (*doses, *trials.doses))
-    ]
+class Gap(NamedTuple):
+    """Runs of one arm that are not there.
+
+    Attributes:
+        arm: of all of them.
+        doses: rising, each lacking the same seeds.
+        seeds: of the plain runs; every one, or those that lack.
+        command: that trains them.
+    """
+
+    arm: Arm
+    doses: tuple[float, ...]
+    seeds: tuple[int, ...]
+    command: str
+
+
+def gaps(
+    trials: Trials, arms: Sequence[Arm], doses: Sequence[float], published: Sequence[float] = ()
+) -> list[Gap]:
+    """What is not there, arm by arm: as few commands as train it, whole doses first.
+
+    Args:
+        trials: of one setting.
+        arms: that are looked for.
+        doses: of every arm.
+        published: more doses of the published arm.
+    """
+    like, seeds = trials.plain[0].run.config, tuple(trial.seed for trial in trials.plain)
+    found = []
+    for arm in arms:
+        lacking: dict[tuple[int, ...], list[float]] = {seeds: []}
+        for dose in sorted({*doses, *(published if arm.name == OWN else ())}):
+            there = trials.of(arm.name, dose)
+            lacking.setdefault(tuple(s for s in seeds if s not in there), []).append(dose)
+        found += [
+            Gap(arm, tuple(some), who, arm.command(like, some, who))
+            for who, some in lacking.items()
+            if who and some
+        ]
+    return found
 
 
 def all_doses(found: Sequence[Trials], doses: Sequence[float]) -> list[float]:

@@ -174,16 +174,17 @@ def modules(runs: Sequence[Run]) -> dict[tuple[str, str], dict[str, list[float]]
     return found
 
 
-def curves(runs: Sequence[Run], variants: Sequence[str]) -> dict[str, list[np.ndarray]]:
-    """Basis ↦ mean test accuracy over k = 1, 2, … of every run that has it, in %."""
-    found: dict[str, list[np.ndarray]] = {}
+def curves(runs: Sequence[Run], variants: Sequence[str]) -> dict[str, dict[str, list[np.ndarray]]]:
+    """Setting and decay ↦ basis ↦ mean test accuracy over k = 1, 2, … of every run, in %."""
+    found: dict[str, dict[str, list[np.ndarray]]] = {}
     for run in measured_by(runs, "reconstruction"):
         for variant in variants:
             try:
                 _, values, _ = accuracies(run, "reconstruction", "", variant)
             except Missing:
                 continue
-            found.setdefault(variant, []).append(100 * values.mean(axis=0))
+            curve = 100 * values.mean(axis=0)
+            found.setdefault(group(run), {}).setdefault(variant, []).append(curve)
     return found
 
 

@@ -14,7 +14,7 @@ from grokbook.chapters.incompressibility import (
     opening,
     thresholds,
 )
-from grokbook.chapters.wording import counted, share
+from grokbook.chapters.wording import counted, share, share_of
 from grokbook.claims.readings.incompressibility import threshold as directions
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing, Run
@@ -111,10 +111,19 @@ def finding(runs: Sequence[Run]) -> str:
         number = f"{low}" if low == high else f"{low} to {high}"
         said.append(
             f"{number} directions of the whole path rebuild the network in "
-            f"{share(len(counts), len(own))} runs; without the path's last tenth no number tried "
-            f"does in {share(held.count(None), len(held))}."
+            f"{share_of(len(counts), len(own), 'run')}; {_without_the_end(held)}."
         )
     return " ".join(said) or "Nothing of this page has been measured yet."
+
+
+def _without_the_end(held: Sequence[int | None]) -> str:
+    """Does the path without its last tenth rebuild them, as a clause?"""
+    never, start = held.count(None), "without the path's last tenth"
+    if len(held) == 1:
+        return f"{start} {'no number tried does' if never else f'{held[0]} do'}"
+    if not never:
+        return f"{start} some number does in all {len(held)}"
+    return f"{start} no number tried does in {share(never, len(held))}"
 
 
 def _grokked(run: Run) -> bool:

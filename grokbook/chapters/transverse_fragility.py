@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from grokbook.chapters.deleted import wanting
-from grokbook.chapters.wording import counted, share
+from grokbook.chapters.wording import counted, listed, percentages, share, share_of
 from grokbook.claims.numbers import show
 from grokbook.claims.readings.transverse_fragility import BUDGET, outside
 from grokbook.claims.registry import Claim
@@ -50,13 +50,18 @@ def title(trials: Trials) -> str:
 
 def names(trials: Trials) -> str:
     """``"add and mul"``."""
-    *first, last = trials.tasks
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed(trials.tasks)
 
 
 def as_published(trials: Trials) -> str | None:
     """``"dual"`` or ``"tri"`` if all but the seed is as published, else None."""
     return published_setting(trials.plain[0].run.config)
+
+
+def published_doses(trials: Trials, claims: Mapping[str, Claim]) -> list[float]:
+    """Doses that a claim needs runs at; none where nothing was published."""
+    steps = published_steps(trials, claims)
+    return sorted({*filter(None, steps), *RECOVERY}) if steps else []
 
 
 def budget(trials: Trials) -> int | None:
@@ -190,42 +195,18 @@ def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
     for dose in doses:
         groks, runs = trials.within(OWN, dose, limit)
         if runs:
-            parts.append(f"{share(groks, runs)} at {100 * dose:g} %")
+            many = share_of(groks, runs, "run")
+            parts.append(f"{many} with {100 * dose:g} % deleted")
     where = names(trials)
-    if not parts:
-        return f"With {where} no run at these doses is here yet."
-    return f"With {where}, grokked within {limit:,} steps: {', '.join(parts)}."
-
-
-def clock(trials: Trials) -> list[tuple[str, str, float, int, int]]:
-    """When the norm has fallen to where the plain run groks, and when the run itself groks.
-
-    Returns:
-        (arm, label, dose, norm step, grok step) of every run that does both; ``"again"`` is the
-        arm of a further execution.
-    """
-    found = []
-    kinds = (("plain", trials.plain), ("again", trials.again), ("", trials.deleted))
-    for kind, trial in ((kind, trial) for kind, several in kinds for trial in several):
-        plain = trials.plain_of(trial.seed)
-        if plain.grok is None or trial.grok is None:
-            continue
-        step = _falls_to(trial.run, _norm_at(plain.run, plain.grok))
-        if step is not None:
-            label = f"seed {trial.seed}"
-            found.append((kind or trial.arm, label, trial.dose, step, trial.grok))
-    return found
-
-
-def _norm_at(run: Run, step: int) -> float:
-    metrics = run.record.metrics
-    return float(metrics.loc[metrics["step"] == step, "parameter_norm"].iloc[0])
-
-
-def _falls_to(run: Run, norm: float) -> int | None:
-    metrics = run.record.metrics
-    below = metrics.loc[metrics["parameter_norm"] <= norm, "step"]
-    return int(below.iloc[0]) if len(below) else None
+    if parts:
+        return f"With {where}, grokked within {limit:,} steps: {', '.join(parts)}."
+    which = f"with {percentages(doses, 'or')} deleted"
+    if not any(trials.of(OWN, dose) for dose in doses):
+        return f"With {where} no run {which} is here yet."
+    return (
+        f"With {where} every run {which} was cut off before the published budget of {limit:,} "
+        "steps, so none tells whether it groks within it."
+    )
 
 
 def log_ranks(

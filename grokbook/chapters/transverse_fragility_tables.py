@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from grokbook.chapters.deleted import Gap
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.transverse_fragility import (
     budget,
@@ -14,7 +15,7 @@ from grokbook.chapters.transverse_fragility import (
     published_steps,
     title,
 )
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import listed, percentages, share
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
 from grokbook.statistics import holm, mean_interval
@@ -135,9 +136,22 @@ def shift_table(
     return keyed(rows, "control")
 
 
-def missing_list(lines: Sequence[tuple[Arm, str]]) -> str:
-    """What has not been trained yet, and what trains it, as a Markdown list."""
-    return "\n".join(f"- **{arm.title}** (deleted {arm.what}): `{line}`" for arm, line in lines)
+def missing_list(found: Sequence[Gap], seeds: int) -> str:
+    """What has not been trained yet, and what trains it, as a Markdown list.
+
+    Args:
+        found: what is not there.
+        seeds: how many there are plain runs of.
+    """
+    lines = []
+    for gap in found:
+        named = f"seed{'s' * (len(gap.seeds) > 1)} {listed([str(seed) for seed in gap.seeds])}"
+        which = "" if len(gap.seeds) == seeds else f", {named}"
+        lines.append(
+            f"- **{gap.arm.title}** (deleted {gap.arm.what}), {percentages(gap.doses)}{which}: "
+            f"`{gap.command}`"
+        )
+    return "\n".join(lines)
 
 
 def computed_table(found: Sequence[Trials], arms: Sequence[Arm]) -> pd.DataFrame:

@@ -85,3 +85,33 @@ def step_of(step: int | None) -> str:
 def share(count: int, of: int) -> str:
     """Runs that do something, of those that could."""
     return f"{count} of {of}"
+
+
+def share_of(count: int, of: int, what: str) -> str:
+    """`share` with its noun, where a single one is named as such.
+
+    >>> share_of(2, 3, "run"), share_of(1, 1, "run"), share_of(0, 1, "run")
+    ('2 of 3 runs', 'the one run', 'not the one run')
+    """
+    if of == 1:
+        return f"the one {what}" if count else f"not the one {what}"
+    return f"{share(count, of)} {what}s"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Names in a sentence.
+
+    >>> listed(["add"]), listed(["add", "mul"]), listed(["add", "mul", "sq"], "or")
+    ('add', 'add and mul', 'add, mul or sq')
+    """
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def percentages(parts: Sequence[float], last: str = "and") -> str:
+    """Shares in a sentence, as percentages.
+
+    >>> percentages([0.25, 0.5, 0.75], "or"), percentages([0.07])
+    ('25, 50 or 75 %', '7 %')
+    """
+    return f"{listed([f'{100 * part:g}' for part in parts], last)} %"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from grokbook.chapters.incompressibility import BASES, Cut
 from grokbook.chapters.wording import counted
 from grokbook.figures.layout import BELOW, MARGIN, hollow
 from grokbook.palette import INK, NULL_BAND, PUBLISHED
 
-BEYOND = 22
+BEYOND = 25
 """Where a run is drawn that no number of directions within reach rebuilds."""
+
+ACCURACY = "test accuracy (%)"
+"""Mean of the tasks; short, as a y title longer than its panel runs through the figure's."""
 
 _SHAPES = {"scale": "circle", "share": "diamond", "rank": "square"}
 _CUTS = {"scale": "scaled", "share": "pruned", "rank": "cut in rank"}
@@ -22,7 +27,9 @@ _CUTS = {"scale": "scaled", "share": "pruned", "rank": "cut in rank"}
 def thresholds(
     found: Mapping[str, Mapping[str, Sequence[int | None]]], published: Mapping[str, float]
 ) -> go.Figure:
-    """k* of every run by basis, the published mean hollow; what is never reached lies above.
+    """k* of every run by basis, the published mean hollow; what is never reached lies beyond.
+
+    There all runs have one place, so that settings stand side by side.
 
     Args:
         found: setting and decay ↦ basis ↦ k*, None if it is not reached.
@@ -35,18 +42,14 @@ def thresholds(
     for place, (name, by_basis) in enumerate(found.items()):
         dots = [(k, BASES[variant]) for variant, each in by_basis.items() for k in each]
         symbol = ("circle", "square", "diamond", "triangle-up")[place % 4]
+        beyond = BEYOND + 1.8 * (place - (len(found) - 1) / 2)
         figure.add_scatter(
-            x=[BEYOND if k is None else k for k, _ in dots],
+            x=[beyond if k is None else k for k, _ in dots],
             y=[text for _, text in dots],
             customdata=["never, up to the largest tried" if k is None else k for k, _ in dots],
             mode="markers",
             name=f"{name}, every run",
-            marker={
-                "color": INK,
-                "size": 10,
-                "symbol": [f"{symbol}-open" if k is None else symbol for k, _ in dots],
-                "line": {"width": 1.5, "color": INK},
-            },
+            marker={"color": INK, "size": 10, "symbol": symbol},
             hovertemplate=f"{name}<br>%{{y}}: %{{customdata}}<extra></extra>",
         )
         if name in published:
@@ -61,10 +64,10 @@ def thresholds(
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True)
     figure.update_xaxes(
         title_text="k*",
-        range=[0, BEYOND + 1.5],
+        range=[0, BEYOND + 1 + 0.9 * len(found)],
         tickangle=0,
-        tickvals=[0, 5, 10, 15, 20, BEYOND],
-        ticktext=["0", "5", "10", "15", "20", "never"],
+        tickvals=[0, 5, 10, 15, BEYOND],
+        ticktext=["0", "5", "10", "15", "never"],
     )
     figure.update_layout(
         height=34 * len(order) + 220,
@@ -75,46 +78,87 @@ def thresholds(
     return figure
 
 
-def rebuilt(found: Mapping[str, Sequence[np.ndarray]]) -> go.Figure:
-    """Accuracy over k: the run's own directions as lines, random ones as a band each.
+def rebuilt(found: Mapping[str, Mapping[str, Sequence[np.ndarray]]]) -> go.Figure:
+    """Accuracy over k: a panel a kind of random directions, their band beside the run's own lines.
 
     Args:
-        found: basis ↦ a curve a run, in %.
+        found: setting and decay ↦ basis ↦ a curve a run, in %.
     """
-    figure = go.Figure()
-    nulls = [variant for variant in found if "," in variant]
-    for place, variant in enumerate(nulls):
-        n = min(map(len, found[variant]))
-        each, k = np.array([curve[:n] for curve in found[variant]]), np.arange(n) + 1
-        low, high = np.maximum(each.min(axis=0) - 0.5, 0), each.max(axis=0) + 0.5
-        figure.add_scatter(
-            x=np.concatenate([k, k[::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            mode="lines",
-            line={"width": 1, "color": NULL_BAND[0], "dash": ("solid", "dot", "dash")[place % 3]},
-            fillcolor=NULL_BAND[0],
-            opacity=(0.55, 0.4, 0.3)[place % 3],
-            name=f"{BASES[variant]}, lowest to highest of {counted(len(each), 'run')}",
-            hoverinfo="skip",
-        )
-    for variant, dash in (("held-out", "dash"), ("published", "solid")):
-        for place, curve in enumerate(found.get(variant, [])):
+    nulls = dict.fromkeys(v for by_basis in found.values() for v in by_basis if "," in v)
+    panels = [
+        (name, null)
+        for null in [each for each in BASES if each in nulls] or [None]
+        for name, by_basis in found.items()
+        if null is None or null in by_basis
+    ]
+    columns = min(2, max(1, len(found)))
+    rows = max(1, -(-len(panels) // columns))
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        shared_xaxes="all",
+        shared_yaxes="all",
+        subplot_titles=[_panel_title(name, null, found[name]) for name, null in panels],
+        vertical_spacing=0.3 / rows,
+        horizontal_spacing=0.06,
+    )
+    shown: set[str] = set()
+    for place, (name, null) in enumerate(panels):
+        at = {"row": place // columns + 1, "col": place % columns + 1}
+        if null is not None:
             figure.add_scatter(
-                x=np.arange(len(curve)) + 1,
-                y=curve,
-                mode="lines",
-                line={"color": INK, "width": 2, "dash": dash},
-                name=f"{BASES[variant]}, every run ({len(found[variant])})",
-                showlegend=place == 0,
-                hovertemplate="k = %{x}: %{y:.1f} %<extra></extra>",
+                **_band(found[name][null]), showlegend="band" not in shown, legendgroup="band", **at
             )
-    figure.update_yaxes(title_text="test accuracy, mean of the tasks (%)", range=[-3, 103])
-    figure.update_xaxes(title_text="directions k")
+            shown.add("band")
+        for variant, dash in (("held-out", "dash"), ("published", "solid")):
+            for curve in found[name].get(variant, []):
+                figure.add_scatter(
+                    x=np.arange(len(curve)) + 1,
+                    y=curve,
+                    mode="lines",
+                    line={"color": INK, "width": 2, "dash": dash},
+                    name=f"{BASES[variant]}, every run",
+                    legendgroup=variant,
+                    showlegend=variant not in shown,
+                    hovertemplate="k = %{x}: %{y:.1f} %<extra></extra>",
+                    **at,
+                )
+                shown.add(variant)
+    figure.update_annotations(font_size=12)  # two columns of titles on a phone
+    figure.update_yaxes(range=[-3, 103])
+    figure.update_yaxes(title_text=ACCURACY, col=1)
+    figure.update_xaxes(title_text="directions k", row=rows)
     figure.update_layout(
-        height=460, margin={**MARGIN, "b": 160}, legend=BELOW, title_text="Whose directions?"
+        height=200 * rows + 190,
+        margin={**MARGIN, "t": 100, "b": 130},
+        legend=BELOW,
+        title_text="Whose directions?",
     )
     return figure
+
+
+def _panel_title(name: str, null: str | None, by_basis: Mapping[str, Sequence[np.ndarray]]) -> str:
+    n = len(by_basis[null]) if null else max(map(len, by_basis.values()))
+    where = f"{name}, {counted(n, 'run')}"
+    return where if null is None else f"{BASES[null]}<br>{where}"
+
+
+def _band(curves: Sequence[np.ndarray]) -> dict[str, Any]:
+    """From the lowest to the highest run, a point wide at least so that it can be seen."""
+    n = min(map(len, curves))
+    each, k = np.array([curve[:n] for curve in curves]), np.arange(n) + 1
+    low, high = np.maximum(each.min(axis=0) - 0.5, 0), each.max(axis=0) + 0.5
+    return {
+        "x": np.concatenate([k, k[::-1]]),
+        "y": np.concatenate([high, low[::-1]]),
+        "fill": "toself",
+        "mode": "lines",
+        "line": {"width": 1, "color": NULL_BAND[0]},
+        "fillcolor": NULL_BAND[0],
+        "opacity": 0.55,
+        "name": "what the panel names, lowest to highest run",
+        "hoverinfo": "skip",
+    }
 
 
 def same_size(found: Sequence[Cut]) -> go.Figure:
@@ -147,7 +191,7 @@ def same_size(found: Sequence[Cut]) -> go.Figure:
                 marker={**looks[protocol], "symbol": shape, "line": {"width": 1.5}},
                 hovertemplate="%{customdata}<extra></extra>",
             )
-    figure.update_yaxes(title_text="test accuracy, mean of the tasks (%)", range=[-3, 103])
+    figure.update_yaxes(title_text=ACCURACY, range=[-3, 103])
     figure.update_xaxes(title_text="‖θ′ − θ‖ / ‖θ‖, log", type="log", range=[-2.2, 0.6])
     figure.update_layout(
         height=480,

@@ -1,4 +1,4 @@
-"""Figures of the fifth chapter: dose response, survival, shifts between arms, the norm's clock."""
+"""Figures of the fifth chapter: dose response, survival, shifts between arms."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def dose_response(
         categoryarray=names,
         range=[-0.5, len(names) - 0.5],
     )
-    figure.update_yaxes(
-        title_text="step at which the last task groks", rangemode="tozero", tickformat=","
-    )
+    figure.update_yaxes(title_text="last task groks (step)", rangemode="tozero", tickformat=",")
     figure.update_layout(height=430, margin=MARGIN, legend=BELOW, title_text="The more, the later?")
     return figure
 
@@ -112,9 +110,9 @@ def survivals(trials: Trials) -> go.Figure:
             )
     last = max(float(curve.steps[-1]) for _, curve, *_ in curves)
     figure.update_xaxes(title_text="training step", range=[0, 1.05 * last], tickformat=",")
-    figure.update_yaxes(title_text="not grokked yet (% of runs)", range=[-3, 103])
+    figure.update_yaxes(title_text="not grokked yet (%)", range=[-3, 103])
     figure.update_layout(
-        height=400,
+        height=340 + 21 * len(curves),  # of which the legend may take as many rows on a phone
         margin=MARGIN,
         legend=BELOW,
         showlegend=True,
@@ -176,66 +174,5 @@ def shifts(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> go.Fi
         margin=MARGIN,
         legend=BELOW,
         title_text="Does the way of deleting matter?",
-    )
-    return figure
-
-
-def norm_clock(
-    points: Sequence[tuple[str, str, float, int, int]], arms: Sequence[Arm]
-) -> go.Figure:
-    """When a run groks against when its norm has fallen to where the plain run groks.
-
-    Args:
-        points: of `grokbook.chapters.transverse_fragility.clock`.
-        arms: for their titles.
-    """
-    figure = go.Figure()
-    most = max([0, *(max(point[3:]) for point in points)])
-    figure.add_scatter(
-        x=[0, most],
-        y=[0, most],
-        mode="lines",
-        line={"color": NULL_BAND[0], "width": 8},
-        opacity=0.4,
-        name="groks when the norm says so",
-        hoverinfo="skip",
-    )
-    titles = {"plain": "plain", "again": "plain, carried out again"}
-    titles |= {arm.name: f"deleted, {arm.title}" for arm in arms}
-    symbols = (
-        "circle-open",
-        "circle-open-dot",
-        "circle",
-        "square",
-        "diamond",
-        "cross",
-        "x",
-        "star",
-    )
-    for k, (kind, words) in enumerate(titles.items()):
-        chosen = [point for point in points if point[0] == kind]
-        if not chosen:
-            continue
-        figure.add_scatter(
-            x=[point[3] for point in chosen],
-            y=[point[4] for point in chosen],
-            customdata=[
-                label + (f", {100 * dose:g} %" if dose else "") for _, label, dose, _, _ in chosen
-            ],
-            mode="markers",
-            name=words,
-            marker={"symbol": symbols[k % len(symbols)], "color": INK, "size": 10},
-            hovertemplate="%{customdata}<br>norm %{x:,}, groks %{y:,}<extra></extra>",
-        )
-    figure.update_xaxes(
-        title_text="step at which ‖θ‖ is down to where the plain run groks",
-        rangemode="tozero",
-        tickformat=",",
-    )
-    figure.update_yaxes(
-        title_text="step at which the last task groks", rangemode="tozero", tickformat=","
-    )
-    figure.update_layout(
-        height=430, margin=MARGIN, legend=BELOW, title_text="Is the delay in the weights' size?"
     )
     return figure

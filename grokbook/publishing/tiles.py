@@ -17,7 +17,7 @@ QUESTIONS = {
     "integrability": "Does curvature announce understanding?",
     "phase-structure": "Is weight decay a phase parameter, or a clock?",
     "incompressibility": "Is the solution fragile, or is the test?",
-    "transverse-fragility": "What happens when you delete a direction?",
+    "transverse-fragility": "What happens when you delete what points off the path?",
     "spectral-edge-lifecycle": "Learning, then compressing: or only forgetting the start?",
 }
 """Chapter ↦ what it asks, in the order of the book."""

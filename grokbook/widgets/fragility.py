@@ -1,4 +1,4 @@
-"""Chapter explorable: what happens when you delete a direction?"""
+"""Chapter explorable: what happens when you delete what points off the path?"""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Fragility(anywidget.AnyWidget):
     _esm = module("parts", "panels", "stage", "doses", "fragility")
     _css = css("parts", "integrability", "fragility")
 
-    title = t.Unicode("What happens when you delete a direction?").tag(sync=True)
+    title = t.Unicode("What happens when you delete what points off the path?").tag(sync=True)
     name = t.Unicode("deletion").tag(sync=True)
     groups = t.List(t.Dict()).tag(sync=True)
     traces = t.List(t.Dict()).tag(sync=True)

@@ -34,6 +34,7 @@ from explorable_harness import (
     write_page,
 )
 from grokbook.palette import DARK_PAGE, contrast
+from grokbook.publishing.tiles import QUESTIONS
 from grokbook.widgets import Fragility
 from grokbook.widgets.delays import deletion_sentence, shift_sentence
 
@@ -70,7 +71,9 @@ def count(page, kind, within=".gb-stack"):
 
 def test_it_draws_every_part(deletion, trials):
     assert deletion.locator(".gb-failed").count() == 0
-    expect(deletion.locator(".gb-title")).to_have_text("What happens when you delete a direction?")
+    question = "What happens when you delete what points off the path?"
+    expect(deletion.locator(".gb-title")).to_have_text(question)
+    assert QUESTIONS["transverse-fragility"] == question  # the front page asks the same
     expect(deletion.locator(".gb-answer")).to_have_text(deletion_sentence(trials, 0.07))
     assert deletion.locator(".gb-panel").count() == 3
     assert count(deletion, "path.gb-ours") == 2 * 3 and count(deletion, "path.gb-ghost") == 2 * 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import made_records as cases
+from figure_checks import y_titles_fit_a_phone
 from grokbook.chapters import incompressibility as chapter
 from grokbook.chapters import incompressibility_tables as tables
 from grokbook.chapters import incompressibility_words as words
@@ -185,7 +186,14 @@ def test_cuts_are_means_over_tasks_with_the_size_of_their_protocol(runs):
     assert table.columns.tolist() == ["scaled by 0.95", "80 % kept", "rank 64", "n"]
     assert table.loc["as published", "rank 64"].startswith("2.5 [") and set(table["n"]) == {2}
     assert table.loc["the weights themselves", "80 % kept"].startswith("98.5")
-    assert table.loc["weights move by, the weights themselves", "scaled by 0.95"].startswith("5")
+    assert len(table) == 5 and table.columns.name == "accuracy (%)"
+    moved = tables.change_table(runs)
+    assert moved.columns.tolist() == table.columns.tolist()
+    assert moved.columns.name == "weights move by (%)"
+    assert moved.index.tolist() == ["as published", "the weights themselves"]
+    assert moved.loc["the weights themselves", "scaled by 0.95"].startswith("5")
+    assert moved.loc["as published", "scaled by 0.95"].startswith("15")
+    assert len(tables.change_table(runs[2:])) == len(tables.cut_table([])) == 0  # none was cut
 
 
 def test_modules_stand_beside_noise_in_the_same_tensors(runs):
@@ -198,6 +206,8 @@ def test_modules_stand_beside_noise_in_the_same_tensors(runs):
     assert heads["published, noise by tensor"] == pytest.approx([34, 34], rel=1e-5)
     table = tables.module_table(runs[:1])
     assert table.loc["heads"]["test accuracy (%)"].tolist() == ["31", "31"]
+    rest = "rest: embedding, positions, last normalisation"  # "other" says nothing to a reader
+    assert list(dict.fromkeys(table.index)) == [rest, "block 0", "block 1", "heads"]
 
 
 def test_the_finding_says_what_the_runs_say(runs):
@@ -234,8 +244,15 @@ def test_the_finding_turns_with_the_data():
     assert "either way the network is fragile" in said and "directions" not in said
     alone = made(42, reconstruction(STARS))
     assert words.finding([alone]).startswith(
-        "6 directions of the whole path rebuild the network in 1 of 1"
+        "6 directions of the whole path rebuild the network in the one run; without the path's "
+        "last tenth no number tried does."
     )
+    held = made(42, reconstruction(STARS | {"held-out": 9}))
+    assert words.finding([held]).endswith("in the one run; without the path's last tenth 9 do.")
+    assert words.finding([held, held]).endswith("last tenth some number does in all 2.")
+    one = tables.threshold_table([alone], claims("multitask", "incompressibility"))
+    assert one.loc["the whole path, as published"].tolist() == ["6; the one run"]
+    assert one.loc["another seed's path"].tolist() == ["not the one run"]
     some = [alone, made(137, reconstruction(STARS | {"published": None}))]
     assert words.finding(some).startswith(
         "6 directions of the whole path rebuild the network in 1 of 2"
@@ -333,11 +350,50 @@ def test_figures_hold_the_numbers(runs):
     counts = {trace.name: len(trace.x) for trace in figure.data}
     assert counts["noise of that size"] == 2 * 2 * 9 and counts["scaled, as published"] == 6
     variants = ["published", "held-out", "published, own first", "published, mixtures"]
-    curves = chapter.curves(runs, variants)
+    (curves,) = chapter.curves(runs, variants).values()
     assert [len(curves[name]) for name in variants] == [3, 3, 2, 2]
     assert curves["published"][0][:7].tolist() == pytest.approx([5.5] * 5 + [95.5] * 2, rel=1e-5)
-    names = [trace.name for trace in draw.rebuilt(curves).data]
-    assert names.count("the whole path, as published, every run (3)") == 3
-    assert "own first, rest random, lowest to highest of 2 runs" in names
     for empty in (draw.thresholds({}, published), draw.same_size([]), draw.rebuilt({})):
         assert all(not len(trace.x or ()) for trace in empty.data)
+
+
+def test_runs_at_never_are_filled_and_settings_stand_side_by_side():
+    """Hollow is what was published."""
+    never = {"published": [6, None], "held-out": [None, None]}
+    figure = draw.thresholds({"dual, λ = 1": never, "tri, λ = 1": never}, {})
+    dual, tri = figure.data
+    assert (dual.marker.symbol, tri.marker.symbol) == ("circle", "square")
+    assert set(dual.x) - {6} == {draw.BEYOND - 0.9} and set(tri.x) - {6} == {draw.BEYOND + 0.9}
+    for settings in range(1, 5):
+        figure = draw.thresholds({f"{k}": never for k in range(settings)}, {})
+        places = [max(trace.x) for trace in figure.data]
+        assert len(set(places)) == settings and min(places) > 20
+        assert max(places) < figure.layout.xaxis.range[1]
+
+
+def test_each_kind_of_random_directions_has_a_panel_of_its_own_in_every_setting(runs):
+    variants = ["published", "held-out", "published, own first", "published, mixtures"]
+    found = chapter.curves(runs, variants)
+    one = {variant: each[:1] for variant, each in found["dual, λ = 1"].items()}
+    figure = draw.rebuilt(found | {"tri, λ = 1": one})
+    titles = [note.text for note in figure.layout.annotations]
+    assert titles == [
+        "own first, rest random<br>dual, λ = 1, 2 runs",
+        "own first, rest random<br>tri, λ = 1, one run",
+        "random mixtures<br>dual, λ = 1, 2 runs",
+        "random mixtures<br>tri, λ = 1, one run",
+    ]
+    panels = {}
+    for trace in figure.data:
+        panels.setdefault(trace.xaxis, []).append(trace)
+    for lines, (band, *own) in zip((6, 2, 6, 2), panels.values(), strict=True):
+        assert band.fill == "toself" and len(own) == lines
+        assert [line.line.dash for line in own] == ["dash"] * (lines // 2) + ["solid"] * (
+            lines // 2
+        )
+    assert y_titles_fit_a_phone(figure) and y_titles_fit_a_phone(draw.same_size(chapter.cuts(runs)))
+    keys = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert len(keys) == len(set(keys)) == 3  # every look is named once
+    alone = draw.rebuilt(chapter.curves(runs[2:], variants))  # without any random ones
+    assert [note.text for note in alone.layout.annotations] == ["dual, λ = 1, one run"]
+    assert len(alone.data) == 2

@@ -4,17 +4,21 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from explorable_harness import ARMS, small_trials, synthetic_run
+from figure_checks import y_titles_fit_a_phone
 from grokbook.chapters import deleted as asking
 from grokbook.chapters import transverse_fragility as chapter
+from grokbook.chapters import transverse_fragility_clock as size
 from grokbook.chapters import transverse_fragility_tables as tables
 from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.figures import transverse_fragility as draw
+from grokbook.figures import transverse_fragility_clock as clock
 from grokbook.publishing.parameters import ParameterError
 from grokbook.store import Store
 from grokbook.store.recorded import Results
@@ -65,10 +69,11 @@ def test_small_parameters_train_and_render(execute):
     notebook = execute(NOTEBOOK, SMALL, train=True)
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     kinds = [kind for o in outputs if "data" in o for kind in o["data"]]
-    assert kinds.count("application/vnd.plotly.v1+json") == 3  # no shift: no plain run groks
+    assert kinds.count("application/vnd.plotly.v1+json") == 2  # no plain run groks: no shift, size
     assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
     text = json.dumps(outputs, ensure_ascii=False)
     assert "no plain run groks, so there is nothing to compare with" in text
+    assert "no plain run groks, so there is no size to compare with" in text
     assert "so with others they are withheld" in text
     assert "its finding is not checked here" in text
     assert "dual, λ = 0.8, seed 3, as published 25 %" in text
@@ -186,12 +191,28 @@ def test_what_is_missing_is_named_by_seed_and_dose(trials):
     assert (
         found["amplify", 0.5] == "grokbook study deletion-amplify --set intervention.strength=0.5"
     )
-    lines = asking.missing_lines(trials, ARMS, DOSES)
-    assert [arm.name for arm, _ in lines] == ["amplify", "random-matched"]
-    assert lines[0][1] == (
+    gaps = asking.gaps(trials, ARMS, DOSES, published=(0.02,))
+    assert [(gap.arm.name, gap.doses, len(gap.seeds)) for gap in gaps] == [
+        (OWN, (0.02, 0.5), 3),
+        (OWN, (0.25,), 1),  # a dose of which some seeds are there
+        ("update", (0.03, 0.25, 0.5), 3),
+        ("amplify", (0.03, 0.07, 0.25, 0.5), 3),
+        ("random-matched", (0.03, 0.07, 0.25, 0.5), 3),
+        ("other-seed", (0.03, 0.25, 0.5), 3),
+        ("other-seed", (0.07,), 2),
+    ]
+    amplify = next(gap for gap in gaps if gap.arm.name == "amplify")
+    assert amplify.command == (
         "grokbook study deletion-amplify --set intervention.strength=0.03,0.07,0.25,0.5"
     )
-    assert tables.missing_list(lines).count("\n") == 1
+    lines = tables.missing_list(gaps, 3).split("\n")
+    assert lines[0] == (
+        "- **as published** (deleted from the gradient, outside the run's own path), 2 and 50 %: "
+        "`grokbook study deletion --set intervention.strength=0.02,0.5`"
+    )
+    assert ", 25 %, seed 2024: `grokbook study deletion --set seed=2024 " in lines[1]
+    assert ", 7 %, seeds 137 and 2024: `" in lines[-1]
+    assert asking.gaps(trials, ARMS[:1], (0.03, 0.07)) == []
     assert asking.all_doses([trials], [0.5, 0.1]) == [0.03, 0.07, 0.1, 0.25, 0.5]
 
 
@@ -278,9 +299,30 @@ def test_a_seeds_doses_are_averaged_before_seeds_are(trials):
 
 def test_recovery_is_counted_within_the_published_budget(trials, bare):
     assert chapter.recovery_sentence(trials) == (
-        "With add and mul, grokked within 50,000 steps: 1 of 1 at 25 %."
+        "With add and mul, grokked within 50,000 steps: the one run with 25 % deleted."
     )
-    assert chapter.recovery_sentence(bare) == "With add and mul no run at these doses is here yet."
+    assert chapter.recovery_sentence(trials, (0.03, 0.07)) == (
+        "With add and mul, grokked within 50,000 steps: 3 of 3 runs with 3 % deleted, 3 of 3 runs "
+        "with 7 % deleted."
+    )
+    assert chapter.recovery_sentence(bare) == (
+        "With add and mul no run with 25, 50 or 75 % deleted is here yet."
+    )
+
+
+def test_a_run_that_was_cut_off_early_is_here_and_tells_nothing_of_the_budget():
+    assert chapter.recovery_sentence(with_deleted((0.25, None))) == (
+        "With add and mul every run with 25, 50 or 75 % deleted was cut off before the published "
+        "budget of 50,000 steps, so none tells whether it groks within it."
+    )
+
+
+def test_published_doses_are_those_that_the_claims_need(trials, published):
+    assert chapter.published_doses(trials, published) == [
+        *(0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.25, 0.5, 0.75)
+    ]
+    other = gather([synthetic_run(42, 9000, tasks=("mul",))], ARMS, lambda c: [], lambda c: [])
+    assert chapter.published_doses(other, published) == []
 
 
 def test_the_shares_outside_are_those_of_the_claim():
@@ -293,15 +335,97 @@ def test_the_shares_outside_are_those_of_the_claim():
     assert table.loc["the run's own path", "outside (% of ‖g‖²)"] == f"{own:.3f}"
 
 
+def with_deleted(*made, grok=10_000, last=20_000):
+    """One plain run, and deleted ones of (dose, grok step)."""
+    runs = [synthetic_run(42, step, ARMS[0], dose, last=last) for dose, step in made]
+    return gather([synthetic_run(42, grok, last=last)], ARMS, lambda c: [], lambda c: runs)
+
+
 def test_the_clock_is_read_off_the_norm(trials):
-    found = {
-        (kind, label, dose): (norm, grok) for kind, label, dose, norm, grok in chapter.clock(trials)
-    }
-    assert found["plain", "seed 42", 0.0] == (9000, 9000)
+    found = {(mark.kind, mark.label, mark.dose): mark for mark in size.clock(trials)}
+    assert len(found) == len(trials.plain) + len(trials.again) + len(trials.deleted)
+    plain = found["plain", "seed 42", 0.0]
+    assert (plain.falls, plain.grok) == (9000, 9000) and not plain.deleted
     # ‖θ‖ − 20 falls like exp(−(1 − f) t / 4000): later by 1 / (1 − f), up to the next evaluation.
-    norm, grok = found[OWN, "seed 42", 0.07]
-    assert norm == 9700 and grok == 18_000
-    assert all(dose != 0.25 or label == "seed 137" for _, label, dose in found)
+    mark = found[OWN, "seed 42", 0.07]
+    assert (mark.falls, mark.grok) == (9700, 18_000) and mark.deleted
+    cut = found[OWN, "seed 42", 0.25]
+    assert (cut.falls, cut.grok, cut.end) == (12_000, None, 24_000)
+
+
+def test_a_run_that_never_gets_that_small_is_kept_drawn_and_said():
+    """Its norm is what speaks against the norm."""
+    found = with_deleted((0.5, 14_000), last=14_000)
+    (mark,) = (mark for mark in size.clock(found) if mark.deleted)
+    assert mark.falls is None and mark.grok == 14_000
+    assert mark.size == pytest.approx(20 + 98 * np.exp(-2.5))
+    assert mark.smallest == pytest.approx(20 + 98 * np.exp(-1.75))
+    assert size.clock_sentence(found) == (
+        "With add and mul, the one deleted run groks at step 14,000, and its weights are never as "
+        "small as those of its plain twin when that one groks: ‖θ‖ is 28 there and 37 or more "
+        "here. If the size were all, it would still be waiting."
+    )
+    figure = clock.norm_clock(size.clock(found), ARMS)
+    diagonal, plain, deleted = figure.data
+    assert diagonal.name == "groks when the norm says so" and max(diagonal.x) == 14_000
+    assert deleted.y == (14_000,) and deleted.x[0] > 14_000
+    assert figure.layout.xaxis.tickvals[-1] == deleted.x[0] > figure.layout.xaxis.tickvals[-2]
+    assert figure.layout.xaxis.ticktext[-1] == "never<br>that small"
+    assert "never below 37.0 (plain groks at 28.0), groks 14,000" in deleted.customdata[0]
+
+
+def test_no_diagonal_stands_where_no_mark_can_miss_it(bare):
+    figure = clock.norm_clock(size.clock(bare), ARMS)
+    assert [trace.name for trace in figure.data] == ["plain"]
+    assert figure.layout.xaxis.tickvals is None
+    assert size.clock_sentence(bare) == (
+        "With add and mul no deleted run is here yet, and plain runs cannot tell whether the size "
+        "is all."
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "last", "said"),
+    [
+        ((0.25, 18_000), 20_000, "groks, and groks 4,600 steps after it."),
+        ((0.25, 9_000), 20_000, "groks, and groks 4,400 steps before it."),
+        (
+            (0.25, 13_400),
+            20_000,
+            "has, at step 13,400, weights as small as those of its plain twin when that one "
+            "groks, and groks right then.",
+        ),
+        ((0.25, None), 20_000, "groks, and was cut off at step 20,000 before it grokked."),
+        ((0.5, None), 12_000, "was cut off before it grokked and before its weights were as small"),
+    ],
+)
+def test_what_the_size_says_of_one_deleted_run(made, last, said):
+    assert said in size.clock_sentence(with_deleted(made, last=last))
+
+
+def test_what_the_size_says_of_several_deleted_runs(trials):
+    assert size.clock_sentence(trials) == (
+        "With add and mul, the moment to watch is when the weights of a deleted run are as small "
+        "as those of its plain twin when that one groks: in 1 of 12 it never comes, and the run "
+        "groks all the same; in 2 of 12 it comes, and the run was cut off before it grokked; in 9 "
+        "of 12 the run groks 200 steps after it to 11,600 steps after it."
+    )
+    never = with_deleted((0.25, 18_000), grok=None)
+    assert size.clock(never) == []
+    assert size.clock_sentence(never) == (
+        "With add and mul no plain run groks, so there is no size to compare with."
+    )
+    mixed = with_deleted((0.5, 12_000), (0.6, None), (0.25, 12_000), last=12_000)
+    assert size.clock_sentence(mixed).endswith(
+        ": in 2 of 3 it never comes, and the run groks all the same; in 1 of 3 the run was cut off "
+        "before either, and does not tell."
+    )
+
+
+@pytest.mark.parametrize("most", [700, 3_400, 9_700, 10_000, 21_000, 48_000, 99_900, 240_000])
+def test_the_clocks_axis_has_a_few_round_steps_and_room_for_never(most):
+    ticks = clock._round_steps(most)
+    assert 2 <= len(ticks) <= 4 and ticks[0] == 0 and most / 3 < ticks[-1] < most
 
 
 # --- tables and figures
@@ -351,13 +475,18 @@ def test_figures_hold_the_numbers(trials, bare, published):
     assert sorted(shifts["every seed"].x) == pytest.approx([-90, -50, 30])
     assert list(shifts["at least"].x) == pytest.approx([100])
     assert list(shifts["mean and interval over seeds"].x) == pytest.approx([-70])
-    points = draw.norm_clock(chapter.clock(trials), ARMS).data
-    assert sum(len(trace.x) for trace in points[1:]) == len(chapter.clock(trials))
+    points = clock.norm_clock(size.clock(trials), ARMS).data
+    assert sum(len(trace.x) for trace in points[1:]) == len(size.clock(trials))
+    cut = [trace for trace in points if trace.name.endswith("cut off: later, or never")]
+    assert {trace.marker.symbol for trace in cut} == {"triangle-up"}
+    assert not any("open" in (trace.marker.symbol or "") for trace in points)  # hollow: published
+    for each in (figure, draw.survivals(trials), clock.norm_clock(size.clock(trials), ARMS)):
+        assert y_titles_fit_a_phone(each)
     for empty in (
         draw.dose_response(bare, {}, None),
         draw.survivals(bare),
         draw.shifts(bare, ARMS, DOSES),
-        draw.norm_clock([], ARMS),
+        clock.norm_clock([], ARMS),
     ):
         assert empty.to_json()
 

@@ -1,4 +1,4 @@
-// What happens when you delete a direction? One slider over time, a knob for the dose, one switch.
+// What happens when you delete what points off the path? One slider over time, a knob for the dose, one switch.
 
 const SPARK = 44;
 

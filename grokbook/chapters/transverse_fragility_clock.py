@@ -1,0 +1,135 @@
+"""Chapter 5, transverse fragility: is the delay in the size of the weights?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grokbook.chapters.transverse_fragility import names
+from grokbook.chapters.wording import share
+from grokbook.claims.numbers import show
+from grokbook.instruments.runs import Run
+from grokbook.studies.deletion import Trials
+
+PLAIN, AGAIN = "plain", "again"
+"""Kinds of marks beside the arms: the plain runs, and their further executions."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A run beside the size at which the plain run of its seed groks.
+
+    Attributes:
+        kind: `PLAIN`, `AGAIN`, or the name of an arm.
+        label: of the seed.
+        dose: f, 0 without deletion.
+        falls: step at which ‖θ‖ is down to that size; None if it never is in the record.
+        grok: step at which the last task groks; None if the run was cut off before.
+        end: the grok step, or the last step of a run that was cut off.
+        size: ‖θ‖ of the plain run when it groks.
+        smallest: ‖θ‖ of this run, in the whole record.
+    """
+
+    kind: str
+    label: str
+    dose: float
+    falls: int | None
+    grok: int | None
+    end: int
+    size: float
+    smallest: float
+
+    @property
+    def deleted(self) -> bool:
+        """With deletion, so that it can tell."""
+        return self.kind not in (PLAIN, AGAIN)
+
+
+def clock(trials: Trials) -> list[Mark]:
+    """Every run whose plain twin groks, those too that never get as small as that."""
+    found = []
+    kinds = ((PLAIN, trials.plain), (AGAIN, trials.again), ("", trials.deleted))
+    for kind, trial in ((kind, trial) for kind, several in kinds for trial in several):
+        plain = trials.plain_of(trial.seed)
+        if plain.grok is None:
+            continue
+        size = _norm_at(plain.run, plain.grok)
+        norms = trial.run.record.metrics.set_index("step")["parameter_norm"]
+        below = norms.index[norms <= size]
+        falls = int(below[0]) if len(below) else None
+        place = (kind or trial.arm, f"seed {trial.seed}", trial.dose)
+        found.append(Mark(*place, falls, trial.grok, trial.end, size, float(norms.min())))
+    return found
+
+
+def _norm_at(run: Run, step: int) -> float:
+    metrics = run.record.metrics
+    return float(metrics.loc[metrics["step"] == step, "parameter_norm"].iloc[0])
+
+
+def clock_sentence(trials: Trials) -> str:
+    """Do deleted runs grok when their weights are as small as those of the plain run then?"""
+    where, marks = names(trials), clock(trials)
+    deleted = [mark for mark in marks if mark.deleted]
+    if not marks:
+        return f"With {where} no plain run groks, so there is no size to compare with."
+    if not deleted:
+        return (
+            f"With {where} no deleted run is here yet, and plain runs cannot tell whether the "
+            "size is all."
+        )
+    if len(deleted) == 1:
+        return f"With {where}, the one deleted run {_alone(deleted[0])}"
+    return f"With {where}, {_counts(deleted)}."
+
+
+def _alone(mark: Mark) -> str:
+    if mark.falls is None and mark.grok is None:
+        return (
+            "was cut off before it grokked and before its weights were as small as those of its "
+            "plain twin when that one groks, so it does not tell."
+        )
+    if mark.falls is None:
+        return (
+            f"groks at step {mark.grok:,}, and its weights are never as small as those of its "
+            f"plain twin when that one groks: ‖θ‖ is {show(mark.size)} there and "
+            f"{show(mark.smallest)} or more here. If the size were all, it would still be waiting."
+        )
+    small = (
+        f"has, at step {mark.falls:,}, weights as small as those of its plain twin when that one "
+        "groks"
+    )
+    if mark.grok is None:
+        return f"{small}, and was cut off at step {mark.end:,} before it grokked."
+    return f"{small}, and groks {_moved(mark)}."
+
+
+def _moved(mark: Mark) -> str:
+    """When a run that does both groks, beside the moment at which it is small enough."""
+    away = mark.end - mark.falls
+    if not away:
+        return "right then"
+    return f"{abs(away):,} steps {'after' if away > 0 else 'before'} it"
+
+
+def _counts(deleted: Sequence[Mark]) -> str:
+    both = [mark for mark in deleted if None not in (mark.falls, mark.grok)]
+    away = sorted(both, key=lambda mark: mark.end - mark.falls)
+    when = " to ".join(dict.fromkeys(_moved(mark) for mark in (*away[:1], *away[-1:])))
+    cases = {
+        "it never comes, and the run groks all the same": sum(
+            mark.falls is None and mark.grok is not None for mark in deleted
+        ),
+        "it comes, and the run was cut off before it grokked": sum(
+            mark.falls is not None and mark.grok is None for mark in deleted
+        ),
+        f"the run groks {when}": len(both),
+        "the run was cut off before either, and does not tell": sum(
+            mark.falls is None and mark.grok is None for mark in deleted
+        ),
+    }
+    said = [f"in {share(n, len(deleted))} {words}" for words, n in cases.items() if n]
+    return (
+        "the moment to watch is when the weights of a deleted run are as small as those of its "
+        f"plain twin when that one groks: {'; '.join(said)}"
+    )
