@@ -49,7 +49,7 @@ def pace_table(
         done = [p for p in runs if p.grok is not None]
         theirs = published.get(name, {}).get(decay, math.nan)
         cut = [p.last_step for p in runs if p.grok is None]
-        open_end = [f"{len(cut)} cut off, the longest at {max(cut):,}"] if cut else []
+        open_end = [f"{len(cut)} cut off by {max(cut):,}"] if cut else []
         mean = [mean_over([p.grok for p in done], "steps")] if done else []
         rows.append(
             {
@@ -57,7 +57,7 @@ def pace_table(
                 "runs": share(len(runs), wanted),
                 "published (steps)": show(theirs, "steps"),
                 "ours (steps)": "; ".join([*mean, *open_end]) or "–",
-                "published τ": show(usual * decay * theirs),
+                "their τ": show(usual * decay * theirs),
                 "our τ": mean_over([p.tau(p.grok) for p in done]) if decay else "stays 0",
             }
         )

@@ -92,7 +92,7 @@ def leak_table(records: Sequence[RunRecord], tests: Sequence[LeakTest]) -> pd.Da
             "run and task": f"{names[test.label]} · {test.task}",
             "all test pairs": step_of(test.plain),
             "twinless": step_of(test.control),
-            "their number": f"{test.pairs:,}",
+            "pairs": f"{test.pairs:,}",
             "in orbits": f"{test.orbits:,}",
             "right by then (%)": "–" if test.right != test.right else f"{100 * test.right:.1f}",
             "random subsets, 95 %": f"{_end(test.low)} to {_end(test.high)}",
@@ -111,8 +111,8 @@ def computed_table(records: Sequence[RunRecord]) -> pd.DataFrame:
     """Which runs the page rests on: id, source, length, time."""
     rows = [
         {
-            "run": r.config.id,
-            "what": r.config.label,
+            "run": r.config.label,
+            "config": r.config.id,
             "from": r.source,
             "steps": f"{r.last_step:,}",
             "minutes": f"{r.seconds / 60:.0f}",
@@ -121,4 +121,4 @@ def computed_table(records: Sequence[RunRecord]) -> pd.DataFrame:
         }
         for r in records
     ]
-    return keyed(rows, "run")
+    return keyed(rows, "run", wraps=True)

@@ -172,4 +172,4 @@ def computed_table(found: Sequence[Trials], arms: Sequence[Arm]) -> pd.DataFrame
         }
         for trials, trial in every
     ]
-    return keyed(rows, "execution")
+    return keyed(rows, "execution", wraps=True)

@@ -12,7 +12,7 @@ from explorable_harness import synthetic_course
 from grokbook.chapters import integrability as chapter
 from grokbook.chapters import integrability_tables as tables
 from grokbook.chapters import integrability_words as words
-from grokbook.chapters.tables import computed_table
+from grokbook.chapters.tables import computed_table, keyed
 from grokbook.checks import ConfigError
 from grokbook.claims.readings.place import MATRICES
 from grokbook.claims.registry import claims
@@ -536,3 +536,14 @@ def test_the_runs_behind_the_page_and_their_costs(runs):
         ", ".join(sorted({each.instrument for each in runs[0].measurements})),
     ]
     assert table.index.tolist() == [run.config.label for run in runs]
+    shown = table._repr_html_()
+    assert table["measured by"].iloc[0] in shown, "a long cell is shown whole"
+    assert "gb-wraps" in shown, "and may break into lines"
+
+
+def test_a_table_is_shown_whole_and_its_intervals_do_not_break():
+    rows = [{"run": k, "ours": "8.21 [7.47, 8.95]", "n": "2 of 8"} for k in range(100)]
+    shown = keyed(rows, "run")._repr_html_()
+    assert shown.count("8.21 [7.47,\u00a08.95]") == 100, "pandas would leave out most rows"
+    assert "2\u00a0of\u00a08" in shown
+    assert "gb-wraps" not in shown

@@ -382,7 +382,7 @@ def test_the_table_has_a_row_a_cell_and_no_number_where_a_run_was_cut_off():
     assert table.loc["dual, λ = 1", "runs"] == "3 of 3"
     assert table.loc["dual, λ = 1", "ours (steps)"].startswith("8,667 [")
     assert table.loc["dual, λ = 0.5"].tolist()[2:] == ["16,000", "8.12", "8"]
-    cut = "1 cut off, the longest at {}"
+    cut = "1 cut off by {}"
     assert table.loc["dual, λ = 0.3"].tolist()[2:] == [
         cut.format("30,000"),
         "8.51",
