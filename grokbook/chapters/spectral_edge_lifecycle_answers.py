@@ -7,7 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
-from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, means, removals
+from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, medians, removals
 from grokbook.chapters.spectral_edge_lifecycle_tables import NAMES
 from grokbook.chapters.wording import counted, share
 from grokbook.claims.numbers import show
@@ -147,20 +147,22 @@ PARADOX = " There is no paradox between the two: they are points of one curve."
 
 def read_in_short(passages: Sequence[Passage]) -> str:
     """The linear probe from the grok step to long after it; empty if it was not measured."""
-    found = means(passages)
+    found = medians(passages)
     keys = [("linear", reading) for reading in READINGS]
     if not all(key in found for key in keys):
         return ""
     (a, b, _), (c, d, _) = (found[key] for key in keys)
+    middle = " (medians)" * (found[keys[0]][2] > 1)
     return (
         f"From the grok step to long after it a linear probe of depth goes from {a:.2f} to {b:.2f} "
-        f"as published, and from {c:.2f} to {d:.2f} where the size of the states does not count."
+        f"as published, and from {c:.2f} to {d:.2f} where the size of the states does not "
+        f"count{middle}."
     )
 
 
 def reading_answer(passages: Sequence[Passage]) -> str:
     """Is what the probes lose new code, or smaller numbers?"""
-    found = means(passages)
+    found = medians(passages)
     raw, fair = (found.get(("linear", reading)) for reading in READINGS)
     if raw is None or fair is None:
         return _lacking("What probes read", "probes")
@@ -184,7 +186,7 @@ def reading_answer(passages: Sequence[Passage]) -> str:
     hidden = found.get(("mlp", READINGS[1]))
     if hidden is not None:
         said_of += f"; one hidden layer reads {hidden[1]:.3f} long after, in that way"
-    return said_of + f" (n = {raw[2]})."
+    return said_of + f" ({'medians, ' * (raw[2] > 1)}n = {raw[2]})."
 
 
 def _lacking(what: str, instrument: str) -> str:

@@ -127,13 +127,17 @@ def readings(passage: Passage) -> list[Reading]:
     return found
 
 
-def means(passages: Sequence[Passage]) -> dict[tuple[str, str], tuple[float, float, int]]:
-    """(kind, reading) ↦ mean R² at the grok step, long after, and over how many runs."""
+def medians(passages: Sequence[Passage]) -> dict[tuple[str, str], tuple[float, float, int]]:
+    """(kind, reading) ↦ median R² at the grok step, long after, and over how many runs.
+
+    R² has no lower bound, and one unseen prefix far from all that were fitted on can take a linear
+    probe to −1,000: a mean over runs would be that run's.
+    """
     every: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for passage in grokking(passages):
         for each in readings(passage):
             every.setdefault((each.kind, each.reading), []).append((each.at, each.late))
-    return {key: (*np.mean(pairs, axis=0).tolist(), len(pairs)) for key, pairs in every.items()}
+    return {key: (*np.median(pairs, axis=0).tolist(), len(pairs)) for key, pairs in every.items()}
 
 
 # --- does the gap close?

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle import gather
-from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, means, removals
+from grokbook.chapters.spectral_edge_lifecycle_counts import Removal, medians, removals
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import give_or_take, mean_over, middle_of, step_of
 from grokbook.claims.numbers import show
@@ -138,7 +138,7 @@ def removal_table(passages: Sequence[Passage]) -> pd.DataFrame:
 
 
 def probe_table(passages: Sequence[Passage]) -> pd.DataFrame:
-    """R² of depth at the grok step and long after it, by probe and by how it is read."""
+    """R² of depth at the grok step and long after it, by probe and reading; medians over runs."""
     rows = [
         {
             "probe": KINDS[kind],
@@ -148,7 +148,7 @@ def probe_table(passages: Sequence[Passage]) -> pd.DataFrame:
             "change": show(round(late - at, 3)),
             "n": n,
         }
-        for (kind, reading), (at, late, n) in means(passages).items()
+        for (kind, reading), (at, late, n) in medians(passages).items()
     ]
     return keyed(rows, "probe")
 

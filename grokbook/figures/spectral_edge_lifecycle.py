@@ -216,7 +216,8 @@ def probes(passages: Sequence[Passage], published: Mapping[str, Claim]) -> go.Fi
                     row=row,
                     col=1,
                 )
-        figure.update_yaxes(title_text="R²", row=row, col=1)
+        # R² of an unseen prefix far from all others has no lower end; such points lie below.
+        figure.update_yaxes(title_text="R², from 0", range=[0, 1.03], row=row, col=1)
     figure.update_xaxes(tickformat=",", nticks=5, tickangle=0)
     figure.update_xaxes(title_text="training step", row=2, col=1)
     figure.update_layout(

@@ -304,12 +304,12 @@ def test_a_removal_stands_beside_those_of_its_size():
 
 
 def test_probes_are_read_at_the_grok_step_and_long_after():
-    found = counts.means(small_passages())
+    found = counts.medians(small_passages())
     at, late, n = found["linear", "raw, token"]
     # Seed 42 at 500 and 4,000, the first and last of 8; seed 137 at 1,000, the second.
     assert at == pytest.approx((0.98 + 0.98 - 0.28 / 7) / 2)
     assert (late, n) == (pytest.approx(0.7), 2)
-    assert counts.means([synthetic_passage(measured=False)]) == {}
+    assert counts.medians([synthetic_passage(measured=False)]) == {}
 
 
 def test_the_gap_is_read_at_the_same_step_in_runs_and_controls(runs):
