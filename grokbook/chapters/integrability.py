@@ -8,18 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.chapters import asked
+from grokbook.chapters.measured import at_hand
 from grokbook.chapters.wording import PLACEBO
 from grokbook.checks import ConfigError, integer
 from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.leads import onset
 from grokbook.claims.readings.paths import WALK, first_share, windows, windows_by_matrix
 from grokbook.claims.readings.place import MATRICES
+from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.events import FACTORS, PLACEBOS, PUBLISHED_RULE
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
 from grokbook.statistics import mean_interval
+from grokbook.store import Store
+from grokbook.studies.asking import MissingRun
 from grokbook.widgets import Course
 from grokbook.widgets.integrability import FACTOR
 
@@ -60,6 +64,44 @@ def plan(config: RunConfig, steps: int) -> Plan:
 def grokking(runs: Sequence[Run]) -> list[Run]:
     """Those of which some task groks."""
     return [run for run in runs if _grok(run) is not None]
+
+
+def with_paths(
+    runs: Sequence[Run],
+    configs: Sequence[RunConfig],
+    *,
+    shelf: Shelf | None = None,
+    store: Store | None = None,
+) -> list[Run]:
+    """The runs of the page, then others at hand whose path was measured; nothing is made.
+
+    A path needs no commutator, which costs most, so more runs can tell of it.
+
+    Args:
+        runs: of the page.
+        configs: of runs that may be there.
+        shelf: where to look first; by default the book's.
+        store: where to look second; by default the user's.
+
+    Raises:
+        StoreError: if a file is damaged.
+    """
+    here = {run.config.id for run in runs}
+    others = [config for config in configs if config.id not in here]
+    try:
+        found = at_hand(others, {"trajectory": {}}, shelf=shelf, store=store)
+    except MissingRun:
+        found = []
+    return [*runs, *(run for run in found if _has_path(run))]
+
+
+def _has_path(run: Run) -> bool:
+    try:
+        shares([run])
+        declines([run])
+    except Missing:
+        return False
+    return True
 
 
 def _grok(run: Run) -> int | None:
@@ -115,6 +157,12 @@ class Share:
         """
         mean = mean_interval(list(self.values))
         return "more" if mean.low > self.high else "less" if mean.high < self.low else ""
+
+    @property
+    def side(self) -> str:
+        """``"above"`` or ``"below"`` where every run's point lies beyond the walks, else empty."""
+        above, below = min(self.values) > self.high, max(self.values) < self.low
+        return "above" if above else "below" if below else ""
 
 
 def shares(runs: Sequence[Run]) -> dict[str, Share]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from grokbook.chapters.integrability import detectors, grokking, inside, rounding_factor, shares
+from grokbook.chapters.integrability import (
+    Share,
+    detectors,
+    grokking,
+    inside,
+    rounding_factor,
+    shares,
+)
 from grokbook.chapters.wording import PLACEBO, share
 from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.paths import WALK
@@ -17,9 +24,18 @@ from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets import Course, lead_sentence
 from grokbook.widgets.integrability import FACTOR
 
+FEWEST = 3
+"""Runs whose interval can decide something: that of two reaches far beyond what can be."""
 
-def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
+
+def finding(runs: Sequence[Run], courses: Sequence[Course], paths: Sequence[Run]) -> str:
+    """The chapter's finding in plain words.
+
+    Args:
+        runs: of the page.
+        courses: the same.
+        paths: all runs whose path was measured.
+    """
     said = [lead_sentence(courses, FACTOR, control=True)]
     chosen = grokking(runs)
     if not chosen:
@@ -41,14 +57,28 @@ def finding(runs: Sequence[Run], courses: Sequence[Course]) -> str:
             "But a clock that always says step 1,000 leads in every run that groks, by "
             f"{constant.median:,.0f} steps (median)."
         )
-    found = shares(runs).values()
-    if beaten := sum(each.beyond != "more" for each in found):
-        these = "one run does" if len(chosen) == 1 else f"{len(chosen)} runs do"
+    found, n = shares(paths), len(grokking(paths))
+    if n < FEWEST:
+        said.append(_undecided(found, n))
+    elif beaten := sum(each.beyond != "more" for each in found.values()):
         said.append(
-            f"In {share(beaten, len(MATRICES))} attention matrices {these} not show the path to be "
-            "more one-dimensional than a random walk with the same steps."
+            f"In {share(beaten, len(MATRICES))} attention matrices the {n} runs whose path is "
+            "measured do not show it to be more one-dimensional than a random walk with the same "
+            "steps."
         )
     return " ".join(said)
+
+
+def _undecided(found: Mapping[str, Share], n: int) -> str:
+    """Of one or two runs: that they decide nothing, and where their points lie."""
+    sides = [each.side for each in found.values()]
+    who, points = ("One run", "its point lies") if n == 1 else ("Two runs", "both points lie")
+    return (
+        f"{who} cannot decide whether the path is more one-dimensional than a random walk with "
+        f"the same steps: {points} above what such walks reach in "
+        f"{share(sides.count('above'), len(sides))} attention matrices, and below in "
+        f"{share(sides.count('below'), len(sides))}."
+    )
 
 
 def _before_memorising(courses: Sequence[Course]) -> int:
@@ -65,8 +95,8 @@ def path_answer(runs: Sequence[Run]) -> str:
         return "No run here groks, so there is no path to a published stop."
     beyond = [each.beyond for each in found.values()]
     n, of = len(grokking(runs)), f"{len(found)} matrices"
-    if n == 1:
-        said = "One run has no interval, so its shares cannot be told from those of random walks."
+    if n < FEWEST:
+        said = _undecided(found, n)
     else:
         said = (
             f"By its interval over {n} runs the first component holds more than in random walks in "
@@ -169,10 +199,12 @@ def _within(run: Run) -> tuple[int, int] | None:
     return int(((own >= low) & (own <= high)).sum()), len(own)
 
 
-def scope(runs: Sequence[Run]) -> str:
-    """Which runs the page is about."""
-    labels = ", ".join(sorted({run.config.label for run in runs}))
+def scope(runs: Sequence[Run], paths: Sequence[Run]) -> str:
+    """Which runs the page is about, and which more its part on the path reads."""
+    shown = {run.config.label for run in runs}
+    more = sorted({run.config.label for run in paths} - shown)
+    path = f" The part on the path also reads {', '.join(more)}." if more else ""
     return (
-        f"**Scope.** This page shows {labels}. The verdicts count every recorded run, also those "
-        "that it does not show."
+        f"**Scope.** This page shows {', '.join(sorted(shown))}.{path} The verdicts count every "
+        "recorded run, also those that it does not show."
     )

@@ -18,7 +18,7 @@ from grokbook.chapters.phase_structure import (
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
-from grokbook.statistics import mean_interval
+from grokbook.statistics import Interval, mean_interval
 from grokbook.statistics.breaks import BESIDE, LEAST
 from grokbook.studies.command import command
 from grokbook.studies.published import EXCHANGE
@@ -161,16 +161,39 @@ def power_law(paces: Sequence[Pace], claim: Claim, name: str = "dual") -> str:
     said = (
         f"{who} at more than one weight decay. The exponent α in t ∝ λ⁻ᵅ is "
         f"{interval(mean.mean, mean.low, mean.high)}; a plain clock has 1, the paper "
-        f"{published:g}. With grok steps dealt at random to the weight decays of each seed, a "
-        f"slope as steep comes up with p = {chance.p:.2g}, and these runs could not have given "
-        f"less than {chance.least:.2g}."
+        f"{published:g}.{_held_by(mean, published)} With grok steps dealt at random to the weight "
+        f"decays of each seed, a slope as steep comes up with p = {chance.p:.2g}"
     )
+    least = f"{chance.p:.2g}" == f"{chance.least:.2g}"
+    if least and not chance.exact:
+        said += "; no other dealing that was tried is as steep."
+    elif least:
+        matters = "shows that" if chance.p < 0.05 else "cannot show whether"
+        said += (
+            f". That is as small as so few runs can give: it {matters} weight decay matters, and "
+            "not by what law."
+        )
+    else:
+        said += f"; so few runs could have given {chance.least:.2g} at the least."
     if decays == 2:
         said += (
             " A line through two points fits them whatever they are: this is a slope, and no test "
             "of a power law."
         )
     return said
+
+
+def _held_by(mean: Interval, published: float) -> str:
+    """Which of the two exponents an interval holds; empty without an interval."""
+    if not (np.isfinite(mean.low) and np.isfinite(mean.high)):
+        return ""
+    paper, clock = (mean.low <= value <= mean.high for value in (published, 1.0))
+    if paper and clock:
+        return " The interval holds both, so these runs do not tell them apart."
+    if not (paper or clock):
+        return " The interval holds neither."
+    one, other = ("paper's", "clock's") if paper else ("clock's", "paper's")
+    return f" The interval holds the {one} and not the {other}."
 
 
 def two_regimes(paces: Sequence[Pace], name: str = "dual") -> str:

@@ -98,19 +98,19 @@ def leads(found: Sequence[TrackRecord]) -> go.Figure:
     figure, names = go.Figure(), [each.name for each in found]
     looks = {
         "published": {"symbol": "circle-open", "size": 11, "color": PUBLISHED[0]},
-        "ours": {"symbol": "circle", "size": 9, "color": INK},
-        "placebo": {"symbol": "x-thin-open", "size": 10, "color": NULL_BAND[0]},
+        "true": {"symbol": "circle", "size": 9, "color": INK},
+        "": {"symbol": "x-thin-open", "size": 10, "color": NULL_BAND[0]},
     }
     titles = {
-        "published": "published detector",
-        "ours": "growth over the start",
-        "placebo": "knows nothing of geometry",
+        "published": "on the defect as published",
+        "true": "on the true defect",
+        "": "knows nothing of geometry",
     }
-    for kind, look in looks.items():
+    for protocol, look in looks.items():
         dots = [
             (lead, each.name, label)
             for each in found
-            if each.kind == kind
+            if each.protocol == protocol
             for label, lead in each.leads.items()
             if lead is not None
         ]
@@ -119,16 +119,17 @@ def leads(found: Sequence[TrackRecord]) -> go.Figure:
             y=[dot[1] for dot in dots],
             customdata=[dot[2] for dot in dots],
             mode="markers",
-            name=titles[kind],
+            name=titles[protocol],
             marker={**look, "line": {"width": 2}},
             hovertemplate="%{customdata}<br>%{y}: %{x:,} steps<extra></extra>",
         )
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], automargin=True)
     figure.update_xaxes(
         title_text="lead (steps)",
+        rangemode="tozero",
         zeroline=True,
         tickformat=",",
-        nticks=4,
+        nticks=5,
         tickangle=0,
     )
     figure.update_layout(

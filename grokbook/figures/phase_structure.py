@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from grokbook.figures.layout import BELOW, MARGIN, hollow
-from grokbook.palette import INK, LIGHT_PAGE, NULL_BAND, decay_colour
+from grokbook.figures.layout import BELOW, MARGIN, hollow, log_axis
+from grokbook.palette import INK, LIGHT_PAGE, NULL_BAND, PUBLISHED, decay_colour
 from grokbook.widgets import Pace
 from grokbook.widgets.clocks import Clock
 
 _SYMBOLS = {"dual": "circle", "tri": "triangle-up"}
 _ASIDE = {"dual": 0.98, "tri": 1.04}
 """Settings at one weight decay stand beside each other."""
+
+_HATCHES = ("", "/", "\\", "x")
+"""Bands are all of one grey, so each has its own hatching."""
 
 PUBLISHED_RATE = 1e-3
 """η of all published runs of this chapter."""
@@ -42,14 +45,21 @@ def collapse(
     decays = [p.weight_decay for p in paces if p.weight_decay > 0]
     decays += [decay for steps in published.values() for decay in steps if decay > 0]
     span = [min(decays, default=0.1) / 1.3, max(decays, default=1.0) * 1.3]
-    for clock in clocks:
+    for k, clock in enumerate(clocks):
         figure.add_scatter(
             x=[*span, *span[::-1]],
             y=[clock.high, clock.high, clock.low, clock.low],
             fill="toself",
             mode="none",
             fillcolor=NULL_BAND[0],
-            opacity=0.3,
+            fillpattern={
+                "shape": _HATCHES[k % len(_HATCHES)],
+                "fillmode": "replace",
+                "fgcolor": NULL_BAND[0],
+                "size": 9,
+                "solidity": 0.25,
+            },
+            opacity=0.3 if k == 0 else 0.8,
             name=f"a clock, 95 % of further runs, set by {clock.n} {clock.setting} runs at "
             f"λ = {clock.weight_decay:g}",
             hoverinfo="skip",
@@ -93,11 +103,11 @@ def collapse(
                 row=row,
                 col=1,
             )
-    figure.update_xaxes(type="log", dtick="D2")
+    figure.update_xaxes(**log_axis(span))
     figure.update_xaxes(title_text="weight decay λ (log)", row=2, col=1)
-    figure.update_yaxes(type="log", dtick="D2")
-    figure.update_yaxes(title_text="grok step (log)", row=1, col=1)
-    figure.update_yaxes(title_text="τ at grok (log)", row=2, col=1)
+    for row, title in ((1, "grok step (log)"), (2, "τ at grok (log)")):
+        heights = [y for trace in figure.data if _row(trace) == row for y in trace.y]
+        figure.update_yaxes(**log_axis(heights), title_text=title, row=row, col=1)
     figure.update_layout(
         height=640,
         margin={"t": 90, "r": 10, "b": 130, "l": 80},
@@ -105,6 +115,10 @@ def collapse(
         title_text="Do the points collapse?",
     )
     return figure
+
+
+def _row(trace: go.Scatter) -> int:
+    return 2 if trace.yaxis == "y2" else 1
 
 
 def _kind(pace: Pace) -> str:
@@ -137,10 +151,10 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
         hovertemplate="published, λ = %{x}: %{y:.3g}<extra></extra>",
     )  # fmt: skip
     looks = {
-        "published": ("ours, as published", "circle-open"),
-        "corrected": ("ours, converged", "circle"),
+        "published": ("ours, as published", "circle-open", PUBLISHED[0]),
+        "corrected": ("ours, converged", "circle", INK),
     }
-    for protocol, (title, symbol) in looks.items():
+    for protocol, (title, symbol, colour) in looks.items():
         mine = [each for each in found if each.protocol == protocol]
         figure.add_scatter(
             x=[f"{each.weight_decay:g}" for each in mine],
@@ -149,13 +163,13 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
             customdata=[f"{each.label}, step {each.step:,}" for each in mine],
             mode="markers",
             name=title,
-            marker={"symbol": symbol, "size": 9, "color": INK, "line": {"width": 2}},
+            marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 2}},
             hovertemplate="%{customdata}: %{y:.3g}<extra></extra>",
         )
     figure.update_xaxes(
         title_text="weight decay λ", type="category", categoryorder="array", categoryarray=names
     )
-    figure.update_yaxes(title_text="depth −λ_min (nats/|θ|²)", rangemode="tozero")
+    figure.update_yaxes(title_text="depth: −(lowest curvature)<br>(nats/|θ|²)", rangemode="tozero")
     figure.update_layout(
         height=420,
         margin=MARGIN,

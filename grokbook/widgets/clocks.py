@@ -208,7 +208,7 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     band = f"set at λ = {found.weight_decay:g}"
     wide = found.high / found.low
     if wide > WIDE:
-        band += f", whose band is {wide:.2g} times as high as low and forbids little"
+        band += f", whose band forbids little (its upper end is {wide:.2g} times its lower one)"
     other_way = "".join(
         f"; set at λ = {decay:g}, {again.count('in')} of {len(again)} keep it"
         for decay, again in turned(paces, found)

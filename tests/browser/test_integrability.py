@@ -234,6 +234,7 @@ def test_a_click_on_a_run_changes_every_part(defect, courses):
         expect(defect.locator(".gb-lane[aria-checked=true]")).to_have_count(1)
         expect(defect.locator("code")).to_have_text(course.command)
         held = defect.locator(".gb-plane + figcaption")
+        expect(held).to_contain_text(f"whole path, to step {course.path[-1]:,}.")
         expect(held).to_contain_text(f"PC1 holds {100 * course.held[0]:.1f} % of its variance")
         assert course.label in defect.locator(".gb-panel").last.get_attribute("aria-label")
         drawn = len(re.findall("[ML]", lines(defect, "gb-theirs").get_attribute("d")))

@@ -22,6 +22,7 @@ from grokbook.events.track_record import TrackRecord
 from grokbook.figures import integrability as draw
 from grokbook.instruments.runs import Missing, Run
 from grokbook.publishing.parameters import ParameterError
+from grokbook.store import Store
 from grokbook.studies.asking import MissingRun
 from grokbook.widgets import lead_sentence
 from grokbook.widgets.courses import PROTOCOLS
@@ -334,15 +335,23 @@ def test_a_run_without_another_seed_is_left_out_of_that_alone():
         chapter.inside([without])
 
 
-WALKED = (
-    "In {} attention matrices 2 runs do not show the path to be more one-dimensional than a random "
-    "walk with the same steps."
+UNDECIDED = (
+    "Two runs cannot decide whether the path is more one-dimensional than a random walk with the "
+    "same steps: both points lie above what such walks reach in 2 of 8 attention matrices, and "
+    "below in 5 of 8."
 )
-"""Shares are 70, 71, … 77 %, a walk's 75 ± 0.8 %: six are not above."""
+"""Shares are 70, 71, … 77 %, a walk's 75 ± 0.8 %: two are above, and one is within."""
+
+
+@pytest.fixture(scope="module")
+def paths(runs):
+    """A third run, of which only the path was measured."""
+    third = made(config(2024), {"add": 900, "mul": 1000}, trajectory(0.7, 0.75, 1000))
+    return [*runs, third]
 
 
 def test_the_finding_counts_what_is_there(runs, courses):
-    said = words.finding(runs, courses)
+    said = words.finding(runs, courses, runs)
     assert said == " ".join(
         [
             lead_sentence(courses, 10.0, control=True),
@@ -350,7 +359,7 @@ def test_the_finding_counts_what_is_there(runs, courses):
             "is rounding.",
             "But a clock that always says step 1,000 leads in every run that groks, by 750 steps "
             "(median).",
-            WALKED.format("6 of 8"),
+            UNDECIDED,
         ]
     )
     assert said.startswith("In both runs that grok the true defect has grown 10-fold 400 steps")
@@ -363,21 +372,22 @@ def test_a_defect_that_starts_as_it_is_has_no_rounding_to_speak_of(runs, courses
         replace(course, defects=dict.fromkeys(PROTOCOLS, course.defects["corrected"]))
         for course in courses
     ]
-    said = words.finding(runs, same)
+    said = words.finding(runs, same, runs)
     assert "the defect starts at 1 times the true one. " in said and "rounding" not in said
 
 
 def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
     early = replace(courses[0], onsets=dict.fromkeys(PROTOCOLS, (200,) * len(FACTORS)))
-    said = words.finding(runs, [early, *courses[1:]])  # the second never memorises
+    said = words.finding(runs, [early, *courses[1:]], runs)  # the second never memorises
     assert "In 1 of 2 that is before the network has memorised the pairs" in said
-    assert "memorised" not in words.finding(runs, courses)
+    assert "memorised" not in words.finding(runs, courses, runs)
 
 
-def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs):
-    said = words.path_answer(runs)
+def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs, paths):
+    assert words.path_answer(runs).startswith(UNDECIDED)
+    said = words.path_answer(paths)
     assert said.startswith(
-        "By its interval over 2 runs the first component holds more than in random walks in 2 of 8 "
+        "By its interval over 3 runs the first component holds more than in random walks in 2 of 8 "
         "matrices, and less in 5; in 1 these runs do not tell."
     )
     assert "100 steps after the published stop" in said
@@ -395,9 +405,39 @@ def test_a_mean_beyond_the_walks_tells_nothing_without_its_interval(values, beyo
 
 
 def test_one_run_is_not_told_from_a_walk(runs, courses):
-    assert words.path_answer(runs[:1]).startswith("One run has no interval")
-    said = words.finding(runs[:1], courses[:1])
-    assert "In 8 of 8 attention matrices one run does not show the path to be" in said
+    said = words.path_answer(runs[:1])
+    assert said.startswith("One run cannot decide whether the path")
+    assert "its point lies above what such walks reach in 2 of 8" in said
+    assert "One run cannot decide" in words.finding(runs[:1], courses[:1], runs[:1])
+
+
+def test_three_runs_decide_though_the_page_shows_two(runs, courses, paths):
+    said = words.finding(runs, courses, paths)
+    assert said.endswith(
+        "In 6 of 8 attention matrices the 3 runs whose path is measured do not show it to be more "
+        "one-dimensional than a random walk with the same steps."
+    )
+
+
+class SomeRuns:
+    """A shelf that holds these."""
+
+    def __init__(self, runs):
+        self.held = {run.config.id: run for run in runs}
+
+    def run(self, config):
+        if config.id not in self.held:
+            raise Missing(config.label)
+        return self.held[config.id]
+
+
+def test_the_path_is_read_of_every_run_of_which_it_was_measured(runs, paths, tmp_path):
+    bare = made(config(5), {"add": 900, "mul": 1000})
+    shelf, store = SomeRuns([*paths, bare]), Store(tmp_path)
+    wanted = [config(seed) for seed in (42, 137, 2024, 5, 6)]
+    found = chapter.with_paths(runs, wanted, shelf=shelf, store=store)
+    assert found == paths, "the page's own once, then the third; not one without a path"
+    assert chapter.with_paths(runs, [], shelf=shelf, store=store) == runs
 
 
 def test_a_placebo_that_leads_as_much_is_named(runs, courses):
@@ -430,10 +470,14 @@ def test_what_lies_inside_is_said_in_units_of_chance(runs):
     assert words.inside_answer(runs[2:]).startswith("No run here groks")
 
 
-def test_the_scope_names_the_runs_of_the_page(runs):
-    assert words.scope(runs).startswith(
+def test_the_scope_names_the_runs_of_the_page(runs, paths):
+    said = words.scope(runs, runs)
+    assert said.startswith(
         "**Scope.** This page shows add + mul, λ = 0, seed 42, add + mul, λ = 1, seed 137, "
     )
+    assert "also reads" not in said
+    more = "The part on the path also reads add + mul, λ = 1, seed 2024."
+    assert more in words.scope(runs, paths)
 
 
 def test_the_readings_of_the_run_that_the_picture_opens_on(courses):
@@ -449,15 +493,17 @@ def test_the_readings_of_the_run_that_the_picture_opens_on(courses):
 
 def test_the_finding_leaves_out_what_is_not_so(runs, courses):
     late = replace(courses[0], placebos=courses[0].placebos | {"constant": 1_000})
-    assert "a clock" not in words.finding(runs, [late, *courses[1:]])
+    assert "a clock" not in words.finding(runs, [late, *courses[1:]], runs)
     straight = [
         grokked(seed, add, mul, published=700, corrected=300, share=0.77)
         for seed, add, mul in ((42, 900, 1000), (137, 1000, 800))
     ]
-    assert "random walk" not in words.finding([*straight, runs[2]], courses)
+    third = made(config(2024), {"add": 900, "mul": 1000}, trajectory(0.77, 0.75, 1000))
+    assert "random walk" not in words.finding([*straight, runs[2]], courses, [*straight, third])
     later = [replace(each, read=each.read + 100) for each in courses]
-    assert "As published" not in words.finding(runs, later)
-    assert words.finding(runs[2:], courses[2:]) == lead_sentence(courses[2:], 10.0, control=True)
+    assert "As published" not in words.finding(runs, later, runs)
+    none = words.finding(runs[2:], courses[2:], runs[2:])
+    assert none == lead_sentence(courses[2:], 10.0, control=True)
 
 
 def test_rounding_is_read_at_the_start_and_only_there(courses):
@@ -514,8 +560,9 @@ def test_figures_hold_the_numbers(runs, courses):
     assert sum(map(len, dots.values())) == sum(
         lead is not None for each in found for lead in each.leads.values()
     )
-    assert (-100, "tri detector, published") in dots["published detector"]
+    assert (-100, "tri detector, published") in dots["on the defect as published"]
     assert (800, "step 1,000, always") in dots["knows nothing of geometry"]
+    assert all(name.endswith(", true") for _, name in dots["on the true defect"])
     published = {"0.W_Q": 81.0}
     band, theirs, ours = draw.first_shares(chapter.shares(runs), published).data
     assert band.base == pytest.approx([74.2] * 8) and band.y == pytest.approx([1.6] * 8)

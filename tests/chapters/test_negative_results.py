@@ -156,7 +156,8 @@ def test_matrices_are_not_above_a_null_that_their_interval_reaches():
     rows += hand.shares(lambda k: 1.0, "z", WALK, at=math.nan)
     runs = [hand.run("dual", 600, hand.measured("trajectory", rows), seed=s) for s in (42, 137)]
     assert words.walk_sentence(runs) == (
-        "In 6 of 8 attention matrices the interval over seeds does not lie above the random walk, "
-        "in 3 of 8 not above the relaxation."
+        "In 6 of 8 attention matrices the interval over seeds does not lie above what random walks "
+        "reach, their mean and two standard deviations, in 3 of 8 not above the mean of the "
+        "relaxation."
     )
     assert words.walk_sentence(runs[:1]) == "One seed gives no interval."

@@ -19,6 +19,7 @@ from grokbook.config import RunConfig
 from grokbook.figures import phase_structure as draw
 from grokbook.plan import Plan
 from grokbook.publishing.parameters import ParameterError
+from grokbook.statistics import Interval
 from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.asking import MissingRun
@@ -259,9 +260,17 @@ def test_what_the_page_says_of_the_power_law():
     said = words.power_law(power(0.9), claim)
     assert said.startswith("4 seeds grok at more than one weight decay. The exponent")
     assert "is 0.9 [0.9, 0.9]; a plain clock has 1, the paper 0.911" in said
+    assert "The interval holds neither. With grok steps" in said
     assert "no test of a power law" not in said
+    assert said.endswith("; no other dealing that was tried is as steep.")
+    for low, high, holds in ((0.5, 1.2, "both"), (0.5, 0.95, "the paper"), (0.95, 2, "the clock")):
+        mean = Interval(mean=(low + high) / 2, low=low, high=high, n=4, level=0.95)
+        assert words._held_by(mean, 0.911).startswith(f" The interval holds {holds}")
     two = words.power_law(power(0.9, decays=[1.0, 0.5], seeds=(1,)), claim)
     assert two.startswith("One seed groks at more") and two.endswith("no test of a power law.")
+    assert "The interval" not in two, "one seed has none"
+    few = "p = 0.5. That is as small as so few runs can give: it cannot show whether weight decay"
+    assert few in two
     assert words.power_law(power(0.9, decays=[1.0]), claim).startswith("No seed of dual groks at")
 
 
@@ -412,6 +421,11 @@ def test_the_figure_has_every_run_in_steps_and_in_tau():
     symbols = {s for t in dots for s in t.marker.symbol}
     assert symbols == {"circle", "triangle-up", "square", "arrow-up-open"}
     assert len(draw.collapse([synthetic_pace(1, (None, None), 0.0)], [], {}).data) == 2
+    one = clock(paces, "dual")
+    two = draw.collapse(paces, [one, replace(one, setting="tri")], {})
+    assert len({trace.fillpattern.shape for trace in two.data[:2]}) == 2, "two bands, two swatches"
+    assert list(two.layout.xaxis.ticktext)[-2:] == ["0.5", "1"]
+    assert all("," in text for text in two.layout.yaxis.ticktext), "no bare digits"
 
 
 # --- the finding

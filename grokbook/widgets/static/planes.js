@@ -28,8 +28,9 @@ function pathPlane(state) {
     root.px = px; root.py = py;
     const walk = control ? `; a random walk with the same steps has ${percent(c.walk)}` : "";
     const [one, two] = c.held.map(percent);
-    note.textContent = `The attention weights' path. PC1 holds ${one} of its variance, PC2 ${two}${walk}.`
-      + " ◇ first task groks.";
+    const end = comma(c.path[n - 1]);
+    note.textContent = `The attention weights' whole path, to step ${end}.`
+      + ` PC1 holds ${one} of its variance, PC2 ${two}${walk}. ◇ first task groks.`;
   }
   function cursor(step) {
     const { course: c } = state;
