@@ -5,13 +5,15 @@ What is counted and said, chapter 6 counts and says; here is what the page's pro
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from grokbook.chapters.spectral_edge_lifecycle import STRINGS, others, wanted
 from grokbook.chapters.spectral_edge_lifecycle_counts import gap, removals, timed
 from grokbook.chapters.spectral_edge_lifecycle_flow import flows
+from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
 from grokbook.geometry.gap_class import NONE
-from grokbook.instruments.runs import Run
+from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.from_edges import passages
 from grokbook.widgets.passages import FORMS, Passage
 from grokbook.widgets.turns import AT, Turn, grokking
@@ -63,9 +65,25 @@ def guard(found: Edges) -> None:
     classes = {each.found.name for each in every}
     assert NONE not in classes, "a run has no class"
     assert len(classes) == 1, "runs fall into several classes"
+    by_prefix, by_string = by_split(found)
+    assert by_string and min(by_string) > 0.9, "split by string, products do not read the depth"
+    assert min(by_prefix) < 0, "split by prefix, no run goes below zero"
     closing, never = _gaps(found)
     assert closing and never, "no run that never groks is there to compare"
     assert max(never) > min(closing), "the gap closes less in every run that never groks"
+
+
+def by_split(found: Edges) -> tuple[list[float], list[float]]:
+    """R² of the probe of products late in the runs that grok: split by prefix, and by string."""
+    grok = {one.run_id for one in grokking(found.passages) if one.weight_decay == 1.0}
+    read: tuple[list[float], list[float]] = ([], [])
+    for run in found.runs:
+        with suppress(Missing):
+            if run.config.id in grok:
+                pair = [r2(run, LATE, "quadratic", form) for form in (TUNED, BY_STRING)]
+                for values, value in zip(read, pair, strict=True):
+                    values.append(value)
+    return read
 
 
 def _gaps(found: Edges) -> tuple[list[float], list[float]]:

@@ -38,6 +38,7 @@ def gaps(monkeypatch):
         monkeypatch.setattr(
             edge, "flows", lambda runs, passages: [told()] if equation is None else equation
         )
+        monkeypatch.setattr(edge, "by_split", lambda found: ([-2.0, 0.9], [0.99, 0.99]))
         monkeypatch.setattr(edge, "gap", lambda run, step: Gap(of[run.id], 1.0, 1.0))
         return edge.Edges(runs, list(passages))
 
@@ -98,3 +99,22 @@ def test_an_equation_that_drives_or_foretells_stops_the_build(gaps):
             edge.guard(gaps(*pair, [told(), bad]))
     with pytest.raises(AssertionError, match="no term of the gap's equation"):
         edge.guard(gaps(*pair, []))
+
+
+def test_probes_that_fail_by_string_or_nowhere_by_prefix_stop_the_build(gaps, monkeypatch):
+    given = gaps([8.0, 9.0], [small_passages()[0], small_passages()[2]])
+    edge.guard(given)
+    for read, why in (
+        (([-2.0], [0.8]), "split by string"),
+        (([0.9], [0.99]), "split by prefix"),
+        (([], []), "split by string"),
+    ):
+        monkeypatch.setattr(edge, "by_split", lambda found, read=read: read)
+        with pytest.raises(AssertionError, match=why):
+            edge.guard(given)
+
+
+def test_the_recorded_probes_are_read_by_both_splits(found):
+    by_prefix, by_string = edge.by_split(found)
+    assert len(by_prefix) == len(by_string) >= 5
+    assert min(by_prefix) < -1 and min(by_string) > 0.99

@@ -15,6 +15,7 @@ from grokbook.studies.lifecycle import AFTERWARDS, SWITCHED
 LAST, BEHIND = "layer 1", "norm"
 """The last of two layers, and what its LayerNorm makes of it."""
 RAW, TUNED = "raw, token", "standardised, prefix"
+BY_STRING = "standardised, string"
 LATE = 5_000
 INPUTS = {
     "composed": "composed to depth",
@@ -104,6 +105,7 @@ READINGS: dict[tuple[str, ...], Reader] = {
     ("SE-21", "mlp", "linear"): _at_step("linear", TUNED),
     ("SE-22", "quadratic"): _at_step("quadratic", RAW),
     ("SE-22", "quadratic", "tuned"): _at_step("quadratic", TUNED),
+    ("SE-22", "quadratic", "by string"): _at_step("quadratic", BY_STRING),
     ("SE-23", "linear"): _at_step("linear", RAW, 0.0),
     ("SE-23", "linear", "standardised"): _at_step("linear", TUNED, 0.0),
     ("SE-23", "linear", "initial weights"): lambda at: r2(
