@@ -35,6 +35,7 @@ NARROW = ["--set", "width=16", "--set", "hidden=16"]
     ("arguments", "says"),
     [
         (["--tasks", "add,div"], "unknown task 'div'; known tasks: add, mul, sq"),
+        (["--tasks", "add,depth"], "depth is learned alone, not beside other tasks"),
         (["--tasks", "x2_y2"], "did you mean sq?"),
         (["--tasks", "add", "--weight-decay", "-1"], "weight decay must lie in [0, inf], not -1.0"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -48,7 +49,9 @@ def claims(
     if unknown := [name for name in names or () if name not in known]:
         ranges = [list(registry(each)) for each in PAPERS if paper in (None, each)]
         said = " and ".join(f"{each[0]} to {each[-1]}" for each in ranges)
-        fail(f"unknown claim {', '.join(unknown)}; the claims are {said}")
+        meant = ", ".join(near for name in unknown if (near := _spelt(name)) in known)
+        hint = f" (did you mean {meant}?)" if meant else ""
+        fail(f"unknown claim {', '.join(unknown)}{hint}; the claims are {said}")
     if check and (names or paper or chapter or as_json):
         fail("--check looks at the whole book; it goes with no claim, paper, chapter or --json")
     chosen = {
@@ -159,3 +162,13 @@ def _named(name: str, text: str) -> list[str]:
     return textwrap.wrap(
         f"{name}: {' '.join(text.split())}", 96, initial_indent="  ", subsequent_indent="    "
     )
+
+
+def _spelt(name: str) -> str:
+    """A claim's name as the registry spells it.
+
+    >>> _spelt("mt6"), _spelt("SE-2"), _spelt("all")
+    ('MT-06', 'SE-02', 'all')
+    """
+    found = re.fullmatch(r"([A-Za-z]+)-?(\d+)", name)
+    return f"{found[1].upper()}-{int(found[2]):02d}" if found else name

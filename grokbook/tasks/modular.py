@@ -82,6 +82,8 @@ def canonical_tasks(names: Iterable[str], others: Iterable[str] = ()) -> tuple[s
     if not names:
         raise ValueError(f"no task given; known tasks: {known}")
     for name in names:
+        if name in others and len(names) > 1:
+            raise ValueError(f"{name} is learned alone, not beside other tasks")
         if name not in OPERATIONS:
             hint = f" (did you mean {_NICKNAMES[name]}?)" if name in _NICKNAMES else ""
             raise ValueError(f"unknown task {name!r}{hint}; known tasks: {known}")

@@ -59,6 +59,7 @@ def test_json():
     ("words", "said"),
     [
         (["MT-99"], "unknown claim MT-99; the claims are MT-01 to MT-68 and SE-01 to SE-50"),
+        (["MT-6", "se-02"], "unknown claim MT-6, se-02 (did you mean MT-06, SE-02?); the claims"),
         (["--paper", "spectral-edge", "MT-01"], "MT-01; the claims are SE-01 to SE-50"),
         (["--paper", "thesis"], "unknown paper 'thesis'; known: multitask, spectral-edge"),
         (["--chapter", "nonesuch"], "unknown chapter 'nonesuch'; known: staggered-order"),
