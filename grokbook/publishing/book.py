@@ -79,6 +79,7 @@ def _said(output: str, root: Path) -> str:
 
 def main() -> int:
     """`python -m grokbook.publishing.book`, in the root of the repository."""
+    print("building the pages, and checking every link", flush=True)
     try:
         build(Path.cwd())
     except BookError as error:

@@ -198,6 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if len(options.paths) != 2:
         parser.error("give one source and one target")
+    print(f"executing {options.paths[0].stem}", flush=True)
     try:
         execute(*options.paths, account=options.account)
     except (ChapterError, ValueError) as error:

@@ -109,7 +109,8 @@ def test_failing_chapter_is_kept_aside_and_not_published(tmp_path, capsys):
     target.parent.mkdir()
     target.write_text("the one before")
     assert main([str(source), str(target)]) == 1
-    said = capsys.readouterr().err
+    told, said = capsys.readouterr()
+    assert told == "executing chapter\n"
     assert "OSError: no such run" in said
     assert "cell 3 failed" in said
     assert len(said.splitlines()) <= 6
