@@ -20,8 +20,9 @@ from grokbook.instruments.agenda import Item, agenda
 from grokbook.instruments.catalogue import INSTRUMENTS
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.recorded import Recorded
-from grokbook.store import Store
+from grokbook.store import Store, StoreError
 from grokbook.store.packing import unpack
+from grokbook.store.recorded import Results
 from grokbook.studies.declaring import find
 from grokbook.studies.members import stages
 from grokbook.sweep import Done
@@ -203,7 +204,12 @@ def test_a_study_is_trained_measured_and_packed(say, trained, tmp_path):
     status, out, err = say(go)
     assert status == 0 and "nothing is left to train\nsmall: 2 of 2 runs have ended\n" in out
     assert "\nnothing is left to measure\n" in out
-    damaged = next(path.rglob("weight-spectra-*.parquet"))
+    usual = {"snapshots": 128}  # another test measures with other settings
+    damaged = next(
+        each
+        for each in path.rglob("weight-spectra-*.parquet")
+        if Measurement.read(each).parameters == usual
+    )
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-9])
     status, out, err = say(go)
@@ -285,3 +291,25 @@ def test_instruments_for_which_no_run_will_do_share_one_line():
     assert last == "no run has what these need: edge, probes"
     first, alone = agenda_lines([there, item("edge")])
     assert alone.startswith("edge    ") and alone.endswith("; 3 runs lack what it needs")
+
+
+def test_a_run_that_is_refused_does_not_keep_the_others_back(
+    say, trained, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("GROKBOOK_RESULTS", str(tmp_path / "results"))
+    first, second = stages(find(str(trained / "small.toml")))[-1].members[:2]
+    for member in (first, second):
+        run(member.blank, member.plan, Store(tmp_path / "store"))
+    add = Results.add
+
+    def refuse(self, directory, **given):
+        if directory.config.id == first.blank.id:
+            raise StoreError("it is recorded already, with other measurements")
+        return add(self, directory, **given)
+
+    monkeypatch.setattr(Results, "add", refuse)
+    status, out, err = say("record small.toml")
+    assert status == 1 and out.startswith(f"recorded {second.blank.id}")
+    assert err.splitlines() == ["grokbook: it is recorded already, with other measurements"]
+    assert list(Results().manifest()) == [second.blank.id]

@@ -63,14 +63,18 @@ def record(
     from grokbook.store import StoreError
     from grokbook.store.recorded import Results
 
+    refused = []
     try:
         for run in _finished(runs):
-            entry = Results().add(
-                run, replace=replace, again=again, weights=weights, basis=_basis(run)
-            )
-            size = sum(facts["bytes"] for facts in entry["files"].values())
-            found = _record_measurements(run)
-            size += sum(facts["bytes"] for facts in found)
+            try:
+                entry = Results().add(
+                    run, replace=replace, again=again, weights=weights, basis=_basis(run)
+                )
+                found = _record_measurements(run)
+            except StoreError as error:  # the other runs are recorded all the same
+                refused.append(str(error))
+                continue
+            size = sum(facts["bytes"] for facts in [*entry["files"].values(), *found])
             measured = f"  {measurements(len(found))}" if found else ""
             typer.echo(
                 f"recorded {run.config.id}  {entry['label']}  {size / 1e3:,.0f} kB{measured}"
@@ -81,6 +85,10 @@ def record(
         fail(str(error))
     except StoreError as error:
         fail(str(error), 1)
+    for line in refused[:-1]:
+        typer.echo(f"grokbook: {line}", err=True)
+    if refused:
+        fail(refused[-1], 1)
 
 
 def _finished(names: list[str]) -> list:
