@@ -165,8 +165,14 @@ def test_the_switch_takes_decay_away_and_hides_it_again(edge, passages):
     }  # fmt: skip
     expect(edge.locator(".gb-answer")).to_have_text(turn_sentence(passages, control=True))
     assert "gradient 94.0 % there" in edge.locator(".gb-result").first.text_content()
-    worst = min(passages[0].changes[name][0, 0] for name in MATCHED)
-    assert f"by −{-100 * worst:.1f} in the worst of the removals" in note(edge, 1)
+    norm, far = (
+        min(passages[0].changes[name][0, 0] for name in MATCHED if name.endswith(end))
+        for end in ("norm", "distance")
+    )
+    assert (
+        f"As much of the norm taken elsewhere changes it by −{-100 * norm:.1f}, a move as far by "
+        f"−{-100 * far:.1f}, the worst of each." in note(edge, 1)
+    )
     control(edge)
     assert shown() == plain
 

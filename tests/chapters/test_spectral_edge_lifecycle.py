@@ -53,7 +53,7 @@ def test_small_parameters_train_measure_and_render(execute):
     assert kinds.count("application/vnd.plotly.v1+json") == 3
     assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
     text = json.dumps(outputs, ensure_ascii=False)
-    assert "in the run that groks the gradient makes" in text
+    assert "In the run that groks the gradient makes" in text
     assert "so with others they are withheld" in text
     assert "its finding is not checked here" in text
     assert "grokbook study random-labels" in text  # not there, and it says so
