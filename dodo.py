@@ -32,11 +32,9 @@ def task_chapter():
     """Execute a notebook from the recorded results."""
     runs = _files("grokbook/**/*", "results/**/*")
     publishing = "grokbook/publishing/"
-    needed = (
-        *("normalisation.py", "notebooks.py", "parameters.py"),
-        *("scoreboard.py", "tiles.py", "verdicts.py"),
-    )
-    inputs = [f for f in runs if not f.startswith(publishing) or f.endswith(needed)]
+    names = "normalisation", "notebooks", "parameters", "scoreboard", "tiles", "verdicts"
+    needed = tuple(f"{publishing}{name}.py" for name in names)
+    inputs = [f for f in runs if not f.startswith(publishing) or f in needed]
     for path in places.sources(ROOT):
         source = str(path.relative_to(ROOT))
         target = str(places.target_of(path, ROOT).relative_to(ROOT))

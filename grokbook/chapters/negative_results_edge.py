@@ -76,14 +76,12 @@ def guard(found: Edges) -> None:
 def by_split(found: Edges) -> tuple[list[float], list[float]]:
     """R² of the probe of products late in the runs that grok: split by prefix, and by string."""
     grok = {one.run_id for one in grokking(found.passages) if one.weight_decay == 1.0}
-    read: tuple[list[float], list[float]] = ([], [])
+    pairs = []
     for run in found.runs:
-        with suppress(Missing):
-            if run.config.id in grok:
-                pair = [r2(run, LATE, "quadratic", form) for form in (TUNED, BY_STRING)]
-                for values, value in zip(read, pair, strict=True):
-                    values.append(value)
-    return read
+        if run.config.id in grok:
+            with suppress(Missing):
+                pairs.append([r2(run, LATE, "quadratic", form) for form in (TUNED, BY_STRING)])
+    return [by_prefix for by_prefix, _ in pairs], [by_string for _, by_string in pairs]
 
 
 def _gaps(found: Edges) -> tuple[list[float], list[float]]:
