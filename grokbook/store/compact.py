@@ -1,11 +1,13 @@
-"""Smaller forms of two files of a run, for the recorded results; no bit of a number is lost.
+"""Smaller forms of two files of a run, for the recorded results.
 
 The store writes the answers evaluation by evaluation, as they come.  A pair's own history changes
 far less often than neighbouring pairs differ, so the same bits turned about, pair by pair over
-time, compress to half.  Inner products are symmetric; the upper triangle says it all.
+time, compress to half, and LZMA takes a sixth off again; no bit is lost.  Inner products are
+symmetric; the upper triangle says it all.  They are of float32 snapshots, and float32 holds each
+of them to 2⁻²⁴ of itself; their last 29 bits would be half of all results.
 
     answers.npz   bits (E, T, ⌈N/8⌉)      →  histories (T, 8⌈N/8⌉, ⌈E/8⌉)
-    gram.npz      products (9, S, S)      →  products (9, S (S + 1) / 2), row by row
+    gram.npz      products (9, S, S)      →  products (9, S (S + 1) / 2) float32, row by row
 
 What reads them takes both forms: packs and the store hold the first.
 """
@@ -13,6 +15,7 @@ What reads them takes both forms: packs and the store hold the first.
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -40,18 +43,22 @@ def answer_bits(content: bytes) -> np.ndarray:
 
 
 def grams(content: bytes) -> bytes:
-    """``gram.npz`` with the upper triangle of each matrix; as it is if one is not symmetric."""
+    """``gram.npz`` with each matrix's upper triangle in float32; whole if one is not symmetric."""
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = dict(archive)
     products = arrays["products"]
-    if products.ndim == 2 or not np.array_equal(products, products.transpose(0, 2, 1)):
+    if products.dtype == np.float32:
         return content
-    rows, columns = np.triu_indices(products.shape[-1])
-    return _archive(**arrays | {"products": products[:, rows, columns]})
+    if products.ndim == 3:
+        if not np.array_equal(products, products.transpose(0, 2, 1)):
+            return content
+        rows, columns = np.triu_indices(products.shape[-1])
+        products = products[:, rows, columns]
+    return _archive(**arrays | {"products": products.astype(np.float32)})
 
 
 def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(9, S, S) inner products from the arrays of ``gram.npz`` in either form."""
+    """(9, S, S) inner products in float64 from the arrays of ``gram.npz`` in either form."""
     products = arrays["products"]
     if products.ndim == 3:
         return products
@@ -63,6 +70,12 @@ def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _archive(**arrays: np.ndarray) -> bytes:
+    """An ``.npz``, which a ZIP file is, by LZMA; ``numpy.load`` reads it as any other."""
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+            # With a date of its own a record's digest would change each time that it is made.
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), zipfile.ZIP_LZMA)
     return file.getvalue()

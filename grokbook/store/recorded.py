@@ -6,7 +6,7 @@ results/runs/<config id>/             of an execution after the first: <config i
   metrics.parquet                   as in the store
   answers.npz                       the same answers, pair by pair over time
   band.npz                          packed 20 × 20 inner products of attention updates
-  gram.npz                          Gram matrices of ≤ 64 global snapshots, float64, packed
+  gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32
   weights.safetensors               of some runs: all parameters at the last step
 """
 

@@ -1,6 +1,7 @@
-"""The recorded forms say to the bit what the store's forms say."""
+"""The recorded forms say what the store's forms say: answers to the bit, products in float32."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -51,18 +52,47 @@ def test_histories_take_less_room_where_each_pair_keeps_to_its_answer():
     assert len(compact.answers(content)) < 0.8 * len(content)
 
 
-def test_inner_products_come_back_to_the_bit():
-    paths = np.random.default_rng(2).normal(size=(9, 7, 5))
+def symmetric(seed):
+    paths = np.random.default_rng(seed).normal(size=(9, 7, 5))
     products = paths @ paths.transpose(0, 2, 1)
-    products = (products + products.transpose(0, 2, 1)) / 2
+    return (products + products.transpose(0, 2, 1)) / 2
+
+
+def test_inner_products_come_back_each_as_the_nearest_in_float32():
+    products = symmetric(2)
     content = archive(steps=np.arange(7), blocks=np.array(list("abcdefghi")), products=products)
     small = compact.grams(content)
-    assert named(small)["products"].shape == (9, 28)
-    np.testing.assert_array_equal(compact.gram_products(named(small)), products)
+    packed = named(small)["products"]
+    assert packed.shape == (9, 28) and packed.dtype == np.float32
+    back = compact.gram_products(named(small))
+    assert back.dtype == np.float64
+    np.testing.assert_array_equal(back, products.astype(np.float32))
+    np.testing.assert_allclose(back, products, rtol=2.0**-24, atol=0)
     np.testing.assert_array_equal(compact.gram_products(named(content)), products)
     assert compact.grams(small) == small
     for name, found in Grams.read(small).products.items():
-        np.testing.assert_array_equal(found, products["abcdefghi".index(name)])
+        np.testing.assert_array_equal(found, back["abcdefghi".index(name)])
+
+
+def test_triangles_of_float64_as_they_were_recorded_once_become_float32():
+    products = symmetric(3)
+    rows, columns = np.triu_indices(7)
+    old = archive(
+        steps=np.arange(7), blocks=np.array(list("abcdefghi")), products=products[:, rows, columns]
+    )
+    np.testing.assert_array_equal(compact.gram_products(named(old)), products)
+    np.testing.assert_array_equal(
+        compact.gram_products(named(compact.grams(old))), products.astype(np.float32)
+    )
+
+
+def test_the_same_arrays_give_the_same_bytes_whenever_they_are_recorded(monkeypatch):
+    content = archive(steps=np.arange(4), bits=np.arange(8, dtype=np.uint8).reshape(4, 1, 2))
+    first = compact.answers(content)
+    with zipfile.ZipFile(io.BytesIO(first)) as found:
+        assert {each.date_time for each in found.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    assert compact.answers(content) == first
 
 
 def test_products_that_are_not_symmetric_stay_whole():
@@ -89,5 +119,5 @@ def test_a_recorded_run_says_what_its_run_says(finished, tmp_path):
     np.testing.assert_array_equal(record.bits, finished.record().bits)
     ours, theirs = Results(tmp_path).grams(finished.config.id), Grams.read(gram_file(finished))
     for block, products in theirs.products.items():
-        np.testing.assert_array_equal(ours.products[block], products)
+        np.testing.assert_array_equal(ours.products[block], products.astype(np.float32))
     assert "bits" in named(measured(finished).files["answers.npz"])  # the store keeps its form
