@@ -15,7 +15,7 @@ from grokbook.claims.judges import SHARE, Finding
 from grokbook.claims.readings import gather, unread
 from grokbook.claims.registry import Claim, every
 from grokbook.claims.shelf import Shelf
-from grokbook.claims.verdicts import VERDICTS, Judgement, judge
+from grokbook.claims.verdicts import STANDINGS, VERDICTS, Judgement, judge
 
 RUNS = "share of runs"
 """The unit of a count and of an order within runs."""
@@ -82,7 +82,7 @@ class Row:
             "high": _finite(judgement.high),
             "n": judgement.n,
             "verdict": judgement.verdict,
-            "word": VERDICTS[judgement.verdict],
+            "word": judgement.word,
             "why": judgement.why,
             "control": judgement.control,
             "controls": dict(claim.control),
@@ -136,6 +136,16 @@ def counts(rows: Iterable[Row]) -> dict[str, int]:
     """
     found = Counter(row.judgement.verdict for row in rows)
     return {shape: found[shape] for shape in VERDICTS}
+
+
+def standings(rows: Iterable[Row]) -> dict[str, int]:
+    """How many claims stand how, in the order of `STANDINGS`.
+
+    >>> standings([])["killed"]
+    0
+    """
+    found = Counter(row.judgement.standing for row in rows)
+    return {name: found[name] for name in STANDINGS}
 
 
 def disagreements(rows: Sequence[Row], rendered: Mapping[str, Sequence[str]]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from scipy import stats
@@ -45,6 +46,7 @@ class Finding:
             ``difference`` of two means.
         compared: is it of the quantity that was published, so that both can stand side by side?
         series: that the cell is of, where a claim has several; empty where there is one.
+        by: what the parts of the cell's name are, as its criterion says.
     """
 
     cell: str
@@ -58,20 +60,43 @@ class Finding:
     of: str = MEAN
     compared: bool = False
     series: str = ""
+    by: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The cell, after its series where a claim has several."""
-        return named(self.series, self.cell)
+        return named(self.series, self.cell, self.by)
 
 
-def named(series: str, cell: str) -> str:
+def named(series: str, cell: str, by: Sequence[str] = ()) -> str:
     """A cell after its series, for a reader.
 
     >>> named("flip over grok", "dyck"), named("", "dyck"), named("grokked", "all")
     ('flip over grok · dyck', 'dyck', 'grokked')
+    >>> named("", "dual/1.0", ["setting", "weight decay"])
+    'dual λ = 1'
+    >>> named("", "dual: 0.5 < 1.0", ["setting", "weight decay"])
+    'dual: λ = 0.5 < 1'
     """
-    return " · ".join(part for part in (series, cell) if part and (part != "all" or not series))
+    place, _, pair = cell.partition(": ")
+    parts = place.split("/")
+    said = " ".join(_part(*each) for each in zip_longest(parts, by[: len(parts)], fillvalue=""))
+    if pair:
+        lower, higher = pair.split(" < ")
+        what = by[len(parts)] if len(by) > len(parts) else ""
+        said += f": {_part(lower, what)} < {_part(higher, '')}"
+    return " · ".join(part for part in (series, said) if part and (part != "all" or not series))
+
+
+def _part(part: str, what: str) -> str:
+    """A part of a cell's name; a bare number says what it is."""
+    try:
+        number = f"{float(part):g}"
+    except ValueError:
+        return part
+    if what == "weight decay":
+        return f"λ = {number}"
+    return f"{what} {number}".strip()
 
 
 def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> list[Finding]:
@@ -195,10 +220,12 @@ def _share(criterion: Count | Ordering, name: str, yes: Mapping[str, list[bool]]
     if not n:
         return _nothing(name)
     least = criterion.least_seeds
+    short: dict[str, list[str]] = {}
+    for cell, here in yes.items():
+        for text in _few(len(here), least):
+            short.setdefault(text, []).append(named("", cell, criterion.by))
     few = [
-        text if len(yes) == 1 else f"{cell}, {text}"
-        for cell, here in yes.items()
-        for text in _few(len(here), least)
+        text if len(yes) == 1 else f"{text} at {', '.join(cells)}" for text, cells in short.items()
     ]
     absent = sum(max(0, least - len(here)) for here in yes.values())
     best = successes + absent * (criterion.at_most is None)

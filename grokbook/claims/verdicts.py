@@ -29,6 +29,19 @@ VERDICTS = {
 }
 """What each shape means."""
 
+STANDINGS = {
+    "reproduced": ("●", VERDICTS["●"]),
+    "caveat": ("◐", VERDICTS["◐"]),
+    "killed": ("◐", "killed by a control"),
+    "not": ("○", VERDICTS["○"]),
+    "untestable": ("–", VERDICTS["–"]),
+    "undecided": ("…", "undecided"),
+    "open": ("…", VERDICTS["…"]),
+}
+"""Verdicts, told apart where one shape says two things: shape and words."""
+
+_PLAIN = {shape: name for name, (shape, word) in STANDINGS.items() if word == VERDICTS[shape]}
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -55,7 +68,7 @@ class Judgement:
         controls: name ↦ the same of one control.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.
-        compared, of, series: what the number is, as in `grokbook.claims.judges.Finding`.
+        by, compared, of, series: what the number is, as in `grokbook.claims.judges.Finding`.
     """
 
     value: float
@@ -67,6 +80,7 @@ class Judgement:
     control: str = "missing"
     findings: tuple[Finding, ...] = ()
     cell: str = ""
+    by: tuple[str, ...] = ()
     compared: bool = False
     of: str = MEAN
     series: str = ""
@@ -75,7 +89,24 @@ class Judgement:
     @property
     def name(self) -> str:
         """Of the cell that decides, as in `grokbook.claims.judges.Finding`."""
-        return named(self.series, self.cell)
+        return named(self.series, self.cell, self.by)
+
+    @property
+    def standing(self) -> str:
+        """The verdict as one of `STANDINGS`.
+
+        A caveat may be a control that kills the claim; what waits for runs may have some already.
+        """
+        if self.verdict == "◐" and self.control == "falls":
+            return "killed"
+        if self.verdict == "…" and self.n:
+            return "undecided"
+        return _PLAIN[self.verdict]
+
+    @property
+    def word(self) -> str:
+        """What its standing is called."""
+        return STANDINGS[self.standing][1]
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
@@ -134,6 +165,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         control,
         tuple(findings),
         one.cell,
+        one.by,
         one.compared,
         one.of,
         one.series,
@@ -198,6 +230,7 @@ def _placed(claim: Claim, part: Criterion, found: Finding) -> Finding:
     return replace(
         found,
         series=part.series if several else "",
+        by=part.by,
         compared=found.compared and not apart,
     )
 

@@ -93,9 +93,9 @@ def claims(
 
 def _table(rows: list) -> None:
     """One line a claim; the statement takes what room there is."""
-    from grokbook.claims.board import counts
+    from grokbook.claims.board import standings
     from grokbook.claims.numbers import interval, show
-    from grokbook.claims.verdicts import VERDICTS
+    from grokbook.claims.verdicts import STANDINGS
 
     lines = [
         (
@@ -120,8 +120,8 @@ def _table(rows: list) -> None:
         ]
         typer.echo("  ".join([*cells, textwrap.shorten(line[7], room, placeholder="…")]))
     typer.echo()
-    found = counts(rows)
-    typer.echo("   ".join(f"{mark} {VERDICTS[mark]} {count}" for mark, count in found.items()))
+    found = [(*STANDINGS[name], count) for name, count in standings(rows).items()]
+    typer.echo("   ".join(f"{shape} {word} {count}" for shape, word, count in found))
     typer.echo("seconds are of one core, training and measuring; `grokbook claims MT-02` says more")
 
 
@@ -130,11 +130,10 @@ def _whole(row) -> str:
     from grokbook.claims.board import RUNS
     from grokbook.claims.judges import NONE
     from grokbook.claims.numbers import interval, show
-    from grokbook.claims.verdicts import VERDICTS
 
     claim, found = row.claim, row.judgement
     where = f"{claim.paper}, section {claim.section}" + (claim.where and f", {claim.where}")
-    lines = [f"{claim.id} {found.verdict} {VERDICTS[found.verdict]}   {where}"]
+    lines = [f"{claim.id} {found.verdict} {found.word}   {where}"]
     lines += textwrap.wrap(claim.statement)
     lines += _named("test", claim.test)
     for name, text in claim.protocol.items():

@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from grokbook.claims.board import Row, counts
+from grokbook.claims.board import Row, standings
 from grokbook.claims.numbers import interval, show
-from grokbook.claims.verdicts import VERDICTS
+from grokbook.claims.verdicts import STANDINGS
 from grokbook.publishing.verdicts import WORDS, mark
 
 CHAPTERS = {
@@ -34,9 +34,6 @@ PAPERS = {
 }
 """What a paper is about, by its arXiv number."""
 
-SLUGS = dict(zip(VERDICTS, ("reproduced", "caveat", "not", "untestable", "open"), strict=True))
-"""What a verdict is called in a style sheet."""
-
 _WIDTH, _HEIGHT = 132, 16
 
 
@@ -48,15 +45,14 @@ def sentence(rows: Sequence[Row]) -> str:
     """
     if not rows:
         return "No claims."
-    found = counts(rows)
-    judged = found["●"] + found["◐"] + found["○"]
-    killed = sum(r.judgement.verdict == "◐" and r.judgement.control == "falls" for r in rows)
-    some = sum(r.judgement.verdict == "…" and r.judgement.n > 0 for r in rows)
+    found = standings(rows)
+    judged = sum(found[name] for name in ("reproduced", "caveat", "killed", "not"))
     return (
-        f"Of {len(rows)} claims {judged} have a verdict. Reproduced: {found['●']}; so far, with a "
-        f"caveat: {found['◐']}, of which a control kills {killed or 'none'}; not reproduced: "
-        f"{found['○']}. The others wait for runs ({found['…']}; undecided by those that there are: "
-        f"{some}) or cannot be tested ({found['–']})."
+        f"Of {len(rows)} claims {judged} have a verdict. Reproduced: {found['reproduced']}; so "
+        f"far, with a caveat: {found['caveat']}; repeats, but a control kills it: "
+        f"{found['killed']}; not reproduced: {found['not']}. The others are undecided by the runs "
+        f"that there are ({found['undecided']}), wait for runs ({found['open']}), or cannot be "
+        f"tested ({found['untestable']})."
     )
 
 
@@ -80,11 +76,10 @@ def page(rows: Sequence[Row]) -> str:
 
 def _counts(rows: Sequence[Row]) -> str:
     """The whole board as one bar, readable from across a room."""
-    found = counts(rows)
     parts = "".join(
-        f"<li class='gb-count-{SLUGS[verdict]}' style='flex:{count}'>"
-        f"<b>{count}</b> <span>{mark(verdict)}</span></li>"
-        for verdict, count in found.items()
+        f"<li class='gb-count-{name}' style='flex:{count}'>"
+        f"<b>{count}</b> <span>{mark(name)}</span></li>"
+        for name, count in standings(rows).items()
     )
     return f"<ul class='gb-board-counts'>{parts}</ul>"
 
@@ -92,7 +87,7 @@ def _counts(rows: Sequence[Row]) -> str:
 def _filters(rows: Sequence[Row]) -> str:
     papers = dict.fromkeys(row.claim.paper for row in rows)
     groups = [
-        ("verdict", "verdict", [(SLUGS[shape], mark(shape)) for shape in VERDICTS]),
+        ("verdict", "verdict", [(name, mark(name)) for name in STANDINGS]),
         ("chapter", "chapter", [(key, escape(title)) for key, (title, _) in CHAPTERS.items()]),
     ]
     if len(papers) > 1:
@@ -135,9 +130,9 @@ def _tile(row: Row, target: str) -> str:
         facts.append(("chapter", f"<a href='{target}.html'>{CHAPTERS[claim.chapter][0]}</a>"))
     rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
     return (
-        f"<details class='gb-tile gb-tile-{SLUGS[found.verdict]}' id='{claim.id}' "
+        f"<details class='gb-tile gb-tile-{found.standing}' id='{claim.id}' "
         f"data-claim='{claim.id}' data-verdict='{found.verdict}' data-paper='{_slug(claim.paper)}'>"
-        f"<summary><span class='gb-tile-head'><b>{claim.id}</b> {mark(found.verdict)}</span>"
+        f"<summary><span class='gb-tile-head'><b>{claim.id}</b> {mark(found.standing)}</span>"
         f"<span class='gb-tile-text'>{escape(claim.statement)}</span>{_scale(row)}</summary>"
         f"<dl>{rows}</dl></details>"
     )

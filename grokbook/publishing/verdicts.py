@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grokbook.claims.board import RUNS, Row
 from grokbook.claims.numbers import interval, show
-from grokbook.claims.verdicts import VERDICTS, Judgement
+from grokbook.claims.verdicts import STANDINGS, Judgement
 
 WORDS = {
     "stands": "the claim survives it",
@@ -50,7 +50,7 @@ def _line(row: Row, controls: bool) -> str:
         (
             "claim",
             f"<b>{claim.id}</b> <span class='gb-verdict' title='{escape(found.why, quote=True)}'>"
-            f"{mark(found.verdict)}</span><br>{escape(claim.statement)}",
+            f"{mark(found.standing)}</span><br>{escape(claim.statement)}",
         ),
         ("published", show(row.published, unit)),
         ("ours", ours),
@@ -68,9 +68,10 @@ def _state(found: Judgement, name: str) -> str:
     return found.controls.get(name, "missing")
 
 
-def mark(verdict: str) -> str:
+def mark(standing: str) -> str:
     """The shape and the word, never colour alone."""
-    return f"<span class='gb-shape' aria-hidden='true'>{verdict}</span> {VERDICTS[verdict]}"
+    shape, word = STANDINGS[standing]
+    return f"<span class='gb-shape' aria-hidden='true'>{shape}</span> {word}"
 
 
 class _Reader(HTMLParser):

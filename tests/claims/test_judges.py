@@ -199,7 +199,7 @@ def test_counts_are_pooled_or_not():
     ours = {"a": [1] * 8, "b": [0] + [1] * 7, "c": [1] * 2}
     (found,) = look("count", {"above": 0, "at_least": 0.9}, ours)
     assert (found.cell, found.value, found.n, found.fewest) == ("all", 17 / 18, 18, 2)
-    assert (found.outcome, found.caveats) == (HOLDS, ("c, 2 of 8 seeds",))
+    assert (found.outcome, found.caveats) == (HOLDS, ("2 of 8 seeds at c",))
     each = look("count", {"above": 0, "at_least": 0.9, "pool": False}, ours)
     assert [(f.cell, f.outcome) for f in each] == [("a", HOLDS), ("b", FAILS), ("c", HOLDS)]
 

@@ -60,7 +60,7 @@ def test_all_there_and_all_as_it_must():
 def test_few_seeds_never_reproduce(n):
     found = verdict({"x": Evidence(cells(10.0, 20.0, n), FULL.controls)})
     assert (found.verdict, found.n) == ("◐", n)
-    assert f"1.0, 0.5: {n} of 8 seeds" in found.why
+    assert f"decay 1, decay 0.5: {n} of 8 seeds" in found.why
 
 
 @pytest.mark.parametrize("name", ["walk", "strict"])
@@ -81,9 +81,9 @@ def test_a_control_that_is_missing_or_thin_is_a_caveat(name):
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
-        ("walk", (10.0, 99.0), "1.0: with control 'walk' it holds too"),
-        ("walk", (99.0, 21.0), "0.5: with control 'walk' it holds too"),
-        ("strict", (10.0, 99.0), "0.5: with control 'strict' it does not hold"),
+        ("walk", (10.0, 99.0), "decay 1: with control 'walk' it holds too"),
+        ("walk", (99.0, 21.0), "decay 0.5: with control 'walk' it holds too"),
+        ("strict", (10.0, 99.0), "decay 0.5: with control 'strict' it does not hold"),
     ],
 )
 def test_a_control_kills_in_a_single_cell(name, values, said):
@@ -116,7 +116,7 @@ def test_what_fails_is_not_reproduced_whatever_the_controls():
     for controls in ({}, FULL.controls):
         found = verdict({"x": Evidence(cells(10.0, 23.0), controls)})
         assert (found.verdict, found.value, found.n) == ("○", 23, 8)
-        assert found.why == "0.5: fails at 23, n = 8"
+        assert found.why == "decay 0.5: fails at 23, n = 8"
 
 
 def test_which_mean_of_the_published_seeds_is_taken_is_told_where_it_decides():
@@ -147,7 +147,7 @@ def test_a_cell_that_fails_by_its_interval_alone_says_so():
 def test_few_seeds_that_could_still_turn_decide_nothing():
     found = verdict({"x": Evidence(cells(10.0, 23.0, 1), FULL.controls)})
     assert (found.verdict, found.value) == ("…", 23)
-    assert found.why == "0.5: undecided, n = 1"
+    assert found.why == "decay 0.5: undecided, n = 1"
     found = verdict({"x": Evidence({"1.0": {"a": 12.0}, "0.5": cells(0, 99.0)["0.5"]})})
     assert (found.verdict, found.value) == ("○", 99)  # one cell is decided
 
@@ -170,18 +170,18 @@ def test_no_runs(evidence):
 
 def test_a_cell_that_was_not_run_is_a_caveat():
     found = verdict({"x": Evidence({"1.0": FULL.ours["1.0"]}, FULL.controls)})
-    assert (found.verdict, found.why, found.control) == ("◐", "0.5: not run", "stands")
+    assert (found.verdict, found.why, found.control) == ("◐", "decay 0.5: not run", "stands")
     # What a control does in a cell of which we have no run says nothing yet.
     there = {**FULL.controls, "walk": cells(99.0, 20.0)}
     found = verdict({"x": Evidence({"1.0": FULL.ours["1.0"]}, there)})
-    assert (found.verdict, found.why, found.control) == ("◐", "0.5: not run", "stands")
+    assert (found.verdict, found.why, found.control) == ("◐", "decay 0.5: not run", "stands")
 
 
 @pytest.mark.parametrize(("value", "said"), [(None, "cut off"), (math.nan, "undefined")])
 def test_runs_without_a_number_are_a_caveat(value, said):
     ours = {**FULL.ours, "1.0": {**FULL.ours["1.0"], "more": value}}
     found = verdict({"x": Evidence(ours, FULL.controls)})
-    assert (found.verdict, found.why, found.n) == ("◐", f"1.0: 1 of 9 {said}", 8)
+    assert (found.verdict, found.why, found.n) == ("◐", f"decay 1: 1 of 9 {said}", 8)
 
 
 def test_all_parts_must_hold():
@@ -292,10 +292,10 @@ claims:
     (claim,) = parse(text, RUNS).values()
     runs = {name: {"1.0": {f"a{k}": value for k in range(8)}} for name, value in TWO_SERIES.items()}
     found = judge(claim, {name: Evidence(ours) for name, ours in runs.items()})
-    assert [each.name for each in found.findings] == ["x · 1.0", "y · 1.0", "y · 1.0"]
+    assert [each.name for each in found.findings] == ["x · decay 1", "y · decay 1", "y · decay 1"]
     assert [each.compared for each in found.findings] == [True, False, True]
-    assert found.name == "y · 1.0" and found.why.startswith("y · 1.0: fails at 0.5")
-    assert [each.name for each in verdict({"x": FULL}).findings] == ["1.0", "0.5"]
+    assert found.name == "y · decay 1" and found.why.startswith("y · decay 1: fails at 0.5")
+    assert [each.name for each in verdict({"x": FULL}).findings] == ["decay 1", "decay 0.5"]
 
 
 TWO_SERIES = {"x": 10.0, "y": 0.5}
