@@ -32,9 +32,6 @@ INSTRUMENTS = (
 )
 """Those of `grokbook.instruments.catalogue`, by name: reading claims loads no PyTorch."""
 
-TO_COME: tuple[str, ...] = ()
-"""Instruments that claims need and that are not made yet; one that is made moves up."""
-
 STEPS_AN_HOUR = 25 * 3_600
 """Of one core."""
 
@@ -114,20 +111,16 @@ class Needs:
     def commands(self) -> tuple[str, ...]:
         """What trains and then measures all runs that a study can train."""
         found = []
-        made = tuple(name for name in self.instruments if name not in TO_COME)
         for each in (each for each in self.every if each.study):
             found.append(each.command)
-            if made:
-                found.append(each.measure(made))
+            if self.instruments:
+                found.append(each.measure(self.instruments))
         return tuple(found)
 
     @property
     def wants(self) -> tuple[str, ...]:
-        """What has to be built first: studies, then instruments."""
-        return (
-            *(each.wants for each in self.every if each.wants),
-            *(f"the instrument {name}" for name in self.instruments if name in TO_COME),
-        )
+        """What has to be built first."""
+        return tuple(each.wants for each in self.every if each.wants)
 
 
 def run_sets(text: str) -> dict[str, RunSet]:
@@ -154,8 +147,8 @@ def needs(values: Mapping[str, Any], sets: Mapping[str, RunSet]) -> Needs:
         if name not in sets:
             raise ValueError(f"unknown set of runs {name!r}; known: {', '.join(sets)}")
     for name in values.get("instruments", ()):
-        if name not in (known := INSTRUMENTS + TO_COME):
-            raise ValueError(f"unknown instrument {name!r}; known: {', '.join(known)}")
+        if name not in INSTRUMENTS:
+            raise ValueError(f"unknown instrument {name!r}; known: {', '.join(INSTRUMENTS)}")
     return Needs(
         runs=tuple(sets[name] for name in values.get("runs", ())),
         control=tuple(sets[name] for name in values.get("control", ())),

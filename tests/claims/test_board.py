@@ -109,7 +109,7 @@ def test_a_chapter_of_the_scoreboard_is_of_one_paper(rows):
 
 
 def test_a_claim_that_waits_says_what_for(rows):
-    """An instrument that is to come is nobody's command, and a series without a reader is named."""
+    """A study that is not there is nobody's command, and a series without a reader is named."""
     for row in rows:
         assert row.to_json()["wants"] == list(row.wants)
         left = unread(row.claim)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grokbook.claims.criteria import Absence, Count, Magnitude, Ordering
-from grokbook.claims.needs import INSTRUMENTS, STEPS_AN_HOUR, TO_COME, run_sets
+from grokbook.claims.needs import INSTRUMENTS, STEPS_AN_HOUR, run_sets
 from grokbook.claims.registry import CHAPTERS, PAPERS, claims, every, parse
 from grokbook.instruments.catalogue import INSTRUMENTS as MADE
 from grokbook.models.layout import Layout
@@ -96,11 +96,8 @@ def test_no_two_papers_name_a_claim_alike_and_no_other_paper_is_known():
         claims("thesis")
 
 
-def test_instruments_are_made_or_known_to_come():
+def test_the_instruments_that_claims_may_need_are_those_that_are_made():
     assert set(MADE) == set(INSTRUMENTS)
-    assert not set(TO_COME) & set(INSTRUMENTS)
-    wanted = {name for claim in every().values() for name in claim.needs.instruments}
-    assert set(TO_COME) <= wanted
 
 
 def test_hours_follow_from_published_grok_steps():
@@ -374,12 +371,13 @@ def test_runs_count_once_and_those_that_none_can_train_have_no_command():
     assert needs.control[0].command == needs.control[0].measure(("events",)) == ""
 
 
-def test_an_instrument_to_come_is_wanted_and_in_no_command(monkeypatch):
-    monkeypatch.setattr("grokbook.claims.needs.TO_COME", ("ruler",))
-    row = ROW.replace("[events]", "[events, ruler]").replace("[a]", "[a, b]")
+def test_every_instrument_that_is_needed_is_in_the_command_that_measures():
+    row = ROW.replace("[events]", "[events, hessian]").replace("[a]", "[a, b]")
     needs = parse(HEAD + row, RUNS)["MT-99"].needs
-    assert needs.wants == ("w", "the instrument ruler")
-    assert needs.commands[1:] == ("grokbook measure dual --instruments events --seeds 8",)
+    assert needs.wants == ("w",)
+    assert needs.commands[1:] == ("grokbook measure dual --instruments events,hessian --seeds 8",)
+    with pytest.raises(ValueError, match="unknown instrument 'ruler'"):
+        parse(HEAD + ROW.replace("[events]", "[ruler]"), RUNS)
 
 
 def test_targets_are_means_middles_and_numbers():
