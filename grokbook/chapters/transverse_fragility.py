@@ -152,6 +152,12 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
     changes = [(dose, c) for dose in doses for c in trials.delays(OWN, dose).values()]
     if not changes and trials.deleted:
         return [f"With {where} no plain run groks, so there is nothing to compare with."]
+    if not changes and all(plain.grok is None for plain in trials.plain):
+        end = max(plain.end for plain in trials.plain)
+        return [
+            f"With {where} no plain run groks within {end:,} steps, so no delay can be told; no "
+            "deleted run is here either."
+        ]
     if not changes:
         return [
             f"With {where} no deleted run is here yet; {noise}, and any smaller delay of one seed "

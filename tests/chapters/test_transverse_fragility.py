@@ -256,6 +256,16 @@ def test_the_finding_without_deleted_runs(bare):
     )
 
 
+def test_the_finding_says_first_that_not_even_the_plain_run_groks():
+    late = gather(
+        [synthetic_run(42, None, last=60_000)], ARMS, lambda config: [], lambda config: []
+    )
+    assert chapter.finding([late], ARMS, DOSES) == (
+        "With add and mul no plain run groks within 60,000 steps, so no delay can be told; no "
+        "deleted run is here either."
+    )
+
+
 @pytest.mark.parametrize(
     ("grok", "words"),
     [
