@@ -70,10 +70,6 @@ class Streams:
     def _kept(self, step: int) -> bool:
         return step <= self._plan.dense_until or self._in_global(step)
 
-    def global_steps(self) -> list[int]:
-        """Steps of the global stream."""
-        return [s for s in self.steps if self._in_global(s)]
-
     def _advance_band(self, step: int, weights: np.ndarray) -> None:
         if self._before is not None:
             at = self._next
