@@ -70,6 +70,7 @@ def passage(run: Run, *, plain: bool = True) -> Passage:
         learning_rate=config.learning_rate,
         seed=config.seed,
         labels=getattr(config, "labels", "depth"),
+        init_scale=getattr(config, "init_scale", 1.0),
         plain=plain,
         run_id=config.id,
         command=config.command,

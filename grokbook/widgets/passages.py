@@ -57,6 +57,7 @@ class Passage:
         learning_rate: η a step.
         seed: the run's.
         labels: ``"depth"`` or ``"random"``.
+        init_scale: by which its initial weights were multiplied.
         plain: is it no control?
         run_id: the config's id.
         command: the command line that repeats the run.
@@ -92,6 +93,7 @@ class Passage:
     learning_rate: float
     seed: int
     labels: str
+    init_scale: float
     plain: bool
     run_id: str
     command: str

@@ -209,8 +209,19 @@ def _controlled(passages: Sequence[Passage], runs: Sequence[Passage]) -> str:
     if not others:
         second = "no run on random labels is here yet to say whether that needs understanding"
     else:
-        second = f"{_turning(others)} on random labels, where there is nothing to understand"
-    return f"{first}; {second}."
+        second = f"{_turning(others)}, on labels that are random and leave nothing to understand"
+    return f"{first}; {second}.{_of_small(passages)}"
+
+
+def _of_small(passages: Sequence[Passage]) -> str:
+    """What becomes of the turn where there is less of a start to decay; empty if nowhere."""
+    small = [run for run in passages if run.init_scale < 1 and run.grok is not None]
+    if not small:
+        return ""
+    turned, n = sum(Turn.of(run).turned for run in small), len(small)
+    who = "the run that groks" if n == 1 else f"{turned or 'none'} of {n} runs that grok"
+    does = "turns" if turned == 1 else "turn" if turned else "does not turn" if n == 1 else "turns"
+    return f" From {small[0].init_scale:g} times the initial weights, {who} {does}."
 
 
 def _left(left: int, turned: int) -> str:
@@ -224,5 +235,5 @@ def _turning(turns: Sequence[Turn]) -> str:
     """How many runs turn, as a clause."""
     count = sum(turn.turned for turn in turns)
     if len(turns) == 1:
-        return "so turns the run" if count else "no turn happens in the run"
-    return f"so turn {count} of {len(turns)} runs" if count else f"none of {len(turns)} runs turns"
+        return "one more run turns" if count else "one more run does not turn"
+    return f"{count or 'none'} of {len(turns)} others {'turns' if count < 2 else 'turn'}"

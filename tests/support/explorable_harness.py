@@ -494,6 +494,7 @@ def synthetic_passage(
         learning_rate=1e-3,
         seed=seed,
         labels=labels,
+        init_scale=1.0,
         plain=labels == "depth",
         run_id=f"{seed:04d}{int(10 * weight_decay):02d}{labels}",
         command=f"grokbook train --tasks depth --weight-decay {weight_decay:g} --seed {seed}",

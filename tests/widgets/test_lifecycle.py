@@ -134,13 +134,31 @@ def test_what_is_said_of_several(passage):
     assert "at 6.7 times it (median), of the squared movement along the first" in plain
     assert turn_sentence(others, control=True) == (
         "Without the path that decay alone takes the initial weights on, none of 2 turns remain; "
-        "the gradient then makes 94 % at the grok step (median); so turns the run on random "
-        "labels, where there is nothing to understand."
+        "the gradient then makes 94 % at the grok step (median); one more run turns, on labels "
+        "that are random and leave nothing to understand."
     )
     remains = [synthetic_passage(left=True), *others[1:3]]
     remains += [replace(others[3], seed=s) for s in (42, 137)]
     said = turn_sentence(remains, control=True)
-    assert "1 of 2 turns remains;" in said and "so turn 2 of 2 runs on random labels" in said
+    assert "1 of 2 turns remains;" in said
+    assert "; 2 of 2 others turn, on labels that are random and leave nothing to " in said
+
+
+def test_a_small_start_is_told_by_how_many_of_it_turn(passage):
+    """Where there is less of a start to decay, a turn that is the start's does not come."""
+    small = replace(passage, init_scale=0.25, plain=False, setting="λ = 1, init scale 0.25")
+    gradient = {form: np.ones_like(shares) for form, shares in small.shares.items()}
+    still = [replace(small, seed=seed, shares=gradient) for seed in (42, 137, 2024)]
+
+    def told(*small):
+        return turn_sentence([passage, *small], control=True).partition("needs understanding.")[2]
+
+    assert told(*still) == " From 0.25 times the initial weights, none of 3 runs that grok turns."
+    assert told(small, *still[1:]).endswith(" 1 of 3 runs that grok turns.")
+    assert told(small, replace(small, seed=137), still[2]).endswith("2 of 3 runs that grok turn.")
+    assert told(small).endswith(" the run that groks turns.")
+    assert told(still[0]).endswith(" the run that groks does not turn.")
+    assert told(replace(small, grok=None, unit=600)) == ""
 
 
 def test_a_turn_that_keeps_to_one_step_is_told_from_one_that_keeps_to_the_grok_step(passage):
