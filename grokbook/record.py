@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 from grokbook.config import Config
 from grokbook.events import PUBLISHED_RULE, RULES, grok_step
 from grokbook.plan import Plan
+from grokbook.store import parquet
 from grokbook.store.compact import answer_bits
 from grokbook.tasks.examples import Examples
 
@@ -44,7 +44,7 @@ class RunRecord:
     @classmethod
     def read(cls, config: Config, files: dict[str, bytes], **facts: Any) -> RunRecord:
         """From the bytes of ``metrics.parquet`` and ``answers.npz``."""
-        metrics = pd.read_parquet(io.BytesIO(files["metrics.parquet"]))
+        metrics = parquet.table(files["metrics.parquet"]).to_pandas(use_threads=False)
         return cls(config=config, metrics=metrics, bits=answer_bits(files["answers.npz"]), **facts)
 
     @cached_property

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -23,10 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from grokbook import __version__
-from grokbook.store import Busy, RunDirectory, Store
+from grokbook.store import Busy, RunDirectory, Store, parquet
 from grokbook.store.files import DiskFull, StoreError
 
 FORMAT = 1
@@ -91,7 +89,7 @@ def read(data: bytes, what: str) -> tuple[pa.Table, Facts]:
         StoreError: if it is damaged, or of another format.
     """
     try:
-        table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+        table = parquet.table(data)
         values = json.loads(table.schema.metadata[b"grokbook"])
         version = values.pop("format", None)
     except (OSError, pa.ArrowException, AttributeError, KeyError, TypeError, ValueError):
