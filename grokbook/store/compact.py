@@ -1,13 +1,14 @@
-"""Smaller forms of two files of a run, for the recorded results.
+"""Smaller forms of three files of a run, for the recorded results.
 
 The store writes the answers evaluation by evaluation, as they come.  A pair's own history changes
 far less often than neighbouring pairs differ, so the same bits turned about, pair by pair over
 time, compress to half, and LZMA takes a sixth off again; no bit is lost.  Inner products are
-symmetric; the upper triangle says it all.  They are of float32 snapshots, and float32 holds each
-of them to 2⁻²⁴ of itself; their last 29 bits would be half of all results.
+symmetric; the upper triangle says it all.  They are of float32 weights, and float32 holds each of
+them to 2⁻²⁴ of itself; their last 29 bits would be a third of all results.
 
     answers.npz   bits (E, T, ⌈N/8⌉)      →  histories (T, 8⌈N/8⌉, ⌈E/8⌉)
     gram.npz      products (9, S, S)      →  products (9, S (S + 1) / 2) float32, row by row
+    band.npz      products (B, 210)       →  the same in float32
 
 What reads them takes both forms: packs and the store hold the first.
 """
@@ -55,6 +56,15 @@ def grams(content: bytes) -> bytes:
         rows, columns = np.triu_indices(products.shape[-1])
         products = products[:, rows, columns]
     return _archive(**arrays | {"products": products.astype(np.float32)})
+
+
+def bands(content: bytes) -> bytes:
+    """``band.npz`` in float32."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = dict(archive)
+    if arrays["products"].dtype == np.float32:
+        return content
+    return _archive(**arrays | {"products": arrays["products"].astype(np.float32)})
 
 
 def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

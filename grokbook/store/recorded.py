@@ -5,7 +5,7 @@ results/manifest.json               sealed: every run with its config, numerics,
 results/runs/<config id>/             of an execution after the first: <config id>-<numerics id>/
   metrics.parquet                   as in the store
   answers.npz                       the same answers, pair by pair over time
-  band.npz                          packed 20 × 20 inner products of attention updates
+  band.npz                          packed 20 × 20 inner products of attention updates, float32
   gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32
   weights.safetensors               of some runs: all parameters at the last step
 """
@@ -196,6 +196,7 @@ class Results:
         data = found.files | {
             "answers.npz": compact.answers(found.files["answers.npz"]),
             "gram.npz": compact.grams(gram_file(run)),
+            "band.npz": compact.bands(found.files["band.npz"]),
         }
         with alone(self.folder):
             manifest, disk = self.manifest(), Disk()
