@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from grokbook.claims.shelf import Shelf
-from grokbook.config import RunConfig
+from grokbook.config import Config
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import Measurement, as_json
 from grokbook.instruments.measuring import Measuring
@@ -28,8 +28,8 @@ Wanted = Mapping[str, Mapping[str, Any]]
 
 
 def ask_all_measured(
-    configs: Sequence[RunConfig],
-    plan: Callable[[RunConfig], Plan],
+    configs: Sequence[Config],
+    plan: Callable[[Config], Plan],
     wanted: Wanted,
     *,
     enough: Collection[str] | None = None,
@@ -66,7 +66,7 @@ def ask_all_measured(
 
 
 def ask_measured(
-    config: RunConfig,
+    config: Config,
     plan: Plan,
     wanted: Wanted,
     *,
@@ -92,7 +92,7 @@ def ask_measured(
 
 
 def at_hand(
-    configs: Sequence[RunConfig],
+    configs: Sequence[Config],
     wanted: Wanted,
     *,
     shelf: Shelf | None = None,
@@ -145,7 +145,7 @@ def _complete(wanted: Wanted) -> dict[str, dict[str, Any]]:
 
 
 def _recorded(
-    config: RunConfig, plan: Plan, wanted: Wanted, needed: Wanted, shelf: Shelf
+    config: Config, plan: Plan, wanted: Wanted, needed: Wanted, shelf: Shelf
 ) -> Run | None:
     try:
         run = shelf.run(config)
@@ -154,7 +154,7 @@ def _recorded(
     return replace(run, meant=wanted) if run.record.reaches(plan) and _has(run, needed) else None
 
 
-def _stored(config: RunConfig, plan: Plan, store: Store) -> RunDirectory:
+def _stored(config: Config, plan: Plan, store: Store) -> RunDirectory:
     """The run in the store, trained if need be."""
     begun = [each for each in store.runs(config, warn=say) if "plan" in each.marker]
     whole = [each for each in begun if each.marker["plan"]["full_state"]]
@@ -193,7 +193,7 @@ def _has(run: Run, wanted: Wanted) -> bool:
     return all((name, as_json(given)) in at_hand for name, given in wanted.items())
 
 
-def _refused(config: RunConfig) -> MissingRun:
+def _refused(config: Config) -> MissingRun:
     return MissingRun(
         f"run {config.id} ({config.label}) is not recorded with all its measurements, and "
         "GROKBOOK_TRAIN is never: unset the variable to train and measure it"

@@ -27,6 +27,8 @@ from grokbook.widgets.passages import (
 
 WINDOW = "5 updates"
 """The published window."""
+PUBLISHED = 1.0
+"""The weight decay with which the paper's networks grok."""
 LAYER = "layer 1"
 """The states that published probes read, the last of two."""
 
@@ -111,7 +113,7 @@ def passages(runs: Sequence[Run], controls: Collection[str] = ()) -> list[Passag
     """Those of the runs of which ``edge`` was measured, as passages.
 
     A run that never groks has no time of its own; it counts by the grok step of the run of its
-    seed at the strongest weight decay that groks on true labels.
+    seed that groks on true labels at the published weight decay, else at the strongest.
 
     Args:
         runs: on brackets.
@@ -132,7 +134,7 @@ def _lent(one: Passage, others: Sequence[Passage]) -> int | None:
         for other in others
         if other.plain and other.grok is not None and other.seed == one.seed
     ]
-    fitting.sort(key=lambda other: other.weight_decay)
+    fitting.sort(key=lambda other: (other.weight_decay == PUBLISHED, other.weight_decay))
     return fitting[-1].grok if fitting else None
 
 

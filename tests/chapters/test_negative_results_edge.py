@@ -1,5 +1,6 @@
 """Negative results of the edge: of the recorded runs, and what its guard must not let pass."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -93,12 +94,14 @@ def test_an_equation_that_drives_or_foretells_stops_the_build(gaps):
         (told(ratio=-0.5), "the driving is something"),
         (told(right=0.9), "the equation beats a constant"),
         (told(name="mixed"), "several classes"),
-        (told(name="none"), "a run has no class"),
     ):
         with pytest.raises(AssertionError, match=why):
             edge.guard(gaps(*pair, [told(), bad]))
-    with pytest.raises(AssertionError, match="no term of the gap's equation"):
-        edge.guard(gaps(*pair, []))
+    few = told(name="none", ratio=math.nan)  # it groks too early for the rule to give a class
+    edge.guard(gaps(*pair, [told(), few]))
+    for none in ([], [few]):
+        with pytest.raises(AssertionError, match="no run has windows enough"):
+            edge.guard(gaps(*pair, none))
 
 
 def test_probes_that_fail_by_string_or_nowhere_by_prefix_stop_the_build(gaps, monkeypatch):

@@ -264,7 +264,7 @@ def test_a_run_that_never_groks_counts_by_its_twin(runs):
         passage(made(DyckConfig()))
 
 
-def test_the_twin_is_the_strongest_decay_that_groks_and_no_control():
+def test_the_twin_has_the_published_decay_else_the_strongest_that_groks_and_is_no_control():
     never = made(DyckConfig(weight_decay=0.0), edge_rows(8.0))
     half, double, control = (
         made(DyckConfig(weight_decay=decay, **changes), edge_rows(8.0), grok=grok)
@@ -276,6 +276,9 @@ def test_the_twin_is_the_strongest_decay_that_groks_and_no_control():
     )
     found = passages([never, half, double, control], {control.config.id})
     assert [one.unit for one in found] == [500, 900, 500, 300]
+    published = made(DyckConfig(), edge_rows(8.0), grok=700)
+    found = passages([never, half, double, published, control], {control.config.id})
+    assert [one.unit for one in found] == [700, 900, 500, 700, 300]
 
 
 def test_settings_say_what_sets_runs_apart():
