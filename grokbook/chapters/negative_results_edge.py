@@ -27,7 +27,7 @@ class Edges:
     """Runs on brackets and what the chapter's picture shows of them.
 
     Attributes:
-        runs: of the lifecycle's studies, as far as they are recorded or stored.
+        runs: of the published study, as far as they are recorded or stored.
         passages: those of which ``edge`` is measured.
     """
 
@@ -36,7 +36,7 @@ class Edges:
 
 
 def edges() -> Edges:
-    """What is there of the published study and of its other weight decays; nothing is made."""
+    """What is there of the published study; nothing is made."""
     runs = others([], wanted(STRINGS), show=True).seeds
     return Edges(runs, passages(runs))
 

@@ -82,8 +82,9 @@ class Others:
     """Runs beside those that are asked for: what is there of them, nothing is made.
 
     Attributes:
-        seeds: of the published study, at the published weight decays and others.
-        controls: random labels, a small start, another pair of η and λ with the same product.
+        seeds: of the published study.
+        controls: random labels, a small start, another pair of η and λ with the same product,
+            other weight decays.
         modular: add or mul alone, the functional class.
     """
 
@@ -106,7 +107,7 @@ def others(asked_for: Sequence[Config], wanted: Wanted, *, show: bool) -> Others
         show: False gives nothing.
     """
     known = {config.id for config in asked_for}
-    groups = ((LIFECYCLE, DECAYS), CONTROLS, (MODULAR,))
+    groups = ((LIFECYCLE,), (*CONTROLS, DECAYS), (MODULAR,))
     found = [
         _there([c for study in group for c in members(study) if c.id not in known], wanted)
         if show

@@ -90,10 +90,17 @@ def _of_controls(passages: Sequence[Passage]) -> list[str]:
     for name, group in gather([p for p in passages if not p.plain]).items():
         turns = [Turn.of(run) for run in group]
         count = sum(turn.turned for turn in turns)
+        first = [turn.first for turn in turns if turn.first]
         at = [turn.first / run.unit for turn, run in zip(turns, group, strict=True) if turn.first]
-        when = f", at {fmean(at):.2g} times the grok step of its seed" if at else ""
-        found.append(f"With {name}, {share(count, len(group))} turn{when}.")
+        when = f", at {_steps(first)}, {fmean(at):.2g} times the grok step" if at else ""
+        lent = " of the run of their seed" if at and all(run.grok is None for run in group) else ""
+        found.append(f"With {name}, {share(count, len(group))} turn{when}{lent}.")
     return found
+
+
+def _steps(steps: Sequence[int]) -> str:
+    low, high = min(steps), max(steps)
+    return f"step {low:,}" if low == high else f"steps {low:,} to {high:,}"
 
 
 def missing_controls(others: Others) -> str:
