@@ -433,8 +433,10 @@ def test_the_turns_answer_names_start_chance_and_controls():
     assert said.endswith("taken away: what turned to decay was the start.")
     several = words.turn_answer(small_passages())
     assert "Nothing is left of the 2 turns once" in several
-    assert several.endswith("With λ = 1, labels random, 1 of 1 turn, at 1 times the grok step of "
-                            "its seed.")  # fmt: skip
+    assert several.endswith(
+        "With λ = 1, labels random, 1 of 1 turn, at step 600, 1 times the grok step of the run of "
+        "their seed."
+    )
     left = [synthetic_passage(left=True), synthetic_passage(137)]
     assert "Of 2 turns 1 is still there once" in words.turn_answer(left)
     assert "The turn is still there once" in words.turn_answer(left[:1])
