@@ -12,6 +12,7 @@ from grokbook.chapters.spectral_edge_lifecycle_answers import measuring
 from grokbook.chapters.spectral_edge_lifecycle_counts import turning
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over
+from grokbook.geometry.edge_windows import window_name
 from grokbook.instruments.phases import nearest
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.command import command
@@ -97,7 +98,7 @@ def late_share(run: Run) -> float:
     Raises:
         Missing: if it was not measured.
     """
-    rows = run.rows("edge", "gradient_share", part="5 updates", variant="published", at=1)
+    rows = run.rows("edge", "gradient_share", part=window_name(), variant="published", at=1)
     steps = rows["step"].to_numpy()
     return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
 

@@ -20,6 +20,19 @@ from grokbook.geometry.spectral_edge import Edge, edge
 WINDOWS = (3, 5, 10, 20)
 """Updates in a window: as published for Dyck-1 in Table 7, in the lifecycle, for modular arithmetic
 in Table 7, and for its functional modes."""
+PUBLISHED = 5
+"""Updates in the lifecycle's window, of which everything is measured at every step."""
+
+
+def window_name(size: int = PUBLISHED) -> str:
+    """What a window is called in what instruments measure.
+
+    >>> window_name()
+    '5 updates'
+    """
+    return f"{size} updates"
+
+
 EDGE, BULK = slice(0, 2), slice(2, 4)
 """Which v_k are the edge and which the bulk, as published."""
 

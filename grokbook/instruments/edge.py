@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from grokbook.geometry.edge_decline import decline
-from grokbook.geometry.edge_windows import WINDOWS, rows_before, window
+from grokbook.geometry.edge_windows import (
+    PUBLISHED,
+    WINDOWS,
+    rows_before,
+    window,
+    window_name,
+)
 from grokbook.geometry.spectral_edge import edge
 from grokbook.instruments import edge_rows, phases
 from grokbook.instruments.edge_path import EdgePath, ends, enough
@@ -21,8 +27,6 @@ from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.spectral_edge import grok_step
 from grokbook.instruments.subject import Subject
 
-PUBLISHED = 5
-"""Updates of the published window, which alone has everything at every step."""
 GRID = 500
 """Steps between the points at which windows of other lengths have everything, too."""
 
@@ -42,7 +46,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
         if size != PUBLISHED and last + 1 < size:
             continue
         inside = rows_before(last, size)
-        about = {"step": step, "part": f"{size} updates", "count": inside.stop - inside.start}
+        about = {"step": step, "part": window_name(size), "count": inside.stop - inside.start}
         everything = whole or size == PUBLISHED
         for form, (updates, decay, less) in _forms(path, inside).items():
             centred = form == "centred"
@@ -113,7 +117,7 @@ def _declines(subject: Subject, path: EdgePath) -> Iterator[Row]:
             for suffix in ("", "_share"):
                 series = np.array([getattr(each, f"g23{suffix}") for each in found])
                 got = decline(steps, series, ratios, grok)
-                about = {"part": f"{size} updates", "variant": variant, "count": got.windows}
+                about = {"part": window_name(size), "variant": variant, "count": got.windows}
                 step = last if grok is None else grok
                 for name in ("early", "at_grok", "decline", "increases"):
                     value = getattr(got, name)

@@ -11,6 +11,7 @@ import pandas as pd
 from grokbook.claims.readings.lifecycle import RULE
 from grokbook.config import Config
 from grokbook.config.base import words
+from grokbook.geometry.edge_windows import window_name
 from grokbook.instruments.runs import Missing, Run
 from grokbook.tasks.dyck import TASK
 from grokbook.widgets.passages import (
@@ -25,7 +26,7 @@ from grokbook.widgets.passages import (
     Passage,
 )
 
-WINDOW = "5 updates"
+WINDOW = window_name()
 """The published window."""
 PUBLISHED = 1.0
 """The weight decay with which the paper's networks grok."""

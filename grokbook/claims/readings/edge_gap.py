@@ -26,6 +26,7 @@ from grokbook.claims.readings.edge_phases import (
 from grokbook.claims.readings.place import Place, Reader, Value, each
 from grokbook.events import PUBLISHED_RULE
 from grokbook.geometry.edge_decline import Decline, decline
+from grokbook.geometry.edge_windows import window_name
 from grokbook.instruments.runs import Missing, Run
 
 OF_TABLE, OF_PAPER, OF_MODULAR = 3, 5, 10
@@ -46,7 +47,7 @@ def windows(
     Raises:
         Missing: if there are none.
     """
-    rows = run.rows("edge", quantity, part=f"{size} updates", variant=variant)
+    rows = run.rows("edge", quantity, part=window_name(size), variant=variant)
     rows = rows[rows["count"] == size]
     if rows.empty:
         raise Missing(f"edge has no full window of {size} updates of {run.name}")
@@ -139,7 +140,7 @@ def _spike(size: int) -> Reader:
 
 
 def _gap(quantity: str) -> Number:
-    return number("edge", quantity, part=f"{OF_PAPER} updates", variant=AS_IT_IS)
+    return number("edge", quantity, part=window_name(OF_PAPER), variant=AS_IT_IS)
 
 
 def _phases(quantity: str, decay: float = 1.0) -> Reader:

@@ -24,9 +24,10 @@ from grokbook.claims.readings.edge_phases import (
     value,
 )
 from grokbook.claims.readings.place import Place, Reader, Value, each
+from grokbook.geometry.edge_windows import window_name
 from grokbook.instruments.runs import Run
 
-WINDOW = "5 updates"
+WINDOW = window_name()
 TRAPEZOID, LOGGED, CHANCE = "published", "uncentred", "random gradient"
 HALF = 0.5
 AFTER = 1.5

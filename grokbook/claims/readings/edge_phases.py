@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from grokbook.claims.readings.lifecycle import RULE
 from grokbook.claims.readings.place import Place, Reader, setting_of
 from grokbook.instruments import phases
 from grokbook.instruments.runs import Missing, Run
 
-RULE = "0.95"
-"""Grokked by 2604.07380: once at 95 %."""
 NAMES = ("pre", "at", "post", "late")
 SHARES = dict(zip(NAMES, phases.SHARES, strict=True))
 ABLATIONS = dict(zip(NAMES, phases.ABLATIONS, strict=True))

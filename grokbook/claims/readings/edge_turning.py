@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from grokbook.claims.readings.edge_phases import SHARES, number, own, published, random_labels
 from grokbook.claims.readings.place import Place, Reader
+from grokbook.geometry.edge_windows import window_name
 from grokbook.instruments.runs import Run
 
-WINDOW = "5 updates"
+WINDOW = window_name()
 AS_IT_IS, ORTHOGONAL = "uncentred", "orthogonal"
 ROTATION, DISJOINT = "rotation", "rotation_disjoint"
 
