@@ -25,6 +25,8 @@ Series = Mapping[str, Runs]
 HOLDS, FAILS, OPEN, NONE = "holds", "fails", "open", "not run"
 MEAN, SHARE, DIFFERENCE = "mean", "share", "difference"
 ALPHA = 0.05
+LEFT_OPEN = "the mean holds, its interval leaves it open"
+"""Of a cell with seeds enough whose mean alone is asked for: that is less than a full disc."""
 WIDE = "the mean would do, its interval goes beyond"
 """Of a cell that asks for the whole interval, and has runs enough to have it judged."""
 
@@ -193,8 +195,10 @@ def _few(n: int, least: int) -> list[str]:
 
 
 def _told(few: Sequence[str], sure: bool, low: float) -> list[str]:
-    """With few seeds the mean decides; is their interval, if there is one, as sure of it?"""
+    """Where the mean decides: is the interval, if there is one, as sure of it?"""
     wide = math.isfinite(low) and not sure
+    if wide and not few:
+        return [LEFT_OPEN]
     return [text + ", whose interval leaves it open" * wide for text in few]
 
 

@@ -5,7 +5,8 @@
    turn it
 ○  not reproduced: a cell fails
 ◐  with caveat: every cell that was run holds, but one was not run, has fewer seeds than agreed,
-   or runs that were cut off or are undefined; or a control is missing, or kills the claim
+   an interval that goes beyond the tolerance, or runs that were cut off or are undefined; or a
+   control is missing, or kills the claim
 ●  reproduced: every cell holds, and every control comes out as it must
 """
 

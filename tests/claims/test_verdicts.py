@@ -63,6 +63,13 @@ def test_few_seeds_never_reproduce(n):
     assert f"decay 1, decay 0.5: {n} of 8 seeds" in found.why
 
 
+def test_a_mean_whose_interval_leaves_the_tolerance_is_no_full_disc():
+    scattered = {"1.0": {f"1.0{k}": x for k, x in enumerate([4.0] * 4 + [16.0] * 4)}}
+    found = verdict({"x": Evidence(cells(10.0, 20.0, 8) | scattered, FULL.controls)})
+    assert found.value == 10 and found.verdict == "◐"
+    assert found.why == "decay 1: the mean holds, its interval leaves it open"
+
+
 @pytest.mark.parametrize("name", ["walk", "strict"])
 def test_a_control_that_is_missing_or_thin_is_a_caveat(name):
     rest = {key: value for key, value in FULL.controls.items() if key != name}
