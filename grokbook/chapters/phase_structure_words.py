@@ -25,7 +25,7 @@ from grokbook.studies.published import EXCHANGE
 from grokbook.studies.settings import TASKS, setting
 from grokbook.studies.study import first_seeds
 from grokbook.widgets import Pace, clock_sentence
-from grokbook.widgets.clocks import answer, by_decay, never
+from grokbook.widgets.clocks import answer, by_decay, never, together
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ def finding(paces: Sequence[Pace]) -> str:
     """The chapter's finding in plain words, from the runs at hand."""
     said, clause = [clock_sentence(paces, control=True)], answer(paces)
     if clause:
-        said = [f"{clause}.", *said]
+        said = [f"{clause}.", *said, together(paces)]
     still = [pace for pace in paces if pace.weight_decay == 0]
     if still:
         words, whose = never(still)[2:], "its" if len(still) == 1 else "their"
         said.append(f"{words[0].upper()}{words[1:]}; {whose} clock stands still.")
     if not any(pace.exchanged for pace in paces):
         said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
-    return " ".join(said)
+    return " ".join(part for part in said if part)
 
 
 def few(asked: Asked, paces: Sequence[Pace]) -> str:

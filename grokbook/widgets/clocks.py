@@ -11,6 +11,8 @@ import numpy as np
 from grokbook.statistics import prediction_interval
 from grokbook.widgets.paces import Pace
 
+CLOSE = 1.2
+"""Latest over earliest: so far apart two runs of one seed, carried out anew, were published."""
 WIDE = 3.0
 """A band this many times as high as low forbids little: from one decay to its third it covers."""
 
@@ -129,6 +131,32 @@ def answer(paces: Sequence[Pace]) -> str:
     if found.high / found.low > WIDE:
         return "A plain clock is not ruled out, and hardly put to the test"
     return "Weight decay does what a plain clock would"
+
+
+def together(paces: Sequence[Pace]) -> str:
+    """Over which weight decays one τ does for all runs, as a sentence; empty if over none.
+
+    The longest stretch of neighbouring weight decays, each with two runs or more that grok, whose
+    runs lie within `CLOSE` of each other in τ.
+    """
+    found: list[tuple[str, list[float], list[Pace]]] = []
+    for setting in dict.fromkeys(pace.setting for pace in paces):
+        runs = [item for item in by_decay(paces, setting).items() if len(item[1]) > 1]
+        for first in range(len(runs)):
+            for last in range(first + 2, len(runs) + 1):
+                group = [pace for _, several in runs[first:last] for pace in several]
+                taus = [pace.tau(pace.grok) for pace in group]
+                if max(taus) <= CLOSE * min(taus):
+                    found.append((setting, [decay for decay, _ in runs[first:last]], group))
+    if not found:
+        return ""
+    setting, decays, group = max(found, key=lambda item: (len(item[1]), len(item[2])))
+    taus, steps = [pace.tau(pace.grok) for pace in group], [pace.grok for pace in group]
+    return (
+        f"From λ = {decays[0]:g} to {decays[-1]:g} all {len(group)} runs of {setting} grok between "
+        f"τ = {min(taus):.1f} and {max(taus):.1f}, no further apart than runs of one seed can be, "
+        f"and their steps are {max(steps) / min(steps):.2g}-fold apart."
+    )
 
 
 def _setting(paces: Sequence[Pace]) -> str:

@@ -10,7 +10,15 @@ from scipy import stats
 
 from explorable_harness import small_paces, synthetic_pace
 from grokbook.widgets import PhaseStructure, clock_sentence
-from grokbook.widgets.clocks import answer, by_decay, clock, never, others_than, turned
+from grokbook.widgets.clocks import (
+    answer,
+    by_decay,
+    clock,
+    never,
+    others_than,
+    together,
+    turned,
+)
 from grokbook.widgets.paces import SAMPLES, samples_of
 
 
@@ -245,3 +253,22 @@ def test_nothing_is_fetched_by_the_widgets_own_text():
     assert "://" not in str(PhaseStructure._esm).replace("http://www.w3.org/2000/svg", "")
     assert "<!--" not in str(PhaseStructure._esm)
     assert "url(http" not in str(PhaseStructure._css)
+
+
+def test_a_stretch_of_decays_with_one_tau_is_found_and_named():
+    def at(decay, *taus):
+        steps = [round(tau / decay * 1000, -2) for tau in taus]
+        return [
+            synthetic_pace(seed, (int(g), int(g)), decay, last=int(g) + 2_000)
+            for seed, g in enumerate(steps)
+        ]
+
+    apart = [*at(1.0, 13.0, 16.0), *at(0.5, 8.0, 8.2), *at(0.4, 8.4, 8.8), *at(0.2, 9.0, 9.2)]
+    said = together(apart)
+    assert said.startswith("From λ = 0.5 to 0.2 all 6 runs of dual grok between τ = 8.0 and 9.2, ")
+    assert said.endswith("and their steps are 2.9-fold apart.")
+    assert together(at(0.5, 8.0, 8.2)) == ""  # one decay says nothing of another
+    assert together([*at(0.5, 8.0, 8.2), *at(0.2, 9.7, 9.9)]) == ""  # further than a fifth
+    assert together([*at(0.5, 8.0, 8.2), *at(0.2, 8.1)]) == ""  # a single run
+    split = [*at(1.0, 8.0, 8.2), *at(0.5, 12.0, 12.1), *at(0.2, 8.0, 8.2)]
+    assert together(split) == ""  # what lies between them does not agree
