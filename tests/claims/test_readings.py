@@ -117,7 +117,7 @@ def test_the_next_seed_is_another_run_and_the_last_comes_round(shelf):
         order.append(Place({}, run.config.seed, shelf))
     assert seeds == [137, 2024, 42]
     with pytest.raises(Missing, match="another seed"):
-        place.next("dual", 0.0)
+        place.next("dual", 0.7)  # no study has it
 
 
 def made(*measurements, groks=None):

@@ -37,7 +37,13 @@ def test_a_claim_that_waits_says_what_for_in_full():
 def test_one_claim_in_full():
     result = run("MT-10")
     assert result.exit_code == 0
-    for text in ("random walk", "0/W_Q", "published 58.1", "needs: grokbook study dual", "n = "):
+    for text in (
+        "random walk",
+        "layer 0 W_Q",
+        "published 58.1",
+        "needs: grokbook study dual",
+        "n = ",
+    ):
         assert text in result.output
 
 
