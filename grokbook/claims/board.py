@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grokbook.claims.judges import SHARE, Finding
+from grokbook.claims.findings import SHARE, Finding
 from grokbook.claims.readings import gather, unread
 from grokbook.claims.registry import Claim, every
 from grokbook.claims.shelf import Shelf

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean, geometric_mean
 
 from grokbook.claims.criteria import LEAST, Criterion, Magnitude
-from grokbook.claims.judges import FAILS, HOLDS, JUDGES, MEAN, NONE, OPEN, Finding, Series, named
+from grokbook.claims.findings import FAILS, HOLDS, MEAN, NONE, OPEN, Finding, named
+from grokbook.claims.judges import JUDGES, Series
 from grokbook.claims.registry import Claim
 
 VERDICTS = {
@@ -69,7 +70,7 @@ class Judgement:
         controls: name ↦ the same of one control.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.
-        by, compared, of, series: what the number is, as in `grokbook.claims.judges.Finding`.
+        by, compared, of, series: what the number is, as in `grokbook.claims.findings.Finding`.
     """
 
     value: float
@@ -89,7 +90,7 @@ class Judgement:
 
     @property
     def name(self) -> str:
-        """Of the cell that decides, as in `grokbook.claims.judges.Finding`."""
+        """Of the cell that decides, as in `grokbook.claims.findings.Finding`."""
         return named(self.series, self.cell, self.by)
 
     @property

@@ -128,7 +128,7 @@ def _table(rows: list) -> None:
 def _whole(row) -> str:
     """One claim with its test, its findings and what it needs."""
     from grokbook.claims.board import RUNS
-    from grokbook.claims.judges import NONE
+    from grokbook.claims.findings import NONE
     from grokbook.claims.numbers import interval, show
 
     claim, found = row.claim, row.judgement

@@ -219,9 +219,10 @@ def _of_small(passages: Sequence[Passage]) -> str:
     if not small:
         return ""
     turned, n = sum(Turn.of(run).turned for run in small), len(small)
-    who = "the run that groks" if n == 1 else f"{turned or 'none'} of {n} runs that grok"
-    does = "turns" if turned == 1 else "turn" if turned else "does not turn" if n == 1 else "turns"
-    return f" From {small[0].init_scale:g} times the initial weights, {who} {does}."
+    clause = f"{turned or 'none'} of {n} runs that grok {'turn' if turned > 1 else 'turns'}"
+    if n == 1:
+        clause = f"the run that groks {'turns' if turned else 'does not turn'}"
+    return f" From {small[0].init_scale:g} times the initial weights, {clause}."
 
 
 def _left(left: int, turned: int) -> str:

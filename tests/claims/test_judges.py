@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from grokbook.claims.criteria import criterion
-from grokbook.claims.judges import FAILS, HOLDS, JUDGES, NONE, OPEN
+from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN
+from grokbook.claims.judges import JUDGES
 
 NAN = math.nan
 
