@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,13 +42,19 @@ def setting(config: Config) -> str:
 
     >>> from grokbook.config import DyckConfig
     >>> setting(DyckConfig(labels="random")), setting(DyckConfig(weight_decay=0.0))
-    ('λ = 1, labels random', 'λ = 0')
+    ('λ = 1, random labels', 'λ = 0')
     """
     rest = config.dynamics()
     for name in ("tasks", "weight_decay", "seed", *config.seeds):
         rest.pop(name, None)
     said = [words("weight_decay", config.weight_decay)]
-    return ", ".join(said + [words(name, value) for name, value in rest.items()])
+    return ", ".join(said + [_plainly(name, value) for name, value in rest.items()])
+
+
+def _plainly(name: str, value: Any) -> str:
+    if name == "labels":
+        return f"{value} labels"
+    return f"initial weights × {value:g}" if name == "init_scale" else words(name, value)
 
 
 def passage(run: Run, *, plain: bool = True) -> Passage:

@@ -111,10 +111,10 @@ def test_the_slider_moves_charts_and_states(edge, passages, frames, share):
         assert found == pytest.approx(place(edge, step, one.last_step), abs=0.01)
     expect(edge.locator(".gb-when")).to_have_text(f"step {step:,}")
     last = one.ablated[one.ablated <= step][-1]
-    assert note(edge, 0).startswith(f"At step {last:,}: accuracy 98.0 % after a touch, ")
-    assert "38.0 % with all of it taken out (●, ε = 8.0)" in note(edge, 0)
+    assert note(edge, 0).startswith(f"At step {last:,}: accuracy 98.0\u00a0% after a touch, ")
+    assert "38.0\u00a0% with all of it taken out (●, ε = 8.0)" in note(edge, 0)
     assert note(edge, 1).startswith(
-        f"At step {last:,} the edge is 60.0 % of the weights' norm; without it the accuracy "
+        f"At step {last:,} the edge is 60.0\u00a0% of the weights' norm; without it the accuracy "
         "changes by −30.0 points, without random directions by 0.0."
     )
     value = float(one.probes["linear"][0][one.probed == last][0])
@@ -164,7 +164,7 @@ def test_the_switch_takes_decay_away_and_hides_it_again(edge, passages):
         "title": "what moves v₁, less pure decay",
     }  # fmt: skip
     expect(edge.locator(".gb-answer")).to_have_text(turn_sentence(passages, control=True))
-    assert "gradient 94.0 % there" in edge.locator(".gb-result").first.text_content()
+    assert "gradient 94.0\u00a0% there" in edge.locator(".gb-result").first.text_content()
     norm, far = (
         min(passages[0].changes[name][0, 0] for name in MATCHED if name.endswith(end))
         for end in ("norm", "distance")
@@ -184,7 +184,7 @@ def test_the_knob_turns_to_other_directions(edge, passages):
         at = int(np.argmin(np.abs(passages[0].ends - 600)))
         share = 100 * passages[0].shares["published"][at, k - 1]
         said = edge.locator(".gb-result").first.text_content()
-        assert said == f"groks at 600; gradient {share:.1f} % there"
+        assert said == f"groks at 600; gradient {share:.1f}\u00a0% there"
         expect(edge.locator(".gb-states .gb-axis-title").first).to_have_text(
             f"ε taken from θ along {name}, log"
         )

@@ -282,7 +282,7 @@ def test_the_twin_has_the_published_decay_else_the_strongest_that_groks_and_is_n
 
 
 def test_settings_say_what_sets_runs_apart():
-    assert setting(DyckConfig(init_scale=0.25, seed=7)) == "λ = 1, init scale 0.25"
+    assert setting(DyckConfig(init_scale=0.25, seed=7)) == "λ = 1, initial weights × 0.25"
     assert setting(DyckConfig(learning_rate=5e-4, weight_decay=2.0)) == "λ = 2, η = 0.0005"
 
 
@@ -354,14 +354,14 @@ def _published():
 
 def test_every_setting_has_a_column():
     table = tables.share_table(small_passages())
-    assert table.columns.tolist() == ["λ = 1", "λ = 0", "λ = 1, labels random"]
+    assert table.columns.tolist() == ["λ = 1", "λ = 0", "λ = 1, random labels"]
     assert table.loc["n", "λ = 1"] == 2
     assert table.loc["1 × grok (%)", "λ = 1"] == "5 (5 to 5)"
 
 
 def test_every_run_has_a_row_with_its_own_times():
     table = tables.turn_table(small_passages())
-    names = ["λ = 1, seed 42", "λ = 1, seed 137", "λ = 0, seed 42", "λ = 1, labels random, seed 42"]
+    names = ["λ = 1, seed 42", "λ = 1, seed 137", "λ = 0, seed 42", "λ = 1, random labels, seed 42"]
     assert table.index.tolist() == names
     assert table["groks at"].tolist() == ["600", "1,000", "never", "never"]
     assert table["turns to decay at"].tolist() == ["600", "1,000", "never", "600"]
@@ -394,8 +394,8 @@ def test_figures_hold_every_run():
     every = small_passages()
     figure = draw.turns(every)
     names = [trace.name for trace in figure.data if trace.showlegend is not False]
-    assert "λ = 1 (2 runs)" in names and "λ = 1, labels random (1 run)" not in names
-    assert "λ = 1, labels random (one run)" in names
+    assert "λ = 1 (2 runs)" in names and "λ = 1, random labels (1 run)" not in names
+    assert "λ = 1, random labels (one run)" in names
     assert not any("λ = 0" in name for name in names)
     inks = {trace.line.color for trace in [*figure.data, *draw.probes(every, _published()).data]}
     for ink in inks - {None}:
@@ -434,7 +434,7 @@ def test_the_turns_answer_names_start_chance_and_controls():
     several = words.turn_answer(small_passages())
     assert "Nothing is left of the 2 turns once" in several
     assert several.endswith(
-        "With λ = 1, labels random, 1 of 1 turn, at step 600, 1 times the grok step of the run of "
+        "With λ = 1, random labels, 1 of 1 turn, at step 600, 1 times the grok step of the run of "
         "their seed."
     )
     left = [synthetic_passage(left=True), synthetic_passage(137)]

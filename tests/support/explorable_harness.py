@@ -489,7 +489,7 @@ def synthetic_passage(
     rise = 0.3 + 0.68 * _sigmoid((steps - (unit or last)) / 60)
     return Passage(
         label=f"seed {seed}",
-        setting=f"λ = {weight_decay:g}" + ", labels random" * (labels == "random"),
+        setting=f"λ = {weight_decay:g}" + ", random labels" * (labels == "random"),
         weight_decay=weight_decay,
         learning_rate=1e-3,
         seed=seed,

@@ -146,7 +146,7 @@ def test_what_is_said_of_several(passage):
 
 def test_a_small_start_is_told_by_how_many_of_it_turn(passage):
     """Where there is less of a start to decay, a turn that is the start's does not come."""
-    small = replace(passage, init_scale=0.25, plain=False, setting="λ = 1, init scale 0.25")
+    small = replace(passage, init_scale=0.25, plain=False, setting="λ = 1, initial weights × 0.25")
     gradient = {form: np.ones_like(shares) for form, shares in small.shares.items()}
     still = [replace(small, seed=seed, shares=gradient) for seed in (42, 137, 2024)]
 
@@ -221,7 +221,7 @@ def test_it_opens_on_a_run_that_groks_and_knows_its_twin():
     explorable = EdgeLifecycle(passages[::-1], {"random": "not here"})
     assert [p["run"] for p in explorable.passages] == [p.run_id for p in in_order(passages)]
     assert [p["setting"] for p in explorable.passages] == [
-        "λ = 1", "λ = 1", "λ = 0", "λ = 1, labels random",
+        "λ = 1", "λ = 1", "λ = 0", "λ = 1, random labels",
     ]  # fmt: skip
     assert explorable.run == 0 and explorable.passages[0]["grok"] == 600
     assert explorable.twins == [3, -1, -1, -1]

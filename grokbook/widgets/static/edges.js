@@ -9,7 +9,7 @@ const AS_PUBLISHED = 2, NEAR = 0.03;
 
 const known = (v) => v !== undefined && !Number.isNaN(v);
 const points = (v) => (known(v) ? `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(100 * v).toFixed(1)}` : "–");
-const share = (v) => (known(v) ? `${(100 * v).toFixed(1)} %` : "–");
+const share = (v) => (known(v) ? `${(100 * v).toFixed(1)}\u00a0%` : "–");
 
 // A figure whose drawing follows the last measured step at or before the cursor.
 function measuredFigure(state, title, stepsOf, drawAt) {
