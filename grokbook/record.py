@@ -13,7 +13,7 @@ from grokbook.config import Config
 from grokbook.events import PUBLISHED_RULE, RULES, grok_step
 from grokbook.plan import Plan
 from grokbook.store import parquet
-from grokbook.store.compact import answer_bits
+from grokbook.store.compact import read_answers
 from grokbook.tasks.examples import Examples
 
 
@@ -29,7 +29,9 @@ class RunRecord:
         numerics: under which it ran.
         hardware: the processor's name; empty if it was not written down.
         metrics: one row an evaluation; see `grokbook.training.log`.
-        bits: (E, T, ⌈N/8⌉) packed right/wrong answers, one evaluation a row of ``metrics``.
+        bits: (A, T, ⌈N/8⌉) packed right/wrong answers.
+        answered: (A,) the evaluation steps of ``bits``; None if it is all of them, A = E.
+        twinless: (T, E) how many twinless test pairs were right; None where ``bits`` says it.
     """
 
     config: Config
@@ -40,12 +42,15 @@ class RunRecord:
     metrics: pd.DataFrame
     bits: np.ndarray
     hardware: str = ""
+    answered: np.ndarray | None = None
+    twinless: np.ndarray | None = None
 
     @classmethod
     def read(cls, config: Config, files: dict[str, bytes], **facts: Any) -> RunRecord:
         """From the bytes of ``metrics.parquet`` and ``answers.npz``."""
         metrics = parquet.table(files["metrics.parquet"]).to_pandas(use_threads=False)
-        return cls(config=config, metrics=metrics, bits=answer_bits(files["answers.npz"]), **facts)
+        answers = read_answers(files["answers.npz"])
+        return cls(config=config, metrics=metrics, **answers, **facts)
 
     @cached_property
     def table(self) -> Examples:
@@ -66,8 +71,17 @@ class RunRecord:
         """(E,) accuracy on the full train or test set."""
         return self.metrics[f"{part}_accuracy_{task}"].to_numpy()
 
+    @property
+    def answer_steps(self) -> np.ndarray:
+        """(A,) the steps whose answers are kept, the first and the last among them.
+
+        The store keeps every evaluation's; of a long run that is recorded, see
+        `grokbook.store.compact.kept`.
+        """
+        return self.steps if self.answered is None else self.answered
+
     def correct(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """(rows, T, N) bool, right or wrong, for chosen evaluations."""
+        """(rows, T, N) bool, right or wrong, at chosen ones of ``answer_steps``."""
         return np.unpackbits(self.bits[rows], axis=-1, count=self.table.count).astype(bool)
 
     def reaches(self, plan: Plan) -> bool:
@@ -82,15 +96,13 @@ class RunRecord:
         return [self.grok_step(task, PUBLISHED_RULE) for task in self.config.tasks]
 
     @cached_property
-    def _twinless(self) -> dict[str, np.ndarray]:
+    def twinless_right(self) -> np.ndarray:
+        """(T, E) how many test pairs without a trained twin are answered right."""
+        if self.twinless is not None:
+            return self.twinless
+        fair = [self.table.twinless(task) for task in self.config.tasks]
         correct = self.correct()
-        found = {}
-        for k, task in enumerate(self.config.tasks):
-            fair = self.table.twinless(task)
-            found[task] = (
-                correct[:, k, fair].mean(axis=1) if fair.any() else np.full(len(self.steps), np.nan)
-            )
-        return found
+        return np.stack([correct[:, k, pairs].sum(axis=1) for k, pairs in enumerate(fair)])
 
     def twinless_accuracy(self, task: str) -> np.ndarray:
         """(E,) accuracy on test pairs none of whose symmetry twins was trained on.
@@ -98,7 +110,9 @@ class RunRecord:
         The control of 2602.18523's split, which puts (a, b) and (b, a) on either side; NaN if
         there is no such pair.
         """
-        return self._twinless[task]
+        right = self.twinless_right[self.config.tasks.index(task)]
+        pairs = int(self.table.twinless(task).sum())
+        return right / pairs if pairs else np.full(len(right), np.nan)
 
     def grok_step(self, task: str, rule: str, *, control: bool = False) -> int | None:
         """The step at which a task groks under a rule of `grokbook.events.RULES`."""

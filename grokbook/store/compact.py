@@ -2,11 +2,12 @@
 
 The store writes the answers evaluation by evaluation, as they come.  A pair's own history changes
 far less often than neighbouring pairs differ, so the same bits turned about, pair by pair over
-time, compress to half, and LZMA takes a sixth off again; no bit is lost.  Inner products are
+time, compress to half, and LZMA takes a sixth off again.  On a long plateau pairs flicker and
+nothing is learned; they are thinned (`kept`), and elsewhere no bit is lost.  Inner products are
 symmetric; the upper triangle says it all.  They are of float32 weights, and float32 holds each of
 them to 2⁻²⁴ of itself; their last 29 bits would be a third of all results.
 
-    answers.npz   bits (E, T, ⌈N/8⌉)      →  histories (T, 8⌈N/8⌉, ⌈E/8⌉)
+    answers.npz   bits (E, T, ⌈N/8⌉)      →  histories (T, 8⌈N/8⌉, ⌈A/8⌉), A ≤ E
     gram.npz      products (9, S, S)      →  products (9, S (S + 1) / 2) float32, row by row
     band.npz      products (B, 210)       →  the same in float32
 
@@ -18,29 +19,62 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:  # a record is read by this module
+    from grokbook.record import RunRecord
 
-def answers(content: bytes) -> bytes:
-    """``answers.npz`` by pairs over time, most significant bit first."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        if "histories" in archive:
-            return content
-        steps, bits = archive["steps"], archive["bits"]
+LONG = 128
+"""Evaluations; of a run with more than that not all answers are kept."""
+THINNED = 10
+"""One evaluation in so many is kept while all is known by heart and nothing half understood."""
+
+
+def kept(record: RunRecord) -> np.ndarray:
+    """(A,) indices of the evaluations whose answers are recorded, pair by pair.
+
+    Of up to `LONG` evaluations all.  Of more: every one at which a task is still learned by heart
+    (training accuracy below 0.99) or understood (test accuracy ½ or more), of the others, which are
+    the plateau between, one in `THINNED`, and the last.  Accuracies, the twinless pairs' among
+    them, are kept of every evaluation.
+    """
+    some = np.arange(len(record.steps))
+    if len(some) <= LONG:
+        return some
+    train, test = (
+        np.stack([record.accuracy(task, part) for task in record.config.tasks])
+        for part in ("train", "test")
+    )
+    moving = ((train < 0.99) | (test >= 0.5)).any(axis=0)
+    return some[moving | (some % THINNED == 0) | (some == some[-1])]
+
+
+def answers(record: RunRecord) -> bytes:
+    """``answers.npz`` of a record: pairs over time, most significant bit first."""
+    rows = np.flatnonzero(np.isin(record.answer_steps, record.steps[kept(record)]))
     # Bits that fill up the last byte are 0; they become pairs that are never right.
-    times = np.unpackbits(bits, axis=-1).transpose(1, 2, 0)
-    return _archive(steps=steps, histories=np.packbits(times, axis=-1))
+    times = np.unpackbits(record.bits[rows], axis=-1).transpose(1, 2, 0)
+    arrays = {
+        "steps": record.answer_steps[rows],
+        "histories": np.packbits(times, axis=-1),
+    }
+    if len(rows) < len(record.steps):
+        arrays["twinless"] = record.twinless_right.astype(np.uint32)
+    return _archive(**arrays)
 
 
-def answer_bits(content: bytes) -> np.ndarray:
-    """(E, T, ⌈N/8⌉) packed answers from ``answers.npz`` in either form."""
+def read_answers(content: bytes) -> dict[str, np.ndarray]:
+    """What a `grokbook.record.RunRecord` says of answers, from ``answers.npz`` in either form."""
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         if "bits" in archive:
-            return archive["bits"]
-        histories = archive["histories"]
-        times = np.unpackbits(histories, axis=-1, count=len(archive["steps"]))
-    return np.packbits(times.transpose(2, 0, 1), axis=-1)
+            return {"bits": archive["bits"]}
+        found = {"answered": archive["steps"]}
+        times = np.unpackbits(archive["histories"], axis=-1, count=len(archive["steps"]))
+        if "twinless" in archive:
+            found["twinless"] = archive["twinless"]
+    return found | {"bits": np.packbits(times.transpose(2, 0, 1), axis=-1)}
 
 
 def grams(content: bytes) -> bytes:

@@ -4,7 +4,7 @@ results/manifest.json               sealed: every run with its config, numerics,
                                     seconds, grok steps and the sha256 of its files
 results/runs/<config id>/             of an execution after the first: <config id>-<numerics id>/
   metrics.parquet                   as in the store
-  answers.npz                       the same answers, pair by pair over time
+  answers.npz                       the same answers, pair by pair over time, plateaus thinned
   band.npz                          packed 20 × 20 inner products of attention updates, float32
   gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32
   weights.safetensors               of some runs: all parameters at the last step
@@ -194,7 +194,7 @@ class Results:
             hardware=run.hardware,
         )
         data = found.files | {
-            "answers.npz": compact.answers(found.files["answers.npz"]),
+            "answers.npz": compact.answers(record),
             "gram.npz": compact.grams(gram_file(run)),
             "band.npz": compact.bands(found.files["band.npz"]),
         }
@@ -276,15 +276,22 @@ class Results:
         """Do a record's answers give its accuracies, and these its grok steps?"""
         record = self._read(Config.from_json(entry["config"]), entry, name)
         correct, found = record.correct(), []
+        rows = np.searchsorted(record.steps, record.answer_steps)
         for k, task in enumerate(record.config.tasks):
             for part in ("train", "test"):
                 if not np.array_equal(
-                    record.table.average(correct[:, k], part), record.accuracy(task, part)
+                    record.table.average(correct[:, k], part), record.accuracy(task, part)[rows]
                 ):
                     found.append(
                         f"recorded run {name}: its {part} answers to {task} do not give "
                         "its accuracies"
                     )
+            twinless = correct[:, k, record.table.twinless(task)].sum(axis=1)
+            if not np.array_equal(twinless, record.twinless_right[k, rows]):
+                found.append(
+                    f"recorded run {name}: its answers to twinless pairs of {task} do not give "
+                    "their number"
+                )
             if record.grok_steps(task) != entry["grok_steps"][task]:
                 found.append(
                     f"recorded run {name}: its accuracies do not give the grok steps of "

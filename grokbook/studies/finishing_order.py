@@ -181,7 +181,8 @@ def leak_test(
     """Compare the control with random test subsets of the same size.
 
     The twinless pairs are few, and few pairs cross a threshold at other steps than many: random
-    subsets of their size show how much of a difference that makes by itself.
+    subsets of their size show how much of a difference that makes by itself.  Subsets are looked at
+    where answers are kept, which is from half of the test pairs on.
 
     Args:
         record: the run.
@@ -200,7 +201,7 @@ def leak_test(
     generator = np.random.default_rng(seed)
     steps = (
         [
-            _number(grok_step(record.steps, correct[:, chosen].mean(axis=1), rule))
+            _number(grok_step(record.answer_steps, correct[:, chosen].mean(axis=1), rule))
             for chosen in (
                 generator.choice(correct.shape[1], size, replace=False) for _ in range(draws)
             )

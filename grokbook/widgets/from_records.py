@@ -18,10 +18,10 @@ def shared_frames(records: Sequence[RunRecord], count: int = 64) -> np.ndarray:
 
 
 def lane(record: RunRecord, frames: np.ndarray) -> Lane:
-    """One run as a lane; frames beyond its end hold its last answers."""
+    """One run as a lane; a frame holds the newest answers kept, beyond the run's end its last."""
     config, table = record.config, record.table
     tasks, side = config.tasks, table.side
-    rows = np.searchsorted(record.steps, frames, side="right") - 1
+    rows = np.searchsorted(record.answer_steps, frames, side="right") - 1
     twinless = np.stack([table.twinless(task) for task in tasks])
 
     def crossings(control: bool) -> dict[str, tuple[int | None, ...]]:

@@ -1,16 +1,20 @@
 """The recorded forms say what the store's forms say: answers to the bit, products in float32."""
 
+import dataclasses
 import io
 import zipfile
 
 import numpy as np
 import pytest
 
+import made_records
 from grokbook.config import RunConfig
+from grokbook.events import RULES
 from grokbook.plan import Plan
 from grokbook.store import Store, compact
 from grokbook.store.derived import Grams, gram_file, measured
 from grokbook.store.recorded import Results
+from grokbook.studies.finishing_order import leak_test
 from grokbook.training.run import run
 
 
@@ -25,31 +29,83 @@ def named(content):
         return dict(found)
 
 
-@pytest.mark.parametrize(("evaluations", "tasks", "items"), [(1, 1, 1), (9, 2, 23), (16, 3, 64)])
-def test_answers_come_back_to_the_bit(evaluations, tasks, items):
-    right = np.random.default_rng(0).random((evaluations, tasks, items)) < 0.5
-    bits = np.packbits(right, axis=-1)
-    steps = np.arange(evaluations) * 100
-    small = compact.answers(archive(steps=steps, bits=bits))
-    np.testing.assert_array_equal(compact.answer_bits(small), bits)
-    assert compact.answer_bits(small).dtype == bits.dtype
-    assert compact.answers(small) == small  # once is enough
+def told(right, accuracy=0.0, by_heart=1.0):
+    """A record of (E, T, N) answers, whose test and training accuracies are given."""
+    config = RunConfig(tasks=("add", "mul", "sq")[: right.shape[1]], modulus=5, domain="full")
+    accuracy = np.broadcast_to(accuracy, (len(right),))
+    metrics = {"step": np.arange(len(right)) * 100}
+    metrics |= {f"test_accuracy_{task}": accuracy for task in config.tasks}
+    metrics |= {f"train_accuracy_{task}": by_heart for task in config.tasks}
+    return made_records.finished(config, metrics, right)
+
+
+@pytest.mark.parametrize(("evaluations", "tasks"), [(1, 1), (9, 2), (16, 3), (compact.LONG, 2)])
+def test_answers_come_back_to_the_bit(evaluations, tasks):
+    right = np.random.default_rng(0).random((evaluations, tasks, 25)) < 0.5
+    record = told(right)
+    small = compact.read_answers(compact.answers(record))
+    np.testing.assert_array_equal(small["bits"], record.bits)
+    np.testing.assert_array_equal(small["answered"], record.steps)
+    assert small["bits"].dtype == record.bits.dtype and "twinless" not in small
+    again = compact.answers(dataclasses.replace(record, **small))
+    assert again == compact.answers(record)  # once is enough
+
+
+def test_the_stores_form_is_read_as_it_is():
+    bits = np.arange(8, dtype=np.uint8).reshape(4, 1, 2)
+    found = compact.read_answers(archive(steps=np.arange(4), bits=bits))
+    assert set(found) == {"bits"}
+    np.testing.assert_array_equal(found["bits"], bits)
 
 
 def test_a_history_is_one_pairs_answers_over_time():
-    right = np.zeros((9, 1, 8), dtype=bool)
+    right = np.zeros((9, 1, 25), dtype=bool)
     right[8, 0, 2] = right[0, 0, 2] = True
-    small = compact.answers(archive(steps=np.arange(9), bits=np.packbits(right, axis=-1)))
-    histories = named(small)["histories"]
-    assert histories.shape == (1, 8, 2)
+    histories = named(compact.answers(told(right)))["histories"]
+    assert histories.shape == (1, 32, 2)
     assert histories[0, 2].tolist() == [128, 128] and histories.sum() == 256
 
 
-def test_histories_take_less_room_where_each_pair_keeps_to_its_answer():
-    draw = np.random.default_rng(1)
-    mostly, slips = draw.random(2_000) < 0.5, draw.random((400, 1, 2_000)) < 0.05
-    content = archive(steps=np.arange(400), bits=np.packbits(mostly ^ slips, axis=-1))
-    assert len(compact.answers(content)) < 0.8 * len(content)
+def test_of_a_long_run_the_plateaus_are_thinned_and_the_rise_is_whole():
+    count = compact.LONG + 73
+    accuracy = np.where(np.arange(count) < 150, 0.1, 0.5)
+    by_heart = np.where(np.arange(count) < 17, 0.98, 1.0)
+    right = np.random.default_rng(0).random((count, 2, 25)) < accuracy[:, None, None]
+    record = told(right, accuracy, by_heart)
+    rows = compact.kept(record)
+    assert rows.tolist() == [*range(17), *range(20, 150, 10), *range(150, count)]
+    assert compact.kept(told(right)).tolist() == [*range(0, count, 10)]  # never half right
+    assert compact.kept(told(right[:-4])).tolist()[-2:] == [190, 196]  # the last one, too
+    one = told(right, accuracy)  # as long as one of two tasks is not known by heart
+    one.metrics["train_accuracy_mul"] = by_heart
+    assert compact.kept(one).tolist() == rows.tolist()
+
+    small = compact.answers(record)
+    thin = dataclasses.replace(record, **compact.read_answers(small))
+    assert thin.answer_steps.tolist() == (rows * 100).tolist()
+    np.testing.assert_array_equal(thin.correct(), right[rows])
+    assert compact.answers(thin) == small
+    for task in record.config.tasks:  # what is counted is known of every evaluation
+        np.testing.assert_array_equal(thin.twinless_accuracy(task), record.twinless_accuracy(task))
+        assert len(thin.twinless_accuracy(task)) == count
+        assert np.nanmax(thin.twinless_accuracy(task)) > 0
+
+
+def test_a_rule_says_of_subsets_of_a_thinned_run_what_it_says_of_the_whole():
+    count = 400
+    place = np.arange(count)[:, None, None]
+    late = np.random.default_rng(2).normal(300, 20, size=(1, 1, 25))
+    right = np.random.default_rng(3).random((count, 1, 25)) < 0.98 / (
+        1 + np.exp((late - place) / 9)
+    )
+    record = told(right)
+    accuracy = right[:, 0, ~record.table.trained].mean(axis=1)
+    record = dataclasses.replace(record, metrics=record.metrics.assign(test_accuracy_add=accuracy))
+    thin = dataclasses.replace(record, **compact.read_answers(compact.answers(record)))
+    assert len(thin.answer_steps) < 0.5 * count
+    for rule in RULES:
+        assert leak_test(thin, "add", rule, draws=40) == leak_test(record, "add", rule, draws=40)
+    assert leak_test(thin, "add", "0.90").low > 20_000
 
 
 def symmetric(seed):
@@ -97,12 +153,12 @@ def test_triangles_of_float64_as_they_were_recorded_once_become_float32():
 
 
 def test_the_same_arrays_give_the_same_bytes_whenever_they_are_recorded(monkeypatch):
-    content = archive(steps=np.arange(4), bits=np.arange(8, dtype=np.uint8).reshape(4, 1, 2))
-    first = compact.answers(content)
+    record = told(np.ones((4, 1, 25), dtype=bool))
+    first = compact.answers(record)
     with zipfile.ZipFile(io.BytesIO(first)) as found:
         assert {each.date_time for each in found.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     monkeypatch.setattr("time.time", lambda: 2e9)
-    assert compact.answers(content) == first
+    assert compact.answers(record) == first
 
 
 def test_products_that_are_not_symmetric_stay_whole():
