@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from grokbook.chapters.spectral_edge_lifecycle import STRINGS, others, wanted
 from grokbook.chapters.spectral_edge_lifecycle_counts import gap, removals, timed
 from grokbook.chapters.spectral_edge_lifecycle_flow import flows
+from grokbook.chapters.spectral_edge_lifecycle_windows import brackets, follows
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
 from grokbook.geometry.gap_class import NONE
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.from_edges import passages
-from grokbook.widgets.passages import FORMS, Passage
-from grokbook.widgets.turns import AT, Turn, grokking
+from grokbook.widgets.passages import Passage
+from grokbook.widgets.turns import AT, grokking, surviving
 
 LARGE = 0.3
 """A part of the weights' norm that is no small cut."""
@@ -50,8 +51,12 @@ def guard(found: Edges) -> None:
     chosen = [one for one in grokking(found.passages) if one.weight_decay == 1.0]
     assert chosen, "no run on brackets groks"
     for one in chosen:
-        assert Turn.of(one).turned, f"{one.label}: the edge does not turn to decay"
-        assert not Turn.of(one, FORMS[1]).turned, f"{one.label}: the turn is not the start's"
+        turned, left = surviving([one])
+        assert turned, f"{one.label}: the edge does not turn to decay"
+        assert not left, f"{one.label}: the turn is not the start's"
+    grok = {one.run_id for one in chosen}
+    turns = brackets([run for run in found.runs if run.config.id in grok])
+    assert follows(turns), "the turn does not follow the length of the window"
     taken = removals(chosen, AT)
     assert taken, "no removal of the edge is measured"
     for each in taken:

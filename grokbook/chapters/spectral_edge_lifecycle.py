@@ -19,8 +19,8 @@ from grokbook.studies.lifecycle import CONTROLS, DECAYS, LIFECYCLE, MODULAR
 from grokbook.studies.members import stages
 from grokbook.studies.study import Study
 from grokbook.widgets.lifecycle import in_order
-from grokbook.widgets.passages import FORMS, Passage
-from grokbook.widgets.turns import Turn, grokking
+from grokbook.widgets.passages import Passage
+from grokbook.widgets.turns import grokking, surviving
 
 STRINGS = 300
 """Test strings that the instruments read by default."""
@@ -146,9 +146,9 @@ def guard(passages: Sequence[Passage]) -> None:
     assert chosen, "no run of the chapter groks"
     for one in chosen:
         if one.weight_decay == 1.0:
-            assert Turn.of(one).turned, f"{one.label}: the edge does not turn to decay"
-            left = Turn.of(one, FORMS[1])
-            assert not left.turned, f"{one.label}: less pure decay, the edge still turns"
+            turned, left = surviving([one])
+            assert turned, f"{one.label}: the edge does not turn to decay"
+            assert not left, f"{one.label}: less pure decay, the edge still turns"
     taken = [each for multiple in MULTIPLES for each in removals(chosen, multiple)]
     assert taken, "no removal of the edge is measured"
     for each in taken:

@@ -181,7 +181,7 @@ def reading_answer(passages: Sequence[Passage]) -> str:
         verdict = "A part of the loss is scale, and a part remains"
     said_of = (
         f"{verdict}. R² of the linear probe changes by {show(round(-fall, 3) + 0.0)} as published "
-        f"and by {show(round(-kept, 3) + 0.0)} on standardised states and unseen prefixes"
+        f"and by {show(round(-kept, 3) + 0.0)} on standardised states and unseen strings"
     )
     hidden = found.get(("mlp", READINGS[1]))
     if hidden is not None:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap, timed
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import counted
 from grokbook.claims.numbers import show
 from grokbook.instruments.runs import Run
 from grokbook.widgets.from_edges import setting
@@ -17,12 +16,16 @@ from grokbook.widgets.passages import Passage
 
 
 def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
-    """Does the gap close more where a run groks?"""
-    grok, never = list[Gap](), list[Gap]()
+    """Does the gap close more where a run groks? Settings are compared, and none are pooled."""
+    grok, never = list[Gap](), dict[str, list[Gap]]()
     for run, one in timed(runs, passages):
         found = gap(run, one.unit)
-        if found is not None:
-            (grok if one.grok is not None else never).append(found)
+        if found is None:
+            continue
+        if one.grok is None:
+            never.setdefault(one.setting, []).append(found)
+        elif one.plain:
+            grok.append(found)
     if not grok:
         if any(one.grok is not None for one in passages):
             return "The runs that grok do so before their windows are full."
@@ -30,28 +33,25 @@ def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     text = (
         f"By the published statistic, of windows of three updates, the gap "
         f"{_fold(grok, 'published')} up to the grok step, and as a share of all movement it "
-        f"{_fold(grok, 'share')}"
+        f"{_fold(grok, 'share')}."
     )
     if not never:
-        return f"{text}; no run that never groks is here to compare."
-    apart = [_apart(grok, never, name) for name in ("published", "five", "share")]
-    return (
-        f"{text}. Read at the same step in {counted(len(never), 'run')} that never "
-        f"{'groks' if len(never) == 1 else 'grok'}, it "
-        f"{_fold(never, 'published')}, which lies {apart[0]}; in "
-        f"windows of five it {_fold(never, 'five')}, {apart[1]}; as a "
-        f"share it {_fold(never, 'share')}, {apart[2]}."
-    )
+        return f"{text[:-1]}; no run that never groks is here to compare."
+    told = [
+        f"{_fold(theirs, 'published')} with {name}{_pairs(grok, theirs, 'published')}, and as a "
+        f"share {_fold(theirs, 'share')}{_pairs(grok, theirs, 'share')}"
+        for name, theirs in never.items()
+    ]
+    return f"{text} Read at the same step in runs that never grok, it {'; it '.join(told)}."
 
 
-def _apart(grok: Sequence[Gap], never: Sequence[Gap], name: str) -> str:
-    """Where runs that never grok lie beside those that do."""
+def _pairs(grok: Sequence[Gap], never: Sequence[Gap], name: str) -> str:
+    """In how many pairs of a run that groks and one that does not the latter falls further."""
     ours, theirs = ([getattr(each, name) for each in group] for group in (grok, never))
-    if max(theirs) < min(ours):
-        return "below every run that groks"
-    if min(theirs) > max(ours):
-        return "above every run that groks"
-    return "among the runs that grok"
+    further, n = sum(b > a for a in ours for b in theirs), len(ours) * len(theirs)
+    if n == 1:
+        return f", {'further' if further else 'no further'} than in the run that groks"
+    return f", further in {further or 'none'} of {n} pairs of runs"
 
 
 def _fold(group: Sequence[Gap], name: str) -> str:

@@ -30,7 +30,7 @@ NAMES = {
 KINDS = {"linear": "linear", "quadratic": "products of two features", "mlp": "one hidden layer"}
 FORMS_OF_PROBES = {
     "raw, token": "as published",
-    "standardised, prefix": "standardised, unseen prefixes",
+    "standardised, string": "standardised, unseen strings",
 }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
 
 import numpy as np
 
 from grokbook.chapters.spectral_edge_lifecycle import Others, gather, members
 from grokbook.chapters.spectral_edge_lifecycle_answers import critical_in_short, read_in_short
+from grokbook.chapters.spectral_edge_lifecycle_windows import window_answer
 from grokbook.chapters.wording import counted, share
 from grokbook.instruments.runs import Run
 from grokbook.studies.command import command
@@ -17,9 +17,12 @@ from grokbook.widgets.passages import Passage
 from grokbook.widgets.turns import Turn, grokking, surviving, turn_sentence
 
 
-def finding(passages: Sequence[Passage]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
-    parts = [turn_sentence(passages)]
+def finding(passages: Sequence[Passage], runs: Sequence[Run] = ()) -> str:
+    """The chapter's finding in plain words, from the runs at hand.
+
+    The picture below it says when the first direction turns; what sets that step comes first here.
+    """
+    parts = [window_answer(runs, passages) or turn_sentence(passages)]
     if grokking(passages):
         parts += [turn_sentence(passages, control=True), unseen(passages)]
         parts += [critical_in_short(passages), read_in_short(passages)]
@@ -91,10 +94,8 @@ def _of_controls(passages: Sequence[Passage]) -> list[str]:
         turns = [Turn.of(run) for run in group]
         count = sum(turn.turned for turn in turns)
         first = [turn.first for turn in turns if turn.first]
-        at = [turn.first / run.unit for turn, run in zip(turns, group, strict=True) if turn.first]
-        when = f", at {_steps(first)}, {fmean(at):.2g} times the grok step" if at else ""
-        lent = " of the run of their seed" if at and all(run.grok is None for run in group) else ""
-        found.append(f"With {name}, {share(count, len(group))} turn{when}{lent}.")
+        when = f", at {_steps(first)}" if first else ""
+        found.append(f"With {name}, {share(count, len(group))} turn{when}.")
     return found
 
 

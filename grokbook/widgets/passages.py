@@ -36,8 +36,8 @@ MATCHED = (
 BARS = (EDGE, "random", *MATCHED)
 
 PROBES = ("linear", "quadratic", "mlp")
-READINGS = ("raw, token", "standardised, prefix")
-"""As published, and in units that no scale moves, on prefixes that were not fitted on."""
+READINGS = ("raw, token", "standardised, string")
+"""As published, and in units that no scale moves, on strings that were not fitted on."""
 
 POINTS = SIDE + 1
 """ε on the way that a curve has, at most: a grid to the removal or σ, and the other of the two."""

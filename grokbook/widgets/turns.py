@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.edge_windows import PUBLISHED
 from grokbook.instruments.phases import MULTIPLES, place
 from grokbook.widgets.passages import FORMS, Passage
 
@@ -23,7 +24,7 @@ class Turn:
     Attributes:
         shares: multiple of `MULTIPLES` ↦ share at the window that ends nearest to it, NaN where
             the run does not go so far, or its time has no unit.
-        first: step of the first window up to `LATER` in which decay has the majority, or None.
+        first: step at which the first full window ends in which decay has the majority, or None.
         back: of the first window after it in which the gradient has the majority again, or None.
         start: |cos| of v_1 and θ_0 at the grok step; NaN where there is none.
         inside: at the grok step, does the share lie within 95 % of those that gradients of the
@@ -38,7 +39,7 @@ class Turn:
 
     @property
     def turned(self) -> bool:
-        """Has decay the majority in some window before long after the grok step?"""
+        """Has decay the majority in some full window?"""
         return self.first is not None
 
     @classmethod
@@ -50,18 +51,14 @@ class Turn:
             form: of `FORMS`.
             direction: k of v_k.
         """
-        values, ends = passage.shares[form][:, direction - 1], passage.ends
+        values = passage.shares[form][:, direction - 1]
+        first, back = _stretch(values, passage.ends)
         if passage.unit is None:
-            return cls(dict.fromkeys(MULTIPLES, float("nan")), None, None, float("nan"), None)
+            return cls(dict.fromkeys(MULTIPLES, float("nan")), first, back, float("nan"), None)
         places = {each: _place(passage, each) for each in MULTIPLES}
         shares = {
             each: float("nan") if at is None else float(values[at]) for each, at in places.items()
         }
-        within = ends <= LATER * passage.unit
-        low = np.flatnonzero(within & (values < MAJORITY))
-        first = int(ends[low[0]]) if low.size else None
-        again = ends[low[0] :][values[low[0] :] >= MAJORITY] if low.size else ends[:0]
-        back = int(again[0]) if again.size else None
         at, inside = places[AT], None
         if at is None:
             return cls(shares, first, back, float("nan"), None)
@@ -69,6 +66,16 @@ class Turn:
             inside = bool(band[0] <= values[at] <= band[1])
         start = float(passage.cosines[form][1, at, direction - 1])
         return cls(shares, first, back, start, inside)
+
+
+def _stretch(values: np.ndarray, ends: np.ndarray) -> tuple[int | None, int | None]:
+    """Where decay first has the majority in a full window, and where the gradient has it again."""
+    full = ends >= PUBLISHED * np.diff(ends, prepend=0).min()
+    low = np.flatnonzero(full & (values < MAJORITY))
+    if not low.size:
+        return None, None
+    again = ends[low[0] :][values[low[0] :] >= MAJORITY]
+    return int(ends[low[0]]), int(again[0]) if again.size else None
 
 
 def _place(passage: Passage, multiple: float) -> int | None:
@@ -85,9 +92,19 @@ def grokking(passages: Sequence[Passage]) -> list[Passage]:
 
 
 def surviving(runs: Sequence[Passage]) -> tuple[int, int]:
-    """Turns as published, and how many of them are there without the path of pure decay, too."""
-    pairs = [tuple(Turn.of(run, form).turned for form in FORMS) for run in runs]
-    return sum(before for before, _ in pairs), sum(before and after for before, after in pairs)
+    """Turns as published, and how many of them are there without the path of pure decay, too.
+
+    A turn is there if decay still has the majority in some window of the stretch that was its own.
+    """
+    turned = left = 0
+    for run in runs:
+        turn = Turn.of(run)
+        if not turn.turned:
+            continue
+        stretch = (run.ends >= turn.first) & (run.ends < (turn.back or np.inf))
+        turned += 1
+        left += bool((run.shares[FORMS[1]][stretch, 0] < MAJORITY).any())
+    return turned, left
 
 
 def shuffled(passages: Sequence[Passage]) -> list[Passage]:
@@ -177,7 +194,8 @@ def _keeping(runs: Sequence[Passage], turns: Sequence[Turn], shares: dict[float,
     place = f"at step {low:,}" if low == high else f"between steps {low:,} and {high:,}"
     back = ", and back to the gradient later" if shares[LATE] >= MAJORITY else ""
     return (
-        f"The edge turns to decay {place}, whether the run groks at step {int(groks.min()):,} or "
+        f"The first direction turns to decay {place}, whether the run groks at step "
+        f"{int(groks.min()):,} or "
         f"at {int(groks.max()):,}{back}"
     )
 
@@ -185,12 +203,12 @@ def _keeping(runs: Sequence[Passage], turns: Sequence[Turn], shares: dict[float,
 def _verdict(shares: dict[float, float]) -> str:
     """What the shares say, without a number."""
     if not shares[AT] < MAJORITY:
-        return "The edge does not turn to decay at the grok step"
+        return "The first direction does not turn to decay at the grok step"
     if not np.isfinite(shares[LATE]):
-        return "The edge turns to decay at the grok step"
+        return "The first direction turns to decay at the grok step"
     if shares[LATE] < MAJORITY:
-        return "The edge turns to decay and stays there"
-    return "The edge turns to decay at the grok step, and back to the gradient later"
+        return "The first direction turns to decay and stays there"
+    return "The first direction turns to decay at the grok step, and back to the gradient later"
 
 
 def _controlled(passages: Sequence[Passage], runs: Sequence[Passage]) -> str:
@@ -218,11 +236,13 @@ def _of_small(passages: Sequence[Passage]) -> str:
     small = [run for run in passages if run.init_scale < 1 and run.grok is not None]
     if not small:
         return ""
-    turned, n = sum(Turn.of(run).turned for run in small), len(small)
+    first = [turn.first for turn in map(Turn.of, small) if turn.turned]
+    turned, n = len(first), len(small)
     clause = f"{turned or 'none'} of {n} runs that grok {'turn' if turned > 1 else 'turns'}"
     if n == 1:
         clause = f"the run that groks {'turns' if turned else 'does not turn'}"
-    return f" From {small[0].init_scale:g} times the initial weights, {clause}."
+    when = f", at step {' and '.join(f'{step:,}' for step in sorted({*first}))}" if first else ""
+    return f" From {small[0].init_scale:g} times the initial weights, {clause}{when}."
 
 
 def _left(left: int, turned: int) -> str:

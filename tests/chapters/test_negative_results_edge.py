@@ -10,7 +10,10 @@ from explorable_harness import small_passages, synthetic_passage
 from grokbook.chapters import negative_results_edge as edge
 from grokbook.chapters.spectral_edge_lifecycle_counts import Gap
 from grokbook.chapters.spectral_edge_lifecycle_flow import Flow
+from grokbook.chapters.spectral_edge_lifecycle_windows import Bracket
 from grokbook.geometry.gap_class import GapClass
+
+LATER = Bracket(1_000, 1_100)
 
 
 def told(ratio=0.001, right=0.5, name="compression"):
@@ -33,12 +36,13 @@ def gaps(monkeypatch):
             self.config = self
             self.id = passage.run_id
 
-    def given(declines, passages, equation=None):
+    def given(declines, passages, equation=None, ten=LATER):
         runs = [Named(one) for one in passages]
         of = {one.run_id: decline for one, decline in zip(passages, declines, strict=True)}
         monkeypatch.setattr(
             edge, "flows", lambda runs, passages: [told()] if equation is None else equation
         )
+        monkeypatch.setattr(edge, "brackets", lambda runs: {5: [Bracket(500, 600)], 10: [ten]})
         monkeypatch.setattr(edge, "by_split", lambda found: ([-2.0, 0.9], [0.99, 0.99]))
         monkeypatch.setattr(edge, "gap", lambda run, step: Gap(of[run.id], 1.0, 1.0))
         return edge.Edges(runs, list(passages))
@@ -66,6 +70,13 @@ def test_a_turn_that_is_not_there_or_stays_stops_the_build(gaps):
         edge.guard(gaps([8.0, 9.0], [synthetic_passage(left=True), never]))
     with pytest.raises(AssertionError, match="no run on brackets groks"):
         edge.guard(gaps([9.0], [never]))
+
+
+def test_a_turn_that_keeps_to_its_step_in_longer_windows_stops_the_build(gaps):
+    grokked, never = small_passages()[0], small_passages()[2]
+    for ten in (Bracket(400, 500), Bracket(None, 1_000), Bracket(None, None)):
+        with pytest.raises(AssertionError, match="does not follow the length of the window"):
+            edge.guard(gaps([8.0, 9.0], [grokked, never], ten=ten))
 
 
 def test_a_gap_that_closes_less_without_understanding_stops_the_build(gaps):

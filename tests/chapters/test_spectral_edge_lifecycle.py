@@ -207,7 +207,7 @@ def probe_rows():
     rows = []
     for step, raw, fair in ((500, 0.98, 0.99), (1_500, 0.8, 0.97)):
         rows.append((step, "linear", "layer 1", "raw, token", np.nan, raw))
-        rows.append((step, "linear", "layer 1", "standardised, prefix", np.nan, fair))
+        rows.append((step, "linear", "layer 1", "standardised, string", np.nan, fair))
         rows.append((step, "linear", "layer 0", "raw, token", np.nan, 0.1))
     rows.append((1_500, "mlp", "layer 1", "raw, token", np.nan, 0.95))
     return cases.measured("probes", rows)
@@ -433,10 +433,7 @@ def test_the_turns_answer_names_start_chance_and_controls():
     assert said.endswith("taken away: what turned to decay was the start.")
     several = words.turn_answer(small_passages())
     assert "Nothing is left of the 2 turns once" in several
-    assert several.endswith(
-        "With λ = 1, random labels, 1 of 1 turn, at step 600, 1 times the grok step of the run of "
-        "their seed."
-    )
+    assert several.endswith("With λ = 1, random labels, 1 of 1 turn, at step 600.")
     left = [synthetic_passage(left=True), synthetic_passage(137)]
     assert "Of 2 turns 1 is still there once" in words.turn_answer(left)
     assert "The turn is still there once" in words.turn_answer(left[:1])
@@ -520,15 +517,19 @@ def test_the_gaps_answer_compares_with_runs_that_never_grok(runs):
     assert said == (
         "By the published statistic, of windows of three updates, the gap falls 8-fold up to the "
         "grok step, and as a share of all movement it does not fall. Read at the same step "
-        "in one run that never groks, it falls 16-fold, which lies above every run that groks; in "
-        "windows of five it falls 32-fold, above every run that groks; as a share it does not "
-        "fall, among the runs that grok."
+        "in runs that never grok, it falls 16-fold with λ = 0, further than in the run that groks, "
+        "and as a share does not fall, no further than in the run that groks."
     )
     assert "no run that never groks is here" in gaps.gap_answer(runs[:1], passages(runs))
     assert "so there is no decline" in gaps.gap_answer(runs[1:], passages(runs)[1:])
     assert "before their windows are full" in gaps.gap_answer(runs[1:], passages(runs))
     both = [runs[0], made(DyckConfig(weight_decay=0.0), edge_rows(4.0))]
-    assert "falls 4-fold, which lies below every run" in gaps.gap_answer(both, passages(both))
+    assert "falls 4-fold with λ = 0, no further than" in gaps.gap_answer(both, passages(both))
+    twins = [made(DyckConfig(seed=7), edge_rows(9.0), grok=600), *runs]
+    every = gaps.gap_answer(twins, passages(twins, {runs[2].config.id}))
+    assert "falls 8.5-fold (median; 8 to 9 over 2 runs) up to the grok step" in every
+    assert "it falls 16-fold with λ = 0, further in 2 of 2 pairs of runs, and" in every
+    assert "; it falls 8-fold with λ = 1, random labels, further in none of 2 pairs of" in every
 
 
 def test_what_is_missing_of_the_classes_is_one_line(runs):

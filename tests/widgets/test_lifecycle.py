@@ -101,14 +101,19 @@ def test_a_run_too_short_for_a_multiple_has_no_share_there():
     found = Turn.of(synthetic_passage(grok=1_000))
     assert found.shares[LATER] == 0.05 and np.isnan(found.shares[LATE])
     lost = Turn.of(synthetic_passage(grok=None))
-    assert np.isnan(list(lost.shares.values())).all() and not lost.turned
+    assert np.isnan(list(lost.shares.values())).all() and lost.first == 4_000
 
 
-def test_a_turn_long_after_the_grok_step_is_none(passage):
+def test_a_turn_is_looked_for_in_every_full_window_whenever_the_run_groks(passage):
     late = passage.shares["published"].copy()
-    late[:, 0] = np.where(passage.ends > LATER * 600, 0.1, 0.9)
-    found = Turn.of(replace(passage, shares=passage.shares | {"published": late}))
-    assert not found.turned and found.shares[LATE] == 0.1
+    late[:, 0] = np.where(passage.ends >= 3_000, 0.1, 0.9)
+    for grok in (100, 600):
+        found = replace(passage, grok=grok, unit=grok)
+        found = Turn.of(replace(found, shares=passage.shares | {"published": late}))
+        assert (found.first, found.back) == (3_000, None)
+    early = passage.shares["published"].copy()
+    early[:, 0] = np.where(passage.ends < 500, 0.1, 0.9)  # two to four updates are no window
+    assert not Turn.of(replace(passage, shares=passage.shares | {"published": early})).turned
 
 
 # --- sentences
@@ -116,9 +121,10 @@ def test_a_turn_long_after_the_grok_step_is_none(passage):
 
 def test_what_is_said_of_one_run_that_groks(passage):
     assert turn_sentence([passage]) == (
-        "The edge turns to decay at the grok step, and back to the gradient later. In the run that "
-        "groks the gradient makes 97 % half-way to the grok step, 5 % at it and 97 % at 6.7 times "
-        "it, of the squared movement along the first direction; weight decay makes the rest."
+        "The first direction turns to decay at the grok step, and back to the gradient later. In "
+        "the run that groks the gradient makes 97 % half-way to the grok step, 5 % at it "
+        "and 97 % at 6.7 times it, of the squared movement along the first direction; weight decay "
+        "makes the rest."
     )
     assert turn_sentence([passage], control=True) == (
         "Without the path that decay alone takes the initial weights on, nothing is left of the "
@@ -154,15 +160,19 @@ def test_a_small_start_is_told_by_how_many_of_it_turn(passage):
         return turn_sentence([passage, *small], control=True).partition("needs understanding.")[2]
 
     assert told(*still) == " From 0.25 times the initial weights, none of 3 runs that grok turns."
-    assert told(small, *still[1:]).endswith(" 1 of 3 runs that grok turns.")
-    assert told(small, replace(small, seed=137), still[2]).endswith("2 of 3 runs that grok turn.")
-    assert told(small).endswith(" the run that groks turns.")
+    assert told(small, *still[1:]).endswith(" 1 of 3 runs that grok turns, at step 600.")
+    assert told(small, replace(small, seed=137), still[2]).endswith(
+        "2 of 3 runs that grok turn, at step 600."
+    )
+    later = replace(small, seed=137, ends=small.ends + 100)
+    assert told(small, later).endswith("2 of 2 runs that grok turn, at step 600 and 700.")
+    assert told(small).endswith(" the run that groks turns, at step 600.")
     assert told(still[0]).endswith(" the run that groks does not turn.")
     assert told(replace(small, grok=None, unit=600)) == ""
 
 
 def test_a_turn_that_keeps_to_one_step_is_told_from_one_that_keeps_to_the_grok_step(passage):
-    own = "The edge turns to decay at the grok step, and back to the gradient later. In "
+    own = "The first direction turns to decay at the grok step, and back to the gradient later. In "
     assert turn_sentence([passage]).startswith(own)
     same = [passage, replace(passage, seed=137), replace(passage, seed=2024)]
     assert turn_sentence(same).startswith(own)  # of equal grok steps nobody can tell
@@ -171,21 +181,21 @@ def test_a_turn_that_keeps_to_one_step_is_told_from_one_that_keeps_to_the_grok_s
     assert turn_sentence([passage, later]).startswith(own)
     fixed = replace(passage, grok=1_000, unit=1_000)
     assert turn_sentence([passage, fixed]).startswith(
-        "The edge turns to decay at step 600, whether the run groks at step 600 or at 1,000, and "
-        "back to the gradient later. In both"
+        "The first direction turns to decay at step 600, whether the run groks at step 600 or at "
+        "1,000, and back to the gradient later. In both"
     )
     slower = replace(fixed, grok=3_000, unit=3_000, ends=fixed.ends + 100)
     assert turn_sentence([passage, slower]).startswith(
-        "The edge turns to decay between steps 600 and 700, whether the run groks at step 600 or "
+        "The first direction turns to decay between steps 600 and 700, whether the run groks at "
     )
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"back": 100.0}, "The edge turns to decay and stays there. "),
-        ({"grok": 1_000}, "The edge turns to decay at the grok step. "),
-        ({"back": 1.0}, "The edge does not turn to decay at the grok step. "),
+        ({"back": 100.0}, "The first direction turns to decay and stays there. "),
+        ({"grok": 1_000}, "The first direction turns to decay at the grok step. "),
+        ({"back": 1.0}, "The first direction does not turn to decay at the grok step. "),
     ],
 )
 def test_the_answer_follows_the_data(change, said):
