@@ -14,6 +14,7 @@ from typing import Any
 from grokbook.claims.findings import SHARE, Finding
 from grokbook.claims.readings import gather, unread
 from grokbook.claims.registry import Claim, every
+from grokbook.claims.remarks import remark
 from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import STANDINGS, VERDICTS, Judgement, judge
 
@@ -84,6 +85,7 @@ class Row:
             "verdict": judgement.verdict,
             "word": judgement.word,
             "why": judgement.why,
+            "remark": remark(claim.id),
             "control": judgement.control,
             "controls": dict(claim.control),
             "control_states": dict(judgement.controls),

@@ -130,6 +130,7 @@ def _whole(row) -> str:
     from grokbook.claims.board import RUNS
     from grokbook.claims.findings import NONE
     from grokbook.claims.numbers import interval, show
+    from grokbook.claims.remarks import remark
 
     claim, found = row.claim, row.judgement
     where = f"{claim.paper}, section {claim.section}" + (claim.where and f", {claim.where}")
@@ -149,6 +150,8 @@ def _whole(row) -> str:
         ours += " of the runs" * (unit == RUNS)
         lines.append(f"  {each.name}: {ours}, n = {each.n}, published {published}: {each.outcome}")
     lines += _named("verdict", found.why)
+    if said := remark(claim.id):
+        lines += _named("found since", said)
     lines.append(f"  runs: {len(row.runs)}, {row.seconds:,.0f} core-seconds")
     lines += [f"  needs: {command}" for command in claim.needs.commands]
     lines += [f"  wants: {text}" for text in row.wants]

@@ -13,6 +13,7 @@ from html import escape
 
 from grokbook.claims.board import Row, standings
 from grokbook.claims.numbers import interval, show
+from grokbook.claims.remarks import remark
 from grokbook.claims.verdicts import STANDINGS
 from grokbook.publishing.verdicts import WORDS, mark
 
@@ -121,6 +122,7 @@ def _tile(row: Row, target: str) -> str:
         *(("control", f"{escape(name)}: {escape(text)}") for name, text in claim.control.items()),
         ("controls", WORDS[found.control] if claim.control else "there is none"),
         ("why", escape(found.why)),
+        *([("found since", escape(remark(claim.id)))] * bool(remark(claim.id))),
         ("source", escape(f"{claim.paper}, section {claim.section}, {claim.where}".rstrip(", "))),
         ("runs", f"{len(row.runs)}, {row.seconds:,.0f} core-seconds"),
         *(("to run", f"<code>{escape(command)}</code>") for command in claim.needs.commands),

@@ -1,0 +1,28 @@
+"""What was found out about claims after their criteria had been written down, as data.
+
+A criterion is never changed by what was measured.  What a measurement taught about the criterion is
+said beside the verdict instead, so that a reader knows what the verdict is worth.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+
+@cache
+def remarks() -> dict[str, str]:
+    """Claim's id ↦ remark, in one line of text."""
+    text = (files("grokbook.claims") / "remarks.yaml").read_text(encoding="utf-8")
+    return {name: " ".join(said.split()) for name, said in yaml.safe_load(text).items()}
+
+
+def remark(name: str) -> str:
+    """On one claim; empty where there is none.
+
+    >>> remark("MT-01")
+    ''
+    """
+    return remarks().get(name, "")

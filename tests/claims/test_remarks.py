@@ -1,0 +1,80 @@
+"""Remarks on claims: of claims that there are, without numbers, and true of the results."""
+
+import re
+from statistics import fmean
+
+import pytest
+
+from grokbook.chapters import negative_results_edge as edge
+from grokbook.chapters.spectral_edge_lifecycle_windows import brackets
+from grokbook.claims.board import board
+from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
+from grokbook.claims.registry import every
+from grokbook.claims.remarks import remark, remarks
+from grokbook.publishing.scoreboard import page
+
+PREFIX = ("SE-20", "SE-21", "SE-23", "SE-38", "SE-39")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    known = every()
+    return {row.claim.id: row for row in board(registry={name: known[name] for name in remarks()})}
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """Those of the published study, by decay."""
+    found = edge.edges().runs
+    return {decay: [run for run in found if run.config.weight_decay == decay] for decay in (0, 1)}
+
+
+def test_every_remark_is_on_a_claim_and_has_no_number():
+    assert set(remarks()) <= set(every())
+    for name, said in remarks().items():
+        assert said and not re.search(r"\d", re.sub(r"chapter \d", "", said)), name
+    assert remark("MT-01") == ""
+
+
+def test_a_remark_stands_on_the_tile(rows):
+    shown = page([rows["SE-02"]])
+    assert f"<dt>found since</dt><dd>{remark('SE-02')}</dd>" in shown
+    assert rows["SE-02"].to_json()["remark"] == remark("SE-02")
+
+
+def test_controls_that_are_said_to_split_by_prefix_do(rows):
+    for name in PREFIX:
+        texts = [text for text in rows[name].claim.control.values() if "split by prefix" in text]
+        assert len(texts) == (2 if name in ("SE-20", "SE-21") else 1), name
+    assert set(rows["SE-22"].claim.control) == {"tuned", "by string"}
+
+
+def _mean(runs, kind, variant, step=LATE):
+    return fmean(r2(run, step, kind, variant) for run in runs)
+
+
+def test_split_by_string_the_probes_come_out_as_the_remarks_say(rows, runs):
+    part = rows["SE-21"].claim.criterion[0]
+    least, step = part.between[0], 3_900
+    assert _mean(runs[1], "mlp", TUNED, step) < least <= _mean(runs[1], "mlp", BY_STRING, step)
+    assert (
+        _mean(runs[1], "linear", TUNED, step) < least <= _mean(runs[1], "linear", BY_STRING, step)
+    )
+    assert rows["SE-21"].judgement.controls == {"by prefix": "falls", "linear": "stands"}
+    part = rows["SE-23"].claim.criterion[0]
+    published = rows["SE-23"].claim.targets()["dyck/5000"]
+    off = {form: abs(_mean(runs[0], "linear", form) - published) for form in (TUNED, BY_STRING)}
+    assert off[BY_STRING] < part.absolute < off[TUNED]
+    found = rows["SE-23"].judgement.controls
+    assert found == {"standardised": "falls", "initial weights": "falls"}
+
+
+def test_the_first_direction_is_the_gradients_until_the_first_steps_have_left(runs):
+    found = brackets(runs[1])
+    assert all(each.after >= 500 for each in found[5])  # the published step of SE-01 is 300
+    assert all(ten.by > five.by for five, ten in zip(found[5], found[10], strict=True))
+
+
+def test_held_out_bases_kill_what_the_remarks_say_they_kill(rows):
+    for name in ("MT-39", "MT-40", "MT-41"):
+        assert rows[name].judgement.controls["held-out basis"] == "falls"
