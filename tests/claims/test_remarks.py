@@ -1,6 +1,7 @@
 """Remarks on claims: of claims that there are, without numbers, and true of the results."""
 
 import re
+from functools import cached_property
 from statistics import fmean
 
 import pytest
@@ -11,6 +12,7 @@ from grokbook.claims.board import board
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
 from grokbook.claims.registry import every
 from grokbook.claims.remarks import remark, remarks
+from grokbook.claims.shelf import Shelf
 from grokbook.publishing.scoreboard import page
 
 PREFIX = ("SE-20", "SE-21", "SE-23", "SE-38", "SE-39")
@@ -78,3 +80,17 @@ def test_the_first_direction_is_the_gradients_until_the_first_steps_have_left(ru
 def test_held_out_bases_kill_what_the_remarks_say_they_kill(rows):
     for name in ("MT-39", "MT-40", "MT-41"):
         assert rows[name].judgement.controls["held-out basis"] == "falls"
+
+
+class Others(Shelf):
+    """Reads of every config the execution with the fewest measurements."""
+
+    @cached_property
+    def _configs(self):
+        return {name: names[::-1] for name, names in super()._configs.items()}
+
+
+def test_the_order_of_three_tasks_hangs_on_the_execution(rows):
+    assert rows["MT-08"].judgement.verdict == "◐"
+    (other,) = board(Others(), {"MT-08": every()["MT-08"]})
+    assert other.judgement.standing == "undecided"
