@@ -34,15 +34,18 @@ VERDICTS = {
 STANDINGS = {
     "reproduced": ("●", VERDICTS["●"]),
     "caveat": ("◐", VERDICTS["◐"]),
-    "killed": ("◐", "killed by a control"),
+    "killed": ("⊘", "killed by a control"),
     "not": ("○", VERDICTS["○"]),
     "untestable": ("–", VERDICTS["–"]),
-    "undecided": ("…", "undecided"),
+    "undecided": ("?", "undecided"),
     "open": ("…", VERDICTS["…"]),
 }
-"""Verdicts, told apart where one shape says two things: shape and words."""
+"""Verdicts, told apart where one of them says two things: shape and words."""
 
-_PLAIN = {shape: name for name, (shape, word) in STANDINGS.items() if word == VERDICTS[shape]}
+UNSEEN = "the runs that it asks for, or the measurements, are not here yet"
+"""Why nothing can be said."""
+
+_PLAIN = {shape: name for name, (shape, word) in STANDINGS.items() if word == VERDICTS.get(shape)}
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,11 @@ class Judgement:
         return _PLAIN[self.verdict]
 
     @property
+    def shape(self) -> str:
+        """Of its standing: a caveat that kills has a shape of its own."""
+        return STANDINGS[self.standing][0]
+
+    @property
     def word(self) -> str:
         """What its standing is called."""
         return STANDINGS[self.standing][1]
@@ -141,7 +149,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         return Judgement(nan, nan, nan, 0, "–", claim.test)
     ran = [each for each in findings if each.outcome != NONE]
     if not ran:
-        return Judgement(nan, nan, nan, 0, "…", "no run yet", findings=tuple(findings))
+        return Judgement(nan, nan, nan, 0, "…", UNSEEN, findings=tuple(findings))
     controls = {name: _worst(each) for name, each in states.items()}
     control = _worst(controls.values()) if controls else "stands"
     if not claim.control:

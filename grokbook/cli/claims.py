@@ -100,7 +100,7 @@ def _table(rows: list) -> None:
     lines = [
         (
             row.claim.id,
-            row.judgement.verdict,
+            row.judgement.shape,
             show(row.published, row.unit),
             interval(row.judgement.value, row.judgement.low, row.judgement.high, row.unit),
             str(row.judgement.n),
@@ -134,7 +134,7 @@ def _whole(row) -> str:
 
     claim, found = row.claim, row.judgement
     where = f"{claim.paper}, section {claim.section}" + (claim.where and f", {claim.where}")
-    lines = [f"{claim.id} {found.verdict} {found.word}   {where}"]
+    lines = [f"{claim.id} {found.shape} {found.word}   {where}"]
     lines += textwrap.wrap(claim.statement)
     lines += _named("test", claim.test)
     for name, text in claim.protocol.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from grokbook.claims.board import Row, counts
+from grokbook.claims.board import Row, standings
 from grokbook.claims.shelf import Shelf
-from grokbook.claims.verdicts import VERDICTS
+from grokbook.claims.verdicts import STANDINGS
 from grokbook.figures.miniatures import MINIATURES
 from grokbook.palette import css_variables
 from grokbook.publishing.scoreboard import CHAPTERS
@@ -49,11 +49,12 @@ def _tile(number: int, chapter: str, rows: Sequence[Row], shelf: Shelf) -> str:
 
 
 def _verdicts(rows: Sequence[Row]) -> str:
-    """Shape and number of every verdict that occurs; words for those who hear them."""
-    found = counts(rows)
+    """Shape and number of every standing that occurs; words for those who hear or point at them."""
+    found = standings(rows)
+    said = ((*STANDINGS[name], number) for name, number in found.items() if number)
     return " ".join(
-        f"<span class='gb-of'><span aria-hidden='true'>{shape} {number}</span>"
-        f"<span class='gb-heard'>{number} {VERDICTS[shape]}</span></span>"
-        for shape, number in found.items()
-        if number
+        f"<span class='gb-of' title='{number} {word}'>"
+        f"<span aria-hidden='true'>{shape} {number}</span>"
+        f"<span class='gb-heard'>{number} {word}</span></span>"
+        for shape, word, number in said
     )

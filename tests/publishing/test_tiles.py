@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from grokbook.claims.board import board, counts
+from grokbook.claims.board import board, standings
 from grokbook.claims.registry import every
 from grokbook.claims.shelf import Shelf
+from grokbook.claims.verdicts import STANDINGS
 from grokbook.config import RunConfig
 from grokbook.figures import miniatures
 from grokbook.instruments.runs import Missing
@@ -39,9 +40,13 @@ def test_every_chapter_counts_its_own_verdicts(some):
         assert title in tile
         assert QUESTIONS[chapter] in tile
         assert not target or f"href='chapters/{target}.html'" in tile
-        wanted = counts(row for row in some if row.claim.chapter == chapter)
+        wanted = standings(row for row in some if row.claim.chapter == chapter)
+        told = {STANDINGS[name]: str(number) for name, number in wanted.items() if number}
+        heard = {word: n for n, word in re.findall(r"gb-heard'>(\d+) (.*?)</span>", tile)}
+        assert heard == {word: number for (_, word), number in told.items()}
         shown = dict(re.findall(r"aria-hidden='true'>(.) (\d+)</span>", tile))
-        assert shown == {shape: str(number) for shape, number in wanted.items() if number}
+        assert shown == {shape: number for (shape, _), number in told.items()}
+    assert len({shape for shape, _ in STANDINGS.values()}) == len(STANDINGS)
 
 
 @pytest.mark.parametrize("chapter", QUESTIONS)
