@@ -66,7 +66,7 @@ def as_published_table(passages: Sequence[Passage], claims: Mapping[str, Claim])
                 "published, one seed (%)": show(float(value)),
                 "ours (%)": _percent(found[FORMS[0]]),
                 "with sign (%)": _percent(found["signed"]),
-                "less pure decay (%)": _percent(found[FORMS[1]]),
+                "pure decay taken out (%)": _percent(found[FORMS[1]]),
             }
         )
     return keyed(rows, "window to step")
@@ -74,14 +74,15 @@ def as_published_table(passages: Sequence[Passage], claims: Mapping[str, Claim])
 
 def share_table(passages: Sequence[Passage]) -> pd.DataFrame:
     """Gradient's share along v_1 at multiples of each run's grok step: median and range."""
-    columns = {}
+    rows = []
     for name, runs in gather(passages).items():
         turns = [Turn.of(run) for run in runs]
-        columns[name] = {
-            f"{multiple:.2g} × grok (%)": _middle([t.shares[multiple] for t in turns])
+        at = {
+            f"window to {multiple:.2g} × grok (%)": _middle([t.shares[multiple] for t in turns])
             for multiple in MULTIPLES
-        } | {"n": len(runs)}
-    return _upright(columns, "window to")
+        }
+        rows.append({"runs": name} | at | {"n": len(runs)})
+    return keyed(rows, "runs")
 
 
 def _upright(columns: Mapping[str, Mapping[str, object]], key: str) -> pd.DataFrame:
@@ -104,7 +105,7 @@ def turn_table(passages: Sequence[Passage]) -> pd.DataFrame:
                 "turns to decay at": step_of(turn.first),
                 "and back at": step_of(turn.back),
                 "|cos| with the start, at grok": _two(turn.start),
-                "less pure decay, at grok (%)": _middle([less.shares[AT]]),
+                "pure decay taken out, at grok (%)": _middle([less.shares[AT]]),
             }
         )
     return keyed(rows, "run")
@@ -173,7 +174,7 @@ def course_table(passages: Sequence[Passage]) -> pd.DataFrame:
                 "window to step": f"{step:,}",
                 "test accuracy (%)": f"{100 * one.accuracy[e]:.1f}",
                 "gradient's share (%)": f"{100 * one.shares[FORMS[0]][i, 0]:.1f}",
-                "less pure decay (%)": show(round(100 * float(one.shares[FORMS[1]][i, 0]), 1)),
+                "pure decay taken out (%)": show(round(100 * float(one.shares[FORMS[1]][i, 0]), 1)),
                 "|cos| with the weights": f"{cosines[0]:.2f}",
                 "with the start": f"{cosines[1]:.2f}",
                 "with what was learned": f"{cosines[2]:.2f}",

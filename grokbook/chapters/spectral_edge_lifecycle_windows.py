@@ -90,20 +90,17 @@ def _when(turned: Sequence[Bracket]) -> str:
 def window_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
     """How many runs of a setting turn in windows of every length, and between which steps."""
     of = {run.config.id: run for run in runs}
-    columns = {
-        name: brackets([of[one.run_id] for one in group if one.run_id in of])
-        for name, group in gather([one for one in passages if one.decayed]).items()
-    }
     rows = []
-    for size in WINDOWS:
-        row = {"updates in the window": f"{size}"}
-        for name, found in columns.items():
+    for name, group in gather([one for one in passages if one.decayed]).items():
+        found = brackets([of[one.run_id] for one in group if one.run_id in of])
+        row = {"runs": name}
+        for size in WINDOWS:
             here = found.get(size, [])
             turned = [each for each in here if each.by is not None]
             count = f"{len(turned)} of {len(here)}" if here else "–"
-            row[name] = f"{count}, {_when(turned)}" if turned else count
+            row[f"windows of {size}"] = f"{count}, {_when(turned)}" if turned else count
         rows.append(row)
-    return keyed(rows, "updates in the window")
+    return keyed(rows, "runs")
 
 
 def _early(run: Run) -> float:

@@ -40,13 +40,13 @@ _DASHES = ("solid", "dot", "dash", "dashdot")
 
 
 def turns(passages: Sequence[Passage]) -> go.Figure:
-    """The gradient's share along v_1 over multiples of the grok step: above, and less pure decay.
+    """The gradient's share along v_1 over multiples of the grok step: above, and with pure decay.
 
     Runs that never grok are drawn over multiples of the grok step of the run of their seed.
     """
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1,
-        subplot_titles=("as published", "less pure decay"),
+        subplot_titles=("as published", "pure decay taken out"),
     )  # fmt: skip
     settings = list(dict.fromkeys(p.setting for p in passages))
     controls = [name for name in settings if not _plain(passages, name)]

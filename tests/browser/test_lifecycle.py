@@ -161,7 +161,7 @@ def test_the_switch_takes_decay_away_and_hides_it_again(edge, passages):
     control(edge)
     assert shown() == {
         "theirs": 1, "chance": 1, "bars": list(BARS), "probes": 6, "random": 1,
-        "title": "what moves v₁, less pure decay",
+        "title": "what moves v₁, pure decay taken out",
     }  # fmt: skip
     expect(edge.locator(".gb-answer")).to_have_text(turn_sentence(passages, control=True))
     assert "gradient 94.0\u00a0% there" in edge.locator(".gb-result").first.text_content()

@@ -90,10 +90,10 @@ def test_a_turn_that_keeps_to_its_step_does_not_follow_the_window():
         assert not windows.follows({5: [five], 10: [ten]})
 
 
-def test_the_table_has_a_setting_a_column():
+def test_the_table_has_a_setting_a_row():
     runs = [run_of(FOLLOWS), run_of(FOLLOWS, 137)]
     table = windows.window_table(runs, shown(*runs))
-    assert table["λ = 1"].tolist() == [
+    assert table.loc["λ = 1"].tolist() == [
         "2 of 2, after 300, by 500",
         "2 of 2, after 500, by 600",
         "2 of 2, after 1,000, by 1,500",

@@ -354,9 +354,9 @@ def _published():
 
 def test_every_setting_has_a_column():
     table = tables.share_table(small_passages())
-    assert table.columns.tolist() == ["λ = 1", "λ = 0", "λ = 1, random labels"]
-    assert table.loc["n", "λ = 1"] == 2
-    assert table.loc["1 × grok (%)", "λ = 1"] == "5 (5 to 5)"
+    assert table.index.tolist() == ["λ = 1", "λ = 0", "λ = 1, random labels"]
+    assert table.loc["λ = 1", "n"] == 2
+    assert table.loc["λ = 1", "window to 1 × grok (%)"] == "5 (5 to 5)"
 
 
 def test_every_run_has_a_row_with_its_own_times():
@@ -368,7 +368,7 @@ def test_every_run_has_a_row_with_its_own_times():
     assert table["and back at"].tolist() == ["1,800", "3,000", "never", "1,800"]
     assert set(table["on unseen prefixes"]) == {"never"}  # 0.9 of what the test strings have
     assert table.loc[names[0], "|cos| with the start, at grok"] == "0.90"
-    assert table.loc[names[2], "less pure decay, at grok (%)"] == "–"
+    assert table.loc[names[2], "pure decay taken out, at grok (%)"] == "–"
     fair = replace(synthetic_passage(), fair=synthetic_passage().accuracy)
     assert tables.turn_table([fair]).loc[names[0], "on unseen prefixes"] == "800"
 
