@@ -25,8 +25,8 @@ from grokbook.palette import (
 from grokbook.widgets.passages import FORMS, READINGS, Passage
 from grokbook.widgets.turns import grokking
 
-SPAN = (0.3, 10.0)
-"""Of the axis in multiples of the grok step, which is logarithmic."""
+SPAN = (0, 3_000)
+"""Steps of the figure of turns: all that happens in it, and the grok steps."""
 
 _SHORT = {
     "random, equal norm": "a random vector",
@@ -36,60 +36,81 @@ _SHORT = {
     "learned, equal distance": "along the learned",
 }
 """Removals of the edge's size, in few letters."""
-_DASHES = ("solid", "dot", "dash", "dashdot")
+_PANEL = 118
+"""Height of one setting's panel, in pixels."""
 
 
 def turns(passages: Sequence[Passage]) -> go.Figure:
-    """The gradient's share along v_1 over multiples of the grok step: above, and with pure decay.
+    """The gradient's share along v_1 over training: one panel a setting, one line a run.
 
-    Runs that never grok are drawn over multiples of the grok step of the run of their seed.
+    Grey lines are the same runs with the path of pure decay taken out.  Runs without decay are
+    left out: nothing can turn there.
     """
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1,
-        subplot_titles=("as published", "pure decay taken out"),
-    )  # fmt: skip
-    settings = list(dict.fromkeys(p.setting for p in passages))
-    controls = [name for name in settings if not _plain(passages, name)]
+    groups: dict[str, list[Passage]] = {}
     for passage in passages:
-        if passage.unit is None or not passage.decayed:
-            continue
-        at = passage.ends / passage.unit
-        kept = (at >= SPAN[0]) & (at <= SPAN[1])
-        control = passage.setting in controls
-        dash = _DASHES[(1 + controls.index(passage.setting)) % 4] if control else "solid"
-        alike = [p for p in passages if p.setting == passage.setting]
-        for row, form in enumerate(FORMS, start=1):
-            figure.add_scatter(
-                x=at[kept],
-                y=100 * passage.shares[form][kept, 0],
-                mode="lines",
-                line={
-                    "color": NULL_BAND[0] if control else _readable(passage),
-                    "width": 2,
-                    "dash": dash,
-                },
-                name=f"{passage.setting} ({counted(len(alike), 'run')})",
-                legendgroup=passage.setting,
-                showlegend=row == 1 and passage is alike[0],
-                hovertemplate=f"{passage.label}, {passage.setting}<br>"
-                "%{x:.2f} × grok: %{y:.1f} %<extra></extra>",
-                row=row,
-                col=1,
-            )
-        if passage is next(iter(grokking(passages)), None):
-            _chance(figure, passage, at, kept)
-    for row in (1, 2):
-        figure.add_hline(y=50, line={"color": INK, "width": 1, "dash": "dot"}, row=row, col=1)
-        figure.update_yaxes(title_text="gradient (%)", range=[0, 101], row=row, col=1)
-        figure.add_vline(x=1, line={"color": INK, "width": 1, "dash": "dot"}, row=row, col=1)
-    figure.update_xaxes(
-        type="log", tickvals=[0.5, 1, 2, 5, 10], range=np.log10(SPAN).tolist(), tickangle=0
+        if passage.decayed:
+            groups.setdefault(passage.setting, []).append(passage)
+    titles = [f"{name} ({counted(len(runs), 'run')})" for name, runs in groups.items()]
+    rows = max(1, len(groups))
+    figure = make_subplots(
+        rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.3 / rows, subplot_titles=titles
     )
-    figure.update_xaxes(title_text="multiples of the grok step, log", row=2, col=1)
+    for row, runs in enumerate(groups.values(), start=1):
+        for passage in runs:
+            _shares(figure, passage, row, legend=row == 1 and passage is runs[0])
+        _groks(figure, runs, row)
+        figure.add_hline(y=50, line={"color": INK, "width": 1, "dash": "dot"}, row=row, col=1)
+        figure.update_yaxes(range=[-4, 108], tickvals=[0, 50, 100], row=row, col=1)
+    if chosen := grokking(passages):
+        _chance(figure, chosen[0], 1 + list(groups).index(chosen[0].setting))
+    figure.update_yaxes(title_text="gradient (%)", row=1, col=1)
+    figure.update_xaxes(range=SPAN, title_text="training step", row=rows, col=1)
+    figure.update_xaxes(range=SPAN, tickangle=0)
     figure.update_layout(
-        height=640, margin=_room(figure), legend=BELOW, title_text="Who moves the first direction?"
+        height=210 + _PANEL * rows,
+        margin=_room(figure),
+        legend=BELOW,
+        title_text="Who moves the first direction?",
     )
     return figure
+
+
+def _shares(figure: go.Figure, passage: Passage, row: int, *, legend: bool) -> None:
+    """One run's, as published and with the path of pure decay taken out."""
+    kept = passage.ends <= SPAN[1]
+    for form, name, ink, width in (
+        (FORMS[1], "pure decay taken out", NULL_BAND[0], 1.5),
+        (FORMS[0], "as published", _readable(passage), 2),
+    ):
+        figure.add_scatter(
+            x=passage.ends[kept],
+            y=100 * passage.shares[form][kept, 0],
+            mode="lines",
+            line={"color": ink, "width": width},
+            name=name,
+            legendgroup=name,
+            showlegend=legend,
+            hovertemplate=f"{passage.label}, {passage.setting}, {name}<br>"
+            "to step %{x:,}: %{y:.1f} %<extra></extra>",
+            row=row,
+            col=1,
+        )
+
+
+def _groks(figure: go.Figure, runs: Sequence[Passage], row: int) -> None:
+    """Where the runs of a panel grok, as marks on its upper edge."""
+    steps = [run.grok for run in runs if run.grok is not None]
+    figure.add_scatter(
+        x=steps,
+        y=[104] * len(steps),
+        mode="markers",
+        marker={"symbol": "triangle-down", "size": 9, "color": INK},
+        name="groks",
+        showlegend=bool(steps) and not any(trace.name == "groks" for trace in figure.data),
+        hovertemplate="groks at step %{x:,}<extra></extra>",
+        row=row,
+        col=1,
+    )
 
 
 def _room(figure: go.Figure) -> dict[str, int]:
@@ -98,21 +119,19 @@ def _room(figure: go.Figure) -> dict[str, int]:
     return MARGIN | {"t": 90, "b": 66 + 24 * entries}
 
 
-def _plain(passages: Sequence[Passage], name: str) -> bool:
-    return all(p.plain for p in passages if p.setting == name)
-
-
 def _readable(passage: Passage) -> str:
     """The decay's colour, of its two that which can be seen on both pages."""
     both = [decay_colour(passage.weight_decay, dark=dark) for dark in (False, True)]
     return max(both, key=lambda ink: min(contrast(ink, page) for page in (LIGHT_PAGE, DARK_PAGE)))
 
 
-def _chance(figure: go.Figure, passage: Passage, at: np.ndarray, kept: np.ndarray) -> None:
+def _chance(figure: go.Figure, passage: Passage, row: int) -> None:
     """Shares with gradients as long, in random directions, of one run."""
+    kept = passage.ends <= SPAN[1]
+    at = passage.ends[kept]
     low, high = (100 * passage.chance[kept, side] for side in (0, 1))
     figure.add_scatter(
-        x=np.concatenate([at[kept], at[kept][::-1]]),
+        x=np.concatenate([at, at[::-1]]),
         y=np.concatenate([high, low[::-1]]),
         fill="toself",
         mode="lines",
@@ -121,7 +140,7 @@ def _chance(figure: go.Figure, passage: Passage, at: np.ndarray, kept: np.ndarra
         opacity=0.5,
         name=f"random gradients, {passage.label}",
         hoverinfo="skip",
-        row=1,
+        row=row,
         col=1,
     )
 

@@ -394,9 +394,16 @@ def test_figures_hold_every_run():
     every = small_passages()
     figure = draw.turns(every)
     names = [trace.name for trace in figure.data if trace.showlegend is not False]
-    assert "λ = 1 (2 runs)" in names and "λ = 1, random labels (1 run)" not in names
-    assert "λ = 1, random labels (one run)" in names
-    assert not any("λ = 0" in name for name in names)
+    assert names[:3] == ["pure decay taken out", "as published", "groks"] and len(names) == 4
+    panels = [note.text for note in figure.layout.annotations]
+    assert panels == ["λ = 1 (2 runs)", "λ = 1, random labels (one run)"]  # none without decay
+    marks = [list(trace.x) for trace in figure.data if trace.name == "groks"]
+    assert marks == [[600, 1_000], []]
+    lines = [trace for trace in figure.data if trace.name == "as published"]
+    assert [trace.yaxis for trace in lines] == ["y", "y", "y2"]
+    assert [max(trace.x) for trace in lines] == [3_000] * 3
+    assert lines[0].y[list(lines[0].x).index(600)] == pytest.approx(5)
+    assert not draw.turns(every[2:3]).layout.annotations
     inks = {trace.line.color for trace in [*figure.data, *draw.probes(every, _published()).data]}
     for ink in inks - {None}:
         assert min(contrast(ink, page) for page in (LIGHT_PAGE, DARK_PAGE)) >= 3, ink
