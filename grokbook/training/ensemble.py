@@ -72,8 +72,9 @@ def train_ensembles(
         How every run ended, in the order in which they did.
 
     Raises:
-        ConfigError: if the device is not there, or its memory is too small for M: how much is
-            needed, and which M fits; or if a run is asked for with two plans.
+        ConfigError: before anything is trained: if the device is not there, or its memory is too
+            small for M of any group: how much is needed, and which M fits; or if a run is asked for
+            with two plans.
     """
     stop = stop or threading.Event()
     prepare_device(device)
@@ -85,10 +86,11 @@ def train_ensembles(
         except StoreError as error:
             ended.append(Done(job.config.id, job.config.label, "failed", 0, 0.0, str(error)))
             watch(ended[-1])
+    sized = [(group, models or _size(group, store, device)) for group in groups.values()]
+    for group, size in sized:  # of all, before the first is trained
+        require_memory(group[0].config, size, device)
     with single_thread():
-        for group in groups.values():
-            size = models or _size(group, store, device)
-            require_memory(group[0].config, size, device)
+        for group, size in sized:
             ended += _Ensemble(group, store, size, device, bases, watch, warn).train(stop)
     return ended
 
