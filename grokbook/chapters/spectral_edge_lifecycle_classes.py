@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle_answers import measuring
-from grokbook.chapters.spectral_edge_lifecycle_counts import turning
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over
-from grokbook.geometry.edge_windows import window_name
+from grokbook.claims.readings.edge_turning import turn
+from grokbook.claims.readings.lifecycle import RULE
+from grokbook.geometry.edge_windows import WINDOW
 from grokbook.instruments.phases import nearest
 from grokbook.instruments.runs import Missing, Run
 from grokbook.studies.command import command
@@ -26,7 +27,7 @@ def class_table(runs: Sequence[Run]) -> pd.DataFrame:
     rows: dict[str, dict[str, list[float]]] = {}
     for run in runs:
         try:
-            late, turned = late_share(run), turning(run)
+            late, turned = late_share(run), turn(run, "v1")
         except Missing:
             continue
         each = rows.setdefault(f"{run.config.title}, {setting(run.config)}", {})
@@ -80,7 +81,7 @@ def _turns_and_shares(runs: Sequence[Run]) -> list[tuple[float, float]]:
     for run in runs:
         with suppress(Missing):
             if run.config.weight_decay > 0:
-                found.append((late_share(run), turning(run)))
+                found.append((late_share(run), turn(run, "v1")))
     return found
 
 
@@ -98,7 +99,7 @@ def late_share(run: Run) -> float:
     Raises:
         Missing: if it was not measured.
     """
-    rows = run.rows("edge", "gradient_share", part=window_name(), variant="published", at=1)
+    rows = run.rows("edge", "gradient_share", part=WINDOW, variant="published", at=1)
     steps = rows["step"].to_numpy()
     return float(rows["value"].to_numpy()[steps == _late(run, steps)][0])
 
@@ -121,5 +122,5 @@ def late_content(run: Run) -> float:
 
 def _late(run: Run, steps: np.ndarray) -> int:
     (task,) = run.tasks
-    grok = run.record.grok_step(task, "0.95")
+    grok = run.record.grok_step(task, RULE)
     return int(steps[-1]) if grok is None else nearest(steps, LATE * grok)
