@@ -171,10 +171,10 @@ def smallest_large_z(runs: Sequence[Run]) -> tuple[float, float] | None:
     return min(found, key=lambda pair: abs(pair[0]), default=None)
 
 
-def outside_by_chance(config: RunConfig, per_matrix: int = 2) -> tuple[int, float]:
-    """Directions of the published basis, and the ρ that as many random ones leave of any vector."""
+def outside_by_chance(config: RunConfig) -> tuple[int, float]:
+    """Directions of the published basis, two a matrix, and the ρ that as many random ones leave."""
     layout = Layout.of(config)
-    count = per_matrix * len(layout.attention_blocks())
+    count = 2 * len(layout.attention_blocks())
     null = whole(layout.size, count)
     return count, math.sqrt(1 - null.mean**2 - null.sd**2)
 
