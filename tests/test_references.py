@@ -1,4 +1,4 @@
-"""Names of the package in prose, docstrings and chapters are names that there are."""
+"""Names of the package in prose, docstrings and chapters are names that there are; places too."""
 
 import importlib
 import re
@@ -39,3 +39,26 @@ def test_every_name_is_one():
     }
     assert len(named) > 100
     assert not {pair for pair in named if not exists(pair[0])}
+
+
+def tree():
+    """What README's "What is where" lists, as paths from the root."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("## What is where\n\n```text\n")[2].partition("```")[0]
+    entries = re.findall(r"^( *)(\S+)", block, re.MULTILINE)
+    return [("grokbook/" if indent else "") + name for indent, name in entries]
+
+
+def test_every_place_of_the_tree_is_there():
+    assert {"grokbook/", "notebooks/", "_config.yml"} <= set(tree())
+    wrong = [p for p in tree() if (ROOT / p).is_dir() != p.endswith("/") or not (ROOT / p).exists()]
+    assert not wrong
+
+
+def test_the_tree_names_every_part_of_the_package():
+    parts = {
+        f"grokbook/{path.name}" + "/" * path.is_dir()
+        for path in (ROOT / "grokbook").iterdir()
+        if not path.name.startswith("__") and (path.suffix == ".py" or list(path.glob("*.py")))
+    }
+    assert parts == {place for place in tree() if place.startswith("grokbook/") and place[9:]}

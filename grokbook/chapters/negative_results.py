@@ -1,7 +1,7 @@
 """Negative results: what of the published protocols, and of our own ideas, did not hold.
 
-Everything is read from recorded runs, but for the commutators, which are taken anew from weights:
-the initial ones, which follow from the config, and the last ones where they were recorded.
+Everything is read from recorded runs, but for the commutators, which are taken anew
+(`grokbook.chapters.negative_results_defects`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grokbook.chapters.negative_results_defects import Reading
 from grokbook.claims.readings.incompressibility import decay_share, threshold
 from grokbook.claims.readings.paths import WALK, first_share
 from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
-from grokbook.geometry.defect import Defect, defect
 from grokbook.geometry.edge_decline import DECLINED
-from grokbook.geometry.loss import PUBLISHED_BATCH, Loss, batches
+from grokbook.geometry.loss import Loss
 from grokbook.geometry.nulls import whole
 from grokbook.instruments.runs import Missing, Run
 from grokbook.models import trunk
-from grokbook.models.exchange import from_state_dict
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
 from grokbook.record import RunRecord
@@ -50,54 +49,6 @@ BASES = {
     "published, noise": "no directions: noise as large in all",
 }
 """Variants of a reconstruction, in words."""
-
-
-@dataclass(frozen=True, eq=False)  # a defect holds tensors, which have no truth value to compare by
-class Reading:
-    """The defect of one pair of batches.
-
-    Attributes:
-        run: label of the run.
-        trained: at its last weights, else at its first.
-        defect: in every form.
-    """
-
-    run: str
-    trained: bool
-    defect: Defect
-
-
-def readings(configs: Iterable[RunConfig], results: Results | None = None) -> list[Reading]:
-    """Defects of the total loss at the first weights, and at the last where they are recorded.
-
-    One pair of batches a run, by its own seed: 8 gradients a reading.
-
-    Args:
-        configs: of the runs.
-        results: where weights are; by default the book's.
-    """
-    results, found = results or Results(), []
-    recorded = {
-        name.partition("-")[0]
-        for name, entry in results.manifest().items()
-        if "weights.safetensors" in entry["files"]
-    }
-    for config in configs:
-        layout = Layout.of(config)
-        start = initial_parameters(layout, [config.init_seed])[0]
-        found.append(Reading(config.label, False, _defect(config, layout, start)))
-        if config.id in recorded:
-            state = {name: torch.as_tensor(w) for name, w in results.weights(config).items()}
-            end = from_state_dict(layout, state)[0]
-            found.append(Reading(config.label, True, _defect(config, layout, end)))
-    return found
-
-
-def _defect(config: RunConfig, layout: Layout, theta: Tensor) -> Defect:
-    table = config.table()
-    drawn = batches(table, config.seed, PUBLISHED_BATCH, 2)
-    first, second = (Loss.on(layout, table, indices).gradient for indices in drawn)
-    return defect(first, second, theta)
 
 
 @dataclass(frozen=True)
@@ -171,10 +122,10 @@ def smallest_large_z(runs: Sequence[Run]) -> tuple[float, float] | None:
     return min(found, key=lambda pair: abs(pair[0]), default=None)
 
 
-def outside_by_chance(config: RunConfig, per_matrix: int = 2) -> tuple[int, float]:
-    """Directions of the published basis, and the ρ that as many random ones leave of any vector."""
+def outside_by_chance(config: RunConfig) -> tuple[int, float]:
+    """Directions of the published basis, two a matrix, and the ρ that as many random ones leave."""
     layout = Layout.of(config)
-    count = per_matrix * len(layout.attention_blocks())
+    count = 2 * len(layout.attention_blocks())
     null = whole(layout.size, count)
     return count, math.sqrt(1 - null.mean**2 - null.sd**2)
 

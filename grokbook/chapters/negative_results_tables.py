@@ -9,11 +9,11 @@ import pandas as pd
 from grokbook.chapters.negative_results import (
     BASES,
     Again,
-    Reading,
     declines,
     first_shares,
     thresholds,
 )
+from grokbook.chapters.negative_results_defects import Reading
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over
 from grokbook.claims.numbers import show

@@ -9,7 +9,6 @@ from grokbook.chapters.negative_results import (
     LARGE_Z,
     SPACINGS,
     Again,
-    Reading,
     along_start,
     best_of_worst,
     captured,
@@ -19,6 +18,7 @@ from grokbook.chapters.negative_results import (
     smallest_large_z,
     thresholds,
 )
+from grokbook.chapters.negative_results_defects import Reading
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import show
 from grokbook.config import RunConfig

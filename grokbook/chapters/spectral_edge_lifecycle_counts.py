@@ -10,7 +10,6 @@ import numpy as np
 from grokbook.claims.readings.edge_gap import OF_PAPER, OF_TABLE, SHARE, fall
 from grokbook.instruments.phases import nearest, place
 from grokbook.instruments.runs import Missing, Run
-from grokbook.widgets.from_edges import WINDOW
 from grokbook.widgets.passages import EDGE, MATCHED, PROBES, READINGS, Passage
 from grokbook.widgets.turns import AT, LATE, grokking
 
@@ -176,13 +175,3 @@ def gap(run: Run, step: int) -> Gap | None:
         )
     except Missing:
         return None
-
-
-def turning(run: Run, direction: int = 1) -> float:
-    """Mean angle in degrees by which v_k turns from one window to the next; 4 of 5 updates shared.
-
-    Raises:
-        Missing: if it was not measured.
-    """
-    rows = run.rows("edge", "rotation", part=WINDOW, variant="uncentred", at=direction)
-    return float(rows["value"].mean())

@@ -32,9 +32,6 @@ INSTRUMENTS = (
 )
 """Those of `grokbook.instruments.catalogue`, by name: reading claims loads no PyTorch."""
 
-STEPS_AN_HOUR = 25 * 3_600
-"""Of one core."""
-
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where there is one: it reads the same, ten times as fast."""
 

@@ -13,11 +13,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, geometric_mean
 
-from grokbook.claims.criteria import LEAST, Criterion, Magnitude
+from grokbook.claims.controls import state_of, worst
+from grokbook.claims.criteria import Criterion, Magnitude
 from grokbook.claims.findings import FAILS, HOLDS, MEAN, NONE, OPEN, Finding, named
 from grokbook.claims.judges import JUDGES, Series
 from grokbook.claims.registry import Claim
@@ -142,7 +143,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         for name, expected in part.control.items():
             checked = look(part, published, given.controls.get(name, {}))
             checked = [_placed(claim, part, each) for each in checked]
-            state, said = _control(name, expected, found, checked)
+            state, said = state_of(name, expected, found, checked)
             states.setdefault(name, []).append(state)
             remarks += said
     if not claim.criterion:
@@ -150,8 +151,8 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     ran = [each for each in findings if each.outcome != NONE]
     if not ran:
         return Judgement(nan, nan, nan, 0, "…", UNSEEN, findings=tuple(findings))
-    controls = {name: _worst(each) for name, each in states.items()}
-    control = _worst(controls.values()) if controls else "stands"
+    controls = {name: worst(each) for name, each in states.items()}
+    control = worst(controls.values()) if controls else "stands"
     if not claim.control:
         control, remarks = "missing", [("", "there is no control")]
     caveats = [(each.name, text) for each in findings for text in each.caveats]
@@ -219,15 +220,6 @@ def _fault(finding: Finding) -> str:
     return said + (f" ({'; '.join(finding.caveats)})" if finding.caveats else "")
 
 
-_STATES = ("falls", "missing", "stands")
-"""What a control does, the worst for the claim first."""
-
-
-def _worst(states: Iterable[str]) -> str:
-    """Of several states that of the whole; ``missing`` where nothing was looked at."""
-    return min(states, key=_STATES.index, default="missing")
-
-
 def _placed(claim: Claim, part: Criterion, found: Finding) -> Finding:
     """With its series, where there are several.
 
@@ -264,29 +256,6 @@ def _grouped(said: Sequence[tuple[str, str]]) -> list[str]:
         where = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         found.append(f"{where}: {text}" if where else text)
     return found
-
-
-def _control(
-    name: str, expected: str, found: Sequence[Finding], checked: Sequence[Finding]
-) -> tuple[str, list[tuple[str, str]]]:
-    """Does a control come out as it must, in every cell that was run?"""
-    states, remarks = set[str](), []
-    for ours, its in zip(found, checked, strict=True):
-        if ours.outcome == NONE:
-            continue
-        if its.outcome == NONE or its.fewest < LEAST:
-            states.add("missing")
-            cell = "a cell with " * (its.fewest < its.n)
-            remarks.append((its.name, f"control {name!r} has {cell}{its.fewest} runs"))
-        elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
-            states.add("missing")
-            remarks.append((its.name, f"control {name!r} is undecided"))
-        if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
-            states.add("falls")
-            said = "holds too" if its.outcome == HOLDS else "does not hold"
-            remarks.append((its.name, f"with control {name!r} it {said}"))
-        states.add("stands")
-    return _worst(states), remarks
 
 
 def _known(claim: Claim, evidence: Mapping[str, Evidence]) -> None:

@@ -2,7 +2,8 @@
 
 An event is found by a rule on a series of readings.  Every rule has the same interface, so that a
 detector of something deep and one that looks at the training loss can be compared.
-`grokbook.events.skill` compares them; it is imported by its own name, since it needs SciPy.
+Chapters do so run by run, with `grokbook.events.track_record`; `grokbook.events.skill` has rates
+with intervals for it, and is imported by its own name, since it needs SciPy.
 """
 
 from grokbook.events.grok import PUBLISHED_RULE, RULES, Rule, crossing, grok_step

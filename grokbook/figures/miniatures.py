@@ -17,7 +17,7 @@ import numpy as np
 
 from grokbook.claims.shelf import Shelf
 from grokbook.config import Config, DyckConfig, RunConfig
-from grokbook.geometry.edge_windows import window_name
+from grokbook.geometry.edge_windows import WINDOW
 from grokbook.instruments.runs import Missing, Run
 
 WIDTH, HEIGHT, EDGE = 120, 48, 3
@@ -174,7 +174,7 @@ def spectral_edge_lifecycle(shelf: Shelf) -> Miniature:
     run = shelf.run(DyckConfig(seed=42))
     lines = []
     for variant, faint in (("less decay", True), ("published", False)):
-        rows = run.rows("edge", "gradient_share", part=window_name(), variant=variant, at=1)
+        rows = run.rows("edge", "gradient_share", part=WINDOW, variant=variant, at=1)
         kept = rows["step"] <= 10 * _FIRST
         steps, share = rows["step"][kept].to_numpy(), rows["value"][kept].to_numpy(float)
         lines.append(line(steps / steps[-1], share, "var(--gb-ink)", faint=faint))

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.geometry.reconstruction import Reconstruction, SingularDirections
+from grokbook.geometry.reconstruction import Reconstruction
+from grokbook.geometry.singular_directions import SingularDirections
 from grokbook.models.layout import Layout
 
 EACH = 8

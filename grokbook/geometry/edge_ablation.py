@@ -60,7 +60,7 @@ def ablate(theta: Tensor, directions: np.ndarray) -> Ablated:
 
     Args:
         theta: (P,) θ.
-        directions: (k, P) orthonormal rows.  None (k = 0) leaves θ as it is.
+        directions: (k, P) orthonormal rows.  No rows (k = 0) leave θ unchanged.
 
     Raises:
         ValueError: for directions of another size or that are not orthonormal, or θ = 0.

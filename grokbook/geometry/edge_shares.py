@@ -227,8 +227,7 @@ def at_random(
         seed: of a private generator.
 
     Raises:
-        ValueError: for no draws, k outside 1 … w, negative norms, or as many of these as there
-            are no rows for.
+        ValueError: for no draws, k outside 1 … w, negative norms, or not one norm a row.
     """
     decay, norms = (np.asarray(each, dtype=np.float64) for each in (decay, norms))
     rows, size = decay.shape

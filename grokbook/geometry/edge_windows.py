@@ -33,6 +33,8 @@ def window_name(size: int = PUBLISHED) -> str:
     return f"{size} updates"
 
 
+WINDOW = window_name()
+"""The lifecycle's own."""
 EDGE, BULK = slice(0, 2), slice(2, 4)
 """Which v_k are the edge and which the bulk, as published."""
 

@@ -20,9 +20,6 @@ import numpy as np
 from grokbook.geometry.isotropic import factors
 from grokbook.geometry.trajectory import Displacements, direction, spectrum
 
-LIMIT = 6 / np.pi**2
-"""First share of a long walk of equal steps in many dimensions."""
-
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Process:

@@ -235,7 +235,7 @@ FOURIER = Instrument(
         "snapshots": Parameter(40, "most snapshots", low=2),
         "excess": Parameter(2.0, "times an equal share, above which a frequency is key"),
         "draws": Parameter(5, "of each null"),
-        "top": Parameter(5, "frequencies in `top_share`, and most that are ablated"),
+        "top": Parameter(5, "frequencies in `top_share`"),
     },
     needs=("theta", "pairs"),
 )

@@ -8,10 +8,10 @@ import pandas as pd
 from grokbook.geometry.gap_class import FORMS, OWN, GapClass, agreement, classify
 
 
-def gap_class(rows: pd.DataFrame, grok: float, *, own: bool = False) -> GapClass:
+def gap_class(rows: pd.DataFrame, grok: float) -> GapClass:
     """By the rule of `grokbook.geometry.gap_class`, about a grok step.
 
-    Of gap 1, as k* = 1 is published for all runs; or of each window's own k*.
+    Of gap 1, as k* = 1 is published for all runs.
 
     A form that lacks a window that counts, as the preconditioned ones where the run could not be
     trained again to the same bits, has no class, and so none stands.
@@ -19,12 +19,11 @@ def gap_class(rows: pd.DataFrame, grok: float, *, own: bool = False) -> GapClass
     Args:
         rows: of one run, with columns ``step``, ``quantity``, ``variant``, ``at`` and ``value``.
         grok: the run's grok step, or a matched pseudo-grok step.
-        own: take each window's own k*.
 
     Raises:
         ValueError: for rows without a window, or as `classify`.
     """
-    rows = _of_gap(rows, own)
+    rows = _of_first(rows)
     ends = _ends(rows)
     terms = {
         (units, by): (
@@ -48,13 +47,12 @@ def right_signs(rows: pd.DataFrame, by: str = ", ".join(OWN)) -> float:
     Raises:
         ValueError: for rows without a window.
     """
-    return agreement(*_disjoint(_of_gap(rows, own=False), by))[0]
+    return agreement(*_disjoint(_of_first(rows), by))[0]
 
 
-def _of_gap(rows: pd.DataFrame, own: bool) -> pd.DataFrame:
-    """The rows of one gap a window."""
-    numbers = rows[rows.quantity == "k_star"].set_index("step").value
-    return rows[rows["at"] == (rows.step.map(numbers) if own else 1)]
+def _of_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of gap 1."""
+    return rows[rows["at"] == 1]
 
 
 def _ends(rows: pd.DataFrame) -> np.ndarray:

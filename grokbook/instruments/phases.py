@@ -31,17 +31,13 @@ MULTIPLES = (0.5, 1.0, 2.5, 20 / 3)
 """Of a run's own grok step: what `SHARES` are of the published run's, which is 600."""
 
 
-def own(subject: Subject, grok: int | None = None) -> dict[float, int]:
-    """Snapshots nearest to `MULTIPLES` of a grok step, as far as the run goes.
-
-    Args:
-        subject: the run.
-        grok: matched from another run; by default the run's own, all tasks at 0.95.
+def own(subject: Subject) -> dict[float, int]:
+    """Snapshots nearest to `MULTIPLES` of the run's grok step, by 0.95, as far as the run goes.
 
     Returns:
         Step by multiple; nothing if the run never grokked.
     """
-    at = grok_step(subject) if grok is None else grok
+    at = grok_step(subject)
     wanted = {} if at is None else {each: each * at for each in MULTIPLES}
     return {
         each: nearest(subject.steps, step) for each, step in wanted.items() if step <= subject.last

@@ -148,8 +148,6 @@ _ARMS = (
     ),
 )
 NAMES = tuple(arm.name for arm in _ARMS)
-CONTROLS = ("update", "amplify", "random-matched", "other-seed")
-"""The arms beside which the published one is always set: two mechanisms, two bases."""
 
 
 def arms(names: Iterable[str], directions: int | None = None) -> list[Arm]:

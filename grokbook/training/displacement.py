@@ -1,8 +1,8 @@
 """What moved the weights: exact displacement by weight decay and by the Adam steps.
 
 Over any interval Δθ = Σ (−ηλ θ) + Σ (−u), the first sum over what decay takes away before each
-update, the second over the Adam steps, the noise of an intervention counted with them.  Both are
-summed during training, independently, and their sum is compared with Δθ at every evaluation.
+update, the second over the Adam steps, which include what an intervention adds.  Both are summed
+during training, independently, and their sum is compared with Δθ at every evaluation.
 Source: 2604.07380, where the paper uses a trapezoid instead.
 """
 

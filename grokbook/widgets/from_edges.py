@@ -12,7 +12,7 @@ import pandas as pd
 from grokbook.claims.readings.lifecycle import RULE
 from grokbook.config import Config
 from grokbook.config.base import words
-from grokbook.geometry.edge_windows import window_name
+from grokbook.geometry.edge_windows import WINDOW
 from grokbook.instruments.runs import Missing, Run
 from grokbook.tasks.dyck import TASK
 from grokbook.widgets.passages import (
@@ -27,8 +27,6 @@ from grokbook.widgets.passages import (
     Passage,
 )
 
-WINDOW = window_name()
-"""The published window."""
 PUBLISHED = 1.0
 """The weight decay with which the paper's networks grok."""
 LAYER = "layer 1"

@@ -129,9 +129,3 @@ def _rice(cells: np.ndarray) -> tuple[bytes, bytes]:
         bits[ones + 1 + place] = (gaps >> (low_bits - 1 - place)) & 1
     header = np.uint32(low_bits << 24 | cells.size).astype("<u4").tobytes()
     return header, np.packbits(bits).tobytes()
-
-
-def packed_size(packed: Sequence[dict]) -> int:
-    """Bytes that the lanes' byte fields take in a page, in base64."""
-    sizes = [len(v) for lane in packed for v in lane.values() if isinstance(v, bytes)]
-    return sum(4 * ((size + 2) // 3) for size in sizes)

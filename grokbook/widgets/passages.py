@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from grokbook.claims.readings.lifecycle import RULE
 from grokbook.events import RULES, crossing
 from grokbook.instruments.edge_curves import SIDE
 from grokbook.palette import decay_colour
@@ -155,7 +156,7 @@ class Passage:
     @property
     def grok_unseen(self) -> int | None:
         """First evaluation with 95 % on the prefixes that no training string has, or None."""
-        rule = RULES["0.95"]
+        rule = RULES[RULE]
         return crossing(self.steps, self.fair, rule.accuracy, rule.row)
 
     @property

@@ -10,10 +10,12 @@ import torch
 
 from grokbook.chapters import asked
 from grokbook.chapters import negative_results as page
+from grokbook.chapters import negative_results_defects as defects
 from grokbook.chapters import negative_results_tables as tables
 from grokbook.chapters import negative_results_words as words
 from grokbook.claims.readings.paths import WALK
 from grokbook.claims.shelf import Shelf
+from grokbook.models.exchange import from_state_dict
 from grokbook.store.recorded import Results
 
 
@@ -31,7 +33,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def one_reading():
-    return page.readings(configs("dual", [42]))
+    return defects.readings(configs("dual", [42]))
 
 
 def test_the_two_ends_of_a_run(one_reading):
@@ -50,7 +52,7 @@ def test_the_two_ends_of_a_run(one_reading):
 
 def test_without_recorded_weights_there_is_the_start_alone():
     (config,) = configs("dual", [1])
-    assert [each.trained for each in page.readings([config])] == [False]
+    assert [each.trained for each in defects.readings([config])] == [False]
 
 
 def test_sentences_of_the_defect(one_reading):
@@ -92,7 +94,7 @@ def test_the_share_along_the_start(runs):
         layout = page.Layout.of(run.config)
         start = page.initial_parameters(layout, [run.config.init_seed])[0].double()
         state = {n: torch.as_tensor(w) for n, w in Results().weights(run.config).items()}
-        moved = page.from_state_dict(layout, state)[0].double() - start
+        moved = from_state_dict(layout, state)[0].double() - start
         along = float((moved @ start) ** 2 / (start @ start) / (moved @ moved))
         assert share == pytest.approx(100 * along, abs=1)
 
@@ -121,10 +123,10 @@ def test_the_librarys_hessian_is_not_symmetric_and_ours_is():
 
 
 def test_the_page_says_what_the_runs_say(runs):
-    found = page.readings(configs("dual"))
+    found = defects.readings(configs("dual"))
     page.guard(runs, found, page.again(configs("dual")))
     start = [each for each in found if not each.trained]
-    late = [page.Reading(each.run, True, each.defect) for each in start]
+    late = [defects.Reading(each.run, True, each.defect) for each in start]
     with pytest.raises(AssertionError, match="floor is one after all"):
         page.guard(runs, start + late, [])
     same = page.Again(runs[0].config.label, "add", (900, 900), (100, 100))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grokbook.claims.criteria import Absence, Count, Magnitude, Ordering
-from grokbook.claims.needs import INSTRUMENTS, STEPS_AN_HOUR, run_sets
+from grokbook.claims.needs import INSTRUMENTS, run_sets
 from grokbook.claims.registry import CHAPTERS, PAPERS, claims, every, parse
 from grokbook.instruments.catalogue import INSTRUMENTS as MADE
 from grokbook.models.layout import Layout
@@ -26,6 +26,7 @@ RUN_SETS = {
 }
 SETS = RUN_SETS["multitask"]
 GROKKING = (1.0, 0.5, 0.3, 0.2, 0.1)
+STEPS_AN_HOUR = 25 * 3_600  # as `RunSet.hours` has them
 
 HEAD = "paper: '1'\nchapter: shared\nclaims:\n"
 ROW = """

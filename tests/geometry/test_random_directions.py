@@ -7,7 +7,8 @@ from scipy.linalg import orth, subspace_angles
 from sklearn.utils.extmath import randomized_range_finder
 
 from grokbook.geometry.random_directions import NULLS, randomised
-from grokbook.geometry.reconstruction import Reconstruction, SingularDirections
+from grokbook.geometry.reconstruction import Reconstruction
+from grokbook.geometry.singular_directions import SingularDirections
 
 C = np.array([8.0, 3.0, -2.0, 1.0, 0.5, -0.25])
 SIZES = np.array([9.0, 5.0, 2.0, 1.0, 0.5, 0.1])

@@ -5,12 +5,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from grokbook.geometry.reconstruction import (
-    Reconstruction,
-    SingularDirections,
-    reconstructions,
-    threshold,
-)
+from grokbook.geometry.reconstruction import Reconstruction, reconstructions, threshold
+from grokbook.geometry.singular_directions import SingularDirections
 
 P = 60
 

@@ -5,7 +5,6 @@ import pytest
 
 from grokbook.geometry.trajectory import direction, displacements, spectrum
 from grokbook.geometry.trajectory_nulls import (
-    LIMIT,
     decay_factors,
     evenly,
     innovations,
@@ -40,8 +39,8 @@ def test_a_long_walk_has_the_published_limit():
         k = np.arange(1, n)
         exact = 1 / (4 * np.sin(k * np.pi / (2 * n)) ** 2) / ((n**2 - 1) / 6)
         np.testing.assert_allclose(found, exact, atol=1e-13)
-    assert found[0] == pytest.approx(LIMIT, abs=1e-5)
-    assert pytest.approx(0.6079, abs=1e-4) == LIMIT
+    assert found[0] == pytest.approx(6 / np.pi**2, abs=1e-5)
+    assert found[0] == pytest.approx(0.608, abs=1e-4)  # published: 60.8 %
 
 
 def test_the_walks_of_the_published_null():

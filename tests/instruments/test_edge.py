@@ -135,8 +135,15 @@ def test_the_bound_on_a_turned_direction_holds():
             assert 0 < change[0] < 1.001 * bound[0]
 
 
-def test_phases_are_multiples_of_the_own_grok_step():
+def test_phases_are_multiples_of_the_own_grok_step(monkeypatch):
     seen = SimpleNamespace(steps=np.arange(0, 10_001, 100), last=10_000)
-    assert phases.own(seen, 600) == {0.5: 300, 1.0: 600, 2.5: 1_500, 20 / 3: 4_000}
-    assert phases.own(seen, 1_400) == {0.5: 700, 1.0: 1_400, 2.5: 3_500, 20 / 3: 9_300}
-    assert list(phases.own(seen, 2_000)) == [0.5, 1.0, 2.5]
+    monkeypatch.setattr(phases, "grok_step", lambda subject: subject.grok)
+
+    def own(grok):
+        seen.grok = grok
+        return phases.own(seen)
+
+    assert own(600) == {0.5: 300, 1.0: 600, 2.5: 1_500, 20 / 3: 4_000}
+    assert own(1_400) == {0.5: 700, 1.0: 1_400, 2.5: 3_500, 20 / 3: 9_300}
+    assert list(own(2_000)) == [0.5, 1.0, 2.5]
+    assert own(None) == {}

@@ -238,8 +238,6 @@ def test_classes_from_rows():
     assert found.guess == 0.5  # ten windows that share nothing
     assert right_signs(rows) == right_signs(rows, "slide") == 1
     assert np.isnan(right_signs(rows[rows.step <= 1_300]))  # of two windows nothing is said
-    own = gap_class(rows, 600, own=True)
-    assert (own.name, own.ratio, own.high) == (COMPRESSION, 0.0, 1.0)  # nine of thirteen windows
     ratios = dict.fromkeys(FORMS, 1.0) | {("in units", "raw"): 0.001}
     assert not gap_class(planted(ratios), 600).stands
     low = gap_class(planted(dict.fromkeys(FORMS, 0.1)), 600)

@@ -21,7 +21,7 @@ from grokbook.geometry.trajectory import plane
 from grokbook.instruments.runs import Run
 from grokbook.palette import DARK_PAGE
 from grokbook.record import RunRecord
-from grokbook.studies.arms import CONTROLS, Arm, arms
+from grokbook.studies.arms import Arm, arms
 from grokbook.studies.deletion import Trials, gather
 from grokbook.tasks.modular import Table
 from grokbook.widgets import Course, Cut, Lane, Pace, Passage, Surgery, frame_axis
@@ -335,7 +335,8 @@ def synthetic_run(
 
 
 DOSES = (0.03, 0.07, 0.25, 0.5)
-ARMS = arms(CONTROLS)
+ARMS = arms(["update", "amplify", "random-matched", "other-seed"])
+"""Those of the fifth chapter: two mechanisms, two bases."""
 
 
 def small_trials(setting: str = "dual") -> Trials:

@@ -199,6 +199,16 @@ def test_too_little_memory_says_what_fits(monkeypatch):
     assert 1 <= memory.fitting(RunConfig(tasks=("add", "mul")), "cpu") <= 4
 
 
+def test_memory_of_every_group_is_looked_at_before_one_is_trained(tmp_path, monkeypatch):
+    big, store = replace(TINY, width=64), Store(tmp_path)
+    small, need = (4 * memory._each(config, "cpu") for config in (TINY, big))
+    assert small < 0.5 * need
+    monkeypatch.setattr(memory, "free_bytes", lambda device: need)
+    with pytest.raises(ConfigError, match="^4 models need"):
+        train_ensembles([Job(TINY, PLAN), Job(big, PLAN)], store, models=4)
+    assert not list(store.runs(TINY))
+
+
 def test_a_device_that_is_not_there(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is one here")

@@ -11,6 +11,8 @@ import math
 import numpy as np
 
 from grokbook.claims.readings.edge_phases import (
+    AS_IT_IS,
+    ORTHOGONAL,
     SHARES,
     Chosen,
     Number,
@@ -31,7 +33,6 @@ from grokbook.instruments.runs import Missing, Run
 
 OF_TABLE, OF_PAPER, OF_MODULAR = 3, 5, 10
 """Updates in a window: of Table 7 on brackets, of the paper itself, of Table 7 on mod p."""
-AS_IT_IS, ORTHOGONAL = "uncentred", "orthogonal"
 RAW, SHARE = "g23", "g23_share"
 ABOUT = 500
 """Steps about the grok step in which a spike would lie."""

@@ -24,10 +24,9 @@ from grokbook.claims.readings.edge_phases import (
     value,
 )
 from grokbook.claims.readings.place import Place, Reader, Value, each
-from grokbook.geometry.edge_windows import window_name
+from grokbook.geometry.edge_windows import WINDOW
 from grokbook.instruments.runs import Run
 
-WINDOW = window_name()
 TRAPEZOID, LOGGED, CHANCE = "published", "uncentred", "random gradient"
 HALF = 0.5
 AFTER = 1.5

@@ -23,6 +23,8 @@ NAMES = ("pre", "at", "post", "late")
 SHARES = dict(zip(NAMES, phases.SHARES, strict=True))
 ABLATIONS = dict(zip(NAMES, phases.ABLATIONS, strict=True))
 MULTIPLES = dict(zip(NAMES, phases.MULTIPLES, strict=True))
+AS_IT_IS, ORTHOGONAL = "uncentred", "orthogonal"
+"""Variants of a window: its updates, and others as long and at right angles."""
 
 Number = Callable[[Place, Run, int], float]
 """Of a cell, read of a run at a step."""

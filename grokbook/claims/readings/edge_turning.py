@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from grokbook.claims.readings.edge_phases import SHARES, number, own, published, random_labels
+from grokbook.claims.readings.edge_phases import (
+    AS_IT_IS,
+    ORTHOGONAL,
+    SHARES,
+    number,
+    own,
+    published,
+    random_labels,
+)
 from grokbook.claims.readings.place import Place, Reader
-from grokbook.geometry.edge_windows import window_name
+from grokbook.geometry.edge_windows import WINDOW
 from grokbook.instruments.runs import Run
 
-WINDOW = window_name()
-AS_IT_IS, ORTHOGONAL = "uncentred", "orthogonal"
 ROTATION, DISJOINT = "rotation", "rotation_disjoint"
 
 

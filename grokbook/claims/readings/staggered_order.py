@@ -56,9 +56,9 @@ def all_at(run: Run, rule: str) -> Value:
     return None if None in steps else max(steps)
 
 
-def mean_step(run: Run, within: int | None = None) -> Value:
+def mean_step(run: Run) -> Value:
     """The mean grok step of the tasks."""
-    return mean(run.grok(task, within=within) for task in run.tasks)
+    return mean(run.grok(task) for task in run.tasks)
 
 
 READINGS: dict[tuple[str, ...], Reader] = {
