@@ -34,15 +34,15 @@ def depth_sentence(found: Sequence[Depth]) -> str:
     pairs = _both(found)
     if not pairs:
         return "No run's Hessian is measured by both protocols yet: `grokbook measure dual`."
-    off = span([100 * one.residual / one.depth for one, _ in pairs], " %")
+    off = span([100 * max(one.residual, one.floor) / one.depth for one, _ in pairs], " %")
     left = span([100 * two.residual / two.depth for _, two in pairs], " %")
     deeper = span([one.depth / two.depth for one, two in pairs])
     worse = sum(one.residual > one.depth / 2 for one, _ in pairs)
     return (
         f"On {counted(len(pairs), 'run')} the deepest published reading has a residual of {off} of "
-        f"its own size, in {share(worse, len(pairs))} more than half of it. Converged on one batch "
-        f"the residual is {left}, and the published depth, on other examples, is {deeper} times "
-        "the converged one."
+        f"its own size, as Lanczos estimates it, in {share(worse, len(pairs))} more than half of "
+        f"it. Converged on one batch the residual is {left}, and the published depth, on other "
+        f"examples, is {deeper} times the converged one."
     )
 
 

@@ -43,9 +43,9 @@ def test_depths_are_compared_within_a_run():
     weaker = replace(DEPTH, weight_decay=0.5)  # the same seed is another run
     said = artefacts.depth_sentence([DEPTH, other, weaker, CONVERGED])
     assert said == (
-        "On one run the deepest published reading has a residual of 75 % of its own size, in 1 of "
-        "1 more than half of it. Converged on one batch the residual is 0.5 %, and the published "
-        "depth, on other examples, is 2 times the converged one."
+        "On one run the deepest published reading has a residual of 75 % of its own size, as "
+        "Lanczos estimates it, in 1 of 1 more than half of it. Converged on one batch the residual "
+        "is 0.5 %, and the published depth, on other examples, is 2 times the converged one."
     )
     assert "grokbook measure dual" in artefacts.depth_sentence([DEPTH, other])
 

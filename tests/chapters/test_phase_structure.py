@@ -14,6 +14,7 @@ from grokbook.chapters import phase_structure_tables as tables
 from grokbook.chapters import phase_structure_words as words
 from grokbook.chapters.measured import ask_all_measured, at_hand
 from grokbook.checks import ConfigError
+from grokbook.claims.numbers import show
 from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
@@ -170,6 +171,10 @@ def test_depths_and_residuals_are_the_measured_rows(made):
     assert 0 < converged.residual <= 0.01 * converged.depth  # the instrument's own tolerance
     table = tables.depth_table(list(found.values()), claims("multitask", "phase-structure"))
     assert table["n"].tolist() == [1]
+    fine = replace(found["published"], depth=80.0, residual=3e-16)
+    table = tables.depth_table([fine, converged], claims("multitask", "phase-structure"))
+    assert table["estimated residual, as published"].tolist() == ["below 9.54 × 10⁻⁶"]
+    assert table["residual, converged"].tolist() == [show(converged.residual)]
     figure = draw.depths(list(found.values()), {1.0: {"mean": -63.4, "sd": 11.9}})
     bars = [list(t.error_y.array) for t in figure.data]
     assert bars == [[11.9], [found["published"].residual], [found["corrected"].residual]]
