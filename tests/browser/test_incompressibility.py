@@ -149,9 +149,15 @@ def test_singular_values_have_their_cut(cut, surgeries):
 
 def test_a_run_that_was_not_cut_so_shows_how_it_was(cut, surgeries):
     rows = cut.locator(".gb-lane")
-    expect(rows.nth(2).locator(".gb-result")).to_have_text("not measured for this cut")
-    rows.nth(2).click()
+    lacking = cut.locator(".gb-runs .gb-lacking")
+    expect(lacking).to_have_text("One more run is not measured for this cut.")
+    expect(rows.nth(2)).to_be_hidden()
+    rows.nth(0).focus()
+    cut.keyboard.press("End")
     expect(cut.locator(".gb-knob input[value='directions']")).to_be_checked()
+    expect(rows.nth(2)).to_be_visible()
+    expect(rows.nth(2)).to_have_attribute("aria-checked", "true")
+    expect(lacking).to_have_text("")
     expect(cut.locator(".gb-when")).to_have_text("k = 5")
     assert cut.locator(".gb-bars rect.gb-room").count() == 3
     turn(cut, "scale")  # and back to a run that was
