@@ -134,12 +134,13 @@ class Incompressibility(anywidget.AnyWidget):
         run = within(int(kwargs.pop("run", 0)), len(surgeries), "run")
         cut = kwargs.pop("cut", next(kind for kind in CUTS if kind in surgeries[run].cuts))
         kwargs.setdefault("frame", opening(surgeries[run].cuts[cut].at, cut))
+        rows = sum(cut in each.cuts for each in surgeries)  # the others are one line
         super().__init__(
             surgeries=[surgery.packed() for surgery in surgeries],
             sentences=_sentences(surgeries),
             run=run,
             cut=cut,
-            heights=[900 + 50 * len(surgeries), 1500 + 90 * len(surgeries)],
+            heights=[900 + 50 * rows, 1500 + 90 * rows],
             **kwargs,
         )
 

@@ -287,7 +287,7 @@ def test_the_finding_of_a_single_deleted_run(grok, words):
 def test_a_single_deleted_run_is_set_beside_every_execution_of_its_twin():
     """The twin groks at 10,000 and, carried out again, at 11,000; a third was cut off."""
     plain = synthetic_run(42, 10_000)
-    others = [replace(synthetic_run(42, 11_000), name="again"), synthetic_run(42, None)]
+    others = [synthetic_run(42, 11_000), synthetic_run(42, None, last=12_000)]
     one = gather(
         [plain],
         ARMS,
