@@ -198,8 +198,8 @@ def same_size(found: Sequence[Cut]) -> go.Figure:
     figure.update_yaxes(title_text=ACCURACY, range=[-3, 103])
     figure.update_xaxes(title_text="‖θ′ − θ‖ / ‖θ‖, log", type="log", range=[-2.2, 0.6])
     figure.update_layout(
-        height=480,
-        margin={**MARGIN, "b": 160},
+        height=502,
+        margin={**MARGIN, "b": 182},
         legend=BELOW,
         title_text="How far did the test move the weights?",
     )

@@ -64,7 +64,10 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         ticktext=[name.replace(".", "\u00a0·\u00a0") for name in names],
     )
     figure.update_layout(
-        height=420, margin=MARGIN, legend=BELOW, title_text="How much is one direction?"
+        height=442,
+        margin={**MARGIN, "b": 132},
+        legend=BELOW,
+        title_text="How much is one direction?",
     )
     return figure
 
