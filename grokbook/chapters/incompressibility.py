@@ -50,9 +50,14 @@ PROTOCOLS = {
     "corrected": "the weights themselves",
     "published, other init": "as published, another seed's start",
     "published, noise": "noise as large as published",
+    "published, noise by tensor": "noise as large as published in every tensor",
     "corrected, noise": "noise as large as that of the weights",
+    "corrected, noise by tensor": "noise as large as that of the weights in every tensor",
 }
 """Variants of a compression, in words."""
+
+DEPTHS = {"scale": (1.05, 0.95, 0.9, 0.8), "share": (0.8, 0.5), "rank": (64, 32)}
+"""What tables show of each kind of cut: the published examples, and deeper ones."""
 
 
 def plan(config: RunConfig, steps: int) -> Plan:
@@ -140,7 +145,7 @@ def cuts(runs: Sequence[Run]) -> list[Cut]:
         for kind, family in FAMILIES.items():
             for protocol in PROTOCOLS:
                 at, values, _ = accuracies(run, "compression", f"{family}_", protocol)
-                size = protocol.removesuffix(", noise")
+                size = protocol.partition(", noise")[0]
                 rows = run.at_stop("compression", f"{family}_change", variant=size)
                 changes = rows.sort_values("at")["value"]
                 found += [
@@ -152,13 +157,18 @@ def cuts(runs: Sequence[Run]) -> list[Cut]:
     return found
 
 
-def opening(found: Sequence[Cut], kind: str, protocol: str) -> list[Cut]:
-    """The published example of a cut, one a run."""
+def cuts_at(found: Sequence[Cut], kind: str, protocol: str, depth: float) -> list[Cut]:
+    """A cut at one depth, one a run; none where it was not measured."""
     return [
         cut
         for cut in found
-        if (cut.kind, cut.protocol) == (kind, protocol) and math.isclose(cut.depth, OPENING[kind])
+        if (cut.kind, cut.protocol) == (kind, protocol) and math.isclose(cut.depth, depth)
     ]
+
+
+def opening(found: Sequence[Cut], kind: str, protocol: str) -> list[Cut]:
+    """The cut at which the chapter's picture opens, one a run."""
+    return cuts_at(found, kind, protocol, OPENING[kind])
 
 
 def modules(runs: Sequence[Run]) -> dict[tuple[str, str], dict[str, list[float]]]:

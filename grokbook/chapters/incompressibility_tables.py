@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from grokbook.chapters.incompressibility import (
     BASES,
+    DEPTHS,
     PROTOCOLS,
     Cut,
     cuts,
+    cuts_at,
     modules,
-    opening,
     thresholds,
 )
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over, share_of
 from grokbook.claims.registry import Claim
 from grokbook.instruments.runs import Run
-from grokbook.widgets.incompressibility import OPENING
 
 NAMES = {
     "scale": "scaled by {:g}",
     "share": "{:.0%} kept",
     "rank": "rank {:.0f}",
 }
+
+_OF = {"published": "as published", "corrected": "of the weights themselves"}
+"""Whose noise is measured, too."""
 
 _MODULES = {"other": "rest: embedding, positions, last normalisation"}
 """What a module of `grokbook.geometry.compression.modules` holds, where its name does not say."""
@@ -59,30 +62,48 @@ def threshold_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.Data
     return keyed(rows, "directions")
 
 
+def depths(found: Sequence[Cut]) -> Iterator[tuple[str, str, float]]:
+    """Name, kind and depth of every cut of `DEPTHS` that was measured, in its order."""
+    for kind, each in DEPTHS.items():
+        for depth in each:
+            if cuts_at(found, kind, "published", depth):
+                yield NAMES[kind].format(depth).replace("%", " %"), kind, depth
+
+
 def cut_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Accuracy at the published examples under every protocol, in %."""
-    return _examples(runs, "accuracy (%)", PROTOCOLS, lambda cut: cut.accuracy)
+    """Accuracy under every protocol, in %; noise stands in `change_table`."""
+    found, rows = cuts(runs), []
+    for name, kind, depth in depths(found):
+        by_protocol = {
+            text: [cut.accuracy for cut in cuts_at(found, kind, protocol, depth)]
+            for protocol, text in PROTOCOLS.items()
+            if "noise" not in protocol
+        }
+        means = {text: mean_over(each) for text, each in by_protocol.items()}
+        rows.append({"accuracy (%)": name} | means | {"n": max(map(len, by_protocol.values()))})
+    return keyed(rows, "accuracy (%)")
 
 
 def change_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """How far the published examples move the weights, ‖θ′ − θ‖ / ‖θ‖ in %."""
-    own = ("published", "corrected")  # noise is as large as these, and other starts nearly so
-    return _examples(runs, "weights move by (%)", own, lambda cut: 100 * cut.change)
-
-
-def _examples(
-    runs: Sequence[Run], title: str, protocols: Iterable[str], value: Callable[[Cut], float]
-) -> pd.DataFrame:
+    """How far every cut moves the weights, and what as large a move at random leaves, in %."""
     found, rows = cuts(runs), []
-    names = {kind: name.format(OPENING[kind]).replace("%", " %") for kind, name in NAMES.items()}
-    for protocol in protocols:
-        here = {kind: opening(found, kind, protocol) for kind in names}
-        if any(here.values()):
-            means = {
-                names[kind]: mean_over([value(c) for c in each]) for kind, each in here.items()
-            }
-            rows.append({title: PROTOCOLS[protocol]} | means | {"n": max(map(len, here.values()))})
-    return keyed(rows, title)
+    for name, kind, depth in depths(found):
+        for protocol, text in _OF.items():
+            cut, tensor, whole = (
+                cuts_at(found, kind, f"{protocol}{noise}", depth)
+                for noise in ("", ", noise by tensor", ", noise")
+            )
+            rows.append(
+                {
+                    "cut": f"{name}, {text}",
+                    "weights move by (%)": mean_over([100 * each.change for each in cut]),
+                    "accuracy (%)": mean_over([each.accuracy for each in cut]),
+                    "noise as large in every tensor (%)": mean_over([c.accuracy for c in tensor]),
+                    "noise as large in all (%)": mean_over([c.accuracy for c in whole]),
+                    "n": len(cut),
+                }
+            )
+    return keyed(rows, "cut")
 
 
 def module_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from grokbook.chapters.incompressibility import (
+    DEPTHS,
     INTACT,
+    Cut,
     cuts,
+    cuts_at,
     group,
     measured_by,
     opening,
     thresholds,
 )
-from grokbook.chapters.wording import counted, share, share_of
+from grokbook.chapters.wording import counted, listed, percent, share, share_of
 from grokbook.claims.readings.incompressibility import threshold as directions
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing, Run
@@ -79,9 +82,9 @@ def finding(runs: Sequence[Run]) -> str:
         )
     said, found = [], cuts(runs)
     if found:
-        published, corrected, other, noise = (
+        published, corrected, other = (
             [cut.accuracy for cut in opening(found, "scale", protocol)]
-            for protocol in ("published", "corrected", "published, other init", "corrected, noise")
+            for protocol in ("published", "corrected", "published, other init")
         )
         less = f"{100 * (1 - OPENING['scale']):.0f} % less"
         many = "one run" if len(published) == 1 else f"mean of {len(published)} runs"
@@ -92,17 +95,10 @@ def finding(runs: Sequence[Run]) -> str:
         )
         if np.mean(published) < INTACT <= np.mean(corrected):
             said.append(
-                "What does the harm are initial weights that decay had erased and the test puts "
-                f"back; another seed's, which this run never saw, leave {_mean(other)}."
+                "The published form puts initial weights back that decay had erased; another "
+                f"seed's, which this run never saw, leave {_mean(other)}."
             )
-        said.append(
-            f"Noise as large as that cut of the weights leaves {_mean(noise)}"
-            + (
-                ": the network does not bear every change of that size."
-                if np.mean(noise) < INTACT
-                else "."
-            )
-        )
+        said.append(of_one_size(found))
     each = [by_basis for by_basis in thresholds(runs).values() if "held-out" in by_basis]
     own, held = ([k for one in each for k in one[name]] for name in ("published", "held-out"))
     counts = [k for k in own if k is not None]
@@ -114,6 +110,47 @@ def finding(runs: Sequence[Run]) -> str:
             f"{share_of(len(counts), len(own), 'run')}; {_without_the_end(held)}."
         )
     return " ".join(said) or "Nothing of this page has been measured yet."
+
+
+def of_one_size(found: Sequence[Cut]) -> str:
+    """How far both scalings move the weights, and what a move as large leaves otherwise.
+
+    Args:
+        found: cuts of runs that were scaled.
+    """
+    theirs, ours = (opening(found, "scale", name) for name in ("published", "corrected"))
+    size, other = _move(theirs), _move(ours)
+    noise = {
+        where: opening(found, "scale", f"published, noise{by}")
+        for where, by in (("spread over all weights", ""), ("in every tensor", " by tensor"))
+    }
+    left = [_left(each) for each in noise.values()]
+    enough = _left(theirs) < INTACT and max(left) < _left(theirs) + 10
+    at_random = " and ".join(
+        f"{_mean(each)} ({where})" for where, each in zip(noise, left, strict=True)
+    )
+    deeper = [
+        each
+        for depth in sorted(DEPTHS["scale"], reverse=True)
+        if depth < OPENING["scale"] and (each := cuts_at(found, "scale", "corrected", depth))
+    ]
+    moves = [f"{_mean(_left(each))} at a move of {percent(_move(each))}" for each in deeper]
+    return (
+        ("The two are not changes of one size: " if size > 1.2 * other else "")
+        + f"{'the' if size > 1.2 * other else 'The'} published one moves the weights by "
+        f"{percent(size)} of their length, the other by {percent(other)}. Noise as large as the "
+        f"published one leaves {at_random}"
+        + (": its size alone is enough, without any initial weights." if enough else ".")
+        + (f" Scaled down further, the weights themselves keep {listed(moves)}." if moves else "")
+    )
+
+
+def _move(each: Sequence[Cut]) -> float:
+    return float(np.mean([cut.change for cut in each]))
+
+
+def _left(each: Sequence[Cut]) -> float:
+    return float(np.mean([cut.accuracy for cut in each]))
 
 
 def _without_the_end(held: Sequence[int | None]) -> str:
@@ -130,7 +167,7 @@ def _grokked(run: Run) -> bool:
     return any(run.record.grok_step(task, PUBLISHED_RULE) is not None for task in run.tasks)
 
 
-def _mean(values: Sequence[float]) -> str:
+def _mean(values: Sequence[float] | float) -> str:
     return f"{np.mean(values):.1f} %"
 
 
@@ -139,7 +176,7 @@ def _verdict(published: Sequence[float], corrected: Sequence[float]) -> str:
     if min(theirs, ours) >= INTACT:
         return "neither does harm"
     if theirs < INTACT <= ours:
-        return "only the published form of this cut does harm"
+        return "at this depth only the published form does harm"
     if ours > theirs + 10:
         return "the published form does more harm, but not all of it"
     return "either way the network is fragile"

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from grokbook.chapters import asked
-from grokbook.chapters.measured import at_hand
 from grokbook.chapters.wording import PLACEBO
 from grokbook.checks import ConfigError, integer
 from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.leads import onset
-from grokbook.claims.readings.paths import WALK, first_share, windows, windows_by_matrix
-from grokbook.claims.readings.place import MATRICES
-from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.events import FACTORS, PLACEBOS, PUBLISHED_RULE
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import Plan
-from grokbook.statistics import mean_interval
-from grokbook.store import Store
-from grokbook.studies.asking import MissingRun
 from grokbook.widgets import Course
 from grokbook.widgets.integrability import FACTOR
 
@@ -66,44 +56,6 @@ def grokking(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if _grok(run) is not None]
 
 
-def with_paths(
-    runs: Sequence[Run],
-    configs: Sequence[RunConfig],
-    *,
-    shelf: Shelf | None = None,
-    store: Store | None = None,
-) -> list[Run]:
-    """The runs of the page, then others at hand whose path was measured; nothing is made.
-
-    A path needs no commutator, which costs most, so more runs can tell of it.
-
-    Args:
-        runs: of the page.
-        configs: of runs that may be there.
-        shelf: where to look first; by default the book's.
-        store: where to look second; by default the user's.
-
-    Raises:
-        StoreError: if a file is damaged.
-    """
-    here = {run.config.id for run in runs}
-    others = [config for config in configs if config.id not in here]
-    try:
-        found = at_hand(others, {"trajectory": {}}, shelf=shelf, store=store)
-    except MissingRun:
-        found = []
-    return [*runs, *(run for run in found if _has_path(run))]
-
-
-def _has_path(run: Run) -> bool:
-    try:
-        shares([run])
-        declines([run])
-    except Missing:
-        return False
-    return True
-
-
 def _grok(run: Run) -> int | None:
     steps = [run.record.grok_step(task, PUBLISHED_RULE) for task in run.tasks]
     return min((step for step in steps if step is not None), default=None)
@@ -130,82 +82,6 @@ def detectors(runs: Sequence[Run], courses: Sequence[Course]) -> list[TrackRecor
     for name in PLACEBOS:
         steps = [course.placebos[name] for course in courses]
         found.append(TrackRecord.of(PLACEBO[name], "placebo", "", groks, steps))
-    return found
-
-
-@dataclass(frozen=True)
-class Share:
-    """The first component's share of a matrix's variance at the published stop, in %.
-
-    Attributes:
-        values: one a run.
-        walk: mean over the runs of random walks with their step lengths.
-        low: the lowest of the walks' means less two standard deviations of their draws.
-        high: the highest of the means and two standard deviations.
-    """
-
-    values: tuple[float, ...]
-    walk: float
-    low: float
-    high: float
-
-    @property
-    def beyond(self) -> str:
-        """``"more"`` or ``"less"`` where the interval over runs lies beyond the walks, else empty.
-
-        One run has no interval, so it tells nothing.
-        """
-        mean = mean_interval(list(self.values))
-        return "more" if mean.low > self.high else "less" if mean.high < self.low else ""
-
-    @property
-    def side(self) -> str:
-        """``"above"`` or ``"below"`` where every run's point lies beyond the walks, else empty."""
-        above, below = min(self.values) > self.high, max(self.values) < self.low
-        return "above" if above else "below" if below else ""
-
-
-def shares(runs: Sequence[Run]) -> dict[str, Share]:
-    """Matrix ↦ the first component's share of every run that groks, beside random walks."""
-    chosen = grokking(runs)
-    return {matrix: _share_of(matrix, chosen) for matrix in (MATRICES if chosen else ())}
-
-
-def _share_of(matrix: str, runs: Sequence[Run]) -> Share:
-    walks = []
-    for run in runs:
-        rows = run.at_stop("trajectory", "share", part=matrix, variant=WALK, at=1)
-        walks.append(100 * rows[["value", "error"]].to_numpy(float)[0])
-    means, spreads = np.transpose(walks)
-    return Share(
-        tuple(first_share(run, matrix) for run in runs),
-        float(means.mean()),
-        float(np.min(means - 2 * np.nan_to_num(spreads))),
-        float(np.max(means + 2 * np.nan_to_num(spreads))),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Decline:
-    """The first component's share over growing windows of a path, in %.
-
-    Attributes:
-        ours: (n,) mean over the attention matrices.
-        low: (n,) the lowest of their random walks.
-        high: (n,) the highest.
-    """
-
-    ours: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def declines(runs: Sequence[Run]) -> dict[str, Decline]:
-    """Label ↦ shares over growing windows of the path, of every run that groks."""
-    found = {}
-    for run in grokking(runs):
-        walks = windows_by_matrix(run, WALK)
-        found[run.config.label] = Decline(windows(run), walks.min(axis=0), walks.max(axis=0))
     return found
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from grokbook.chapters.integrability import inside, shares
+from grokbook.chapters.integrability import inside
+from grokbook.chapters.integrability_paths import shares
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over, share
 from grokbook.claims.numbers import show
@@ -19,7 +20,7 @@ from grokbook.widgets.integrability import in_order
 
 
 def share_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFrame:
-    """First component's share of every attention matrix, beside the published and the walk's."""
+    """First component's share of every attention matrix, beside the published and both nulls."""
     published = claims["MT-10"].targets()
     rows = []
     for matrix, each in shares(runs).items():
@@ -29,7 +30,11 @@ def share_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFram
                 "published mean (%)": f"{published[matrix.replace('.', '/')]:.1f}",
                 "ours (%)": mean_over(each.values),
                 "n": len(each.values),
-                "random walk (%)": f"{each.walk:.1f} [{each.low:.1f}, {each.high:.1f}]",
+                "random walks, mean, and mean ± 2 sd of the draws (%)": (
+                    f"{each.walk:.1f} ({each.low:.1f} to {each.high:.1f})"
+                ),
+                "ours less its own walks (points)": mean_over(each.over_walk),
+                "ours less its own relaxations (points)": mean_over(each.over_relaxation),
             }
         )
     return keyed(rows, "layer and matrix")

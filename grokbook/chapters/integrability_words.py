@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from grokbook.chapters.integrability import (
-    Share,
     detectors,
     grokking,
     inside,
     rounding_factor,
-    shares,
 )
-from grokbook.chapters.wording import PLACEBO, share
+from grokbook.chapters.integrability_paths import Share, shares
+from grokbook.chapters.wording import PLACEBO, counted, share
 from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.paths import WALK
-from grokbook.claims.readings.place import MATRICES
 from grokbook.events import FACTORS
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
@@ -60,13 +58,39 @@ def finding(runs: Sequence[Run], courses: Sequence[Course], paths: Sequence[Run]
     found, n = shares(paths), len(grokking(paths))
     if n < FEWEST:
         said.append(_undecided(found, n))
-    elif beaten := sum(each.beyond != "more" for each in found.values()):
-        said.append(
-            f"In {share(beaten, len(MATRICES))} attention matrices the {n} runs whose path is "
-            "measured do not show it to be more one-dimensional than a random walk with the same "
-            "steps."
-        )
+    elif found:
+        said.append(path_sentence(found))
     return " ".join(said)
+
+
+def path_sentence(found: Mapping[str, Share], *, named: bool = False) -> str:
+    """In how many matrices the first component holds more or less than each null of its own run.
+
+    Args:
+        found: matrix ↦ shares of two or more runs.
+        named: say which matrices.
+    """
+    n = len(next(iter(found.values())).values)
+
+    def sides(attribute: str) -> str:
+        parts = []
+        for side in ("more", "less"):
+            names = [matrix for matrix, each in found.items() if getattr(each, attribute) == side]
+            where = ", ".join(name.replace(".", " · ") for name in names)
+            parts.append(f"{side} in {len(names)}" + f" ({where})" * (named and bool(names)))
+        return " and ".join(parts)
+
+    said = (
+        f"Of the {len(found)} attention matrices the first component of the path holds "
+        f"{sides('beyond')} than random walks with the run's own steps, by the interval over {n} "
+        "runs of the difference within a run"
+    )
+    if any(each.relaxations for each in found.values()):
+        said += (
+            f"; and {sides('relaxed')} than relaxations from the run's own start, which only decay "
+            "and are pushed at random"
+        )
+    return f"{said}. In the others these runs do not tell."
 
 
 def _undecided(found: Mapping[str, Share], n: int) -> str:
@@ -93,16 +117,11 @@ def path_answer(runs: Sequence[Run]) -> str:
     found = shares(runs)
     if not found:
         return "No run here groks, so there is no path to a published stop."
-    beyond = [each.beyond for each in found.values()]
-    n, of = len(grokking(runs)), f"{len(found)} matrices"
+    n = len(grokking(runs))
     if n < FEWEST:
         said = _undecided(found, n)
     else:
-        said = (
-            f"By its interval over {n} runs the first component holds more than in random walks in "
-            f"{beyond.count('more')} of {of}, and less in {beyond.count('less')}; in "
-            f"{beyond.count('')} these runs do not tell."
-        )
+        said = path_sentence(found, named=True)
     ends = [end for run in grokking(runs) if (end := _beyond(run)) is not None]
     if ends:
         steps, at_stop, at_end, walk = np.mean(ends, axis=0)
@@ -143,8 +162,8 @@ def lead_answer(found: Sequence[TrackRecord]) -> str:
         beaten = sum(not each.median > best.median for each in geometry)
         said.append(
             f"“{best.name[0].upper()}{best.name[1:]}” leads by {best.median:,.0f} steps (median) "
-            f"without any geometry; {share(beaten, len(geometry))} readings of the defect lead by "
-            "no more."
+            f"without any geometry; {share(beaten, len(geometry))} readings of the defect "
+            f"({_what(geometry)}) lead by no more."
         )
     if not found[0].quiet:
         said.append(
@@ -152,6 +171,13 @@ def lead_answer(found: Sequence[TrackRecord]) -> str:
             "alone shows no skill."
         )
     return " ".join(said)
+
+
+def _what(geometry: Sequence[TrackRecord]) -> str:
+    """How many detectors on how many defects the readings are."""
+    defects = len({each.protocol for each in geometry})
+    detectors_of = counted(len(geometry) // defects, "detector")
+    return f"{detectors_of} on {'each defect' if defects > 1 else 'one defect'}"
 
 
 def inside_answer(runs: Sequence[Run]) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grokbook.chapters.negative_results_defects import Reading
 from grokbook.claims.readings.incompressibility import decay_share, threshold
-from grokbook.claims.readings.paths import WALK, first_share
+from grokbook.claims.readings.paths import RELAXATION, WALK, first_share
 from grokbook.claims.readings.place import MATRICES
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
@@ -33,7 +33,6 @@ from grokbook.store.recorded import Results
 WANTED: dict[str, dict[str, int]] = {"trajectory": {}, "reconstruction": {}, "spectral-edge": {}}
 """What every run of the page has been measured by."""
 
-RELAXATION = "published, relaxation"
 LARGE_Z = 5.0
 """The least |z| that 2602.16746 (claim ST-07) reports of a task."""
 SPACINGS = ("100 steps", "200 steps")

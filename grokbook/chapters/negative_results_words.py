@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grokbook.chapters import integrability
+from grokbook.chapters.integrability_paths import shares
+from grokbook.chapters.integrability_words import path_sentence
 from grokbook.chapters.negative_results import (
     LARGE_Z,
     SPACINGS,
@@ -13,7 +14,6 @@ from grokbook.chapters.negative_results import (
     best_of_worst,
     captured,
     declines,
-    first_shares,
     outside_by_chance,
     smallest_large_z,
     thresholds,
@@ -23,7 +23,6 @@ from grokbook.chapters.wording import share
 from grokbook.claims.numbers import show
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
-from grokbook.statistics import mean_interval
 
 
 def span(values: Sequence[float], unit: str = "") -> str:
@@ -91,17 +90,11 @@ NOTHING = 1.0
 
 
 def walk_sentence(runs: Sequence[Run]) -> str:
-    """How many matrices are no more one-dimensional than a random walk, and what z makes of it."""
-    shares = first_shares(runs)
-    least = {matrix: mean_interval(ours).low for matrix, (ours, _, _) in shares.items()}
-    # as the second chapter counts, which reads the same runs
-    walks = sum(each.beyond != "more" for each in integrability.shares(runs).values())
-    relaxations = sum(least[matrix] <= other for matrix, (_, _, other) in shares.items())
+    """How many matrices hold more or less than either null, and what z makes of it."""
+    found = shares(runs)  # as the second chapter counts, which reads the same runs
     said = (
-        f"In {share(walks, len(shares))} attention matrices the interval over seeds does not lie "
-        "above what random walks reach, their mean and two standard deviations, in "
-        f"{share(relaxations, len(shares))} not above the mean of the relaxation."
-        if len(runs) > 1
+        path_sentence(found, named=True)
+        if len(runs) > 1 and found
         else "One seed gives no interval."
     )
     found = smallest_large_z(runs)

@@ -173,7 +173,8 @@ class Depth:
         setting, weight_decay: of its config.
         protocol: ``"published"`` or ``"corrected"``.
         depth: − lowest eigenvalue of the total loss, in nats/|θ|².
-        residual: of that eigenvalue, in the same unit.
+        residual: of that eigenvalue, in the same unit: measured where it is converged, as
+            published Lanczos's estimate, which sees no rounding.
         step: where it was read.
         points: read along the run.
     """
@@ -186,6 +187,11 @@ class Depth:
     residual: float
     step: int
     points: int
+
+    @property
+    def floor(self) -> float:
+        """What a residual in single precision cannot tell from 0: the value's own rounding."""
+        return float(np.finfo(np.float32).eps) * self.depth
 
 
 def depths(paces: Sequence[Pace]) -> list[Depth]:

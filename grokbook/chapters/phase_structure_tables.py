@@ -74,13 +74,27 @@ def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.Da
             "setting and λ": f"{name}, λ = {decay:g}",
             "published": show(-theirs["total"]["mean"]) if theirs else "–",
         }
-        for protocol, title in (("published", "as published"), ("corrected", "converged")):
+        for protocol, title, residual in _RESIDUALS:
             of = [d for d in mine if d.protocol == protocol]
             row[title] = mean_over([d.depth for d in of])
-            row[f"residual, {title}"] = show(max(d.residual for d in of)) if of else "–"
+            row[residual] = _largest(of)
         row["n"] = len({d.label for d in mine})
         rows.append(row)
     return keyed(rows, "setting and λ")
+
+
+_RESIDUALS = (
+    ("published", "as published", "estimated residual, as published"),
+    ("corrected", "converged", "residual, converged"),
+)
+
+
+def _largest(found: Sequence[Depth]) -> str:
+    """The largest residual; one below the rounding of its value is no more than that."""
+    if not found:
+        return "–"
+    worst = max(found, key=lambda each: max(each.residual, each.floor))
+    return show(worst.residual) if worst.residual > worst.floor else f"below {show(worst.floor)}"
 
 
 _TITLES = {"dual": "dual detector", "tri": "tri detector", "ours": "10 × the start"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.chapters.wording import percent, share
+from grokbook.chapters.wording import listed, percent, share
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.studies.finishing_order import Gap, LeakTest, OrderCount, count_orders, gap, leak_test
@@ -15,6 +15,9 @@ from grokbook.studies.settings import setting
 
 CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
 """The published order of each setting, first to last (MT-05, MT-08)."""
+
+EVALUATION = 100
+"""Steps from one evaluation to the next."""
 
 COUNTED = ("0.90", "0.95", PUBLISHED_RULE)
 """The three rules under which orders are counted."""
@@ -79,15 +82,44 @@ def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, li
     }
 
 
-def finding(records: Sequence[RunRecord]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
-    return " ".join([*map(_race_sentence, races(records)), *_stillness(records)])
+def finding(records: Sequence[RunRecord], swept: Sequence[RunRecord] = ()) -> str:
+    """The chapter's finding in plain words, from the runs at hand.
+
+    Args:
+        records: of the page.
+        swept: the same at other weight decays.
+    """
+    every = races([*{r.config.id: r for r in (*records, *swept)}.values()])
+    said = []
+    for name in CLAIMED:
+        said += [_race_sentence(race) for race in races(records) if race.name == name]
+        said += _over_decays([race for race in every if race.name == name])
+    return " ".join([*said, *_stillness(records)])
+
+
+def _over_decays(found: Sequence[Race]) -> list[str]:
+    """How often the claimed task is first at all weight decays together, if there are several."""
+    each = [counts(race)[-1] for race in found]
+    runs = sum(count.runs for count in each)
+    if len(found) < 2 or not runs:
+        return []
+    first, tied = (sum(getattr(c, name) for c in each) for name in ("first", "first_or_tied"))
+    order, decays = found[0].order, sorted((race.weight_decay for race in found), reverse=True)
+    said = [f"{order[0]} is strictly first in {share(first, runs)}"]
+    said += [f"tied for first in {tied - first}"] * (tied > first)
+    said += [f"behind another task in {runs - tied}"] * (runs > tied)
+    text = (
+        f"Over the {len(found)} weight decays with runs ({listed([f'{d:g}' for d in decays])}) "
+        f"{', '.join(said)}"
+    )
+    if len(order) > 2:
+        text += f"; the full order holds in {share(sum(c.strict for c in each), runs)}"
+    return [f"{text}."]
 
 
 def _race_sentence(race: Race) -> str:
     *_, published = counts(race)
-    where = "" if race.weight_decay == 1 else f" at weight decay {race.weight_decay:g}"
-    start = f"With {len(race.order)} tasks{where}, "
+    start = f"With {len(race.order)} tasks at weight decay {race.weight_decay:g}, "
     if published.runs == 0:
         return f"{start}no task groks in any run at hand."
     text = (
@@ -153,6 +185,11 @@ def leak_sentence(tests: Sequence[LeakTest]) -> str:
         text += (
             f" ({', '.join(f'{n}: {share(_count(later, n), _count(grokked, n))}' for n in names)})"
         )
+        least = [t for t in later if t.control is not None and t.control - t.plain <= EVALUATION]
+        text += (
+            f"; {share(len(least), len(later))} of these {'is' if len(least) == 1 else 'are'} one "
+            "evaluation later than the published step, the least that can be seen"
+        ) * bool(least)
     if never:
         text += f"; in {share(len(never), len(grokked))} it is not reached before the run ends"
     if moved:

@@ -17,7 +17,7 @@ from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials
 from grokbook.studies.settings import group_title, published_setting
-from grokbook.widgets.delays import noise_sentence
+from grokbook.widgets.delays import moved_against_each, noise_sentence
 from grokbook.widgets.fragility import Group
 
 RECOVERY = (0.25, 0.5, 0.75)
@@ -188,8 +188,7 @@ def _alone(change: Change) -> str:
     """What a single run does, beside its plain twin."""
     if change.bound:
         return "was cut off before it grokked"
-    side = "later" if change.percent > 0 else "earlier"
-    return f"groks {show(abs(change.percent))} % {side} than its plain twin"
+    return f"groks {moved_against_each(change)}"
 
 
 def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:

@@ -28,6 +28,8 @@ class Mark:
         end: the grok step, or the last step of a run that was cut off.
         size: ‖θ‖ of the plain run when it groks.
         smallest: ‖θ‖ of this run, in the whole record.
+        last: step at which the record ends.
+        falling: is ‖θ‖ smaller at that end than one evaluation before?
     """
 
     kind: str
@@ -38,6 +40,8 @@ class Mark:
     end: int
     size: float
     smallest: float
+    last: int
+    falling: bool
 
     @property
     def deleted(self) -> bool:
@@ -58,7 +62,9 @@ def clock(trials: Trials) -> list[Mark]:
         below = norms.index[norms <= size]
         falls = int(below[0]) if len(below) else None
         place = (kind or trial.arm, f"seed {trial.seed}", trial.dose)
-        found.append(Mark(*place, falls, trial.grok, trial.end, size, float(norms.min())))
+        least, last = float(norms.min()), trial.run.record.last_step
+        falling = bool(norms.diff().iloc[-1] < 0)
+        found.append(Mark(*place, falls, trial.grok, trial.end, size, least, last, falling))
     return found
 
 
@@ -90,10 +96,17 @@ def _alone(mark: Mark) -> str:
             "plain twin when that one groks, so it does not tell."
         )
     if mark.falls is None:
+        end = (
+            "where its record ends, and up to there"
+            if mark.last == mark.grok
+            else f"and up to the end of its record, step {mark.last:,},"
+        )
         return (
-            f"groks at step {mark.grok:,}, and its weights are never as small as those of its "
+            f"groks at step {mark.grok:,}, {end} its weights are not as small as those of its "
             f"plain twin when that one groks: ‖θ‖ is {show(mark.size)} there and "
-            f"{show(mark.smallest)} or more here. If the size were all, it would still be waiting."
+            f"{show(mark.smallest)} or more here{', and still falls at the end' * mark.falling}. "
+            "So it did not wait for that size. But weights may also shrink because a network "
+            "groks, and then their size at the grok step does not tell what a run waits for."
         )
     small = (
         f"has, at step {mark.falls:,}, weights as small as those of its plain twin when that one "
@@ -117,7 +130,7 @@ def _counts(deleted: Sequence[Mark]) -> str:
     away = sorted(both, key=lambda mark: mark.end - mark.falls)
     when = " to ".join(dict.fromkeys(_moved(mark) for mark in (*away[:1], *away[-1:])))
     cases = {
-        "it never comes, and the run groks all the same": sum(
+        "it does not come within the record, and the run groks all the same": sum(
             mark.falls is None and mark.grok is not None for mark in deleted
         ),
         "it comes, and the run was cut off before it grokked": sum(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grokbook.claims.findings import SHARE, Finding
+from grokbook.claims.findings import DIFFERENCE, SHARE, Finding
 from grokbook.claims.readings import gather, unread
 from grokbook.claims.registry import Claim, every
 from grokbook.claims.remarks import remark
@@ -20,6 +20,9 @@ from grokbook.claims.verdicts import STANDINGS, VERDICTS, Judgement, judge
 
 RUNS = "share of runs"
 """The unit of a count and of an order within runs."""
+
+OWN_UNITS = {("MT-05", "gap in sd"): "sd"}
+"""Claim and first series ↦ its unit, where that is not the published quantity's."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,28 @@ class Row:
 
     def beside(self, found: Judgement | Finding) -> float:
         """The published number that may stand beside a number of ours; NaN if there is none."""
-        return self.claim.targets().get(found.cell, math.nan) if found.compared else math.nan
+        if not found.compared or self._own(found):
+            return math.nan
+        return self.claim.targets().get(found.cell, math.nan)
 
     def unit_of(self, found: Judgement | Finding) -> str:
-        """Of a number of ours; a share of runs does not have the published quantity's."""
-        return RUNS if found.of == SHARE else self.claim.published.get("unit", "")
+        """Of a number of ours, as far as it is known.
+
+        A share of runs does not have the published quantity's; nor has a later series that is set
+        beside nothing published. A difference of percentages is one of points.
+        """
+        if found.of == SHARE:
+            return RUNS
+        if own := self._own(found):
+            return own
+        later = found.series not in ("", *(part.series for part in self.claim.criterion[:1]))
+        if later and not found.compared:
+            return ""
+        unit = self.claim.published.get("unit", "")
+        return "points" if unit == "%" and found.of == DIFFERENCE else unit
+
+    def _own(self, found: Judgement | Finding) -> str:
+        return OWN_UNITS.get((self.claim.id, found.series), "")
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON types; numbers that are not finite are null."""

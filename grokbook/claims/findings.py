@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 HOLDS, FAILS, OPEN, NONE = "holds", "fails", "open", "not run"
-MEAN, SHARE, DIFFERENCE = "mean", "share", "difference"
+MEAN, GEOMETRIC, SHARE, DIFFERENCE = "mean", "geometric mean", "share", "difference"
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Finding:
         outcome: ``holds``, ``fails``, ``open`` (it fails with fewer seeds than agreed, and more
             could turn it) or ``not run``.
         caveats: why it is less than it seems.
-        of: what the value is: ``mean`` of the series' numbers, ``share`` of the runs, or
-            ``difference`` of two means.
+        of: what the value is: ``mean`` or ``geometric mean`` of the series' numbers, ``share`` of
+            the runs, or ``difference`` of two means.
         compared: is it of the quantity that was published, so that both can stand side by side?
         series: that the cell is of, where a claim has several; empty where there is one.
         by: what the parts of the cell's name are, as its criterion says.

@@ -17,7 +17,9 @@ from grokbook.claims.criteria import Absence, Count, Criterion, Exact, Magnitude
 from grokbook.claims.findings import (
     DIFFERENCE,
     FAILS,
+    GEOMETRIC,
     HOLDS,
+    MEAN,
     NONE,
     OPEN,
     SHARE,
@@ -216,7 +218,8 @@ def _mean(
     sure = outcome != HOLDS or (region[0] <= low and high <= region[1])
     wide = [WIDE] if outcome == FAILS and region[0] <= value <= region[1] else []
     caveats, beside = (*_told(few, sure, low), *wide, *lost), isinstance(criterion, Magnitude)
-    return Finding(cell, value, low, high, mean.n, mean.n, outcome, caveats, compared=beside)
+    of = GEOMETRIC if geometric else MEAN
+    return Finding(cell, value, low, high, mean.n, mean.n, outcome, caveats, of, compared=beside)
 
 
 def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: Series) -> Finding:

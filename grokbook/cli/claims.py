@@ -128,7 +128,7 @@ def _table(rows: list) -> None:
 def _whole(row) -> str:
     """One claim with its test, its findings and what it needs."""
     from grokbook.claims.board import RUNS
-    from grokbook.claims.findings import NONE
+    from grokbook.claims.findings import GEOMETRIC, NONE
     from grokbook.claims.numbers import interval, show
     from grokbook.claims.remarks import remark
 
@@ -147,7 +147,7 @@ def _whole(row) -> str:
         unit = row.unit_of(each)
         published = show(row.beside(each), unit)
         ours = interval(each.value, each.low, each.high, unit)
-        ours += " of the runs" * (unit == RUNS)
+        ours += " of the runs" * (unit == RUNS) + " (geometric mean)" * (each.of == GEOMETRIC)
         lines.append(f"  {each.name}: {ours}, n = {each.n}, published {published}: {each.outcome}")
     lines += _named("verdict", found.why)
     if said := remark(claim.id):

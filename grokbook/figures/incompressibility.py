@@ -164,20 +164,24 @@ def _band(curves: Sequence[np.ndarray]) -> dict[str, Any]:
 def same_size(found: Sequence[Cut]) -> go.Figure:
     """Accuracy against how far the weights moved: every cut of every run, and noise."""
     figure = go.Figure()
-    noise = [cut for cut in found if cut.protocol.endswith("noise")]
     looks = {
         "published": {"color": PUBLISHED[0], "size": 9},
         "corrected": {"color": INK, "size": 8},
     }
-    figure.add_scatter(
-        x=[cut.change for cut in noise],
-        y=[cut.accuracy for cut in noise],
-        customdata=[_words(cut) for cut in noise],
-        mode="markers",
-        name="noise of that size",
-        marker={"symbol": "x-thin-open", "size": 8, "color": NULL_BAND[0], "line": {"width": 1.5}},
-        hovertemplate="%{customdata}<extra></extra>",
-    )
+    for end, text, symbol in (
+        ("noise", "noise of that size in all", "x-thin-open"),
+        ("by tensor", "the same in every tensor", "cross-thin-open"),
+    ):
+        noise = [cut for cut in found if cut.protocol.endswith(end)]
+        figure.add_scatter(
+            x=[cut.change for cut in noise],
+            y=[cut.accuracy for cut in noise],
+            customdata=[_words(cut) for cut in noise],
+            mode="markers",
+            name=text,
+            marker={"symbol": symbol, "size": 8, "color": NULL_BAND[0], "line": {"width": 1.5}},
+            hovertemplate="%{customdata}<extra></extra>",
+        )
     for protocol, text in (("published", "as published"), ("corrected", "the weights themselves")):
         for kind, symbol in _SHAPES.items():
             dots = [cut for cut in found if (cut.protocol, cut.kind) == (protocol, kind)]
@@ -194,8 +198,8 @@ def same_size(found: Sequence[Cut]) -> go.Figure:
     figure.update_yaxes(title_text=ACCURACY, range=[-3, 103])
     figure.update_xaxes(title_text="‖θ′ − θ‖ / ‖θ‖, log", type="log", range=[-2.2, 0.6])
     figure.update_layout(
-        height=480,
-        margin={**MARGIN, "b": 160},
+        height=502,
+        margin={**MARGIN, "b": 182},
         legend=BELOW,
         title_text="How far did the test move the weights?",
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from grokbook.chapters.integrability import Decline, Share
+from grokbook.chapters.integrability_paths import Decline, Share
 from grokbook.chapters.wording import counted
 from grokbook.events.track_record import TrackRecord
 from grokbook.figures.layout import BELOW, MARGIN, hollow
@@ -48,6 +48,15 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         marker={"color": INK, "size": 9},
         hovertemplate="ours, %{x}: %{y:.1f} %<extra></extra>",
     )
+    relaxed = {name: each.relaxations for name, each in found.items() if each.relaxations}
+    figure.add_scatter(
+        x=[name for name, values in relaxed.items() for _ in values],
+        y=[value for values in relaxed.values() for value in values],
+        mode="markers",
+        name="relaxations, mean of every seed",
+        marker={"symbol": "line-ew-open", "size": 22, "color": INK, "line": {"width": 1.5}},
+        hovertemplate="relaxations, %{x}: %{y:.1f} %<extra></extra>",
+    )
     figure.update_yaxes(title_text="PC1 (% of variance)", rangemode="tozero")
     figure.update_xaxes(
         title_text="layer and attention matrix",
@@ -55,7 +64,10 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         ticktext=[name.replace(".", "\u00a0·\u00a0") for name in names],
     )
     figure.update_layout(
-        height=420, margin=MARGIN, legend=BELOW, title_text="How much is one direction?"
+        height=442,
+        margin={**MARGIN, "b": 132},
+        legend=BELOW,
+        title_text="How much is one direction?",
     )
     return figure
 

@@ -70,7 +70,7 @@ def norm_clock(marks: Sequence[Mark], arms: Sequence[Arm]) -> go.Figure:
             range=[0, 1.15 * edge],
             tickangle=0,
             tickvals=[*ticks, edge],
-            ticktext=[*(f"{step:,}" for step in ticks), "never<br>that small"],
+            ticktext=[*(f"{step:,}" for step in ticks), "not in<br>its record"],
         )
     figure.update_yaxes(title_text="last task groks (step)", rangemode="tozero", tickformat=",")
     figure.update_layout(
@@ -84,7 +84,11 @@ def norm_clock(marks: Sequence[Mark], arms: Sequence[Arm]) -> go.Figure:
 
 def _clock_words(mark: Mark) -> str:
     who = mark.label + (f", {100 * mark.dose:g} %" if mark.dose else "")
-    small = f"never below {mark.smallest:.1f}" if mark.falls is None else f"{mark.falls:,}"
+    small = (
+        f"in its record never below {mark.smallest:.1f}"
+        if mark.falls is None
+        else f"{mark.falls:,}"
+    )
     groks = f"groks {mark.end:,}" if mark.grok else f"not by {mark.end:,}"
     return f"{who}<br>norm {small} (plain groks at {mark.size:.1f}), {groks}"
 

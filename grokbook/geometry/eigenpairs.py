@@ -51,7 +51,7 @@ class Eigenpairs:
     Attributes:
         values: (k,) float64, ascending, in the operator's unit.
         vectors: (P, k) orthonormal columns in the operator's precision.
-        residuals: (k,) float64, ‖H v − λ v‖.
+        residuals: (k,) float64, ‖H v − λ v‖, or what `lanczos` estimates it to be.
         converged: (k,) bool, residual ≤ tolerance · |λ|, or all that the precision can show.
         products: with the operator that this took.
     """

@@ -208,8 +208,8 @@ HESSIAN = Instrument(
     title="Ends of the Hessian's spectrum",
     formula="H v = λ v for H = ∇²L(θ), known by its products; along g = ∇L(θ): gᵀHg / gᵀg",
     source="2602.18523 section 4.6, Tables 3 and 4",
-    error="the residual ‖Hv − λv‖ of an eigenvalue; the rounding floor of a curvature; the sum of "
-    "residuals of a slack",
+    error="the residual ‖Hv − λv‖ of an eigenvalue, as published Lanczos's estimate of it, which "
+    "sees no rounding; the rounding floor of a curvature; the sum of residuals of a slack",
     parts="the loss: all tasks' (empty), or a task's own: add",
     variants="published: 25 Lanczos steps on a batch of its own; corrected: converged, every part "
     "on one batch; resampled: converged, on several batches of the published size",

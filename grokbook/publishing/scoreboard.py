@@ -11,7 +11,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from grokbook.claims.board import Row, standings
+from grokbook.claims.board import RUNS, Row, standings
+from grokbook.claims.findings import GEOMETRIC
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.remarks import remark
 from grokbook.claims.verdicts import STANDINGS
@@ -112,10 +113,13 @@ def _slug(text: str) -> str:
 def _tile(row: Row, target: str) -> str:
     claim, found = row.claim, row.judgement
     unit = row.unit
+    units = f" {escape(unit)}" if unit not in ("", "1", RUNS) else " of the runs" * (unit == RUNS)
+    mean = "geometric mean " * (found.of == GEOMETRIC)
+    ours = f"{mean}{interval(found.value, found.low, found.high, unit)}{units * bool(found.n)}"
     runs = "one run" if claim.n == 1 else f"{claim.n} runs"
     facts = [
         ("published", f"{show(row.published, unit)}; the claim rests on {runs}"),
-        ("ours", f"{interval(found.value, found.low, found.high, unit)}, n = {found.n}"),
+        ("ours", f"{ours}, n = {found.n}"),
         ("unit", escape(unit) if unit not in ("", "1") else "–"),
         ("where", escape(found.name) or "–"),
         ("test", escape(claim.test)),

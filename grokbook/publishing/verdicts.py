@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from grokbook.claims.board import RUNS, Row
+from grokbook.claims.findings import GEOMETRIC
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.verdicts import STANDINGS, Judgement
 
@@ -40,11 +41,12 @@ def table(rows: Iterable[Row], *, controls: bool = True) -> str:
 def _line(row: Row, controls: bool) -> str:
     claim, found = row.claim, row.judgement
     unit = row.unit
-    units = f" {unit}" if unit not in ("", "1") and len(unit) < 12 else ""
-    where = f" <small>({escape(found.name)})</small>" if found.name not in ("", "all") else ""
+    units = f" {escape(unit)}" if unit not in ("", "1") and len(unit) < 12 else ""
+    notes = [found.name] * (found.name not in ("", "all")) + [GEOMETRIC] * (found.of == GEOMETRIC)
+    where = f" <small>({escape('; '.join(notes))})</small>" if notes else ""
     ours = "–"
     if found.n:
-        units = escape(units) if found.compared else " of the runs" * (unit == RUNS)
+        units = " of the runs" if unit == RUNS else units
         ours = interval(found.value, found.low, found.high, unit) + units + where
     cells = [
         (

@@ -57,10 +57,17 @@ class Change:
         percent: of the plain run's time; below 0 is earlier.
         bound: ``""``, or what a cut-off run leaves known: ``"at least"``, ``"at most"``; with both
             cut off ``"unknown"``.
+        again: the same against every further execution of the plain run that groks.
     """
 
     percent: float
     bound: str = ""
+    again: tuple[float, ...] = field(default=(), compare=False)
+
+    @property
+    def every(self) -> tuple[float, ...]:
+        """Against every execution of the plain run, rising."""
+        return tuple(sorted((self.percent, *self.again)))
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,9 @@ class Trials:
         if plain.grok is None:
             return None
         bound = "at least" if trial.grok is None else ""
-        return Change(100 * (trial.end / plain.end - 1), bound)
+        others = (each for each in self.again if each.seed == trial.seed)
+        again = tuple(100 * (trial.end / o.grok - 1) for o in others if o.grok is not None)
+        return Change(100 * (trial.end / plain.end - 1), bound, again)
 
     def delays(self, arm: str, dose: float) -> dict[int, Change]:
         """Seed ↦ delay."""

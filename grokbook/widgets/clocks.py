@@ -137,11 +137,13 @@ def together(paces: Sequence[Pace]) -> str:
     """Over which weight decays one τ does for all runs, as a sentence; empty if over none.
 
     The longest stretch of neighbouring weight decays, each with two runs or more that grok, whose
-    runs lie within `CLOSE` of each other in τ.
+    runs lie within `CLOSE` of each other in τ; and what the settings without one do.
     """
     found: list[tuple[str, list[float], list[Pace]]] = []
+    several_of = {}
     for setting in dict.fromkeys(pace.setting for pace in paces):
         runs = [item for item in by_decay(paces, setting).items() if len(item[1]) > 1]
+        several_of[setting] = runs
         for first in range(len(runs)):
             for last in range(first + 2, len(runs) + 1):
                 group = [pace for _, several in runs[first:last] for pace in several]
@@ -152,11 +154,22 @@ def together(paces: Sequence[Pace]) -> str:
         return ""
     setting, decays, group = max(found, key=lambda item: (len(item[1]), len(item[2])))
     taus, steps = [pace.tau(pace.grok) for pace in group], [pace.grok for pace in group]
-    return (
+    said = (
         f"From λ = {decays[0]:g} to {decays[-1]:g} all {len(group)} runs of {setting} grok between "
-        f"τ = {min(taus):.1f} and {max(taus):.1f}, no further apart than runs of one seed can be, "
-        f"and their steps are {max(steps) / min(steps):.2g}-fold apart."
+        f"τ = {min(taus):.1f} and {max(taus):.1f}, {100 * (max(taus) / min(taus) - 1):.0f} % "
+        f"apart, and their steps are {max(steps) / min(steps):.2g}-fold apart. This stretch was "
+        "looked for afterwards: it is the longest whose runs lie within a factor of "
+        f"{CLOSE:g}, as far apart as two executions of one seed were published."
     )
+    settled = {name for name, *_ in found}
+    for name, runs in several_of.items():
+        if name not in settled and len(runs) > 1:
+            at = [pace.tau(pace.grok) for _, several in runs for pace in several]
+            said += (
+                f" The runs of {name} grok between τ = {min(at):.1f} and {max(at):.1f} and have no "
+                "such stretch."
+            )
+    return said
 
 
 def _setting(paces: Sequence[Pace]) -> str:

@@ -45,7 +45,7 @@ def _delayed(found: Sequence[Change]) -> str:
     if n == 1:
         (one,) = found
         how = "was cut off, still waiting," if cut else "groks"
-        return f"the one run at hand {how} {_moved(one.percent)} than its plain twin"
+        return f"the one run at hand {how} {moved_against_each(one, 0)}"
     if mean is None:
         return f"none of {n} runs grokked before it was cut off"
     if cut:
@@ -67,6 +67,29 @@ def _span(steps: Sequence[int]) -> str:
 
 def _moved(percent: float) -> str:
     return f"{abs(percent):.0f} % {'later' if percent >= 0 else 'earlier'}"
+
+
+def moved_against_each(change: Change, decimals: int = 1) -> str:
+    """How much later one run is than its plain twin, against each of that one's executions.
+
+    >>> moved_against_each(Change(40.94))
+    '40.9 % later than its plain twin'
+    >>> moved_against_each(Change(40.94, again=(32.08,)))
+    '32.1 to 40.9 % later than the 2 executions of its plain twin'
+    >>> moved_against_each(Change(-3.0, again=(5.0,)), 0)
+    'from 3 % earlier to 5 % later than the 2 executions of its plain twin'
+    """
+    low, high = change.every[0], change.every[-1]
+    ends = [f"{abs(value):.{decimals}f}" for value in (low, high)]
+    sides = ["later" if value >= 0 else "earlier" for value in (low, high)]
+    if len(change.every) == 1:
+        return f"{ends[0]} % {sides[0]} than its plain twin"
+    whom = f"than the {len(change.every)} executions of its plain twin"
+    if sides[0] != sides[1]:
+        return f"from {ends[0]} % {sides[0]} to {ends[1]} % {sides[1]} {whom}"
+    first, last = ends if sides[0] == "later" else ends[::-1]
+    span = first if first == last else f"{first} to {last}"
+    return f"{span} % {sides[0]} {whom}"
 
 
 def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:

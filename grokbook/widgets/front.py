@@ -17,8 +17,11 @@ MEMORISED = 0.99
 UNDERSTOOD = 0.98
 """It has understood when every task is this accurate on the pairs it was not shown."""
 
-STIRS = 0.5
-"""The wait is over when one task has half of the unseen pairs right."""
+STIRS = 0.1
+"""The wait is over when one task has this share of the unseen pairs right, ten times chance."""
+
+HALF = 0.5
+"""From slowly to fast: one task has half of the unseen pairs right."""
 
 
 def captions(lane: Lane) -> list[dict]:
@@ -29,7 +32,7 @@ def captions(lane: Lane) -> list[dict]:
     end = lane.last_step
     memorised = crossing(lane.steps, lane.train_accuracy.min(axis=0), MEMORISED)
     understood = crossing(lane.steps, lane.test_accuracy.min(axis=0), UNDERSTOOD)
-    stirs = crossing(lane.steps, lane.test_accuracy.max(axis=0), STIRS)
+    stirs, half = (crossing(lane.steps, lane.test_accuracy.max(axis=0), s) for s in (STIRS, HALF))
     wait_from = None
     if memorised is None:
         memorise = f"In {end:,} steps it never gets all the faint pairs right."
@@ -37,13 +40,21 @@ def captions(lane: Lane) -> list[dict]:
     else:
         memorise = f"After {memorised:,} steps it knows the faint pairs, the ones it was shown."
         until = max(memorised, end if stirs is None else stirs)
-        wait = f"For {until - memorised:,} more steps little seems to happen."
+        wait = (
+            f"For {until - memorised:,} more steps it has less than {100 * STIRS:.0f} % of the "
+            "others right."
+            if until > memorised
+            else f"Not in this run: by then it has {100 * STIRS:.0f} % of the others right."
+        )
         wait_from = memorised + (until - memorised) // 10
     flood = None if understood is None else stirs
     if understood is None:
         understand = f"Not in this run: {end:,} steps were not enough."
     else:
-        understand = f"By step {understood:,} it answers the pairs it has never seen."
+        understand = (
+            f"Slowly, then fast: half of one task by step {half:,}, nearly all by step "
+            f"{understood:,}."
+        )
     return [
         {"step": memorised, "head": "It memorises.", "text": memorise},
         {"step": wait_from, "head": "It waits.", "text": wait},

@@ -28,7 +28,7 @@ class Curvature:
     Attributes:
         steps: (n,) ascending.
         values: (n,) in nats/|θ|².
-        residuals: (n,) ‖Hv − λv‖, in the same unit.
+        residuals: (n,) ‖Hv − λv‖, in the same unit; as published Lanczos's estimate of it.
     """
 
     steps: np.ndarray

@@ -157,6 +157,7 @@ def test_a_dark_page_that_nobody_scrolled_prints_whole_and_black_on_white(met):
     met.wait_for_function(states, timeout=20_000)
     met.emulate_media(media="print", color_scheme="dark")
     met.wait_for_timeout(300)
+    assert not met.locator("#jb-print-toc").is_visible(), "a list of headings before the text"
     assert poor_contrast(met, TEXTS, 4.5) == []
     assert poor_contrast(met, FIGURE_TEXTS, 4.5) == []
     widths = "[...document.querySelectorAll('.gb-plotly .main-svg')].map(s => s.clientWidth)"

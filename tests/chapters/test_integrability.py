@@ -10,6 +10,7 @@ import made_records as cases
 from chapter_outputs import shown
 from explorable_harness import synthetic_course
 from grokbook.chapters import integrability as chapter
+from grokbook.chapters import integrability_paths as along
 from grokbook.chapters import integrability_tables as tables
 from grokbook.chapters import integrability_words as words
 from grokbook.chapters.tables import computed_table, keyed
@@ -286,17 +287,21 @@ def test_the_record_of_detectors_as_a_table(runs, courses):
 
 
 def test_shares_are_read_at_the_stop_of_each_run_that_groks(runs):
-    found = chapter.shares(runs)
+    found = along.shares(runs)
     assert list(found) == list(MATRICES)
     for k, each in enumerate(found.values()):
         assert each.values == pytest.approx([70 + k, 70 + k], rel=1e-6)
         assert each.walk == pytest.approx(75, rel=1e-6)
         assert (each.low, each.high) == pytest.approx((74.2, 75.8), rel=1e-6)  # two sd of 0.4
-    assert chapter.shares(runs[2:]) == {}
+    assert along.shares(runs[2:]) == {}
     table = tables.share_table(runs, claims("multitask", "integrability"))
     assert table.index.tolist() == [matrix.replace(".", "\u00a0·\u00a0") for matrix in MATRICES]
-    assert table.loc["0\u00a0·\u00a0W_K", "ours (%)"].startswith("71 [")
-    assert set(table["random walk (%)"]) == {"75.0 [74.2, 75.8]"} and set(table["n"]) == {2}
+    second = table.loc["0\u00a0·\u00a0W_K"]
+    assert second["ours (%)"].startswith("71 [") and set(table["n"]) == {2}
+    walks = "random walks, mean, and mean ± 2 sd of the draws (%)"
+    assert set(table[walks]) == {"75.0 (74.2 to 75.8)"}
+    assert second["ours less its own walks (points)"].startswith("−4 [")
+    assert set(table["ours less its own relaxations (points)"]) == {"–"}  # not measured here
 
 
 def test_the_picture_of_a_whole_path_has_the_shares_of_the_whole_path(runs):
@@ -306,7 +311,7 @@ def test_the_picture_of_a_whole_path_has_the_shares_of_the_whole_path(runs):
 
 
 def test_windows_are_those_of_the_run_and_of_a_walk(runs):
-    found = chapter.declines(runs)
+    found = along.declines(runs)
     assert list(found) == [run.config.label for run in runs[:2]]
     for each in found.values():
         assert each.ours == pytest.approx([90, 80], rel=1e-6)
@@ -387,8 +392,10 @@ def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs, pat
     assert words.path_answer(runs).startswith(UNDECIDED)
     said = words.path_answer(paths)
     assert said.startswith(
-        "By its interval over 3 runs the first component holds more than in random walks in 2 of 8 "
-        "matrices, and less in 5; in 1 these runs do not tell."
+        "Of the 8 attention matrices the first component of the path holds more in 2 (1 · W_V, 1 · "
+        "W_O) and less in 5 (0 · W_Q, 0 · W_K, 0 · W_V, 0 · W_O, 1 · W_Q) than random walks with "
+        "the run's own steps, by the interval over 3 runs of the difference within a run. In the "
+        "others these runs do not tell."
     )
     assert "100 steps after the published stop" in said
     assert "is 42.0 % in place of 60.0 %; a random walk's is 35.0 %." in said
@@ -401,7 +408,22 @@ def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs, pat
 )
 def test_a_mean_beyond_the_walks_tells_nothing_without_its_interval(values, beyond):
     """80 and 90 have the mean 85 and the interval [21, 149]: a walk's 75 is well inside."""
-    assert chapter.Share(values, 75.0, 74.0, 76.0).beyond == beyond
+    null = (75.0,) * len(values)
+    one = along.Share(values, null, 74.0, 76.0, null)
+    assert one.beyond == one.relaxed == beyond and one.walk == 75
+    assert along.Share(values, null, 74.0, 76.0).relaxed == ""
+
+
+def test_every_run_is_set_against_its_own_nulls():
+    """Shares differ by 20 points, but every run lies 5 above its walk and 2 below its decay."""
+    one = along.Share((60.0, 80.0), (55.0, 75.0), 50.0, 80.0, (62.0, 82.0))
+    assert (one.beyond, one.relaxed) == ("more", "less")
+    assert words.path_sentence({"0.W_Q": one}) == (
+        "Of the 1 attention matrices the first component of the path holds more in 1 and less in 0 "
+        "than random walks with the run's own steps, by the interval over 2 runs of the difference "
+        "within a run; and more in 0 and less in 1 than relaxations from the run's own start, "
+        "which only decay and are pushed at random. In the others these runs do not tell."
+    )
 
 
 def test_one_run_is_not_told_from_a_walk(runs, courses):
@@ -414,8 +436,9 @@ def test_one_run_is_not_told_from_a_walk(runs, courses):
 def test_three_runs_decide_though_the_page_shows_two(runs, courses, paths):
     said = words.finding(runs, courses, paths)
     assert said.endswith(
-        "In 6 of 8 attention matrices the 3 runs whose path is measured do not show it to be more "
-        "one-dimensional than a random walk with the same steps."
+        "Of the 8 attention matrices the first component of the path holds more in 2 and less in 5 "
+        "than random walks with the run's own steps, by the interval over 3 runs of the difference "
+        "within a run. In the others these runs do not tell."
     )
 
 
@@ -435,9 +458,9 @@ def test_the_path_is_read_of_every_run_of_which_it_was_measured(runs, paths, tmp
     bare = made(config(5), {"add": 900, "mul": 1000})
     shelf, store = SomeRuns([*paths, bare]), Store(tmp_path)
     wanted = [config(seed) for seed in (42, 137, 2024, 5, 6)]
-    found = chapter.with_paths(runs, wanted, shelf=shelf, store=store)
+    found = along.with_paths(runs, wanted, shelf=shelf, store=store)
     assert found == paths, "the page's own once, then the third; not one without a path"
-    assert chapter.with_paths(runs, [], shelf=shelf, store=store) == runs
+    assert along.with_paths(runs, [], shelf=shelf, store=store) == runs
 
 
 def test_a_placebo_that_leads_as_much_is_named(runs, courses):
@@ -447,7 +470,7 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
     said = words.lead_answer(found)
     assert said == (
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
-        f"{beaten} of 18 readings of the defect lead by no more."
+        f"{beaten} of 18 readings of the defect (9 detectors on each defect) lead by no more."
     )
     once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
     assert words.lead_answer([*found, once]) == said
@@ -494,12 +517,6 @@ def test_the_readings_of_the_run_that_the_picture_opens_on(courses):
 def test_the_finding_leaves_out_what_is_not_so(runs, courses):
     late = replace(courses[0], placebos=courses[0].placebos | {"constant": 1_000})
     assert "a clock" not in words.finding(runs, [late, *courses[1:]], runs)
-    straight = [
-        grokked(seed, add, mul, published=700, corrected=300, share=0.77)
-        for seed, add, mul in ((42, 900, 1000), (137, 1000, 800))
-    ]
-    third = made(config(2024), {"add": 900, "mul": 1000}, trajectory(0.77, 0.75, 1000))
-    assert "random walk" not in words.finding([*straight, runs[2]], courses, [*straight, third])
     later = [replace(each, read=each.read + 100) for each in courses]
     assert "As published" not in words.finding(runs, later, runs)
     none = words.finding(runs[2:], courses[2:], runs[2:])
@@ -564,13 +581,18 @@ def test_figures_hold_the_numbers(runs, courses):
     assert (800, "step 1,000, always") in dots["knows nothing of geometry"]
     assert all(name.endswith(", true") for _, name in dots["on the true defect"])
     published = {"0.W_Q": 81.0}
-    band, theirs, ours = draw.first_shares(chapter.shares(runs), published).data
+    found = along.shares(runs)
+    band, theirs, ours, none = draw.first_shares(found, published).data
+    assert not none.x  # no relaxation was measured
+    relaxed = {name: replace(each, relaxations=(70.0, 72.0)) for name, each in found.items()}
+    *_, relaxations = draw.first_shares(relaxed, published).data
+    assert list(relaxations.y) == [70, 72] * 8
     assert band.base == pytest.approx([74.2] * 8) and band.y == pytest.approx([1.6] * 8)
     assert ours.name == "ours, every seed (2 runs)"
     assert (list(theirs.x), list(theirs.y)) == (["0.W_Q"], [81.0])
     assert ours.y == pytest.approx([70 + k for k in range(8) for _ in (0, 1)], rel=1e-6)
     assert list(band.x) == list(MATRICES)
-    grown = draw.growing(chapter.declines(runs)).data
+    grown = draw.growing(along.declines(runs)).data
     assert [trace.x[-1] for trace in grown[1::2]] == [100, 100]
     for empty in (draw.first_shares({}, published), draw.growing({}), draw.leads([])):
         assert all(not len(trace.x or ()) for trace in empty.data)

@@ -8,11 +8,13 @@ import pytest
 
 from explorable_harness import small_paces, synthetic_pace
 from grokbook.chapters import phase_structure as chapter
+from grokbook.chapters import phase_structure_law as law
 from grokbook.chapters import phase_structure_leads as leads
 from grokbook.chapters import phase_structure_tables as tables
 from grokbook.chapters import phase_structure_words as words
 from grokbook.chapters.measured import ask_all_measured, at_hand
 from grokbook.checks import ConfigError
+from grokbook.claims.numbers import show
 from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
@@ -169,6 +171,10 @@ def test_depths_and_residuals_are_the_measured_rows(made):
     assert 0 < converged.residual <= 0.01 * converged.depth  # the instrument's own tolerance
     table = tables.depth_table(list(found.values()), claims("multitask", "phase-structure"))
     assert table["n"].tolist() == [1]
+    fine = replace(found["published"], depth=80.0, residual=3e-16)
+    table = tables.depth_table([fine, converged], claims("multitask", "phase-structure"))
+    assert table["estimated residual, as published"].tolist() == ["below 9.54 × 10⁻⁶"]
+    assert table["residual, converged"].tolist() == [show(converged.residual)]
     figure = draw.depths(list(found.values()), {1.0: {"mean": -63.4, "sd": 11.9}})
     bars = [list(t.error_y.array) for t in figure.data]
     assert bars == [[11.9], [found["published"].residual], [found["corrected"].residual]]
@@ -248,30 +254,34 @@ def test_two_regimes_are_told_from_one():
     straight = chapter.regimes(power(0.9, noise=0.05))
     assert not straight.two
     assert chapter.regimes(power(0.9, decays=[1.0, 0.5])) is None
-    said = words.two_regimes(power(0.5, kink=0.8, noise=0.02))
+    said = law.two_regimes(power(0.5, kink=0.8, noise=0.02))
     assert "predict the grok steps of an unseen seed better than one" in said
     assert "n = 4 seeds" in said
-    lacking = words.two_regimes(power(0.9, decays=[1.0, 0.5]))
+    lacking = law.two_regimes(power(0.9, decays=[1.0, 0.5]))
     assert "takes 3 seeds, each with 2 weight decays above 0.3 and 2 below" in lacking
 
 
 def test_what_the_page_says_of_the_power_law():
     claim = claims("multitask", "phase-structure")["MT-28"]
-    said = words.power_law(power(0.9), claim)
+    said = law.power_law(power(0.9), claim)
     assert said.startswith("4 seeds grok at more than one weight decay. The exponent")
     assert "is 0.9 [0.9, 0.9]; a plain clock has 1, the paper 0.911" in said
     assert "The interval holds neither. With grok steps" in said
     assert "no test of a power law" not in said
-    assert said.endswith("; no other dealing that was tried is as steep.")
+    assert "; no other dealing that was tried is as steep. Without" in said
+    assert said.endswith(
+        "Without λ = 1 α is 0.9 [0.9, 0.9]; one weight decay was left out after the runs had been "
+        "seen."
+    )
     for low, high, holds in ((0.5, 1.2, "both"), (0.5, 0.95, "the paper"), (0.95, 2, "the clock")):
         mean = Interval(mean=(low + high) / 2, low=low, high=high, n=4, level=0.95)
-        assert words._held_by(mean, 0.911).startswith(f" The interval holds {holds}")
-    two = words.power_law(power(0.9, decays=[1.0, 0.5], seeds=(1,)), claim)
+        assert law._held_by(mean, 0.911).startswith(f" The interval holds {holds}")
+    two = law.power_law(power(0.9, decays=[1.0, 0.5], seeds=(1,)), claim)
     assert two.startswith("One seed groks at more") and two.endswith("no test of a power law.")
     assert "The interval" not in two, "one seed has none"
     few = "p = 0.5. That is as small as so few runs can give: it cannot show whether weight decay"
     assert few in two
-    assert words.power_law(power(0.9, decays=[1.0]), claim).startswith("No seed of dual groks at")
+    assert law.power_law(power(0.9, decays=[1.0]), claim).startswith("No seed of dual groks at")
 
 
 def test_the_sweep_leaves_out_other_learning_rates_and_runs_cut_off():
@@ -377,9 +387,9 @@ def test_notes_are_for_what_is_missing_alone():
 
 def test_executions_of_one_config_are_compared_as_ratios():
     assert chapter.repeats([[9_000.0, 10_000.0], [100.0, 100.0]]) == pytest.approx([10 / 9, 1])
-    assert "differ by 5 % on average, by 11 % at most" in words.repeated([10 / 9, 1.0])
-    assert "1 of these configurations was trained more than once" in words.repeated([1.1])
-    assert words.repeated([]) == ""
+    assert "differ by 5 % on average, by 11 % at most" in law.repeated([10 / 9, 1.0])
+    assert "1 of these configurations was trained more than once" in law.repeated([1.1])
+    assert law.repeated([]) == ""
 
 
 def test_the_table_has_a_row_a_cell_and_no_number_where_a_run_was_cut_off():
@@ -454,6 +464,11 @@ def test_the_finding_of_several_runs_without_decay():
     assert (
         "Of 2 runs without weight decay, 2 had not grokked when cut off at 50,000 to 150,000 "
         "steps; their clock stands still." in words.finding([*power(0.9), *still])
+    )
+    both = [still[0], replace(still[1], setting="tri")]
+    assert (
+        "50,000 to 150,000 steps (1 of dual, 1 of tri); their clock stands still."
+        in words.finding([*power(0.9), *both])
     )
 
 

@@ -1,6 +1,7 @@
 """Chapter 1: executed for real at small parameters, and its sentences on known runs."""
 
 import json
+from dataclasses import replace
 
 import papermill
 import pytest
@@ -14,6 +15,7 @@ from grokbook.checks import ConfigError
 from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
 from grokbook.publishing.parameters import ParameterError
+from grokbook.studies.finishing_order import LeakTest
 from grokbook.studies.settings import TASKS
 
 NOTEBOOK = "01_staggered_order"
@@ -71,7 +73,41 @@ def test_wanted_runs():
 
 def test_the_finding_counts_what_is_there():
     said = chapter.finding(made_records.DUAL)
-    assert "mul is strictly first in 1 of 4 runs (chance alone: at most 93.8 %)" in said
+    assert said == (
+        "With 2 tasks at weight decay 1, mul is strictly first in 1 of 4 runs (chance alone: at "
+        "most 93.8 %)."
+    )
+
+
+def test_the_finding_counts_all_weight_decays_together():
+    page = made_records.DUAL[:2]
+    weaker = [
+        replace(record, config=replace(record.config, weight_decay=0.5))
+        for record in made_records.DUAL[2:]
+    ]
+    said = chapter.finding(page, [*page, *weaker])
+    assert said.endswith(
+        "Over the 2 weight decays with runs (1 and 0.5) mul is strictly first in 1 of 4, tied for "
+        "first in 1, behind another task in 2."
+    )
+    assert "Over the" not in chapter.finding(page, page)
+    first = made_records.DUAL[:1]
+    again = [replace(first[0], config=replace(first[0].config, weight_decay=0.5))]
+    assert chapter.finding(first, again).endswith("mul is strictly first in 2 of 2.")
+    three = made_records.record(5, {"add": 600, "mul": 400, "sq": 500})
+    other = replace(three, config=replace(three.config, weight_decay=0.5))
+    assert chapter.finding([three], [other]).endswith("; the full order holds in 2 of 2.")
+
+
+def test_what_is_one_evaluation_later_is_counted_apart():
+    one = LeakTest("add", "one", 9, 5, 0.9, 500, 600, 400.0, 500.0, 0.95)
+    far, not_later = replace(one, control=900), replace(one, control=500)
+    said = chapter.leak_sentence([one, far, not_later])
+    assert (
+        "(add: 2 of 3); 1 of 2 of these is one evaluation later than the published step, the least "
+        "that can be seen. Where it is reached" in said
+    )
+    assert "the least" not in chapter.leak_sentence([far])
 
 
 def test_tables_hold_every_run_and_published_number():

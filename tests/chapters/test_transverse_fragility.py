@@ -269,8 +269,8 @@ def test_the_finding_says_first_that_not_even_the_plain_run_groks():
 @pytest.mark.parametrize(
     ("grok", "words"),
     [
-        (14_000, "the one deleted run groks 40 % later than its plain twin; no run was"),
-        (8_000, "the one deleted run groks 20 % earlier than its plain twin; no run was"),
+        (14_000, "the one deleted run groks 40.0 % later than its plain twin; no run was"),
+        (8_000, "the one deleted run groks 20.0 % earlier than its plain twin; no run was"),
         (None, "the one deleted run was cut off before it grokked; no run was"),
     ],
 )
@@ -282,6 +282,22 @@ def test_the_finding_of_a_single_deleted_run(grok, words):
         lambda config: [synthetic_run(42, grok, ARMS[0], 0.07, last=20_000)],
     )
     assert chapter.finding([one], ARMS, DOSES).startswith(f"With add and mul, {words}")
+
+
+def test_a_single_deleted_run_is_set_beside_every_execution_of_its_twin():
+    """The twin groks at 10,000 and, carried out again, at 11,000; a third was cut off."""
+    plain = synthetic_run(42, 10_000)
+    others = [synthetic_run(42, 11_000), synthetic_run(42, None, last=12_000)]
+    one = gather(
+        [plain],
+        ARMS,
+        lambda config: [plain, *(replace(run, name=f"{k}") for k, run in enumerate(others))],
+        lambda config: [synthetic_run(42, 13_200, ARMS[0], 0.07, last=20_000)],
+    )
+    assert chapter.finding([one], ARMS, DOSES).startswith(
+        "With add and mul, the one deleted run groks 20.0 to 32.0 % later than the 2 executions of "
+        "its plain twin; the same run carried out twice differs by up to 10 %."
+    )
 
 
 def test_the_finding_where_no_plain_run_groks():
@@ -371,17 +387,20 @@ def test_a_run_that_never_gets_that_small_is_kept_drawn_and_said():
     assert mark.size == pytest.approx(20 + 98 * np.exp(-2.5))
     assert mark.smallest == pytest.approx(20 + 98 * np.exp(-1.75))
     assert size.clock_sentence(found) == (
-        "With add and mul, the one deleted run groks at step 14,000, and its weights are never as "
-        "small as those of its plain twin when that one groks: ‖θ‖ is 28 there and 37 or more "
-        "here. If the size were all, it would still be waiting."
+        "With add and mul, the one deleted run groks at step 14,000, where its record ends, and "
+        "up to there its weights are not as small as those of its plain twin when that one groks: "
+        "‖θ‖ is 28 there and 37 or more here, and still falls at the end. So it did not wait for "
+        "that size. But weights may also shrink because a network groks, and then their size at "
+        "the grok step does not tell what a run waits for."
     )
     figure = clock.norm_clock(size.clock(found), ARMS)
     diagonal, plain, deleted = figure.data
     assert diagonal.name == "groks when the norm says so" and max(diagonal.x) == 14_000
     assert deleted.y == (14_000,) and deleted.x[0] > 14_000
     assert figure.layout.xaxis.tickvals[-1] == deleted.x[0] > figure.layout.xaxis.tickvals[-2]
-    assert figure.layout.xaxis.ticktext[-1] == "never<br>that small"
-    assert "never below 37.0 (plain groks at 28.0), groks 14,000" in deleted.customdata[0]
+    assert figure.layout.xaxis.ticktext[-1] == "not in<br>its record"
+    (words,) = deleted.customdata
+    assert "in its record never below 37.0 (plain groks at 28.0), groks 14,000" in words
 
 
 def test_no_diagonal_stands_where_no_mark_can_miss_it(bare):
@@ -416,9 +435,9 @@ def test_what_the_size_says_of_one_deleted_run(made, last, said):
 def test_what_the_size_says_of_several_deleted_runs(trials):
     assert size.clock_sentence(trials) == (
         "With add and mul, the moment to watch is when the weights of a deleted run are as small "
-        "as those of its plain twin when that one groks: in 1 of 12 it never comes, and the run "
-        "groks all the same; in 2 of 12 it comes, and the run was cut off before it grokked; in 9 "
-        "of 12 the run groks 200 steps after it to 11,600 steps after it."
+        "as those of its plain twin when that one groks: in 1 of 12 it does not come within "
+        "the record, and the run groks all the same; in 2 of 12 it comes, and the run was cut off "
+        "before it grokked; in 9 of 12 the run groks 200 steps after it to 11,600 steps after it."
     )
     never = with_deleted((0.25, 18_000), grok=None)
     assert size.clock(never) == []
@@ -427,8 +446,8 @@ def test_what_the_size_says_of_several_deleted_runs(trials):
     )
     mixed = with_deleted((0.5, 12_000), (0.6, None), (0.25, 12_000), last=12_000)
     assert size.clock_sentence(mixed).endswith(
-        ": in 2 of 3 it never comes, and the run groks all the same; in 1 of 3 the run was cut off "
-        "before either, and does not tell."
+        ": in 2 of 3 it does not come within the record, and the run groks all the same; in 1 of 3 "
+        "the run was cut off before either, and does not tell."
     )
 
 

@@ -168,7 +168,7 @@ def test_an_interval_without_ends_is_left_out():
 
 def judged(name, **series):
     """A claim judged by numbers made by hand."""
-    claim = claims()[name]
+    claim = every()[name]
     evidence = {
         key: value if isinstance(value, Evidence) else Evidence(value)
         for key, value in series.items()
@@ -188,6 +188,37 @@ def test_a_share_of_runs_has_not_the_unit_of_what_was_published():
     assert "directions" not in scoreboard.page([row]).split("<dt>unit</dt>")[1][:40]
     row = judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})
     assert row.unit == "directions" and "] directions" in table([row])
+
+
+def test_what_is_set_beside_nothing_published_has_its_unit_all_the_same():
+    """MT-45 asks for an accuracy near none, MT-12 for an order of shares in per cent."""
+    none = judged("MT-45", accuracy={"64/add": seeds(0.8, 0.9)})
+    assert not none.judgement.compared and none.unit == "%"
+    assert "] % <small>" in table([none]) and "] %, n = 2" in scoreboard.page([none])
+    apart = {"1.0/tri": seeds(50.0, 60.0), "1.0/dual": seeds(60.0, 65.0)}
+    order = judged("MT-12", share=apart)
+    assert order.unit == "points" and "7.5 [" in table([order])
+    assert "] points <small>" in table([order])
+    later = judged("SE-02", **{"flip over grok": {"dyck": seeds(0.7, 0.8)}})
+    assert later.unit == ""  # a ratio of steps, where shares in % were published
+
+
+def test_a_number_in_a_unit_of_its_own_stands_beside_nothing():
+    """MT-05 publishes steps and judges them in standard deviations first."""
+    row = judged("MT-05", **{"gap in sd": {"1.0": seeds(0.1, 0.2)}})
+    assert row.unit == "sd" and math.isnan(row.published)
+    assert "] sd <small>" in table([row])
+    tile = scoreboard.page([row])
+    assert "class='gb-scale'" in tile and "aria-label='published" not in tile
+
+
+def test_a_geometric_mean_is_called_so():
+    row = judged("SE-07", steps={"dyck": seeds(500.0, 2_000.0)})
+    assert row.judgement.value == pytest.approx(1_000)
+    assert "steps <small>(dyck; geometric mean)</small>" in table([row])
+    assert "<dd>geometric mean 1,000 [" in scoreboard.page([row])
+    plain = judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})
+    assert "geometric" not in table([plain])
 
 
 def test_the_sentence_tells_a_verdict_from_runs_and_a_caveat_from_a_death():

@@ -130,8 +130,21 @@ def test_captions_take_their_steps_from_the_run(lanes):
     test = lane.test_accuracy
     assert memorised["step"] == lane.steps[np.argmax(train >= 0.99)]
     assert memorised["step"] <= waits["step"] < understands["step"]
-    assert understands["step"] == lane.steps[np.argmax(test.max(axis=0) >= 0.5)]
-    assert f"{lane.steps[np.argmax(test.min(axis=0) >= 0.98)]:,}" in understands["text"]
+    stirs, half = (lane.steps[np.argmax(test.max(axis=0) >= part)] for part in (0.1, 0.5))
+    assert understands["step"] == stirs
+    assert waits["text"] == (
+        f"For {stirs - memorised['step']:,} more steps it has less than 10 % of the others right."
+    )
+    done = lane.steps[np.argmax(test.min(axis=0) >= 0.98)]
+    assert understands["text"] == (
+        f"Slowly, then fast: half of one task by step {half:,}, nearly all by step {done:,}."
+    )
+
+
+def test_captions_of_a_run_that_does_not_wait(lanes):
+    lane = lanes[0][0]
+    early = replace(lane, test_accuracy=np.maximum(lane.test_accuracy, 0.2))
+    assert captions(early)[1]["text"].startswith("Not in this run: by then it has 10 % of")
 
 
 def test_captions_admit_a_run_that_never_understands(lanes):

@@ -265,8 +265,17 @@ def test_a_stretch_of_decays_with_one_tau_is_found_and_named():
 
     apart = [*at(1.0, 13.0, 16.0), *at(0.5, 8.0, 8.2), *at(0.4, 8.4, 8.8), *at(0.2, 9.0, 9.2)]
     said = together(apart)
-    assert said.startswith("From λ = 0.5 to 0.2 all 6 runs of dual grok between τ = 8.0 and 9.2, ")
-    assert said.endswith("and their steps are 2.9-fold apart.")
+    assert said == (
+        "From λ = 0.5 to 0.2 all 6 runs of dual grok between τ = 8.0 and 9.2, 15 % apart, and "
+        "their steps are 2.9-fold apart. This stretch was looked for afterwards: it is the longest "
+        "whose runs lie within a factor of 1.2, as far apart as two executions of one seed were "
+        "published."
+    )
+    far = [replace(pace, setting="tri") for pace in [*at(1.0, 13.0, 20.0), *at(0.5, 14.0, 15.0)]]
+    assert together([*apart, *far]) == (
+        f"{said} The runs of tri grok between τ = 13.0 and 20.0 and have no such stretch."
+    )
+    assert together(far) == ""
     assert together(at(0.5, 8.0, 8.2)) == ""  # one decay says nothing of another
     assert together([*at(0.5, 8.0, 8.2), *at(0.2, 9.7, 9.9)]) == ""  # further than a fifth
     assert together([*at(0.5, 8.0, 8.2), *at(0.2, 8.1)]) == ""  # a single run

@@ -7,7 +7,7 @@ import numpy as np
 from grokbook.claims.readings.place import MATRICES, SINGLE, Place, Reader, Value, each
 from grokbook.instruments.runs import Missing, Run
 
-WALK = "published, random walk"
+WALK, RELAXATION = "published, random walk", "published, relaxation"
 
 
 def first_share(run: Run, matrix: str, variant: str = "published") -> float:

@@ -115,8 +115,9 @@ function surgeryRow(each, pick) {
   function draw(state, width) {
     const c = each.cuts[state.kind], { track } = row;
     track.replaceChildren();
-    fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width, height: c ? SPARK : 1 });
+    row.el.hidden = !c;
     if (!c) return;
+    fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
     const x = scale(0, c.at[c.n - 1], 6, width - 6), y = scale(0, 1, SPARK - 5, 5);
     xs = c.at.map(x);
     for (const [line, kind] of [["published", "gb-theirs"], ["control", "gb-ours"]]) {
@@ -127,12 +128,10 @@ function surgeryRow(each, pick) {
   }
   function cursor(state) {
     const c = each.cuts[state.kind], { track, result, el } = row;
-    let said = "not measured for this cut";
-    if (c) {
-      const i = nearest(c.at, state.cut.at[state.frame]);
-      said = `${DEPTHS[state.kind].text(c.at[i])}: ${percent(mean(c.accuracy[state.line], i))}`;
-      fill(track.querySelector(".gb-cursor"), { x1: xs[i], x2: xs[i] });
-    }
+    if (!c) return;
+    const i = nearest(c.at, state.cut.at[state.frame]);
+    const said = `${DEPTHS[state.kind].text(c.at[i])}: ${percent(mean(c.accuracy[state.line], i))}`;
+    fill(track.querySelector(".gb-cursor"), { x1: xs[i], x2: xs[i] });
     result.textContent = said;
     el.setAttribute("aria-label", `${each.label}, ${each.setting}: ${said}`);
   }
@@ -141,9 +140,15 @@ function surgeryRow(each, pick) {
 
 function surgeryList(state, pick) {
   const rows = state.surgeries.map((each, i) => surgeryRow(each, () => pick(i)));
-  const el = choiceList(rows, html("span", {}), () => state.get("run"), pick);
+  const rest = html("span", { class: "gb-lacking" });
+  const el = choiceList(rows, rest, () => state.get("run"), pick);
   function draw() {
-    const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
+    const shown = state.surgeries.findIndex((each) => state.kind in each.cuts);
+    const others = state.surgeries.filter((each) => !(state.kind in each.cuts)).length;
+    const who = others === 1 ? "One more run is" : `${others} more runs are`;
+    rest.textContent = others ? `${who} not measured for this cut.` : "";
+    rows[shown].el.hidden = false;
+    const width = Math.max(120, rows[shown].track.getBoundingClientRect().width);
     rows.forEach((row, i) => { row.choose(i === state.get("run")); row.draw(state, width); });
   }
   const cursor = () => rows.forEach((row) => row.cursor(state));

@@ -72,7 +72,7 @@ function timeline(state, goTo) {
     for (const [protocol, line] of Object.entries(pace.curvature)) {
       const i = pace.index(line.steps, step);
       lines.push(html("span", {}, `depth at ${comma(line.steps[i])}, ${PROTOCOLS[protocol]}: ${short(line.depth[i])} `
-        + `(residual ${short(line.residual[i])})`));
+        + `(${protocol === "published" ? "estimated " : ""}residual ${short(line.residual[i])})`));
     }
     return [html("b", {}, state.text(pace.steps[e])), ...lines];
   }
