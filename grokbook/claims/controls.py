@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 from grokbook.claims.criteria import LEAST
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
@@ -41,7 +42,8 @@ def state_of(
         if its.outcome == NONE or its.fewest < LEAST:
             states.add("missing")
             cell = "a cell with " * (its.fewest < its.n)
-            remarks.append((its.name, f"control {name!r} has {cell}{its.fewest} runs"))
+            saw = f", {its.value:.3g} in what there is" if isfinite(its.value) else ""
+            remarks.append((its.name, f"control {name!r} has {cell}{its.fewest} runs{saw}"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             states.add("missing")
             remarks.append((its.name, f"control {name!r} is undecided"))

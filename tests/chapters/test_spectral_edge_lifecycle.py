@@ -380,7 +380,11 @@ def test_tables_of_removals_probes_gaps_and_classes(runs):
     probes = tables.probe_table([synthetic_passage()])
     assert probes["change"].tolist()[:2] == ["−0.28", "−0.02"]
     fallen = gaps.gap_table(runs, passages(runs))
-    assert fallen["read at step"].tolist() == ["600", "600 (its plain twin's)", "600 (its twin's)"]
+    assert fallen["read at step"].tolist() == [
+        "600",
+        "600 (its plain twin's)",
+        "600 (its plain twin's)",
+    ]
     assert fallen["g₂₃, as published"].tolist() == ["8 ×", "16 ×", "8 ×"]
     assert fallen["windows of five"].tolist() == ["16 ×", "32 ×", "16 ×"]
     found = classes.class_table(runs)
