@@ -78,11 +78,11 @@ def share_table(passages: Sequence[Passage]) -> pd.DataFrame:
     for name, runs in gather(passages).items():
         turns = [Turn.of(run) for run in runs]
         at = {
-            f"window to {multiple:.2g} × grok (%)": _middle([t.shares[multiple] for t in turns])
+            f"{multiple:.2g} × grok (%)": _middle([t.shares[multiple] for t in turns])
             for multiple in MULTIPLES
         }
-        rows.append({"runs": name} | at | {"n": len(runs)})
-    return keyed(rows, "runs")
+        rows.append({"windows to": name, "n": len(runs)} | at)
+    return keyed(rows, "windows to")
 
 
 def _upright(columns: Mapping[str, Mapping[str, object]], key: str) -> pd.DataFrame:

@@ -356,7 +356,7 @@ def test_every_setting_has_a_column():
     table = tables.share_table(small_passages())
     assert table.index.tolist() == ["λ = 1", "λ = 0", "λ = 1, random labels"]
     assert table.loc["λ = 1", "n"] == 2
-    assert table.loc["λ = 1", "window to 1 × grok (%)"] == "5 (5 to 5)"
+    assert table.loc["λ = 1", "1 × grok (%)"] == "5 (5 to 5)"
 
 
 def test_every_run_has_a_row_with_its_own_times():
