@@ -145,6 +145,20 @@ def test_verify_compares_answers_accuracies_and_grok_steps(finished, tmp_path):
     assert any("do not give the grok steps of mul" in line for line in results.verify())
 
 
+def test_what_is_wrong_with_one_record_hides_nothing_of_the_next(finished, tmp_path):
+    results, other = Results(tmp_path / "r"), dataclasses.replace(TINY, batch_seed=6)
+    results.add(finished)
+    results.add(run(other, Plan(steps=300, **STREAMS), Store(tmp_path / "s")).directory)
+    manifest = read_sealed(results.folder / "manifest.json")
+    first, second = manifest["runs"]
+    (results.folder / "runs" / first / "gram.npz").unlink()
+    manifest["runs"][second]["grok_steps"]["mul"]["0.90"] = 100
+    (results.folder / "manifest.json").write_bytes(seal(manifest))
+    missing, disagrees = results.verify()
+    assert missing.endswith("gram.npz is missing")
+    assert disagrees.startswith(f"recorded run {second}: its accuracies do not give")
+
+
 def test_an_unfinished_run_is_neither_recorded_nor_taken(tmp_path, monkeypatch):
     stop, store = threading.Event(), Store(tmp_path / "s")
     plan = Plan(steps=300, **STREAMS)

@@ -251,13 +251,12 @@ class Results:
         problems = []
         for name, entry in manifest.items():
             folder = self.folder / "runs" / name
-            problems += [
+            damaged = [
                 f"recorded result {problem}"
                 for file, facts in entry["files"].items()
                 if (problem := check(folder / file, facts))
             ]
-            if not problems:
-                problems += self._disagreements(name, entry)
+            problems += damaged or self._disagreements(name, entry)
             if Config.from_json(entry["config"]).id != name.partition("-")[0]:
                 problems.append(f"recorded run {name} ({entry['label']}) has another config's id")
         known = {
