@@ -40,8 +40,9 @@ def record(
         list[str],
         typer.Argument(
             metavar="RUN_OR_STUDY...",
-            help="Config ids, or beginnings of them, of finished runs in the store; or studies, "
-            "for all their finished runs.",
+            help="Config ids, or beginnings of them, of finished runs in the store, or "
+            "CONFIG-NUMERICS of one that ended under several numerics; or studies, for all their "
+            "finished runs.",
         ),
     ],
     replace: Annotated[
@@ -109,9 +110,11 @@ def _finished(names: list[str]) -> list:
             if not fitting:
                 fail(f"no run of study {name} is finished in {store.root}")
         else:
-            fitting = [run for run in ended if run.config.id.startswith(name)]
+            fitting = [run for run in ended if run.name.startswith(name)]
             if len(fitting) != 1:
-                fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
+                which = ", ".join(f"{run.name} ({run.config.label})" for run in fitting)
+                line = f"{len(fitting)} finished runs in the store begin with {name!r}"
+                fail(f"{line}: {which}" if which else line)
         found |= {run.path: run for run in fitting}
     return list(found.values())
 

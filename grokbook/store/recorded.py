@@ -202,7 +202,7 @@ class Results:
             manifest, disk = self.manifest(), Disk()
             name = run.config.id
             if again and name in manifest and manifest[name]["numerics"] != run.numerics:
-                name = f"{run.config.id}-{run.path.name}"
+                name = run.name
             before = manifest.get(name)
             if (
                 before

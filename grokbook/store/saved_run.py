@@ -59,6 +59,11 @@ class SavedRun:
         return entries
 
     @property
+    def name(self) -> str:
+        """``CONFIG-NUMERICS``, which tells it from other executions of its config."""
+        return f"{self.config.id}-{self.path.name}"
+
+    @property
     def step(self) -> int:
         """Updates that are safe on disk."""
         return self.marker.get("step", 0)
