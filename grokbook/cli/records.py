@@ -210,7 +210,7 @@ def replay(
 ) -> None:
     """Retrain a recorded run's start and compare."""
     from grokbook.store import StoreError
-    from grokbook.store.recorded import Results
+    from grokbook.store.recorded import NotRecorded, Results
     from grokbook.studies.replaying import replay as again
 
     if steps < 1 or steps % 100:
@@ -218,7 +218,7 @@ def replay(
     try:
         result = again(Results().get(run), steps)
     except StoreError as error:
-        fail(str(error))
+        fail(str(error), 2 if isinstance(error, NotRecorded) else 1)
     typer.echo(result.text())
     if not result.agrees:
         raise typer.Exit(1)

@@ -31,6 +31,10 @@ from grokbook.store.ledger import note
 from grokbook.store.run_directory import FORMAT, RunDirectory
 
 
+class NotRecorded(StoreError):
+    """No recorded run is called so, or several are."""
+
+
 def default_folder() -> Path:
     """``GROKBOOK_RESULTS`` if set, else ``results`` beside the package."""
     named = os.environ.get("GROKBOOK_RESULTS")
@@ -118,7 +122,8 @@ class Results:
         other numerics, answers to its name in the manifest (`CONFIG-NUMERICS`).
 
         Raises:
-            StoreError: if none or several fit.
+            NotRecorded: if none or several fit.
+            StoreError: if the manifest or a file of the record is damaged.
         """
         manifest = self.manifest()
         first = [name for name in manifest if name.startswith(run) and "-" not in name]
@@ -126,7 +131,7 @@ class Results:
         if len(fitting) != 1:
             known = ", ".join(f"{name} ({entry['label']})" for name, entry in manifest.items())
             count = len(fitting) or "no"
-            raise StoreError(
+            raise NotRecorded(
                 f"{count} recorded runs begin with {run!r}; recorded: {known or 'none'}"
             )
         entry = manifest[fitting[0]]

@@ -59,3 +59,16 @@ def test_of_a_run_under_several_numerics_one_is_named(grokbook, twice):
     assert list(entries) == [TINY.id, names[1]]
     assert entries[TINY.id]["numerics"]["machine"] == "elsewhere"
     assert entries[names[1]]["numerics"]["machine"] != "elsewhere"
+
+
+def test_a_replay_of_what_is_not_recorded_is_bad_input_and_damage_is_not(grokbook, twice):
+    Results().add(twice.runs()[0])
+    status, out, err = grokbook("replay", "beef", "--steps", "100")
+    assert (status, out) == (2, "") and "no recorded runs begin with 'beef'" in err
+    status, out, _ = grokbook("replay", TINY.id[:4], "--steps", "100")
+    assert status == 0 and "replay agrees with the record in 3 rows" in out
+    manifest = Results().folder / "manifest.json"
+    for path in (manifest.parent / "runs" / TINY.id / "metrics.parquet", manifest):
+        path.write_bytes(path.read_bytes()[:-9] + b" " * 9)
+        status, out, err = grokbook("replay", TINY.id, "--steps", "100")
+        assert (status, out) == (1, "") and str(path) in err and err.count("\n") == 1
