@@ -162,9 +162,13 @@ def test_what_is_wrong_with_one_record_hides_nothing_of_the_next(finished, tmp_p
 def test_an_unfinished_run_is_neither_recorded_nor_taken(tmp_path, monkeypatch):
     stop, store = threading.Event(), Store(tmp_path / "s")
     plan = Plan(steps=300, **STREAMS)
-    directory = run(TINY, plan, store, stop=stop, watch=lambda p: stop.set()).directory
+    watch = {"stop": stop, "watch": lambda p: stop.set() if p.step == 20 else None}
+    directory = run(TINY, plan, store, **watch).directory
     with pytest.raises(StoreError, match="only finished runs"):
         Results(tmp_path / "r").add(directory)
+    record = directory.record()
+    assert directory.status == "interrupted" and record.status == "partial"
+    assert record.last_step == 20 and not record.reaches(Plan(steps=10, **STREAMS))
     for word in ("never", " NEVER "):
         monkeypatch.setenv("GROKBOOK_TRAIN", word)
         with pytest.raises(MissingRun, match="not recorded as far as asked"):

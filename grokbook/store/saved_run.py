@@ -89,10 +89,14 @@ class SavedRun:
         return self.marker["global_stride"] * self.marker["plan"]["cadence"]
 
     def record(self, source: str = "store") -> RunRecord:
-        """The measurements of an ended run; its files are checked.
+        """The measurements of a run that has ended or was interrupted; its files are checked.
+
+        Returns:
+            The record, with the status ``"partial"`` if the run has not ended.
 
         Raises:
-            StoreError: if the run has not ended, or a file is damaged.
+            StoreError: if the run has no files for readers, as while it is trained or after it
+                was killed, or one is damaged.
         """
         from grokbook.record import RunRecord  # pandas is slow to import
 
@@ -100,7 +104,7 @@ class SavedRun:
         return RunRecord.read(
             self.config,
             files,
-            status=self.status,
+            status=self.status if self.ended else "partial",
             seconds=self.seconds,
             source=source,
             numerics=self.numerics,
