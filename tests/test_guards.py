@@ -15,6 +15,7 @@ from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
 from grokbook.events import RULES
 from grokbook.geometry.trajectory import gram
+from grokbook.instruments.recorded import Recorded
 from grokbook.models import trunk
 from grokbook.models.layout import Layout
 from grokbook.numerics import Numerics
@@ -289,6 +290,36 @@ def test_the_config_of_another_run_is_refused(finished):
     path.write_bytes(seal(head))
     with pytest.raises(StoreError, match="names config"):
         RunDirectory(finished.path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "commit.json"])
+def test_a_run_of_another_format_is_refused_and_passed_over(name, finished):
+    path = finished.path / name
+    path.write_bytes(seal(read_sealed(path) | {"format": 2}))
+    says = rf"{name} is of another version: its format is 2, and grokbook [\d.]+ reads format 1$"
+    with pytest.raises(StoreError, match=says):
+        RunDirectory(finished.path)
+    said = []
+    assert Store(finished.path.parents[2]).runs(warn=said.append) == []
+    assert len(said) == 1 and "\n" not in said[0]
+
+
+def test_the_marker_of_another_run_is_refused(finished):
+    path = finished.path / "commit.json"
+    path.write_bytes(seal(read_sealed(path) | {"config_id": "0" * 12}))
+    with pytest.raises(StoreError, match=rf"commit.json is of run 0{{12}}, .* is of {TINY.id} \("):
+        RunDirectory(finished.path)
+
+
+@pytest.mark.parametrize("kind", [Results, lambda folder: Recorded(Results(folder))])
+def test_results_of_another_format_are_refused(kind, tmp_path):
+    results = kind(tmp_path)
+    for name in ("manifest", "measurements"):
+        (tmp_path / f"{name}.json").write_bytes(seal({"format": 2, "runs": {}, "measurements": {}}))
+    with pytest.raises(StoreError, match="of another version: its format is 2, .* reads format 1$"):
+        results.manifest()
+    (line,) = results.verify()
+    assert "its format is 2" in line
 
 
 def test_divergence_ends_a_run(tmp_path):

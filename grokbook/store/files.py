@@ -18,6 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from grokbook import __version__
+
 
 class StoreError(RuntimeError):
     """Something is wrong with stored data or with the disk; the message is one line."""
@@ -107,11 +109,16 @@ def seal(record: dict[str, Any]) -> bytes:
     return (json.dumps(body, indent=1, sort_keys=True) + "\n").encode()
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path, *, known: int | None = None) -> dict[str, Any]:
     """Read a sealed record.
 
+    Args:
+        path: of the file.
+        known: the format that its ``format`` must name; None for a record without one.
+
     Raises:
-        StoreError: if it is missing, is not JSON, or was changed after it was written.
+        StoreError: if it is missing, is not JSON, was changed after it was written, or is of
+            another format.
     """
     try:
         content = path.read_bytes()
@@ -125,7 +132,27 @@ def read_sealed(path: Path) -> dict[str, Any]:
             f"{path} was changed after it was written (its checksum does not fit); "
             "restore it, or move it away"
         )
+    if known is not None:
+        require_format(record.get("format"), known, str(path))
     return record
+
+
+def require_format(found: Any, known: int, what: str) -> None:
+    """Refuse what was written in another format than this version reads.
+
+    Args:
+        found: the format that it names.
+        known: the format that is read.
+        what: names it in complaints.
+
+    Raises:
+        StoreError: naming both.
+    """
+    if found != known:
+        raise StoreError(
+            f"{what} is of another version: its format is {found}, and grokbook {__version__} "
+            f"reads format {known}"
+        )
 
 
 @lru_cache(maxsize=32)

@@ -28,7 +28,8 @@ from grokbook.store import compact
 from grokbook.store.derived import Grams, gram_file, measured, weights_file
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.ledger import note
-from grokbook.store.run_directory import FORMAT, RunDirectory
+from grokbook.store.run_directory import RunDirectory
+from grokbook.store.saved_run import FORMAT
 
 
 class NotRecorded(StoreError):
@@ -56,12 +57,12 @@ class Results:
         """Runs by config id; empty if nothing was recorded.
 
         Raises:
-            StoreError: if the manifest was edited by hand or is damaged.
+            StoreError: if the manifest was edited by hand, is damaged or of another format.
         """
         path = self.folder / "manifest.json"
         if not path.exists():
             return {}
-        return read_sealed(path)["runs"]
+        return read_sealed(path, known=FORMAT)["runs"]
 
     def find(self, config: Config) -> RunRecord | None:
         """The record of a config, its files checked; None if it was not recorded."""

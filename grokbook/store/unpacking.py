@@ -11,10 +11,11 @@ from typing import Any
 from grokbook.checks import ConfigError
 from grokbook.config import Config
 from grokbook.store import Store
-from grokbook.store.files import Disk, DiskFull, StoreError, seal
+from grokbook.store.files import Disk, DiskFull, StoreError, require_format, seal
 from grokbook.store.measurements import Merged, merge, read
 from grokbook.store.parts import read_pack
 from grokbook.store.run_directory import RunDirectory
+from grokbook.store.saved_run import FORMAT
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def unpack(folder: Path, store: Store) -> list[Unpacked]:
             in so far are whole.
     """
     held = read_pack(folder)
-    configs = [_config(run["head"], folder) for run in held.runs]
+    configs = [_config(run["head"], run["marker"], folder) for run in held.runs]
     measured = [held.measurements(run) for run in held.runs]
     for run, files in zip(held.runs, measured, strict=True):
         for name, data in files.items():
@@ -92,7 +93,10 @@ def _check_measurement(name: str, data: bytes, run: Mapping[str, Any], folder: P
         )
 
 
-def _config(head: Mapping[str, Any], folder: Path) -> Config:
+def _config(head: Mapping[str, Any], marker: Mapping[str, Any], folder: Path) -> Config:
+    for record in (head, marker):
+        what = f"run {head['config_id']} of the pack in {folder}"
+        require_format(record.get("format"), FORMAT, what)
     try:
         config = Config.from_json(head["config"])
     except ConfigError as error:
@@ -102,6 +106,11 @@ def _config(head: Mapping[str, Any], folder: Path) -> Config:
         raise StoreError(
             f"the pack in {folder} names run {head['config_id']} under numerics {numerics}, and "
             f"its fields are those of {config.id}"
+        )
+    whose = marker.get("config_id")
+    if whose != config.id:
+        raise StoreError(
+            f"the pack in {folder} names run {config.id}, and its marker is of {whose}"
         )
     return config
 

@@ -322,6 +322,15 @@ DAMAGE = {
     r"another version: unknown field in a run's config: colour": lambda f: edit_index(
         f, lambda index: index["runs"][0]["head"]["config"].update(colour="red")
     ),
+    r"run \w{12} of the pack in .* is of another version: its format is 2,": lambda f: edit_index(
+        f, lambda index: index["runs"][0]["head"].update(format=2)
+    ),
+    r"run \w{12} of the pack in .* is of another version: its format is 3,": lambda f: edit_index(
+        f, lambda index: index["runs"][0]["marker"].update(format=3)
+    ),
+    r"names run \w{12}, and its marker is of 0{12}": lambda f: edit_index(
+        f, lambda index: index["runs"][0]["marker"].update(config_id="0" * 12)
+    ),
     r"names run 0{12}": lambda f: edit_index(
         f, lambda index: index["runs"][0]["head"].update(config_id="0" * 12)
     ),
