@@ -68,7 +68,7 @@ def unpack(folder: Path, store: Store) -> list[Unpacked]:
     for run, files in zip(held.runs, measured, strict=True):
         for name, data in files.items():
             _check_measurement(name, data, run, folder)
-    store.require_space(len(held.data))
+    store.require_space(len(held.data), f"the pack in {folder}")
     unpacked = []
     for config, run, files in zip(configs, held.runs, measured, strict=True):
         taken = _take_in(config, run["head"], run["marker"], held.files(run), store)
