@@ -136,6 +136,12 @@ def test_what_is_recorded(finished, tmp_path):
         results.find(TINY)
 
 
+def test_results_may_be_named_from_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/reader")
+    monkeypatch.setenv("GROKBOOK_RESULTS", "~/results")
+    assert str(Results().folder) == "/home/reader/results"
+
+
 def test_verify_compares_answers_accuracies_and_grok_steps(finished, tmp_path):
     results = Results(tmp_path / "r")
     results.add(finished)

@@ -39,7 +39,7 @@ class NotRecorded(StoreError):
 def default_folder() -> Path:
     """``GROKBOOK_RESULTS`` if set, else ``results`` beside the package."""
     named = os.environ.get("GROKBOOK_RESULTS")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "results"
+    return Path(named).expanduser() if named else Path(__file__).resolve().parents[2] / "results"
 
 
 def today() -> str:
