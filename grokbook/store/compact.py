@@ -51,6 +51,20 @@ def kept(record: RunRecord) -> np.ndarray:
     return some[moving | (some % THINNED == 0) | (some == some[-1])]
 
 
+def files(record: RunRecord, content: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a run in the forms in which they are recorded.
+
+    Args:
+        record: of the run.
+        content: the bytes of the files by name, in either form.
+    """
+    return dict(content) | {
+        "answers.npz": answers(record),
+        "gram.npz": grams(content["gram.npz"]),
+        "band.npz": bands(content["band.npz"]),
+    }
+
+
 def answers(record: RunRecord) -> bytes:
     """``answers.npz`` of a record: pairs over time, most significant bit first."""
     rows = np.flatnonzero(np.isin(record.answer_steps, record.steps[kept(record)]))
