@@ -76,7 +76,7 @@ def answers(record: RunRecord) -> bytes:
     }
     if len(rows) < len(record.steps):
         arrays["twinless"] = record.twinless_right.astype(np.uint32)
-    return _archive(**arrays)
+    return _by_lzma(**arrays)
 
 
 def read_answers(content: bytes) -> dict[str, np.ndarray]:
@@ -103,7 +103,7 @@ def grams(content: bytes) -> bytes:
             return content
         rows, columns = np.triu_indices(products.shape[-1])
         products = products[:, rows, columns]
-    return _archive(**arrays | {"products": products.astype(np.float32)})
+    return _by_lzma(**arrays | {"products": products.astype(np.float32)})
 
 
 def bands(content: bytes) -> bytes:
@@ -112,7 +112,7 @@ def bands(content: bytes) -> bytes:
         arrays = dict(archive)
     if arrays["products"].dtype == np.float32:
         return content
-    return _archive(**arrays | {"products": arrays["products"].astype(np.float32)})
+    return _by_lzma(**arrays | {"products": arrays["products"].astype(np.float32)})
 
 
 def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -127,7 +127,7 @@ def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     return whole
 
 
-def _archive(**arrays: np.ndarray) -> bytes:
+def _by_lzma(**arrays: np.ndarray) -> bytes:
     """An ``.npz``, which a ZIP file is, by LZMA; ``numpy.load`` reads it as any other."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:

@@ -59,7 +59,7 @@ class Disk:
         """Write beside, sync, rename.
 
         Returns:
-            The file's entry in a marker: bytes and sha256.
+            The file's entry in a marker (`entry_of`).
 
         Raises:
             DiskFull: naming the file; nothing is left of the attempt.
@@ -79,7 +79,16 @@ class Disk:
                     f"not be written in {path.parent}"
                 ) from error
             raise StoreError(f"{path} could not be written: {error.strerror or error}") from error
-        return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        return entry_of(data)
+
+
+def entry_of(data: bytes | memoryview) -> dict[str, Any]:
+    """A file's entry in a marker: bytes and sha256.
+
+    >>> entry_of(b"")["sha256"][:8], entry_of(b"")["bytes"]
+    ('e3b0c442', 0)
+    """
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 @contextlib.contextmanager

@@ -87,7 +87,7 @@ def _choose(sources: list[Source], limit: int) -> None:
     require_limit(len(sources), limit, FRAME_BYTES + size + entries)
     if not room.take(size, entries):
         raise StoreError(f"the records of {len(sources)} runs are too many for one index")
-    waiting = [(size, k, name) for k, s in enumerate(sources) for name, size in s.measured()]
+    waiting = [(size, k, name) for k, s in enumerate(sources) for name, size in s.sizes()]
     for _, k, name in sorted(waiting):
         sources[k].bring(name, room)
     for source in sources:

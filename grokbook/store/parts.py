@@ -16,7 +16,6 @@ Fields of pack.json, besides its ``seal``:
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import os
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from grokbook import __version__
-from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+from grokbook.store.files import Disk, StoreError, check, entry_of, read_sealed, seal
 
 FORMAT = 1
 WHAT = "grokbook pack"
@@ -128,7 +127,7 @@ class PartWriter:
         self._buffer += data
         while len(self._buffer) >= PART_BYTES:
             self._cut()
-        return {"name": name, "offset": offset} | _facts(data)
+        return {"name": name, "offset": offset} | entry_of(data)
 
     def _cut(self) -> None:
         name = _NAMES[len(self._parts)]
@@ -196,7 +195,7 @@ class Pack:
                 if not _PACKABLE[kind].fullmatch(entry["name"]):
                     return f"{what} is no {'file' if kind == 'files' else 'measurement'} of a run"
                 data = self._slice(entry)
-                if _facts(data) != {key: entry[key] for key in ("bytes", "sha256")}:
+                if entry_of(data) != {key: entry[key] for key in ("bytes", "sha256")}:
                     return f"{what} is damaged: its checksum does not fit"
         return None
 
@@ -229,7 +228,3 @@ def read_pack(folder: Path) -> Pack:
 
 def _listed(run: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return run[kind] if kind == "files" else run.get(kind, [])
-
-
-def _facts(data: bytes | memoryview) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -96,7 +96,7 @@ class Source:
         self._count = 0
         self._packed: list[dict[str, Any]] = []
 
-    def measured(self) -> list[tuple[str, int]]:
+    def sizes(self) -> list[tuple[str, int]]:
         """Names and bytes of what was measured on the run."""
         return [(name, len(data)) for name, data in self._measured.items()]
 
