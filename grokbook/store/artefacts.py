@@ -64,14 +64,28 @@ class Artefacts:
             {name: np.asarray(array, order="C") for name, array in arrays.items()},
             metadata={"facts": text},
         )
+        return self.take(data)
+
+    def take(self, data: bytes) -> str:
+        """Store an artefact that comes from elsewhere, as `put` does.
+
+        Args:
+            data: of its file.
+
+        Returns:
+            Its name.
+
+        Raises:
+            DiskFull, StoreError: if it cannot be written; nothing is left of the attempt.
+        """
         name = hashlib.sha256(data).hexdigest()
         path = self.path(name)
         if not path.is_file() or path.read_bytes() != data:
             self._store.disk.place(path, data)
         return name
 
-    def get(self, name: str) -> Artefact:
-        """An artefact by its hash, checked.
+    def content(self, name: str) -> bytes:
+        """The bytes of an artefact's file by its hash, checked.
 
         Raises:
             StoreError: if the name is no sha256, or the artefact is missing or damaged.
@@ -86,9 +100,19 @@ class Artefacts:
             raise StoreError(f"artefact {name[:12]} cannot be read: {path} is {reason}") from None
         if hashlib.sha256(data).hexdigest() != name:
             raise StoreError(f"artefact {name[:12]} is damaged: the checksum of {path} is another")
+        return data
+
+    def get(self, name: str) -> Artefact:
+        """An artefact by its hash, checked.
+
+        Raises:
+            StoreError: if the name is no sha256, or the artefact is missing or damaged.
+        """
+        data = self.content(name)
         try:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
             facts = json.loads(header["__metadata__"]["facts"])
             return Artefact(safetensors.load(data), facts)
         except (ValueError, KeyError, SafetensorError):
+            path = self.path(name)
             raise StoreError(f"{path} is no artefact: arrays and facts are not there") from None

@@ -131,18 +131,33 @@ def read_sealed(path: Path, *, known: int | None = None) -> dict[str, Any]:
     """
     try:
         content = path.read_bytes()
-        record = json.loads(content)
     except FileNotFoundError:
         raise StoreError(f"{path} is missing") from None
-    except (ValueError, UnicodeDecodeError):
-        raise StoreError(f"{path} is damaged: it is not JSON") from None
-    if not isinstance(record, dict) or not _fits(content):
-        raise StoreError(
-            f"{path} was changed after it was written (its checksum does not fit); "
-            "restore it, or move it away"
-        )
+    record = unseal(content, str(path))
     if known is not None:
         require_format(record.get("format"), known, str(path))
+    return record
+
+
+def unseal(content: bytes, what: str) -> dict[str, Any]:
+    """A sealed record from its bytes.
+
+    Args:
+        content: as `seal` gives it.
+        what: names it in complaints.
+
+    Raises:
+        StoreError: if it is not JSON, or was changed after it was written.
+    """
+    try:
+        record = json.loads(content)
+    except (ValueError, UnicodeDecodeError):
+        raise StoreError(f"{what} is damaged: it is not JSON") from None
+    if not isinstance(record, dict) or not _fits(content):
+        raise StoreError(
+            f"{what} was changed after it was written (its checksum does not fit); "
+            "restore it, or move it away"
+        )
     return record
 
 

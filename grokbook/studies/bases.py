@@ -1,10 +1,9 @@
 """Bases measured on a finished run, for the interventions of later runs.
 
 A basis B is (P, k), float32, with orthonormal columns in the order of `grokbook.models.layout`.
-It is stored as an artefact; a sealed note says what it was measured on, so that it is measured
-once: on another machine the last bits would differ, and with them the id of every run after it.
-
-    bases/<config id>/<artefact>.json     sealed: measure, parameters, step, grok steps, artefact
+It is stored as an artefact; a sealed note (`grokbook.store.notes`) says what it was measured on, so
+that it is measured once: on another machine the last bits would differ, and with them the id of
+every run after it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from grokbook.instruments.subject import PATH, Subject
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
-from grokbook.store.files import read_sealed, seal
+from grokbook.store.notes import Notes
 from grokbook.studies.measures import MEASURES
 
 __all__ = ["MEASURES", "complete", "find", "measure_basis", "note_of"]
@@ -79,8 +78,7 @@ def find(
         StoreError: if the note of a basis was edited or is damaged.
     """
     found = []
-    for path in sorted((store.root / "bases" / config_id).glob("*.json")):
-        note = read_sealed(path)
+    for note in Notes(store).measured_on(config_id):
         fits = note["measure"] == measure and note["parameters"] == dict(parameters)
         # The shortest run that was long enough: training it further changes nothing.
         if fits and note["step"] >= plan.end(note["grok_steps"]):
@@ -114,8 +112,7 @@ def measure_basis(
         facts["sibling"] = taken_on.config.label
     arrays = MEASURES[measure].take(taken_on, **parameters)
     name = Artefacts(store).put(arrays, facts)
-    note = facts | {"artefact": name, "grok_steps": reached}
-    store.disk.place(store.root / "bases" / run.config.id / f"{name}.json", seal(note))
+    Notes(store).put(facts | {"artefact": name, "grok_steps": reached})
     return name
 
 
@@ -125,8 +122,6 @@ def note_of(store: Store, artefact: str) -> dict[str, Any]:
     Raises:
         StoreError: if the store has no note of it, or the note is damaged.
     """
-    for path in sorted((store.root / "bases").glob(f"*/{artefact}.json")):
-        note = read_sealed(path)
-        names = ("measure", "parameters", "run", "config_id", "sibling")
-        return {name: note[name] for name in names if name in note}
-    raise StoreError(f"no note of basis {artefact} in {store.root / 'bases'}")
+    note = Notes(store).of(artefact)
+    names = ("measure", "parameters", "run", "config_id", "sibling")
+    return {name: note[name] for name in names if name in note}

@@ -22,11 +22,11 @@ from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
 from grokbook.plan import Plan
 from grokbook.store import DiskFull, RunDirectory, Store, StoreError
+from grokbook.store.contents import read_pack
 from grokbook.store.derived import MEASURED, from_state
 from grokbook.store.files import Disk, read_sealed, seal
 from grokbook.store.measurements import sole
 from grokbook.store.packing import pack, unpack
-from grokbook.store.parts import read_pack
 from grokbook.store.recorded import Results
 from grokbook.studies.asking import MissingRun, ask
 from grokbook.training.run import run
