@@ -58,13 +58,17 @@ class Artefacts:
         Raises:
             DiskFull, StoreError: if it cannot be written; nothing is left of the attempt.
         """
+        return self.take(self.file_of(arrays, facts))
+
+    @staticmethod
+    def file_of(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> bytes:
+        """The file of arrays and facts, whose sha256 is the artefact's name."""
         # One key of metadata: the order of several would be the writer's whim.
         text = json.dumps(dict(facts), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        data = safetensors.save(
+        return safetensors.save(
             {name: np.asarray(array, order="C") for name, array in arrays.items()},
             metadata={"facts": text},
         )
-        return self.take(data)
 
     def take(self, data: bytes) -> str:
         """Store an artefact that comes from elsewhere, as `put` does.

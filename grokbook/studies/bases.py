@@ -8,6 +8,7 @@ every run after it.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -74,6 +75,8 @@ def find(
 ) -> str | None:
     """The artefact of a basis measured before on a run that had gone as far as the plan asks.
 
+    Of several, one that is in the store comes before one of which a pack brought the note alone.
+
     Raises:
         StoreError: if the note of a basis was edited or is damaged.
     """
@@ -82,20 +85,34 @@ def find(
         fits = note["measure"] == measure and note["parameters"] == dict(parameters)
         # The shortest run that was long enough: training it further changes nothing.
         if fits and note["step"] >= plan.end(note["grok_steps"]):
-            found.append((note["step"], note["artefact"]))
-    return min(found)[1] if found else None
+            here = Artefacts(store).path(note["artefact"]).is_file()
+            found.append((not here, note["step"], note["artefact"]))
+    return min(found)[2] if found else None
 
 
 def measure_basis(
-    store: Store, run: RunDirectory, measure: str, parameters: Mapping[str, Any]
+    store: Store,
+    run: RunDirectory,
+    measure: str,
+    parameters: Mapping[str, Any],
+    *,
+    lost: str | None = None,
 ) -> str:
     """Measure a basis and store it.
+
+    Args:
+        store: that it goes to.
+        run: that it is measured on.
+        measure: how, by name.
+        parameters: all those of the measure.
+        lost: the hash of one that was lost, which it must have.
 
     Returns:
         The artefact's hash.
 
     Raises:
-        StoreError: if the run does not give it, or it cannot be stored.
+        StoreError: if the run does not give it, it cannot be stored, or it is another than the one
+            that was lost; then nothing is stored.
     """
     facts = {"measure": measure, "parameters": dict(parameters), "step": run.step}
     reached = Subject(run).groks
@@ -111,7 +128,14 @@ def measure_basis(
         taken_on = other.run
         facts["sibling"] = taken_on.config.label
     arrays = MEASURES[measure].take(taken_on, **parameters)
-    name = Artefacts(store).put(arrays, facts)
+    artefacts = Artefacts(store)
+    data = artefacts.file_of(arrays, facts)
+    if lost is not None and lost != hashlib.sha256(data).hexdigest():
+        raise StoreError(
+            f"basis {lost[:12]} was lost, and measured again it has other bits; restore "
+            f"{artefacts.path(lost)}"
+        )
+    name = artefacts.take(data)
     Notes(store).put(facts | {"artefact": name, "grok_steps": reached})
     return name
 

@@ -129,7 +129,7 @@ def test_runs_that_were_stopped_share_a_basis_and_go_on_to_the_same_bits(away, p
 
 
 def test_a_basis_comes_after_resume_points_and_before_snapshots(away, packed, tmp_path):
-    store, basis = away
+    _, basis = away
     least, (size, point) = least_limit(packed, 0.5), sizes(away, 0.5)
     needs = f"the basis that it needs to go on ({size / 1e6:.1f} MB)"
     for limit, resumable, bases, said in (
