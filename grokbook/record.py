@@ -90,6 +90,12 @@ class RunRecord:
             return False
         return self.status == "diverged" or self.last_step >= plan.end(self.groks)
 
+    def continues(self, before: RunRecord) -> bool:
+        """Is it another record again, to the same rows, or a partial one that has gone further?"""
+        if before.status != "partial":
+            return self.status != "partial" and before.metrics.equals(self.metrics)
+        return before.metrics.equals(self.metrics.iloc[: len(before.metrics)])
+
     @property
     def groks(self) -> list[int | None]:
         """The published grok step of each task, or None."""

@@ -15,6 +15,7 @@ from grokbook.claims.registry import claims
 from grokbook.config import RunConfig
 from grokbook.events import RULES
 from grokbook.geometry.trajectory import gram
+from grokbook.instruments.recorded import Recorded
 from grokbook.models import trunk
 from grokbook.models.layout import Layout
 from grokbook.numerics import Numerics
@@ -135,6 +136,12 @@ def test_what_is_recorded(finished, tmp_path):
         results.find(TINY)
 
 
+def test_results_may_be_named_from_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/reader")
+    monkeypatch.setenv("GROKBOOK_RESULTS", "~/results")
+    assert str(Results().folder) == "/home/reader/results"
+
+
 def test_verify_compares_answers_accuracies_and_grok_steps(finished, tmp_path):
     results = Results(tmp_path / "r")
     results.add(finished)
@@ -145,12 +152,30 @@ def test_verify_compares_answers_accuracies_and_grok_steps(finished, tmp_path):
     assert any("do not give the grok steps of mul" in line for line in results.verify())
 
 
+def test_what_is_wrong_with_one_record_hides_nothing_of_the_next(finished, tmp_path):
+    results, other = Results(tmp_path / "r"), dataclasses.replace(TINY, batch_seed=6)
+    results.add(finished)
+    results.add(run(other, Plan(steps=300, **STREAMS), Store(tmp_path / "s")).directory)
+    manifest = read_sealed(results.folder / "manifest.json")
+    first, second = manifest["runs"]
+    (results.folder / "runs" / first / "gram.npz").unlink()
+    manifest["runs"][second]["grok_steps"]["mul"]["0.90"] = 100
+    (results.folder / "manifest.json").write_bytes(seal(manifest))
+    missing, disagrees = results.verify()
+    assert missing.endswith("gram.npz is missing")
+    assert disagrees.startswith(f"recorded run {second}: its accuracies do not give")
+
+
 def test_an_unfinished_run_is_neither_recorded_nor_taken(tmp_path, monkeypatch):
     stop, store = threading.Event(), Store(tmp_path / "s")
     plan = Plan(steps=300, **STREAMS)
-    directory = run(TINY, plan, store, stop=stop, watch=lambda p: stop.set()).directory
+    watch = {"stop": stop, "watch": lambda p: stop.set() if p.step == 20 else None}
+    directory = run(TINY, plan, store, **watch).directory
     with pytest.raises(StoreError, match="only finished runs"):
         Results(tmp_path / "r").add(directory)
+    record = directory.record()
+    assert directory.status == "interrupted" and record.status == "partial"
+    assert record.last_step == 20 and not record.reaches(Plan(steps=10, **STREAMS))
     for word in ("never", " NEVER "):
         monkeypatch.setenv("GROKBOOK_TRAIN", word)
         with pytest.raises(MissingRun, match="not recorded as far as asked"):
@@ -271,6 +296,36 @@ def test_the_config_of_another_run_is_refused(finished):
     path.write_bytes(seal(head))
     with pytest.raises(StoreError, match="names config"):
         RunDirectory(finished.path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "commit.json"])
+def test_a_run_of_another_format_is_refused_and_passed_over(name, finished):
+    path = finished.path / name
+    path.write_bytes(seal(read_sealed(path) | {"format": 2}))
+    says = rf"{name} is of another version: its format is 2, and grokbook [\d.]+ reads format 1$"
+    with pytest.raises(StoreError, match=says):
+        RunDirectory(finished.path)
+    said = []
+    assert Store(finished.path.parents[2]).runs(warn=said.append) == []
+    assert len(said) == 1 and "\n" not in said[0]
+
+
+def test_the_marker_of_another_run_is_refused(finished):
+    path = finished.path / "commit.json"
+    path.write_bytes(seal(read_sealed(path) | {"config_id": "0" * 12}))
+    with pytest.raises(StoreError, match=rf"commit.json is of run 0{{12}}, .* is of {TINY.id} \("):
+        RunDirectory(finished.path)
+
+
+@pytest.mark.parametrize("kind", [Results, lambda folder: Recorded(Results(folder))])
+def test_results_of_another_format_are_refused(kind, tmp_path):
+    results = kind(tmp_path)
+    for name in ("manifest", "measurements"):
+        (tmp_path / f"{name}.json").write_bytes(seal({"format": 2, "runs": {}, "measurements": {}}))
+    with pytest.raises(StoreError, match="of another version: its format is 2, .* reads format 1$"):
+        results.manifest()
+    (line,) = results.verify()
+    assert "its format is 2" in line
 
 
 def test_divergence_ends_a_run(tmp_path):

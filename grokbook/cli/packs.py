@@ -32,8 +32,8 @@ def pack(
 ) -> None:
     """Pack runs into at most eight files of at most 16 MB each.
 
-    Records go in first, then what was measured on them, resume points of unfinished runs, final
-    weights, and as many snapshots as fit.
+    Records go in first, then what was measured on them, resume points of unfinished runs, the bases
+    that these need, final weights, and as many snapshots as fit.
     """
     from grokbook.store import Store
 

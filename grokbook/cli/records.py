@@ -40,8 +40,9 @@ def record(
         list[str],
         typer.Argument(
             metavar="RUN_OR_STUDY...",
-            help="Config ids, or beginnings of them, of finished runs in the store; or studies, "
-            "for all their finished runs.",
+            help="Config ids, or beginnings of them, of finished runs in the store, or "
+            "CONFIG-NUMERICS of one that ended under several numerics; or studies, for all their "
+            "finished runs.",
         ),
     ],
     replace: Annotated[
@@ -109,9 +110,11 @@ def _finished(names: list[str]) -> list:
             if not fitting:
                 fail(f"no run of study {name} is finished in {store.root}")
         else:
-            fitting = [run for run in ended if run.config.id.startswith(name)]
+            fitting = [run for run in ended if run.name.startswith(name)]
             if len(fitting) != 1:
-                fail(f"{len(fitting)} finished runs in the store begin with {name!r}")
+                which = ", ".join(f"{run.name} ({run.config.label})" for run in fitting)
+                line = f"{len(fitting)} finished runs in the store begin with {name!r}"
+                fail(f"{line}: {which}" if which else line)
         found |= {run.path: run for run in fitting}
     return list(found.values())
 
@@ -207,7 +210,7 @@ def replay(
 ) -> None:
     """Retrain a recorded run's start and compare."""
     from grokbook.store import StoreError
-    from grokbook.store.recorded import Results
+    from grokbook.store.recorded import NotRecorded, Results
     from grokbook.studies.replaying import replay as again
 
     if steps < 1 or steps % 100:
@@ -215,7 +218,7 @@ def replay(
     try:
         result = again(Results().get(run), steps)
     except StoreError as error:
-        fail(str(error))
+        fail(str(error), 2 if isinstance(error, NotRecorded) else 1)
     typer.echo(result.text())
     if not result.agrees:
         raise typer.Exit(1)

@@ -30,10 +30,10 @@ class Recorded:
         """Entries by path in the folder; empty if nothing was recorded.
 
         Raises:
-            StoreError: if the manifest was edited by hand or is damaged.
+            StoreError: if the manifest was edited by hand, is damaged or of another format.
         """
         path = self.folder / "measurements.json"
-        return read_sealed(path)["measurements"] if path.exists() else {}
+        return read_sealed(path, known=FORMAT)["measurements"] if path.exists() else {}
 
     def find(
         self, name: str, config: Config, parameters: Mapping[str, Any] | None = None

@@ -55,8 +55,12 @@ class Store:
             raise StoreError(f"{path / 'config.json'} holds another run ({directory.config.label})")
         return directory
 
-    def require_space(self, need: int) -> None:
-        """Refuse to start a run that the disk cannot hold.
+    def require_space(self, need: int, what: str = "the run") -> None:
+        """Refuse to start what the disk cannot hold.
+
+        Args:
+            need: bytes.
+            what: names it in the complaint.
 
         Raises:
             DiskFull: saying what is needed and what is free.
@@ -65,7 +69,7 @@ class Store:
         free = shutil.disk_usage(self.root).free
         if free < need:
             raise DiskFull(
-                f"the run may need {need / 1e9:.2f} GB in {self.root}, and "
+                f"{what} may need {need / 1e9:.2f} GB in {self.root}, and "
                 f"{free / 1e9:.2f} GB are free"
             )
 

@@ -58,20 +58,38 @@ class Artefacts:
         Raises:
             DiskFull, StoreError: if it cannot be written; nothing is left of the attempt.
         """
+        return self.take(self.file_of(arrays, facts))
+
+    @staticmethod
+    def file_of(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> bytes:
+        """The file of arrays and facts, whose sha256 is the artefact's name."""
         # One key of metadata: the order of several would be the writer's whim.
         text = json.dumps(dict(facts), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        data = safetensors.save(
+        return safetensors.save(
             {name: np.asarray(array, order="C") for name, array in arrays.items()},
             metadata={"facts": text},
         )
+
+    def take(self, data: bytes) -> str:
+        """Store an artefact that comes from elsewhere, as `put` does.
+
+        Args:
+            data: of its file.
+
+        Returns:
+            Its name.
+
+        Raises:
+            DiskFull, StoreError: if it cannot be written; nothing is left of the attempt.
+        """
         name = hashlib.sha256(data).hexdigest()
         path = self.path(name)
         if not path.is_file() or path.read_bytes() != data:
             self._store.disk.place(path, data)
         return name
 
-    def get(self, name: str) -> Artefact:
-        """An artefact by its hash, checked.
+    def content(self, name: str) -> bytes:
+        """The bytes of an artefact's file by its hash, checked.
 
         Raises:
             StoreError: if the name is no sha256, or the artefact is missing or damaged.
@@ -86,9 +104,19 @@ class Artefacts:
             raise StoreError(f"artefact {name[:12]} cannot be read: {path} is {reason}") from None
         if hashlib.sha256(data).hexdigest() != name:
             raise StoreError(f"artefact {name[:12]} is damaged: the checksum of {path} is another")
+        return data
+
+    def get(self, name: str) -> Artefact:
+        """An artefact by its hash, checked.
+
+        Raises:
+            StoreError: if the name is no sha256, or the artefact is missing or damaged.
+        """
+        data = self.content(name)
         try:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
             facts = json.loads(header["__metadata__"]["facts"])
             return Artefact(safetensors.load(data), facts)
         except (ValueError, KeyError, SafetensorError):
+            path = self.path(name)
             raise StoreError(f"{path} is no artefact: arrays and facts are not there") from None

@@ -51,6 +51,20 @@ def kept(record: RunRecord) -> np.ndarray:
     return some[moving | (some % THINNED == 0) | (some == some[-1])]
 
 
+def files(record: RunRecord, content: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a run in the forms in which they are recorded.
+
+    Args:
+        record: of the run.
+        content: the bytes of the files by name, in either form.
+    """
+    return dict(content) | {
+        "answers.npz": answers(record),
+        "gram.npz": grams(content["gram.npz"]),
+        "band.npz": bands(content["band.npz"]),
+    }
+
+
 def answers(record: RunRecord) -> bytes:
     """``answers.npz`` of a record: pairs over time, most significant bit first."""
     rows = np.flatnonzero(np.isin(record.answer_steps, record.steps[kept(record)]))
@@ -62,7 +76,7 @@ def answers(record: RunRecord) -> bytes:
     }
     if len(rows) < len(record.steps):
         arrays["twinless"] = record.twinless_right.astype(np.uint32)
-    return _archive(**arrays)
+    return _by_lzma(**arrays)
 
 
 def read_answers(content: bytes) -> dict[str, np.ndarray]:
@@ -89,7 +103,7 @@ def grams(content: bytes) -> bytes:
             return content
         rows, columns = np.triu_indices(products.shape[-1])
         products = products[:, rows, columns]
-    return _archive(**arrays | {"products": products.astype(np.float32)})
+    return _by_lzma(**arrays | {"products": products.astype(np.float32)})
 
 
 def bands(content: bytes) -> bytes:
@@ -98,7 +112,7 @@ def bands(content: bytes) -> bytes:
         arrays = dict(archive)
     if arrays["products"].dtype == np.float32:
         return content
-    return _archive(**arrays | {"products": arrays["products"].astype(np.float32)})
+    return _by_lzma(**arrays | {"products": arrays["products"].astype(np.float32)})
 
 
 def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -113,7 +127,7 @@ def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     return whole
 
 
-def _archive(**arrays: np.ndarray) -> bytes:
+def _by_lzma(**arrays: np.ndarray) -> bytes:
     """An ``.npz``, which a ZIP file is, by LZMA; ``numpy.load`` reads it as any other."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:

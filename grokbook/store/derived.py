@@ -67,7 +67,7 @@ def measured(run: RunDirectory) -> Measured:
 
 def band_file(steps: np.ndarray, products: np.ndarray, window: int) -> bytes:
     """``band.npz``: steps (B,), packed inner products (B, w(w+1)/2) and the window w."""
-    return _archive(steps=steps, products=products, window=np.array(window))
+    return _deflated(steps=steps, products=products, window=np.array(window))
 
 
 def from_state(config: Config, window: int, state: Mapping[str, np.ndarray]) -> dict[str, bytes]:
@@ -102,7 +102,7 @@ def gram_file(run: RunDirectory) -> bytes:
     chosen = thin(np.array(steps, dtype=np.int64), GRAM_POINTS)
     snapshots = np.stack([run.snapshot(int(step)) for step in chosen])
     matrices = gram(snapshots, Layout.of(run.config).attention_blocks())
-    return _archive(
+    return _deflated(
         steps=chosen,
         blocks=np.array(list(matrices)),
         products=np.stack(list(matrices.values())),
@@ -145,7 +145,8 @@ def weights_file(run: RunDirectory) -> bytes:
     return safetensors.save(arrays, metadata={"step": str(int(state["trainer.step"][0]))})
 
 
-def _archive(**arrays: np.ndarray) -> bytes:
+def _deflated(**arrays: np.ndarray) -> bytes:
+    """An ``.npz`` as the store has it; `grokbook.store.compact` makes smaller ones for results."""
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()

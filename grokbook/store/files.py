@@ -18,6 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from grokbook import __version__
+
 
 class StoreError(RuntimeError):
     """Something is wrong with stored data or with the disk; the message is one line."""
@@ -57,7 +59,7 @@ class Disk:
         """Write beside, sync, rename.
 
         Returns:
-            The file's entry in a marker: bytes and sha256.
+            The file's entry in a marker (`entry_of`).
 
         Raises:
             DiskFull: naming the file; nothing is left of the attempt.
@@ -77,7 +79,16 @@ class Disk:
                     f"not be written in {path.parent}"
                 ) from error
             raise StoreError(f"{path} could not be written: {error.strerror or error}") from error
-        return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        return entry_of(data)
+
+
+def entry_of(data: bytes | memoryview) -> dict[str, Any]:
+    """A file's entry in a marker: bytes and sha256.
+
+    >>> entry_of(b"")["sha256"][:8], entry_of(b"")["bytes"]
+    ('e3b0c442', 0)
+    """
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 @contextlib.contextmanager
@@ -107,25 +118,65 @@ def seal(record: dict[str, Any]) -> bytes:
     return (json.dumps(body, indent=1, sort_keys=True) + "\n").encode()
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path, *, known: int | None = None) -> dict[str, Any]:
     """Read a sealed record.
 
+    Args:
+        path: of the file.
+        known: the format that its ``format`` must name; None for a record without one.
+
     Raises:
-        StoreError: if it is missing, is not JSON, or was changed after it was written.
+        StoreError: if it is missing, is not JSON, was changed after it was written, or is of
+            another format.
     """
     try:
         content = path.read_bytes()
-        record = json.loads(content)
     except FileNotFoundError:
         raise StoreError(f"{path} is missing") from None
+    record = unseal(content, str(path))
+    if known is not None:
+        require_format(record.get("format"), known, str(path))
+    return record
+
+
+def unseal(content: bytes, what: str) -> dict[str, Any]:
+    """A sealed record from its bytes.
+
+    Args:
+        content: as `seal` gives it.
+        what: names it in complaints.
+
+    Raises:
+        StoreError: if it is not JSON, or was changed after it was written.
+    """
+    try:
+        record = json.loads(content)
     except (ValueError, UnicodeDecodeError):
-        raise StoreError(f"{path} is damaged: it is not JSON") from None
+        raise StoreError(f"{what} is damaged: it is not JSON") from None
     if not isinstance(record, dict) or not _fits(content):
         raise StoreError(
-            f"{path} was changed after it was written (its checksum does not fit); "
+            f"{what} was changed after it was written (its checksum does not fit); "
             "restore it, or move it away"
         )
     return record
+
+
+def require_format(found: Any, known: int, what: str) -> None:
+    """Refuse what was written in another format than this version reads.
+
+    Args:
+        found: the format that it names.
+        known: the format that is read.
+        what: names it in complaints.
+
+    Raises:
+        StoreError: naming both.
+    """
+    if found != known:
+        raise StoreError(
+            f"{what} is of another version: its format is {found}, and grokbook {__version__} "
+            f"reads format {known}"
+        )
 
 
 @lru_cache(maxsize=32)

@@ -21,19 +21,29 @@ def hold(path: Path, config: Config) -> int:
 
     Raises:
         Busy: naming who holds it.
+        StoreError: if it cannot be locked, as on a file system that knows no locks.
     """
-    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    lock = path / "lock"
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _take(handle, config)
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        except BaseException:
+            os.close(handle)
+            raise
+    except OSError as error:
+        raise StoreError(f"{lock} cannot be locked: {error.strerror or error}") from None
+    return handle
+
+
+def _take(handle: int, config: Config) -> None:
     for _ in range(5):
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             # Whoever asks whether a run is being trained holds its lock for an instant.
             time.sleep(0.02)
-    else:
-        holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
-        os.close(handle)
-        raise Busy(f"run {config.id} ({config.label}) is being trained by {holder}") from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-    return handle
+    holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+    raise Busy(f"run {config.id} ({config.label}) is being trained by {holder}")

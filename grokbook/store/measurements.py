@@ -23,9 +23,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from grokbook import __version__
 from grokbook.store import Busy, RunDirectory, Store, parquet
-from grokbook.store.files import DiskFull, StoreError
+from grokbook.store.files import DiskFull, StoreError, require_format
 
 FORMAT = 1
 
@@ -94,11 +93,7 @@ def read(data: bytes, what: str) -> tuple[pa.Table, Facts]:
         version = values.pop("format", None)
     except (OSError, pa.ArrowException, AttributeError, KeyError, TypeError, ValueError):
         raise StoreError(f"{what} is damaged: it is no measurement") from None
-    if version != FORMAT:
-        raise StoreError(
-            f"{what} is of another version: its format is {version}, and grokbook {__version__} "
-            f"reads format {FORMAT}"
-        )
+    require_format(version, FORMAT, what)
     try:
         return table, _facts(values)
     except (KeyError, TypeError):

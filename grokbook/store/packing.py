@@ -5,11 +5,13 @@
 What goes in, in this order, until the limit is reached:
 
 1. the record of every run: config, numerics, hardware, the facts of its marker, metrics, answers,
-   band and Gram matrices; of a run that has not ended, as far as it has come, marked partial;
+   band and Gram matrices; of a run that has not ended, as far as it has come, marked partial; of a
+   run with an intervention, what its basis was measured by;
 2. what was measured on the runs, complete or as far as it has come, the smallest files first;
 3. the newest resume point of every run that has not ended, so that it can go on elsewhere;
-4. every run's last snapshot;
-5. more snapshots, thinned evenly, first and last included; every run gets one more in turn.
+4. the bases that these runs need to go on, each once;
+5. every run's last snapshot;
+6. more snapshots, thinned evenly, first and last included; every run gets one more in turn.
 
 What is left out is said.  `grokbook.store.unpacking` takes a pack into a store.
 """
@@ -22,7 +24,14 @@ from pathlib import Path
 
 from grokbook.checks import integer
 from grokbook.store.files import StoreError
-from grokbook.store.parts import FRAME_BYTES, LIMIT, PartWriter, require_limit, require_room
+from grokbook.store.parts import (
+    ENTRY_BYTES,
+    FRAME_BYTES,
+    LIMIT,
+    PartWriter,
+    require_limit,
+    require_room,
+)
 from grokbook.store.run_directory import RunDirectory
 from grokbook.store.source import PackedRun, Room, Source
 from grokbook.store.unpacking import Unpacked, unpack
@@ -68,31 +77,39 @@ def pack(runs: Sequence[RunDirectory], folder: Path, *, limit: int = LIMIT) -> P
     if not ready:
         why = [line for source in sources for line in source.left_out]
         raise StoreError("; ".join(["there is nothing to pack", *why]))
-    _choose(ready, limit)
+    bases = _choose(ready, limit)
     with PartWriter(folder) as writer:
         entries = [source.write(writer) for source in ready]
-        size = writer.close(entries)
+        size = writer.close(entries, [writer.add(*each) for each in bases.items()])
     return Packed(folder, size, tuple(source.outcome() for source in sources))
 
 
-def _choose(sources: list[Source], limit: int) -> None:
+def _choose(sources: list[Source], limit: int) -> dict[str, bytes]:
     """Decide what goes in beside the records.
+
+    Returns:
+        Bases and their notes: files by name.
 
     Raises:
         StoreError: if not even the records do.
     """
     room = Room(limit)
-    size = sum(len(data) for source in sources for data in source.files.values())
-    entries = sum(source.entry_bytes() for source in sources)
+    bases = {name: data for source in sources for name, data in source.notes.items()}
+    records = [data for source in sources for data in source.files.values()]
+    size = sum(map(len, [*records, *bases.values()]))
+    entries = sum(source.entry_bytes() for source in sources) + ENTRY_BYTES * len(bases)
     require_limit(len(sources), limit, FRAME_BYTES + size + entries)
     if not room.take(size, entries):
         raise StoreError(f"the records of {len(sources)} runs are too many for one index")
-    waiting = [(size, k, name) for k, s in enumerate(sources) for name, size in s.measured()]
+    waiting = [(size, k, name) for k, s in enumerate(sources) for name, size in s.sizes()]
     for _, k, name in sorted(waiting):
         sources[k].bring(name, room)
     for source in sources:
         source.with_point = source.point is not None and room.take(source.point["bytes"])
+    for source in sources:
+        source.bring_basis(bases, room)
     # The first round gives every run its last snapshot, each further round one more.
     growing = sources
     while growing:
         growing = [source for source in growing if source.grow(room)]
+    return bases

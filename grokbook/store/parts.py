@@ -12,22 +12,20 @@ Fields of pack.json, besides its ``seal``:
     runs       each with its ``head`` (config.json), its ``marker`` (commit.json without lists of
                files), its ``files``, and its ``measurements`` (absent in packs of earlier
                versions): name, offset, bytes, sha256
+    bases      notes of the bases that the runs name, and bases themselves, by their paths in a
+               store (absent in packs of earlier versions): name, offset, bytes, sha256
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import math
 import os
-import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grokbook import __version__
-from grokbook.store.files import Disk, StoreError, check, read_sealed, seal
+from grokbook.store.files import Disk, StoreError, entry_of, read_sealed, seal
 
 FORMAT = 1
 WHAT = "grokbook pack"
@@ -47,12 +45,6 @@ FRAME_BYTES = 2048
 
 _NAMES = [f"part-{k}.bin" for k in range(1, PARTS + 1)]
 _FRESH = ".new"
-_PACKABLE = {
-    "files": re.compile(
-        r"(metrics\.parquet|(answers|band|gram)\.npz|(resume-|snapshots/)\d{9}\.safetensors)"
-    ),
-    "measurements": re.compile(r"[a-z][a-z-]*-[0-9a-f]{8}\.parquet"),
-}
 
 
 def require_room(folder: Path) -> None:
@@ -128,7 +120,7 @@ class PartWriter:
         self._buffer += data
         while len(self._buffer) >= PART_BYTES:
             self._cut()
-        return {"name": name, "offset": offset} | _facts(data)
+        return {"name": name, "offset": offset} | entry_of(data)
 
     def _cut(self) -> None:
         name = _NAMES[len(self._parts)]
@@ -136,8 +128,19 @@ class PartWriter:
         self._parts.append({"file": name} | self._disk.place(self._folder / _FRESH / name, data))
         del self._buffer[:PART_BYTES]
 
-    def close(self, runs: list[dict[str, Any]]) -> int:
-        """Put everything in its place, the index last; returns the bytes of the whole pack."""
+    def close(self, runs: list[dict[str, Any]], bases: list[dict[str, Any]]) -> int:
+        """Put everything in its place, the index last.
+
+        Args:
+            runs: as in pack.json.
+            bases: likewise.
+
+        Returns:
+            The bytes of the whole pack.
+
+        Raises:
+            StoreError: if an older pack cannot be replaced.
+        """
         if self._buffer:
             self._cut()
         index = {
@@ -146,6 +149,7 @@ class PartWriter:
             "grokbook": __version__,
             "parts": self._parts,
             "runs": runs,
+            "bases": bases,
         }
         sealed = seal(index)
         new = {part["file"] for part in self._parts}
@@ -163,73 +167,3 @@ class PartWriter:
             ) from error
         self._disk.place(self._folder / INDEX, sealed)
         return sum(part["bytes"] for part in self._parts) + len(sealed)
-
-
-@dataclass(frozen=True)
-class Pack:
-    """A pack that is whole.
-
-    Attributes:
-        runs: as in pack.json.
-        data: all packed files end to end.
-    """
-
-    runs: list[dict[str, Any]]
-    data: memoryview
-
-    def files(self, run: dict[str, Any]) -> dict[str, bytes]:
-        """The files of one of the runs, by name."""
-        return {entry["name"]: bytes(self._slice(entry)) for entry in run["files"]}
-
-    def measurements(self, run: dict[str, Any]) -> dict[str, bytes]:
-        """What was measured on one of the runs: files by name."""
-        return {entry["name"]: bytes(self._slice(entry)) for entry in _listed(run, "measurements")}
-
-    def _slice(self, entry: dict[str, Any]) -> memoryview:
-        return self.data[entry["offset"] : entry["offset"] + entry["bytes"]]
-
-    def problem(self) -> str | None:
-        """The first file whose name or checksum does not fit."""
-        for run, kind in itertools.product(self.runs, _PACKABLE):
-            for entry in _listed(run, kind):
-                what = f"{entry['name']} of run {run['head']['config_id']}"
-                if not _PACKABLE[kind].fullmatch(entry["name"]):
-                    return f"{what} is no {'file' if kind == 'files' else 'measurement'} of a run"
-                data = self._slice(entry)
-                if _facts(data) != {key: entry[key] for key in ("bytes", "sha256")}:
-                    return f"{what} is damaged: its checksum does not fit"
-        return None
-
-
-def read_pack(folder: Path) -> Pack:
-    """Read a pack, everything checked: version, seal, parts, files.
-
-    Raises:
-        StoreError: naming the one thing that is wrong.
-    """
-    if not (folder / INDEX).is_file():
-        raise StoreError(f"{folder} holds no pack: there is no {INDEX}")
-    index = read_sealed(folder / INDEX)
-    if index.get("what") != WHAT:
-        raise StoreError(f"{folder / INDEX} is no index of a pack")
-    if index["format"] != FORMAT:
-        raise StoreError(
-            f"the pack in {folder} has format {index['format']} (grokbook {index['grokbook']}); "
-            f"grokbook {__version__} reads format {FORMAT}"
-        )
-    for part in index["parts"]:
-        if problem := check(folder / part["file"], part):
-            raise StoreError(f"the pack is not whole: {problem}")
-    data = b"".join((folder / part["file"]).read_bytes() for part in index["parts"])
-    pack = Pack(index["runs"], memoryview(data))
-    if problem := pack.problem():
-        raise StoreError(f"the pack in {folder} is not whole: {problem}")
-    return pack
-
-
-def _listed(run: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    return run[kind] if kind == "files" else run.get(kind, [])
-
-
-def _facts(data: bytes | memoryview) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

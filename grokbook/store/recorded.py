@@ -28,13 +28,19 @@ from grokbook.store import compact
 from grokbook.store.derived import Grams, gram_file, measured, weights_file
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.ledger import note
-from grokbook.store.run_directory import FORMAT, RunDirectory
+from grokbook.store.run_directory import RunDirectory
+from grokbook.store.saved_run import FORMAT
+from grokbook.store.verifying import problems
+
+
+class NotRecorded(StoreError):
+    """No recorded run is called so, or several are."""
 
 
 def default_folder() -> Path:
     """``GROKBOOK_RESULTS`` if set, else ``results`` beside the package."""
     named = os.environ.get("GROKBOOK_RESULTS")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "results"
+    return Path(named).expanduser() if named else Path(__file__).resolve().parents[2] / "results"
 
 
 def today() -> str:
@@ -52,12 +58,12 @@ class Results:
         """Runs by config id; empty if nothing was recorded.
 
         Raises:
-            StoreError: if the manifest was edited by hand or is damaged.
+            StoreError: if the manifest was edited by hand, is damaged or of another format.
         """
         path = self.folder / "manifest.json"
         if not path.exists():
             return {}
-        return read_sealed(path)["runs"]
+        return read_sealed(path, known=FORMAT)["runs"]
 
     def find(self, config: Config) -> RunRecord | None:
         """The record of a config, its files checked; None if it was not recorded."""
@@ -91,10 +97,7 @@ class Results:
             facts = entry["files"].get("weights.safetensors")
             meant = execution in ("", name) and name.partition("-")[0] == config.id
             if meant and facts is not None:
-                path = self.folder / "runs" / name / "weights.safetensors"
-                if problem := check(path, facts):
-                    raise StoreError(f"recorded result {problem}")
-                return safetensors.load(path.read_bytes())
+                return safetensors.load(self._content(name, "weights.safetensors", facts))
         raise StoreError(f"no weights of run {config.id} ({config.label}) are recorded")
 
     def grams(self, name: str) -> Grams:
@@ -106,10 +109,7 @@ class Results:
         entry = self.manifest().get(name)
         if entry is None:
             raise StoreError(f"run {name} is not recorded")
-        path = self.folder / "runs" / name / "gram.npz"
-        if problem := check(path, entry["files"]["gram.npz"]):
-            raise StoreError(f"recorded result {problem}")
-        return Grams.read(path.read_bytes())
+        return Grams.read(self._content(name, "gram.npz", entry["files"]["gram.npz"]))
 
     def get(self, run: str) -> RunRecord:
         """A record by config id, an unambiguous beginning of one, or an execution's whole name.
@@ -118,7 +118,8 @@ class Results:
         other numerics, answers to its name in the manifest (`CONFIG-NUMERICS`).
 
         Raises:
-            StoreError: if none or several fit.
+            NotRecorded: if none or several fit.
+            StoreError: if the manifest or a file of the record is damaged.
         """
         manifest = self.manifest()
         first = [name for name in manifest if name.startswith(run) and "-" not in name]
@@ -126,7 +127,7 @@ class Results:
         if len(fitting) != 1:
             known = ", ".join(f"{name} ({entry['label']})" for name, entry in manifest.items())
             count = len(fitting) or "no"
-            raise StoreError(
+            raise NotRecorded(
                 f"{count} recorded runs begin with {run!r}; recorded: {known or 'none'}"
             )
         entry = manifest[fitting[0]]
@@ -134,21 +135,23 @@ class Results:
 
     def _read(self, config: Config, entry: dict[str, Any], name: str) -> RunRecord:
         note(f"runs/{name}")
-        files = {}
-        for file in ("metrics.parquet", "answers.npz"):
-            path = self.folder / "runs" / name / file
-            if problem := check(path, entry["files"][file]):
-                raise StoreError(f"recorded result {problem}")
-            files[file] = path.read_bytes()
+        names = ("metrics.parquet", "answers.npz")
         return RunRecord.read(
             config,
-            files,
+            {file: self._content(name, file, entry["files"][file]) for file in names},
             status=entry["status"],
             seconds=entry["seconds"],
             source="recorded",
             numerics=entry["numerics"],
             hardware=entry["hardware"],
         )
+
+    def _content(self, name: str, file: str, facts: dict[str, Any]) -> bytes:
+        """A file of a recorded execution, checked."""
+        path = self.folder / "runs" / name / file
+        if problem := check(path, facts):
+            raise StoreError(f"recorded result {problem}")
+        return path.read_bytes()
 
     def add(
         self,
@@ -193,22 +196,15 @@ class Results:
             numerics=run.numerics,
             hardware=run.hardware,
         )
-        data = found.files | {
-            "answers.npz": compact.answers(record),
-            "gram.npz": compact.grams(gram_file(run)),
-            "band.npz": compact.bands(found.files["band.npz"]),
-        }
+        data = compact.files(record, found.files | {"gram.npz": gram_file(run)})
         with alone(self.folder):
             manifest, disk = self.manifest(), Disk()
             name = run.config.id
             if again and name in manifest and manifest[name]["numerics"] != run.numerics:
-                name = f"{run.config.id}-{run.path.name}"
+                name = run.name
             before = manifest.get(name)
-            if (
-                before
-                and not replace
-                and not _goes_on(self._read(run.config, before, name), record)
-            ):
+            stands = before and not replace
+            if stands and not record.continues(self._read(run.config, before, name)):
                 raise StoreError(
                     f"run {run.config.id} ({run.config.label}) is recorded already, with "
                     "other measurements; record it --again, or replace one that was wrong"
@@ -248,60 +244,4 @@ class Results:
             manifest = self.manifest()
         except StoreError as error:
             return [str(error)]
-        problems = []
-        for name, entry in manifest.items():
-            folder = self.folder / "runs" / name
-            problems += [
-                f"recorded result {problem}"
-                for file, facts in entry["files"].items()
-                if (problem := check(folder / file, facts))
-            ]
-            if not problems:
-                problems += self._disagreements(name, entry)
-            if Config.from_json(entry["config"]).id != name.partition("-")[0]:
-                problems.append(f"recorded run {name} ({entry['label']}) has another config's id")
-        known = {
-            self.folder / "runs" / name / file
-            for name, entry in manifest.items()
-            for file in entry["files"]
-        }
-        problems += [
-            f"{path} is not in the manifest"
-            for path in sorted((self.folder / "runs").rglob("*"))
-            if path.is_file() and path not in known
-        ]
-        return problems
-
-    def _disagreements(self, name: str, entry: dict[str, Any]) -> list[str]:
-        """Do a record's answers give its accuracies, and these its grok steps?"""
-        record = self._read(Config.from_json(entry["config"]), entry, name)
-        correct, found = record.correct(), []
-        rows = np.searchsorted(record.steps, record.answer_steps)
-        for k, task in enumerate(record.config.tasks):
-            for part in ("train", "test"):
-                if not np.array_equal(
-                    record.table.average(correct[:, k], part), record.accuracy(task, part)[rows]
-                ):
-                    found.append(
-                        f"recorded run {name}: its {part} answers to {task} do not give "
-                        "its accuracies"
-                    )
-            twinless = correct[:, k, record.table.twinless(task)].sum(axis=1)
-            if not np.array_equal(twinless, record.twinless_right[k, rows]):
-                found.append(
-                    f"recorded run {name}: its answers to twinless pairs of {task} do not give "
-                    "their number"
-                )
-            if record.grok_steps(task) != entry["grok_steps"][task]:
-                found.append(
-                    f"recorded run {name}: its accuracies do not give the grok steps of "
-                    f"{task} in the manifest"
-                )
-        return found
-
-
-def _goes_on(before: RunRecord, now: RunRecord) -> bool:
-    """Is it the same record again, or a partial one gone further?"""
-    if before.status != "partial":
-        return now.status != "partial" and before.metrics.equals(now.metrics)
-    return before.metrics.equals(now.metrics.iloc[: len(before.metrics)])
+        return problems(self.folder, manifest, self._read)

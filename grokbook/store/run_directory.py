@@ -32,9 +32,8 @@ from grokbook.numerics import Numerics, hardware
 from grokbook.store.files import Disk, StoreError, check, seal
 from grokbook.store.lock import hold
 from grokbook.store.resume_points import choose
-from grokbook.store.saved_run import SavedRun
+from grokbook.store.saved_run import FORMAT, SavedRun
 
-FORMAT = 1
 PROGRESS = "progress.json"
 
 

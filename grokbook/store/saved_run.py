@@ -15,6 +15,9 @@ from grokbook.store.files import StoreError, check, read_sealed
 if TYPE_CHECKING:
     from grokbook.record import RunRecord
 
+FORMAT = 1
+"""Of ``config.json`` and ``commit.json``, and of the results' ``manifest.json``."""
+
 
 class SavedRun:
     """One run on disk; `grokbook.store.run_directory` says what its files are.
@@ -27,13 +30,13 @@ class SavedRun:
         marker: the contents of commit.json; empty before the first commit.
 
     Raises:
-        StoreError: if its config or its marker is damaged, of another run, or of a kind that this
-            version does not know.
+        StoreError: if its config or its marker is damaged, of another run, or of a format or a
+            kind that this version does not know.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        head = read_sealed(path / "config.json")
+        head = read_sealed(path / "config.json", known=FORMAT)
         try:
             self.config = Config.from_json(head["config"])
         except ConfigError as error:  # a store may hold runs of a later version's kinds
@@ -49,7 +52,16 @@ class SavedRun:
 
     def _marker(self) -> dict[str, Any]:
         path = self.path / "commit.json"
-        return read_sealed(path) if path.exists() else {}
+        if not path.exists():
+            return {}
+        marker = read_sealed(path, known=FORMAT)
+        whose = marker.get("config_id")
+        if whose != self.config.id:
+            raise StoreError(
+                f"{path} is of run {whose}, and the config beside it is of "
+                f"{self.config.id} ({self.config.label})"
+            )
+        return marker
 
     def entries(self) -> dict[str, dict[str, Any]]:
         """Every file that the marker lists, with its entry."""
@@ -57,6 +69,11 @@ class SavedRun:
         for point in self.marker.get("resume", []):
             entries[point["file"]] = point
         return entries
+
+    @property
+    def name(self) -> str:
+        """``CONFIG-NUMERICS``, which tells it from other executions of its config."""
+        return f"{self.config.id}-{self.path.name}"
 
     @property
     def step(self) -> int:
@@ -84,10 +101,14 @@ class SavedRun:
         return self.marker["global_stride"] * self.marker["plan"]["cadence"]
 
     def record(self, source: str = "store") -> RunRecord:
-        """The measurements of an ended run; its files are checked.
+        """The measurements of a run that has ended or was interrupted; its files are checked.
+
+        Returns:
+            The record, with the status ``"partial"`` if the run has not ended.
 
         Raises:
-            StoreError: if the run has not ended, or a file is damaged.
+            StoreError: if the run has no files for readers, as while it is trained or after it
+                was killed, or one is damaged.
         """
         from grokbook.record import RunRecord  # pandas is slow to import
 
@@ -95,7 +116,7 @@ class SavedRun:
         return RunRecord.read(
             self.config,
             files,
-            status=self.status,
+            status=self.status if self.ended else "partial",
             seconds=self.seconds,
             source=source,
             numerics=self.numerics,

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from grokbook.geometry.trajectory import thin
+from grokbook.store import Store
+from grokbook.store.artefacts import Artefacts
 from grokbook.store.derived import Measured, gram_file, measured
-from grokbook.store.files import StoreError, read_sealed
+from grokbook.store.files import StoreError, read_sealed, seal
 from grokbook.store.measurements import measurements_of
+from grokbook.store.notes import Notes
 from grokbook.store.parts import ENTRY_BYTES, FRAME_BYTES, MOST_BYTES, PART_BYTES, PartWriter
 from grokbook.store.run_directory import RunDirectory
 
@@ -27,7 +30,7 @@ class PackedRun:
         label: what a person calls it.
         status: ``"finished"``, ``"diverged"`` or ``"partial"``; ``"left out"`` if nothing went in.
         step: updates made, as far as the record tells.
-        bytes: of its packed files.
+        bytes: of its packed files; bases, which runs share, are not counted.
         measurements: that went in.
         snapshots: steps of the snapshots that went in.
         resumable: did a resume point go in?
@@ -68,6 +71,7 @@ class Source:
         found: its measurements; None if it has none, or they are damaged.
         files: of its record, by name.
         brought: what was measured on it and goes in: files by name.
+        notes: of the basis that its intervention is on: files by name, of which there is one.
         point: entry of the resume point that the record of an unfinished run ends at.
         with_point: does that go in?
         left_out: what does not go in, and why.
@@ -79,6 +83,7 @@ class Source:
         self.found: Measured | None = None
         self.files: dict[str, bytes] = {}
         self.brought: dict[str, bytes] = {}
+        self.notes: dict[str, bytes] = {}
         self._measured: dict[str, bytes] = {}
         try:
             self.found = measured(self.run)
@@ -86,8 +91,12 @@ class Source:
             self.files["gram.npz"] = gram_file(self.run)
         except (StoreError, OSError) as problem:  # swept while we read: the run is in training
             self.left_out.append(str(problem))
+        change = self.run.config.intervention
+        self._basis = None if change is None else change.basis
+        self._store = Store(self.run.path.parents[2])
         if self.found is not None:
             self._measured = measurements_of(self.run, self.found.step, self.left_out.append)
+            self._take_note()
         points = self.run.marker.get("resume", [])
         unfinished = self.found is not None and self.found.status == "partial"
         self.point: dict[str, Any] | None = points[0] if unfinished and points else None
@@ -96,7 +105,17 @@ class Source:
         self._count = 0
         self._packed: list[dict[str, Any]] = []
 
-    def measured(self) -> list[tuple[str, int]]:
+    def _take_note(self) -> None:
+        if self._basis is None:
+            return
+        try:
+            note = Notes(self._store).of(self._basis)
+        except StoreError as problem:  # without it the run goes on, and cannot be recorded
+            self.left_out.append(str(problem))
+        else:
+            self.notes[f"bases/{note['config_id']}/{self._basis}.json"] = seal(note)
+
+    def sizes(self) -> list[tuple[str, int]]:
         """Names and bytes of what was measured on the run."""
         return [(name, len(data)) for name, data in self._measured.items()]
 
@@ -104,6 +123,28 @@ class Source:
         """Take a measurement in, if it fits."""
         if room.take(len(self._measured[name])):
             self.brought[name] = self._measured[name]
+
+    def bring_basis(self, bases: dict[str, bytes], room: Room) -> None:
+        """Take in the basis without which the run cannot go on, if it is to and there is room.
+
+        Args:
+            bases: that go in, to which it is added: files by name.
+            room: that is left.
+        """
+        if self._basis is None or not self.with_point:
+            return
+        name = f"artefacts/{self._basis}.safetensors"
+        if name in bases:  # runs of several strengths share one
+            return
+        try:
+            data = Artefacts(self._store).content(self._basis)
+        except StoreError as problem:
+            self.left_out.append(str(problem))
+            return
+        if room.take(len(data)):
+            bases[name] = data
+        else:
+            self.left_out.append(f"the basis that it needs to go on ({len(data) / 1e6:.1f} MB)")
 
     def grow(self, room: Room) -> bool:
         """One snapshot more, if there is one and it fits."""

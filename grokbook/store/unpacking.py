@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from grokbook.checks import ConfigError
 from grokbook.config import Config
 from grokbook.store import Store
-from grokbook.store.files import Disk, DiskFull, StoreError, seal
+from grokbook.store.artefacts import Artefacts
+from grokbook.store.contents import Pack, read_pack
+from grokbook.store.files import Disk, DiskFull, StoreError, require_format, seal, unseal
 from grokbook.store.measurements import Merged, merge, read
-from grokbook.store.parts import read_pack
+from grokbook.store.notes import Notes
 from grokbook.store.run_directory import RunDirectory
+from grokbook.store.saved_run import FORMAT
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ def unpack(folder: Path, store: Store) -> list[Unpacked]:
     """Check a pack, then take its runs into a store.
 
     A run that the store has as far, or further, is left alone; one that is less far is replaced;
-    one that is being trained, or is damaged, is skipped.  So it is with measurements.
+    one that is being trained, or is damaged, is skipped.  So it is with measurements.  Bases and
+    their notes come first; those that are here and whole stay.
 
     Args:
         folder: of the pack.
@@ -62,18 +67,41 @@ def unpack(folder: Path, store: Store) -> list[Unpacked]:
             in so far are whole.
     """
     held = read_pack(folder)
-    configs = [_config(run["head"], folder) for run in held.runs]
+    configs = [_config(run["head"], run["marker"], folder) for run in held.runs]
     measured = [held.measurements(run) for run in held.runs]
     for run, files in zip(held.runs, measured, strict=True):
         for name, data in files.items():
             _check_measurement(name, data, run, folder)
-    store.require_space(len(held.data))
+    notes, artefacts = _bases(held, folder)
+    store.require_space(len(held.data), f"the pack in {folder}")
+    for note in notes:
+        Notes(store).take(note)
+    for data in artefacts:
+        Artefacts(store).take(data)
     unpacked = []
     for config, run, files in zip(configs, held.runs, measured, strict=True):
         taken = _take_in(config, run["head"], run["marker"], held.files(run), store)
         merged = tuple(merge(data, store) for data in files.values())
         unpacked.append(replace(taken, measurements=merged))
     return unpacked
+
+
+def _bases(held: Pack, folder: Path) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The notes of bases, and the bases; refused if one is not what its name says."""
+    notes, artefacts = [], []
+    for name, data in held.basis_files().items():
+        what, path = f"the pack in {folder}: {name}", PurePosixPath(name)
+        if path.suffix == ".json":
+            note = unseal(data, what)
+            whose = (note.get("config_id"), note.get("artefact"))
+            if whose != (path.parent.name, path.stem):
+                raise StoreError(f"{what} says that it is of artefact {whose[1]} on run {whose[0]}")
+            notes.append(note)
+        elif hashlib.sha256(data).hexdigest() != path.stem:
+            raise StoreError(f"{what} is damaged: its checksum is another")
+        else:
+            artefacts.append(data)
+    return notes, artefacts
 
 
 def _check_measurement(name: str, data: bytes, run: Mapping[str, Any], folder: Path) -> None:
@@ -92,7 +120,10 @@ def _check_measurement(name: str, data: bytes, run: Mapping[str, Any], folder: P
         )
 
 
-def _config(head: Mapping[str, Any], folder: Path) -> Config:
+def _config(head: Mapping[str, Any], marker: Mapping[str, Any], folder: Path) -> Config:
+    for record in (head, marker):
+        what = f"run {head['config_id']} of the pack in {folder}"
+        require_format(record.get("format"), FORMAT, what)
     try:
         config = Config.from_json(head["config"])
     except ConfigError as error:
@@ -102,6 +133,11 @@ def _config(head: Mapping[str, Any], folder: Path) -> Config:
         raise StoreError(
             f"the pack in {folder} names run {head['config_id']} under numerics {numerics}, and "
             f"its fields are those of {config.id}"
+        )
+    whose = marker.get("config_id")
+    if whose != config.id:
+        raise StoreError(
+            f"the pack in {folder} names run {config.id}, and its marker is of {whose}"
         )
     return config
 

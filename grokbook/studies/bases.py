@@ -1,14 +1,14 @@
 """Bases measured on a finished run, for the interventions of later runs.
 
 A basis B is (P, k), float32, with orthonormal columns in the order of `grokbook.models.layout`.
-It is stored as an artefact; a sealed note says what it was measured on, so that it is measured
-once: on another machine the last bits would differ, and with them the id of every run after it.
-
-    bases/<config id>/<artefact>.json     sealed: measure, parameters, step, grok steps, artefact
+It is stored as an artefact; a sealed note (`grokbook.store.notes`) says what it was measured on, so
+that it is measured once: on another machine the last bits would differ, and with them the id of
+every run after it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from grokbook.instruments.subject import PATH, Subject
 from grokbook.plan import Plan
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.store.artefacts import Artefacts
-from grokbook.store.files import read_sealed, seal
+from grokbook.store.notes import Notes
 from grokbook.studies.measures import MEASURES
 
 __all__ = ["MEASURES", "complete", "find", "measure_basis", "note_of"]
@@ -75,29 +75,44 @@ def find(
 ) -> str | None:
     """The artefact of a basis measured before on a run that had gone as far as the plan asks.
 
+    Of several, one that is in the store comes before one of which a pack brought the note alone.
+
     Raises:
         StoreError: if the note of a basis was edited or is damaged.
     """
     found = []
-    for path in sorted((store.root / "bases" / config_id).glob("*.json")):
-        note = read_sealed(path)
+    for note in Notes(store).measured_on(config_id):
         fits = note["measure"] == measure and note["parameters"] == dict(parameters)
         # The shortest run that was long enough: training it further changes nothing.
         if fits and note["step"] >= plan.end(note["grok_steps"]):
-            found.append((note["step"], note["artefact"]))
-    return min(found)[1] if found else None
+            here = Artefacts(store).path(note["artefact"]).is_file()
+            found.append((not here, note["step"], note["artefact"]))
+    return min(found)[2] if found else None
 
 
 def measure_basis(
-    store: Store, run: RunDirectory, measure: str, parameters: Mapping[str, Any]
+    store: Store,
+    run: RunDirectory,
+    measure: str,
+    parameters: Mapping[str, Any],
+    *,
+    lost: str | None = None,
 ) -> str:
     """Measure a basis and store it.
+
+    Args:
+        store: that it goes to.
+        run: that it is measured on.
+        measure: how, by name.
+        parameters: all those of the measure.
+        lost: the hash of one that was lost, which it must have.
 
     Returns:
         The artefact's hash.
 
     Raises:
-        StoreError: if the run does not give it, or it cannot be stored.
+        StoreError: if the run does not give it, it cannot be stored, or it is another than the one
+            that was lost; then nothing is stored.
     """
     facts = {"measure": measure, "parameters": dict(parameters), "step": run.step}
     reached = Subject(run).groks
@@ -113,9 +128,15 @@ def measure_basis(
         taken_on = other.run
         facts["sibling"] = taken_on.config.label
     arrays = MEASURES[measure].take(taken_on, **parameters)
-    name = Artefacts(store).put(arrays, facts)
-    note = facts | {"artefact": name, "grok_steps": reached}
-    store.disk.place(store.root / "bases" / run.config.id / f"{name}.json", seal(note))
+    artefacts = Artefacts(store)
+    data = artefacts.file_of(arrays, facts)
+    if lost is not None and lost != hashlib.sha256(data).hexdigest():
+        raise StoreError(
+            f"basis {lost[:12]} was lost, and measured again it has other bits; restore "
+            f"{artefacts.path(lost)}"
+        )
+    name = artefacts.take(data)
+    Notes(store).put(facts | {"artefact": name, "grok_steps": reached})
     return name
 
 
@@ -125,8 +146,6 @@ def note_of(store: Store, artefact: str) -> dict[str, Any]:
     Raises:
         StoreError: if the store has no note of it, or the note is damaged.
     """
-    for path in sorted((store.root / "bases").glob(f"*/{artefact}.json")):
-        note = read_sealed(path)
-        names = ("measure", "parameters", "run", "config_id", "sibling")
-        return {name: note[name] for name in names if name in note}
-    raise StoreError(f"no note of basis {artefact} in {store.root / 'bases'}")
+    note = Notes(store).of(artefact)
+    names = ("measure", "parameters", "run", "config_id", "sibling")
+    return {name: note[name] for name in names if name in note}

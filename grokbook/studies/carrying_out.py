@@ -60,29 +60,28 @@ def _measure(stage: Stage, store: Store, stop: threading.Event, warn: Warn) -> N
     for member in stage.members:
         source = member.source
         if source is not None and id(source) not in bases and not stop.is_set():
-            bases[id(source)] = _basis(member, stand(store, source, warn), store, warn)
+            on_it = [each for each in stage.members if each.source is source]
+            bases[id(source)] = _basis(on_it, stand(store, source, warn), store, warn)
             if bases[id(source)] is None:
                 warn(f"study {stage.study.name}: {source.title} of {source.study} gives no basis")
 
 
-def _basis(member: Member, source: Standing, store: Store, warn: Warn) -> str | None:
-    """The hash of a member's basis, measured if need be; None if its source does not give it."""
-    known = member.find_basis(store)
+def _basis(members: Sequence[Member], source: Standing, store: Store, warn: Warn) -> str | None:
+    """The hash of the basis of some members, measured if need be; None if it cannot be had."""
+    artefacts, after = Artefacts(store), members[0].after
+    known = members[0].find_basis(store)
     if known is not None:
+        # A pack brings no basis with runs that have ended: where all have, it is not missed.
+        if not artefacts.path(known).exists() and not any(stand(store, m).left for m in members):
+            return known
         try:
-            Artefacts(store).get(known)
+            artefacts.get(known)
             return known
         except StoreError as error:
             warn(f"{error}; it is measured again")
     if source.state != "done":
         return None
-    measured = measure_basis(store, source.directory, member.after.measure, member.after.parameters)
-    if known is not None and measured != known:
-        raise StoreError(
-            f"basis {known[:12]} was lost, and measured again it has other bits; restore "
-            f"{Artefacts(store).path(known)}"
-        )
-    return measured
+    return measure_basis(store, source.directory, after.measure, after.parameters, lost=known)
 
 
 def conflicts(standings: Sequence[Standing], here: str) -> list[str]:

@@ -22,11 +22,11 @@ from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
 from grokbook.plan import Plan
 from grokbook.store import DiskFull, RunDirectory, Store, StoreError
+from grokbook.store.contents import read_pack
 from grokbook.store.derived import MEASURED, from_state
 from grokbook.store.files import Disk, read_sealed, seal
 from grokbook.store.measurements import sole
 from grokbook.store.packing import pack, unpack
-from grokbook.store.parts import read_pack
 from grokbook.store.recorded import Results
 from grokbook.studies.asking import MissingRun, ask
 from grokbook.training.run import run
@@ -322,6 +322,15 @@ DAMAGE = {
     r"another version: unknown field in a run's config: colour": lambda f: edit_index(
         f, lambda index: index["runs"][0]["head"]["config"].update(colour="red")
     ),
+    r"run \w{12} of the pack in .* is of another version: its format is 2,": lambda f: edit_index(
+        f, lambda index: index["runs"][0]["head"].update(format=2)
+    ),
+    r"run \w{12} of the pack in .* is of another version: its format is 3,": lambda f: edit_index(
+        f, lambda index: index["runs"][0]["marker"].update(format=3)
+    ),
+    r"names run \w{12}, and its marker is of 0{12}": lambda f: edit_index(
+        f, lambda index: index["runs"][0]["marker"].update(config_id="0" * 12)
+    ),
     r"names run 0{12}": lambda f: edit_index(
         f, lambda index: index["runs"][0]["head"].update(config_id="0" * 12)
     ),
@@ -348,7 +357,8 @@ def test_a_disk_too_small_is_said_before_the_start(whole, tmp_path, monkeypatch)
     pack([whole], tmp_path / "pack")
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 1000))
-    with pytest.raises(DiskFull, match="are free"):
+    need = rf"^the pack in {tmp_path / 'pack'} may need 0\.00 GB in {tmp_path / 'store'}, and"
+    with pytest.raises(DiskFull, match=need):
         unpack(tmp_path / "pack", Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "runs").exists()
 

@@ -1,6 +1,8 @@
 """A run that is stopped, killed or fails to save goes on to the bits of a run never stopped."""
 
 import errno
+import fcntl
+import os
 import threading
 from dataclasses import replace
 
@@ -219,6 +221,22 @@ def test_two_processes_never_train_the_same_run(tmp_path):
         run_on(store)
 
 
+def test_a_file_system_without_locks_is_no_other_process(tmp_path, monkeypatch):
+    directory, tried = run_on(Store(tmp_path)).directory, []
+
+    def none(handle, operation):
+        tried.append(handle)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(StoreError, match=r"lock cannot be locked: No locks available$") as caught:
+        directory.__enter__()
+    assert not isinstance(caught.value, Busy) and "\n" not in str(caught.value)
+    (handle,) = tried  # a lock that there will never be is not waited for
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
+
+
 def test_a_cut_resume_point_is_named_and_the_one_before_is_used(tmp_path, whole):
     store = Store(tmp_path)
     directory = run_on(store).directory
@@ -283,7 +301,7 @@ def test_a_disk_too_small_is_said_before_the_start(tmp_path, monkeypatch):
 
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 1000))
-    with pytest.raises(DiskFull, match="are free"):
+    with pytest.raises(DiskFull, match=r"^the run may need .* are free$"):
         run_on(Store(tmp_path))
 
 

@@ -1,6 +1,7 @@
 """Studies: what they declare, what they refuse, and that bases are measured once and right."""
 
 import dataclasses
+import functools
 import json
 import threading
 
@@ -14,6 +15,7 @@ from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import Store, StoreError
 from grokbook.store.artefacts import Artefacts
+from grokbook.store.notes import Notes
 from grokbook.store.recorded import Results
 from grokbook.studies import bases, declaring, measures
 from grokbook.studies.carrying_out import carry_out, conflicts
@@ -509,6 +511,56 @@ def test_a_lost_basis_is_measured_again(tmp_path):
     assert carry_out(stages([SOURCE, CUT]), store, None, warn=lines.append) == []
     assert Artefacts(store).get(name).facts["step"] == 60
     assert len(lines) == 1 and "is damaged" in lines[0]
+
+
+def test_a_basis_on_which_nothing_is_left_to_train_is_not_missed(tmp_path):
+    """As of runs that have ended and came home in a pack, which brings the note alone."""
+    store, lines = Store(tmp_path), []
+    carry_out(stages([SOURCE, CUT]), store, train(store))
+    name = members(SOURCE, CUT)[1].find_basis(store)
+    Artefacts(store).path(name).unlink()
+    assert carry_out(stages([SOURCE, CUT]), store, None, warn=lines.append) == []
+    assert lines == [] and not Artefacts(store).path(name).exists()
+    more = dataclasses.replace(CUT, grid={"intervention.strength": (0.1, 0.2)})
+    (done,) = carry_out(stages([SOURCE, more]), store, train(store), warn=lines.append)
+    assert done.status == "finished" and Artefacts(store).get(name).facts["step"] == 60
+    assert len(lines) == 1 and lines[0].endswith("is missing; it is measured again")
+
+
+def test_a_basis_that_is_here_comes_before_one_of_which_there_is_a_note_alone(tmp_path):
+    store, facts = Store(tmp_path), {"measure": "trajectory", "parameters": {"k": 3}}
+    for letter, step in (("a", 60), ("b", 70), ("c", 80)):
+        note = {"config_id": "0" * 12, "artefact": 64 * letter, "step": step, "grok_steps": [None]}
+        Notes(store).put(facts | note)
+
+    def found():
+        plan = Plan(steps=60, after_grok=None, cadence=10)
+        return bases.find(store, "0" * 12, plan, *facts.values())
+
+    assert found() == 64 * "a"
+    (tmp_path / "artefacts").mkdir()
+    for letter in "cb":
+        Artefacts(store).path(64 * letter).touch()
+        assert found() == 64 * letter
+
+
+def test_a_lost_basis_that_has_other_bits_now_leaves_nothing(tmp_path, monkeypatch):
+    store, chain = Store(tmp_path), stages([SOURCE, CUT])
+    carry_out(chain, store, train(store))
+    name = members(SOURCE, CUT)[1].find_basis(store)
+    path, measure = Artefacts(store).path(name), bases.MEASURES["trajectory"]
+    path.write_bytes(b"cut short")
+
+    @functools.wraps(measure.take)
+    def elsewhere(run, **parameters):
+        return {key: -array for key, array in measure.take(run, **parameters).items()}
+
+    monkeypatch.setitem(bases.MEASURES, "trajectory", dataclasses.replace(measure, take=elsewhere))
+    for _ in range(2):  # to ask again changes nothing
+        with pytest.raises(StoreError, match=f"basis {name[:12]} was lost, .* restore {path}"):
+            carry_out(chain, store, None)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert len(list((tmp_path / "bases").rglob("*.json"))) == 1
 
 
 def test_a_stop_between_the_studies_goes_on_there(tmp_path):
