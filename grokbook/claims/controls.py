@@ -42,7 +42,8 @@ def state_of(
         if its.outcome == NONE or its.fewest < LEAST:
             states.add("missing")
             cell = "a cell with " * (its.fewest < its.n)
-            saw = f", {its.value:.3g} in what there is" if isfinite(its.value) else ""
+            told = len(found) == 1 and isfinite(its.value)  # of many cells it would be a list
+            saw = f", {its.value:.3g} in what there is" if told else ""
             remarks.append((its.name, f"control {name!r} has {cell}{its.fewest} runs{saw}"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             states.add("missing")
