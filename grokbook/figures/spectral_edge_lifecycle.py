@@ -66,6 +66,7 @@ def turns(passages: Sequence[Passage]) -> go.Figure:
     figure.update_yaxes(title_text="gradient (%)", row=1, col=1)
     figure.update_xaxes(range=SPAN, title_text="training step", row=rows, col=1)
     figure.update_xaxes(range=SPAN, tickangle=0)
+    figure.update_annotations(font_size=12)  # so that the longest fits on a phone
     figure.update_layout(
         height=210 + _PANEL * rows,
         margin=_room(figure),
