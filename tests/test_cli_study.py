@@ -280,6 +280,7 @@ def test_asking_keeps_no_run_from_starting(place):
     asked.join()
 
 
+@pytest.mark.slow
 def test_stopped_watched_and_gone_on_with(place, capsys, monkeypatch, small_study):
     text = small_study(steps=400)
     (place / "small.toml").write_text(text.replace("cadence = 10", "cadence = 40"))

@@ -513,6 +513,7 @@ def test_a_lost_basis_is_measured_again(tmp_path):
     assert len(lines) == 1 and "is damaged" in lines[0]
 
 
+@pytest.mark.slow
 def test_a_basis_on_which_nothing_is_left_to_train_is_not_missed(tmp_path):
     """As of runs that have ended and came home in a pack, which brings the note alone."""
     store, lines = Store(tmp_path), []
@@ -544,6 +545,7 @@ def test_a_basis_that_is_here_comes_before_one_of_which_there_is_a_note_alone(tm
         assert found() == 64 * letter
 
 
+@pytest.mark.slow
 def test_a_lost_basis_that_has_other_bits_now_leaves_nothing(tmp_path, monkeypatch):
     store, chain = Store(tmp_path), stages([SOURCE, CUT])
     carry_out(chain, store, train(store))
