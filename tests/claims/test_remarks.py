@@ -94,3 +94,10 @@ def test_the_order_of_three_tasks_hangs_on_the_execution(rows):
     assert rows["MT-08"].judgement.verdict == "◐"
     (other,) = board(Others(), {"MT-08": every()["MT-08"]})
     assert other.judgement.standing == "undecided"
+
+
+def test_of_the_depths_geometry_only_the_probe_fails_and_scale_takes_the_rest_away(rows):
+    found = rows["SE-39"].judgement
+    failed = [each.cell for each in found.findings if each.outcome == "fails"]
+    assert failed == ["R²/1.0"] and len(found.findings) == 5
+    assert set(found.controls.values()) == {"falls"} and len(found.controls) == 3
