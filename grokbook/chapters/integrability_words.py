@@ -167,7 +167,7 @@ def lead_answer(found: Sequence[TrackRecord]) -> str:
         )
     if not found[0].quiet:
         said.append(
-            "No run that never groks is measured here, so no false alarm could be counted: a lead "
+            "No run that never groks is shown here, so no false alarm could be counted: a lead "
             "alone shows no skill."
         )
     return " ".join(said)

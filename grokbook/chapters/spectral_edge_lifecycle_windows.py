@@ -80,11 +80,17 @@ def _steps(steps: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _when(turned: Sequence[Bracket]) -> str:
+def _turned(found: Sequence[Bracket]) -> list[Bracket]:
+    return [each for each in found if each.by is not None]
+
+
+def _when(turned: Sequence[Bracket], step: str = "", between: str = ", ") -> str:
     """After which step and by which those turn that do; empty if none does."""
+    if not turned:
+        return ""
     after = [each.after for each in turned if each.after is not None]
-    by = [each.by for each in turned]
-    return (f"after {_steps(after)}, " if after else "") + (f"by {_steps(by)}" if by else "")
+    by = f"by {_steps([each.by for each in turned])}"
+    return f"after {step}{_steps(after)}{between}{by}" if after else by
 
 
 def window_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
@@ -96,7 +102,7 @@ def window_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFra
         row = {"runs": name}
         for size in WINDOWS:
             here = found.get(size, [])
-            turned = [each for each in here if each.by is not None]
+            turned = _turned(here)
             count = f"{len(turned)} of {len(here)}" if here else "–"
             row[f"windows of {size}"] = f"{count}, {_when(turned)}" if turned else count
         rows.append(row)
@@ -118,15 +124,13 @@ def window_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     chosen = {one.run_id for one in grokking(passages)}
     runs = [run for run in runs if run.config.id in chosen]
     found = brackets(runs)
-    of_own = [each for each in found.get(PUBLISHED, []) if each.by is not None]
-    if not of_own:
+    if not _turned(found.get(PUBLISHED, [])):
         return ""
     told = []
     for size, here in found.items():
-        turned = [each for each in here if each.by is not None]
-        when = _when(turned).replace("after ", "after step ").replace(", by", " and by")
-        many = share(len(turned), len(here))
-        told.append(f"of {size} updates {when if turned else 'never'} ({many})")
+        turned = _turned(here)
+        when = _when(turned, "step ", " and ") or "never"
+        told.append(f"of {size} updates {when} ({share(len(turned), len(here))})")
     early = [value for value in map(_early, runs) if np.isfinite(value)]
     further = ""
     if early:
@@ -148,9 +152,7 @@ def follows(found: dict[int, list[Bracket]]) -> bool:
 
     In windows of two lengths or more, as far as they turn.
     """
-    pairs = [
-        [each for each in one if each.by is not None] for one in zip(*found.values(), strict=True)
-    ]
+    pairs = [_turned(one) for one in zip(*found.values(), strict=True)]
     return all(
         all(each.after is not None for each in one)
         and all(a.by <= b.after for a, b in zip(one, one[1:], strict=False))

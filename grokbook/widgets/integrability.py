@@ -61,7 +61,7 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
         many = f"{raised or 'none'} of {len(others)} runs that never grok"
         second = f"; so it has in {many}" if raised else f"; it has in {many}"
     else:
-        second = "; no run that never groks is measured, so nothing says what this is worth"
+        second = "; no run that never groks is shown here, so nothing says what this is worth"
     return first + second + "."
 
 

@@ -475,7 +475,7 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
     once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
     assert words.lead_answer([*found, once]) == said
     alone = words.lead_answer(chapter.detectors(runs[:2], courses[:2]))
-    assert alone == f"{said} No run that never groks is measured here, so no false alarm could " + (
+    assert alone == f"{said} No run that never groks is shown here, so no false alarm could " + (
         "be counted: a lead alone shows no skill."
     )
     assert words.lead_answer(chapter.detectors(runs[2:], courses[2:])).startswith("No run here")

@@ -132,7 +132,7 @@ BEFORE = "before the first task groks"
             [(4_000, 9_000), (5_000, 8_000), (1_000, 9_000)],
             [],
             f"In all 3 runs that grok {GROWN} 5,000 steps (median) {BEFORE}; no run that never "
-            "groks is measured, so nothing says what this is worth.",
+            "groks is shown here, so nothing says what this is worth.",
         ),
         (
             [(4_000, 9_000)],
