@@ -19,7 +19,7 @@ def wanted(
     weight_decays: Sequence[float],
     seeds: Sequence[int],
     *,
-    without_decay: bool,
+    seeds_without_decay: Sequence[int] = (),
     width: int | None = None,
     among: Mapping[str, tuple[str, ...]] = TASKS,
     **common: object,
@@ -30,7 +30,7 @@ def wanted(
         settings: of ``among``.
         weight_decays: λ of each.
         seeds: of each.
-        without_decay: also the dual run of seed 42 at λ = 0?
+        seeds_without_decay: of dual runs at λ = 0 beside them.
         width: of the residual stream; hidden layers are twice as wide. By default as published.
         among: name ↦ tasks.
         common: further fields of all configs.
@@ -55,10 +55,8 @@ def wanted(
         for decay in weight_decays
         for seed in seeds
     ]
-    if without_decay:
-        control = config(TASKS["dual"], 0.0, 42)
-        runs += [control] if control.id not in {run.id for run in runs} else []
-    return runs
+    controls = [config(TASKS["dual"], 0.0, seed) for seed in seeds_without_decay]
+    return list({run.id: run for run in [*runs, *controls]}.values())
 
 
 def plan(config: Config, steps: int) -> Plan:

@@ -165,7 +165,12 @@ def lead_answer(found: Sequence[TrackRecord]) -> str:
             f"without any geometry; {share(beaten, len(geometry))} readings of the defect "
             f"({_what(geometry)}) lead by no more."
         )
-    if not found[0].quiet:
+    if quiet := found[0].quiet:
+        alarms = share(sum(each.raised > 0 for each in geometry), len(geometry))
+        where = "the one run" if quiet == 1 else f"at least one of {quiet} runs"
+        groks = "groks" if quiet == 1 else "grok"
+        said.append(f"In {where} that never {groks}, {alarms} raise a false alarm.")
+    else:
         said.append(
             "No run that never groks is shown here, so no false alarm could be counted: a lead "
             "alone shows no skill."

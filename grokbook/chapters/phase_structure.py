@@ -69,7 +69,7 @@ def configs(
     Raises:
         ConfigError: for an unknown setting or a value that no run can have.
     """
-    world = {"modulus": modulus, "width": width, "without_decay": False}
+    world = {"modulus": modulus, "width": width}
     found = asked.wanted(settings, weight_decays, seeds, learning_rate=learning_rate, **world)
     if exchange:
         scale = learning_rate / RunConfig(tasks=TASKS["dual"]).learning_rate

@@ -61,7 +61,6 @@ def configs(
         seeds,
         width=width,
         learning_rate=learning_rate,
-        without_decay=False,
         among=asked.BRACKETS,
     )
 

@@ -38,7 +38,7 @@ SMALL = {
     "seeds": [3],
     "learning_rate": 0.003,
     "steps": 400,
-    "without_decay": False,
+    "seeds_without_decay": None,
     "readings": 3,
 }
 
@@ -467,13 +467,14 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
     found = chapter.detectors(runs, courses)
     best = max(each.median for each in found if each.kind == "placebo")
     beaten = sum(not each.median > best for each in found if each.kind != "placebo")
-    said = words.lead_answer(found)
-    assert said == (
+    said = (
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
         f"{beaten} of 18 readings of the defect (9 detectors on each defect) lead by no more."
     )
+    alarm = " In the one run that never groks, 9 of 18 raise a false alarm."
+    assert words.lead_answer(found) == said + alarm
     once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
-    assert words.lead_answer([*found, once]) == said
+    assert words.lead_answer([*found, once]) == said + alarm
     alone = words.lead_answer(chapter.detectors(runs[:2], courses[:2]))
     assert alone == f"{said} No run that never groks is shown here, so no false alarm could " + (
         "be counted: a lead alone shows no skill."

@@ -20,9 +20,7 @@ from grokbook.store.recorded import Results
 
 
 def configs(setting, seeds=(42, 137, 2024)):
-    return asked.wanted(
-        [setting], [1.0], seeds, modulus=97, learning_rate=1e-3, without_decay=False
-    )
+    return asked.wanted([setting], [1.0], seeds, modulus=97, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")

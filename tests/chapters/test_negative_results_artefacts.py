@@ -32,9 +32,7 @@ def _name(protocol):
 
 @pytest.fixture(scope="module")
 def runs():
-    wanted = asked.wanted(
-        ["dual"], [1.0], [42, 137, 2024], modulus=97, learning_rate=1e-3, without_decay=False
-    )
+    wanted = asked.wanted(["dual"], [1.0], [42, 137, 2024], modulus=97, learning_rate=1e-3)
     return [Shelf().run(config) for config in wanted]
 
 

@@ -104,7 +104,7 @@ def test_a_run_without_a_stop_rule_goes_to_its_budget():
     assert chapter.plan(DyckConfig(), 700).steps == 700
     assert asked.plan(RunConfig(tasks=("add", "mul")), 400).after_grok == 2_000
     with pytest.raises(ConfigError, match="unknown setting 'brackets'; known settings: dual, tri"):
-        asked.wanted(["brackets"], [1.0], [1], without_decay=False)
+        asked.wanted(["brackets"], [1.0], [1])
 
 
 def test_others_are_what_is_there(monkeypatch, tmp_path):

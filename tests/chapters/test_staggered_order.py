@@ -27,7 +27,7 @@ SMALL = {
     "seeds": [3],
     "learning_rate": 0.003,
     "steps": 200,
-    "without_decay": False,
+    "seeds_without_decay": None,
 }
 
 
@@ -62,13 +62,18 @@ def test_an_unknown_parameter_is_refused_by_the_chapter_itself(attempt):
 
 def test_wanted_runs():
     configs = asked.wanted(
-        ["dual", "tri"], [1.0], [42, 137, 2024], modulus=97, learning_rate=1e-3, without_decay=True
+        ["dual", "tri"],
+        [1.0],
+        [42, 137, 2024],
+        modulus=97,
+        learning_rate=1e-3,
+        seeds_without_decay=[42],
     )
     from grokbook.studies import settings
 
     assert {c.id for c in configs} == {c.id for c in settings.configs()}
     with pytest.raises(ConfigError, match="unknown setting 'quad'; known settings: dual, tri"):
-        asked.wanted(["quad"], [1.0], [1], modulus=97, learning_rate=1e-3, without_decay=False)
+        asked.wanted(["quad"], [1.0], [1], modulus=97, learning_rate=1e-3)
 
 
 def test_the_finding_counts_what_is_there():
