@@ -11,7 +11,9 @@ The file, its name and the facts in it are described in `grokbook.store.measurem
     error     float32  of the value, in its unit; NaN where it is exact up to rounding
     count     int32    samples behind the value
 
-Instruments compute in float64; seven digits are kept, a third of the bytes.
+Instruments compute in float64; seven digits are kept, a third of the bytes.  Recorded errors have
+five binary digits, rounded up: an error says how far to trust a value, and the other digits of it
+would be a fifth of all bytes.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,6 +50,8 @@ SCHEMA = pa.schema(
 
 
 _NUMBERS = ("value", "error")
+_ERROR_DIGITS = 5
+_FLOAT32_DIGITS = 24
 
 
 @dataclass(frozen=True, eq=False)  # frames have no truth value to compare by
@@ -116,6 +121,16 @@ class Measurement(Facts):
             write_page_checksum=True,
         )
         return file.getvalue()
+
+    def with_short_errors(self) -> Measurement:
+        """With errors of five binary digits: rounded up, so never smaller, nor 1/16 larger."""
+        errors = self.rows["error"].to_numpy("float32")
+        # Adding all ones below the last digit kept carries into it unless they are all 0; a carry
+        # out of the digits goes into the exponent, as it should.
+        below = np.uint32(2 ** (_FLOAT32_DIGITS - _ERROR_DIGITS) - 1)
+        short = ((errors.view(np.uint32) + below) & ~below).view(np.float32)
+        kept = np.where(np.isfinite(errors), short, errors)
+        return replace(self, rows=self.rows.assign(error=kept))
 
     def reread(self) -> Measurement:
         """As it comes back from its file: rows in order."""

@@ -73,7 +73,7 @@ class Recorded:
         return Measurement.read(self.folder / place)
 
     def add(self, measurement: Measurement) -> dict[str, Any]:
-        """Record a complete measurement; the same again changes nothing.
+        """Record a complete measurement, its errors cut short; the same again changes nothing.
 
         One that an earlier version of the instrument made, of the same execution with the same
         parameters, goes: two would answer the same question.
@@ -87,6 +87,7 @@ class Recorded:
                 f"{len(measurement.left)} of {len(measurement.points)} points left; "
                 "only complete measurements are recorded"
             )
+        measurement = measurement.with_short_errors()
         place = f"measurements/{measurement.config_id}/{measurement.name}"
         with alone(self.folder):
             manifest = self.manifest()

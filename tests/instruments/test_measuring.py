@@ -214,13 +214,48 @@ def test_complete_measurements_are_recorded_once(store, tmp_path):
     assert recorded.add(found) == entry and entry["rows"] == 12
     config = next(run.config for run in store.runs() if run.config.seed == 1)
     (again,) = recorded.find("norm", config)
-    assert again.rows.equals(found.reread().rows)
+    assert again.rows.drop(columns="error").equals(found.reread().rows.drop(columns="error"))
     assert recorded.find("norm", config, {"order": 1}) == []
     assert recorded.verify() == []
     with pytest.raises(StoreError, match="with other rows"):
         recorded.add(replace(found, rows=found.rows.assign(value=0.0)))
     with pytest.raises(StoreError, match="1 of 6 points left"):
         recorded.add(replace(found, measured=found.measured[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("error", "recorded"),
+    [
+        (1.0, 1.0),
+        (np.nextafter(np.float32(1), np.float32(2)), 1.0625),  # five digits: steps of 1/16
+        (1.0625, 1.0625),
+        (1.97, 2.0),  # carried into the exponent
+        (0.1, 0.1015625),
+        (0.0, 0.0),
+        (math.nan, math.nan),
+        (math.inf, math.inf),
+    ],
+)
+def test_recorded_errors_have_five_binary_digits_and_are_never_smaller(
+    store, tmp_path, error, recorded
+):
+    found = measured(store, job(store))
+    place = Recorded(Results(tmp_path / "results"))
+    place.add(replace(found, rows=found.rows.assign(error=np.float32(error))))
+    config = next(run.config for run in store.runs() if run.config.seed == 1)
+    (again,) = place.find("norm", config)
+    np.testing.assert_array_equal(again.rows["error"], np.float32(recorded))
+
+
+def test_short_errors_are_short_and_near(store):
+    found = measured(store, job(store))
+    errors = np.exp(np.random.default_rng(0).normal(0, 9, len(found.rows))).astype("float32")
+    short = replace(found, rows=found.rows.assign(error=errors)).with_short_errors()
+    values = short.rows["error"].to_numpy()
+    assert (values >= errors).all() and (values < errors * (1 + 1 / 16)).all()
+    digits = np.frexp(values.astype(float))[0] * 2**5
+    assert (digits == np.round(digits)).all()
+    assert short.with_short_errors().rows.equals(short.rows)
 
 
 def test_a_later_version_takes_the_place_of_an_earlier_one_and_of_no_other(store, tmp_path):
