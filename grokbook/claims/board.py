@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from grokbook.claims.findings import DIFFERENCE, SHARE, Finding
+from grokbook.claims.judgements import STANDINGS, VERDICTS, Judgement
 from grokbook.claims.readings import gather, unread
 from grokbook.claims.registry import Claim, every
 from grokbook.claims.remarks import remark
 from grokbook.claims.shelf import Shelf
-from grokbook.claims.verdicts import STANDINGS, VERDICTS, Judgement, judge
+from grokbook.claims.verdicts import judge
 
 RUNS = "share of runs"
 """The unit of a count and of an order within runs."""

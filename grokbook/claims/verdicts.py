@@ -1,14 +1,4 @@
-"""From findings and controls to one of five verdicts.
-
-–  not testable: the claim has no criterion
-…  not run yet, or undecided: it fails so far, with fewer seeds than agreed, and more could
-   turn it
-○  not reproduced: a cell fails
-◐  with caveat: every cell that was run holds, but one was not run, has fewer seeds than agreed,
-   an interval that goes beyond the tolerance, or runs that were cut off or are undefined; or a
-   control is missing, or kills the claim
-●  reproduced: every cell holds, and every control comes out as it must
-"""
+"""From findings and controls to one of five verdicts."""
 
 from __future__ import annotations
 
@@ -19,34 +9,13 @@ from statistics import fmean, geometric_mean
 
 from grokbook.claims.controls import state_of, worst
 from grokbook.claims.criteria import Criterion, Magnitude
-from grokbook.claims.findings import FAILS, HOLDS, MEAN, NONE, OPEN, Finding, named
+from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
+from grokbook.claims.judgements import Judgement
 from grokbook.claims.judges import JUDGES, Series
 from grokbook.claims.registry import Claim
 
-VERDICTS = {
-    "●": "reproduced",
-    "◐": "with caveat",
-    "○": "not reproduced",
-    "–": "not testable",
-    "…": "not run yet",
-}
-"""What each shape means."""
-
-STANDINGS = {
-    "reproduced": ("●", VERDICTS["●"]),
-    "caveat": ("◐", VERDICTS["◐"]),
-    "killed": ("⊘", "killed by a control"),
-    "not": ("○", VERDICTS["○"]),
-    "untestable": ("–", VERDICTS["–"]),
-    "undecided": ("?", "undecided"),
-    "open": ("…", VERDICTS["…"]),
-}
-"""Verdicts, told apart where one of them says two things: shape and words."""
-
 UNSEEN = "the runs that it asks for, or the measurements, are not here yet"
 """Why nothing can be said."""
-
-_PLAIN = {shape: name for name, (shape, word) in STANDINGS.items() if word == VERDICTS.get(shape)}
 
 
 @dataclass(frozen=True)
@@ -60,64 +29,6 @@ class Evidence:
 
     ours: Series
     controls: Mapping[str, Series] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict.
-
-    Attributes:
-        value, low, high, n: of the cell that decides: the first that fails, else the first.
-        verdict: one of `VERDICTS`.
-        why: one line.
-        control: of all of them ``stands``, ``falls`` or ``missing``.
-        controls: name ↦ the same of one control.
-        findings: of the cells of every part of the criterion.
-        cell: the one that decides; empty if nothing was judged.
-        by, compared, of, series: what the number is, as in `grokbook.claims.findings.Finding`.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    verdict: str
-    why: str
-    control: str = "missing"
-    findings: tuple[Finding, ...] = ()
-    cell: str = ""
-    by: tuple[str, ...] = ()
-    compared: bool = False
-    of: str = MEAN
-    series: str = ""
-    controls: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Of the cell that decides, as in `grokbook.claims.findings.Finding`."""
-        return named(self.series, self.cell, self.by)
-
-    @property
-    def standing(self) -> str:
-        """The verdict as one of `STANDINGS`.
-
-        A caveat may be a control that kills the claim; what waits for runs may have some already.
-        """
-        if self.verdict == "◐" and self.control == "falls":
-            return "killed"
-        if self.verdict == "…" and self.n:
-            return "undecided"
-        return _PLAIN[self.verdict]
-
-    @property
-    def shape(self) -> str:
-        """Of its standing: a caveat that kills has a shape of its own."""
-        return STANDINGS[self.standing][0]
-
-    @property
-    def word(self) -> str:
-        """What its standing is called."""
-        return STANDINGS[self.standing][1]
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:

@@ -94,8 +94,8 @@ def claims(
 def _table(rows: list) -> None:
     """One line a claim; the statement takes what room there is."""
     from grokbook.claims.board import standings
+    from grokbook.claims.judgements import STANDINGS
     from grokbook.claims.numbers import interval, show
-    from grokbook.claims.verdicts import STANDINGS
 
     lines = [
         (

@@ -13,9 +13,9 @@ from html import escape
 
 from grokbook.claims.board import RUNS, Row, standings
 from grokbook.claims.findings import GEOMETRIC
+from grokbook.claims.judgements import STANDINGS
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.remarks import remark
-from grokbook.claims.verdicts import STANDINGS
 from grokbook.publishing.verdicts import WORDS, mark
 
 CHAPTERS = {

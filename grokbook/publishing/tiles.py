@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from grokbook.claims.board import Row, standings
+from grokbook.claims.judgements import STANDINGS
 from grokbook.claims.shelf import Shelf
-from grokbook.claims.verdicts import STANDINGS
 from grokbook.figures.miniatures import MINIATURES
 from grokbook.palette import css_variables
 from grokbook.publishing.scoreboard import CHAPTERS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from grokbook.claims.board import RUNS, Row
 from grokbook.claims.findings import GEOMETRIC
+from grokbook.claims.judgements import STANDINGS, Judgement
 from grokbook.claims.numbers import interval, show
-from grokbook.claims.verdicts import STANDINGS, Judgement
 
 WORDS = {
     "stands": "the claim survives it",

@@ -9,11 +9,12 @@ from importlib.resources import files
 import pytest
 
 from grokbook.claims.board import RUNS, Row, board, counts, disagreements, standings
+from grokbook.claims.judgements import STANDINGS, VERDICTS
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.readings import unread
 from grokbook.claims.registry import claims, every
 from grokbook.claims.shelf import Shelf
-from grokbook.claims.verdicts import STANDINGS, VERDICTS, Evidence, judge
+from grokbook.claims.verdicts import Evidence, judge
 from grokbook.publishing import scoreboard
 from grokbook.publishing.verdicts import rendered, table
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grokbook.claims.judgements import VERDICTS
 from grokbook.claims.readings import READINGS, gather, unread
 from grokbook.claims.readings import transverse_fragility as fragility
 from grokbook.claims.readings.incompressibility import decay_share
@@ -13,7 +14,7 @@ from grokbook.claims.readings.place import Place, each, slope
 from grokbook.claims.readings.shared import NORMALISED, RAW, peak
 from grokbook.claims.registry import PAPERS, claims, every
 from grokbook.claims.shelf import NotedShelf, Shelf
-from grokbook.claims.verdicts import VERDICTS, judge
+from grokbook.claims.verdicts import judge
 from grokbook.config import RunConfig
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run

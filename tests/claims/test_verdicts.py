@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from grokbook.claims.judgements import VERDICTS
 from grokbook.claims.needs import run_sets
 from grokbook.claims.registry import claims, parse
-from grokbook.claims.verdicts import VERDICTS, Evidence, judge
+from grokbook.claims.verdicts import Evidence, judge
 
 RUNS = run_sets("runs: {a: {study: dual, hours: 1.0}}")
 TEXT = """

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from grokbook.claims.board import board, standings
+from grokbook.claims.judgements import STANDINGS
 from grokbook.claims.registry import every
 from grokbook.claims.shelf import Shelf
-from grokbook.claims.verdicts import STANDINGS
 from grokbook.config import RunConfig
 from grokbook.figures import miniatures
 from grokbook.instruments.runs import Missing
