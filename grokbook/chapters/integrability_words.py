@@ -49,12 +49,14 @@ def finding(runs: Sequence[Run], courses: Sequence[Course], paths: Sequence[Run]
         factor = float(np.mean(factors))
         why = ": most of what is read there is rounding" if factor > 2 else ""
         said.append(f"As published, the defect starts at {factor:.2g} times the true one{why}.")
-    constant = next(each for each in detectors(runs, courses) if each.name == PLACEBO["constant"])
+    records = detectors(runs, courses)
+    constant = next(each for each in records if each.name == PLACEBO["constant"])
     if constant.ahead == len(chosen):
         said.append(
             "But a clock that always says step 1,000 leads in every run that groks, by "
             f"{constant.median:,.0f} steps (median)."
         )
+    said += _silent(records)
     found, n = shares(paths), len(grokking(paths))
     if n < FEWEST:
         said.append(_undecided(found, n))
@@ -170,12 +172,31 @@ def lead_answer(found: Sequence[TrackRecord]) -> str:
         where = "the one run" if quiet == 1 else f"at least one of {quiet} runs"
         groks = "groks" if quiet == 1 else "grok"
         said.append(f"In {where} that never {groks}, {alarms} raise a false alarm.")
+        said += _silent(found)
     else:
         said.append(
             "No run that never groks is shown here, so no false alarm could be counted: a lead "
             "alone shows no skill."
         )
     return " ".join(said)
+
+
+def _silent(found: Sequence[TrackRecord]) -> list[str]:
+    """Which detectors tell runs that grok from runs that never do; nothing where none could."""
+    able = [each for each in found if each.ahead == len(each.leads) and not each.raised]
+    geometry = [each for each in able if each.kind != "placebo"]
+    placebos = [each for each in able if each.kind == "placebo"]
+    if not found[0].quiet or not geometry:
+        return []
+    said = (
+        "Leading wherever there is grokking, and silent where there is none: "
+        f"{share(len(geometry), sum(each.kind != 'placebo' for each in found))} readings of the "
+        f"defect, by up to {max(each.median for each in geometry):,.0f} steps (median)"
+    )
+    if not placebos:
+        return [f"{said}; and nothing that knows no geometry."]
+    best = max(placebos, key=lambda each: each.median)
+    return [f"{said}; and “{best.name}”, without any geometry, by {best.median:,.0f}."]
 
 
 def _what(geometry: Sequence[TrackRecord]) -> str:

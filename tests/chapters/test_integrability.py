@@ -355,6 +355,13 @@ def paths(runs):
     return [*runs, third]
 
 
+SILENT = (
+    "Leading wherever there is grokking, and silent where there is none: 1 of 18 readings of the "
+    "defect, by up to 550 steps (median); and nothing that knows no geometry."
+)
+"""The tri detector on the true defect alone; growth is seen in the third run as well."""
+
+
 def test_the_finding_counts_what_is_there(runs, courses):
     said = words.finding(runs, courses, runs)
     assert said == " ".join(
@@ -364,6 +371,7 @@ def test_the_finding_counts_what_is_there(runs, courses):
             "is rounding.",
             "But a clock that always says step 1,000 leads in every run that groks, by 750 steps "
             "(median).",
+            SILENT,
             UNDECIDED,
         ]
     )
@@ -471,7 +479,7 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
         f"{beaten} of 18 readings of the defect (9 detectors on each defect) lead by no more."
     )
-    alarm = " In the one run that never groks, 9 of 18 raise a false alarm."
+    alarm = f" In the one run that never groks, 9 of 18 raise a false alarm. {SILENT}"
     assert words.lead_answer(found) == said + alarm
     once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
     assert words.lead_answer([*found, once]) == said + alarm
@@ -480,6 +488,26 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
         "be counted: a lead alone shows no skill."
     )
     assert words.lead_answer(chapter.detectors(runs[2:], courses[2:])).startswith("No run here")
+
+
+def test_a_placebo_that_is_as_silent_is_named(runs, courses):
+    """The weights at half their norm: in both runs before they grok, never in the third."""
+    light = [
+        replace(each, placebos=each.placebos | {"norm": step})
+        for each, step in zip(courses, (500, 300, None), strict=True)
+    ]
+    said = words.lead_answer(chapter.detectors(runs, light))
+    assert said.endswith("; and “weights at half their norm”, without any geometry, by 450.")
+    loud = [*light[:2], replace(light[2], placebos=light[2].placebos | {"norm": 900})]
+    assert words.lead_answer(chapter.detectors(runs, loud)).endswith(SILENT)
+    late = [
+        *light[:1],
+        replace(light[1], placebos=light[1].placebos | {"norm": 900}),
+        light[2],
+    ]
+    assert words.lead_answer(chapter.detectors(runs, late)).endswith(SILENT)
+    alarms = [record for record in chapter.detectors(runs, courses) if record.raised]
+    assert "Leading wherever" not in words.lead_answer(alarms)
 
 
 def test_what_lies_inside_is_said_in_units_of_chance(runs):
