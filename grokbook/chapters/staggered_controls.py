@@ -91,9 +91,9 @@ def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:
             {
                 "runs": f"{race.name}, λ {race.weight_decay:g}",
                 "n": str(len(race.records)),
-                f"{first} first": share(found.first, found.runs),
-                "whole order": share(found.strict, found.runs),
-                "so often at most by chance": percent(found.chance_strict),
+                f"{first} first": share(found.first.runs, found.n),
+                "whole order": share(found.strict.runs, found.n),
+                "as many by chance": percent(found.strict.p),
                 f"{last} after {first}, %": _interval(gaps),
             }
         )

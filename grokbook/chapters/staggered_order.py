@@ -10,7 +10,8 @@ import numpy as np
 from grokbook.chapters.wording import listed, percent, share
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
-from grokbook.studies.finishing_order import Gap, LeakTest, OrderCount, count_orders, gap, leak_test
+from grokbook.statistics import OrderTest
+from grokbook.studies.finishing_order import Gap, LeakTest, count_orders, gap, leak_test
 from grokbook.studies.settings import setting
 
 CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
@@ -66,7 +67,7 @@ def groups(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
     return found
 
 
-def counts(race: Race, *, control: bool = False) -> list[OrderCount]:
+def counts(race: Race, *, control: bool = False) -> list[OrderTest]:
     """Order counts of a race under each rule of `COUNTED`."""
     return [count_orders(race.records, race.order, rule, control=control) for rule in COUNTED]
 
@@ -100,10 +101,10 @@ def finding(records: Sequence[RunRecord], swept: Sequence[RunRecord] = ()) -> st
 def _over_decays(found: Sequence[Race]) -> list[str]:
     """How often the claimed task is first at all weight decays together, if there are several."""
     each = [counts(race)[-1] for race in found]
-    runs = sum(count.runs for count in each)
+    runs = sum(count.n for count in each)
     if len(found) < 2 or not runs:
         return []
-    first, tied = (sum(getattr(c, name) for c in each) for name in ("first", "first_or_tied"))
+    first, tied = (sum(getattr(c, name).runs for c in each) for name in ("first", "first_or_tied"))
     order, decays = found[0].order, sorted((race.weight_decay for race in found), reverse=True)
     said = [f"{order[0]} is strictly first in {share(first, runs)}"]
     said += [f"tied for first in {tied - first}"] * (tied > first)
@@ -113,32 +114,34 @@ def _over_decays(found: Sequence[Race]) -> list[str]:
         f"{', '.join(said)}"
     )
     if len(order) > 2:
-        text += f"; the full order holds in {share(sum(c.strict for c in each), runs)}"
+        text += f"; the full order holds in {share(sum(c.strict.runs for c in each), runs)}"
     return [f"{text}."]
 
 
 def _race_sentence(race: Race) -> str:
     *_, published = counts(race)
     start = f"With {len(race.order)} tasks at weight decay {race.weight_decay:g}, "
-    if published.runs == 0:
+    if not published.n:
         return f"{start}no task groks in any run at hand."
     text = (
-        f"{start}{race.order[0]} is strictly first in {share(published.first, published.runs)} "
-        f"runs (chance alone: at most {percent(published.chance_first)})"
+        f"{start}{race.order[0]} is strictly first in {share(published.first.runs, published.n)} "
+        f"runs (as many by chance alone: {percent(published.first.p)})"
     )
     if len(race.order) > 2:
         text += (
             f"; the full order {' → '.join(race.order)} holds in "
-            f"{share(published.strict, published.runs)}"
+            f"{share(published.strict.runs, published.n)}"
         )
         *_, fair = counts(race, control=True)
         if fair.censored:
             text += (
                 f", but is open on test pairs without a trained twin: "
-                f"{share(fair.censored, fair.runs)} runs end before every task is right on them"
+                f"{share(fair.censored, fair.n)} runs end before every task is right on them"
             )
-        elif fair.runs:
-            text += f", and in {share(fair.strict, fair.runs)} on test pairs without a trained twin"
+        elif fair.n:
+            text += (
+                f", and in {share(fair.strict.runs, fair.n)} on test pairs without a trained twin"
+            )
     return f"{text}."
 
 
@@ -229,4 +232,5 @@ def guard(records: Sequence[RunRecord]) -> None:
             assert (step is not None) == groks, f"{record.config.label}: {task} at {step}"
     for race in races(records):
         *_, published = counts(race)
-        assert published.first_or_tied == published.runs, f"{race.order[0]} was beaten: {published}"
+        beaten = published.n - published.first_or_tied.runs
+        assert not beaten, f"{race.order[0]} was beaten in {beaten} of {published.n} runs"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from grokbook.chapters.staggered_order import counts, races
+from grokbook.chapters.staggered_order import COUNTED, counts, races
 from grokbook.chapters.staggered_published import published_steps
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import percent, share, step_of
@@ -70,16 +70,16 @@ def order_table(records: Sequence[RunRecord], *, control: bool = False) -> pd.Da
     """Order counts under three rules; with the control, also how many runs it leaves unfinished."""
     rows = []
     for race in races(records):
-        for count in counts(race, control=control):
+        for rule, count in zip(COUNTED, counts(race, control=control), strict=True):
             row = {
-                "runs, rule": f"{race.title}, {RULES[count.rule].text}",
-                f"{count.order[0]} first": share(count.first, count.runs),
-                "at most by chance": percent(count.chance_first),
-                "first or tied": share(count.first_or_tied, count.runs),
-                "whole order": share(count.strict, count.runs),
+                "runs, rule": f"{race.title}, {RULES[rule].text}",
+                f"{count.order[0]} first": share(count.first.runs, count.n),
+                "as many by chance": percent(count.first.p),
+                "first or tied": share(count.first_or_tied.runs, count.n),
+                "whole order": share(count.strict.runs, count.n),
             }
             if control:
-                row["cut off by the end"] = share(count.censored, count.runs)
+                row["cut off by the end"] = share(count.censored, count.n)
             rows.append(row)
     return keyed(rows, "runs, rule")
 

@@ -9,58 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import factorial
 
 import numpy as np
 
 from grokbook.events import grok_step
 from grokbook.record import RunRecord
-from grokbook.statistics import Interval, chance_of_at_least, mean_interval
-
-
-@dataclass(frozen=True)
-class OrderCount:
-    """In how many runs an order holds.
-
-    A task that never groks within a run comes after all that do; a run in which none does has no
-    order and is left out.
-
-    Attributes:
-        order: tasks, first to last.
-        rule: grok rule.
-        runs: runs in which some task groks.
-        censored: those of them in which some task does not, before the run ends.
-        left_out: runs in which no task groks.
-        strict: runs with exactly this order and no tie.
-        weak: runs with this order, ties allowed.
-        first: runs in which ``order[0]`` is strictly first.
-        first_or_tied: runs in which no task is before ``order[0]``.
-        chance_strict: chance of at least ``strict`` if all orders were equally likely.
-        chance_first: chance of at least ``first`` if every task were first equally often.  Chance
-            here knows no ties, so both are upper bounds.
-    """
-
-    order: tuple[str, ...]
-    rule: str
-    runs: int
-    censored: int
-    left_out: int
-    strict: int
-    weak: int
-    first: int
-    first_or_tied: int
-    chance_strict: float
-    chance_first: float
+from grokbook.statistics import Interval, OrderTest, mean_interval, order_test
 
 
 def count_orders(
     records: Sequence[RunRecord], order: tuple[str, ...], rule: str, *, control: bool = False
-) -> OrderCount:
-    """Count runs in which the tasks finish in an order.
+) -> OrderTest:
+    """Count runs in which the tasks finish in an order, beside what exchangeable tasks would do.
 
     Args:
-        records: runs that have exactly these tasks.
+        records: runs that have exactly these tasks, each of them a unit.
         order: the claimed order.
         rule: of `grokbook.events.RULES`.
         control: count only test pairs none of whose twins was trained on.
@@ -68,31 +31,15 @@ def count_orders(
     Raises:
         ValueError: if a run has other tasks.
     """
-    ran, left_out = [], 0
-    for record in records:
+    steps = {}
+    for k, record in enumerate(records):
         if set(record.config.tasks) != set(order):
             raise ValueError(f"{record.config.label} does not have the tasks {', '.join(order)}")
-        found = [record.grok_step(task, rule, control=control) for task in order]
-        steps = [math.inf if step is None else step for step in found]
-        if min(steps) < math.inf:
-            ran.append(steps)
-        else:
-            left_out += 1
-    strict = sum(all(a < b for a, b in pairwise(s)) for s in ran)
-    first = sum(all(s[0] < other for other in s[1:]) for s in ran)
-    return OrderCount(
-        order=order,
-        rule=rule,
-        runs=len(ran),
-        censored=sum(math.inf in s for s in ran),
-        left_out=left_out,
-        strict=strict,
-        weak=sum(all(a <= b for a, b in pairwise(s)) for s in ran),
-        first=first,
-        first_or_tied=sum(s[0] == min(s) for s in ran),
-        chance_strict=chance_of_at_least(strict, len(ran), 1 / factorial(len(order))),
-        chance_first=chance_of_at_least(first, len(ran), 1 / len(order)),
-    )
+        # Numbered: executions of one config have one label.
+        steps[f"{k}: {record.config.label}"] = {
+            task: record.grok_step(task, rule, control=control) for task in order
+        }
+    return order_test(steps, order)
 
 
 @dataclass(frozen=True)

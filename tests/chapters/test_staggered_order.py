@@ -79,8 +79,8 @@ def test_wanted_runs():
 def test_the_finding_counts_what_is_there():
     said = chapter.finding(made_records.DUAL)
     assert said == (
-        "With 2 tasks at weight decay 1, mul is strictly first in 1 of 4 runs (chance alone: at "
-        "most 93.8 %)."
+        "With 2 tasks at weight decay 1, mul is strictly first in 1 of 4 runs (as many by "
+        "chance alone: 87.5 %)."
     )
 
 

@@ -8,16 +8,19 @@ from made_records import DUAL, record
 
 def test_counts():
     found = count_orders(DUAL, ("mul", "add"), "0.98")
-    assert (found.runs, found.censored, found.left_out) == (4, 1, 0)
-    assert (found.strict, found.weak, found.first, found.first_or_tied) == (1, 2, 1, 2)
-    assert found.chance_first == pytest.approx(15 / 16)
+    assert (found.n, found.censored, found.left_out) == (4, 1, ())
+    held = (found.strict, found.weak, found.first, found.first_or_tied)
+    assert [each.runs for each in held] == [1, 2, 1, 2]
+    assert found.first.p == pytest.approx(1 - 1 / 2**3)  # a tie is dealt as a tie
     tri = [
         record(5, {"add": 900, "mul": 300, "sq": 600}),
         record(6, {"add": 600, "mul": 300, "sq": 600}),
     ]
     found = count_orders(tri, ("mul", "sq", "add"), "0.90")
-    assert (found.strict, found.weak, found.first) == (1, 2, 2)
-    assert found.chance_strict == pytest.approx(1 - (5 / 6) ** 2)
+    assert [each.runs for each in (found.strict, found.weak, found.first)] == [1, 2, 2]
+    assert found.strict.p == pytest.approx(1 / 6)
+    twice = count_orders([DUAL[0], DUAL[0]], ("mul", "add"), "0.98")
+    assert (twice.n, twice.first.p) == (2, 1 / 4)  # two executions of one config are two runs
 
 
 def test_gaps_are_paired():

@@ -52,15 +52,15 @@ def test_ties_and_unfinished_runs_count_as_in_the_study(lanes):
     cut = [order for order in done if sum(map(len, order)) < len(tri.tasks)]
     for order in (("mul", "sq", "add"), ("add", "mul", "sq")):
         count = count_orders(records, order, PUBLISHED_RULE)
-        assert (count.runs, count.censored) == (len(done), len(cut))
-        assert count.left_out == len(races) - len(done)
+        assert (count.n, count.censored) == (len(done), len(cut))
+        assert len(count.left_out) == len(races) - len(done)
         whole = tuple((task,) for task in order)
-        assert count.strict == done.count(whole) + cut.count(whole[:2]) > 0
-        assert count.first == sum(one[0] == (order[0],) for one in done)
-        assert count.first_or_tied == sum(order[0] in one[0] for one in done)
+        assert count.strict.runs == done.count(whole) + cut.count(whole[:2]) > 0
+        assert count.first.runs == sum(one[0] == (order[0],) for one in done)
+        assert count.first_or_tied.runs == sum(order[0] in one[0] for one in done)
     sentence = order_sentence([with_crossings(tri, *race) for race in races], PUBLISHED_RULE)
-    assert f"of {count.runs} runs that grok" in sentence
-    assert f"a + b is first in {count.first}" in sentence
+    assert f"of {count.n} runs that grok" in sentence
+    assert f"a + b is first in {count.first.runs}" in sentence
     assert f"in {count.censored} runs " in sentence
 
 
