@@ -20,7 +20,8 @@ from grokbook.events import FACTORS
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets import Course, lead_sentence
-from grokbook.widgets.integrability import FACTOR
+from grokbook.widgets.courses import PROTOCOLS
+from grokbook.widgets.integrability import FACTOR, in_order
 
 FEWEST = 3
 """Runs whose interval can decide something: that of two reaches far beyond what can be."""
@@ -150,6 +151,25 @@ def _beyond(run: Run) -> tuple[float, float, float, float] | None:
     return float(last["step"].iloc[-1] - run.stop), *values
 
 
+def late_rounding(courses: Sequence[Course]) -> str:
+    """Runs in which the highest published defect is rounding: more than twice the highest true one.
+
+    Empty if there is none.
+    """
+    tops = [
+        (course, *(float(np.nanmax(course.defects[name])) for name in PROTOCOLS))
+        for course in in_order(courses)
+    ]
+    said = [
+        f"In {course.label} the published defect climbs to {published:,.3g} at step "
+        f"{course.read[np.nanargmax(course.defects['published'])]:,}, and the true one never above "
+        f"{true:,.3g}: of that peak nearly all is rounding."
+        for course, published, true in tops
+        if published > 2 * true
+    ]
+    return " ".join(said)
+
+
 def lead_answer(found: Sequence[TrackRecord]) -> str:
     """What the detectors' records say, in a sentence or two."""
     geometry = [each for each in found if each.kind != "placebo"]
@@ -171,7 +191,7 @@ def lead_answer(found: Sequence[TrackRecord]) -> str:
         alarms = share(sum(each.raised > 0 for each in geometry), len(geometry))
         where = "the one run" if quiet == 1 else f"at least one of {quiet} runs"
         groks = "groks" if quiet == 1 else "grok"
-        said.append(f"In {where} that never {groks}, {alarms} raise a false alarm.")
+        said.append(f"In {where} that never {groks}, {alarms} raise a false alarm by then.")
         said += _silent(found)
     else:
         said.append(

@@ -22,7 +22,8 @@ class TrackRecord:
         kind: ``"published"``, ``"ours"`` or ``"placebo"``.
         protocol: of the defect that it reads; empty for a placebo.
         leads: label of a run that groks ↦ steps by which it comes first; None without an event.
-        raised: runs that never grok and raise it.
+        raised: runs that never grok and raise it, by the step at which the last of the others
+            groks: the longer a run is watched, the likelier a false alarm.
         quiet: runs that never grok.
     """
 
@@ -53,6 +54,8 @@ class TrackRecord:
 
         >>> TrackRecord.of("a", "ours", "true", {"x": 900, "y": None}, [400, 500]).raised
         1
+        >>> TrackRecord.of("a", "ours", "true", {"x": 900, "y": None}, [400, 1000]).raised
+        0
         """
         fired = dict(zip(groks, steps, strict=True))
         quiet = [label for label, grok in groks.items() if grok is None]
@@ -61,7 +64,8 @@ class TrackRecord:
             for label, grok in groks.items()
             if grok is not None
         }
-        raised = sum(fired[label] is not None for label in quiet)
+        until = max((grok for grok in groks.values() if grok is not None), default=math.inf)
+        raised = sum(fired[label] is not None and fired[label] <= until for label in quiet)
         return cls(name, kind, protocol, leads, raised, len(quiet))
 
     @property

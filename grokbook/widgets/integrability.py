@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import anywidget
@@ -21,7 +22,8 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     """One sentence that answers the title from the data.
 
     Counts the runs in which the defect has grown by ``factor`` before the first task groks, and
-    beside it those that never grok and raise the same flag.
+    beside it those that never grok and raise the same flag, watched no longer than until the last
+    of the others groks.
 
     Args:
         courses: runs.
@@ -35,7 +37,9 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     at = FACTORS.index(factor)
     leads = [lead for course in grokked if (lead := course.lead(protocol, factor)) is not None]
     early = [lead for lead in leads if lead > 0]
-    raised = sum(course.onsets[protocol][at] is not None for course in others)
+    until = max((course.grok for course in grokked), default=math.inf)
+    flags = [course.onsets[protocol][at] for course in others]
+    raised = sum(flag is not None and flag <= until for flag in flags)
     if not grokked:
         return (
             f"No run here groks, so there is nothing to announce; the {what} defect grows "
@@ -56,10 +60,10 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
         first = f"In {count} runs that grok {grown} {np.median(early):,.0f} steps (median) {before}"
     if len(others) == 1:
         second = "; so it has" if raised else "; it has not"
-        second += " in the one run that never groks"
+        second += f" by step {until:,} in the one run that never groks"
     elif others:
         many = f"{raised or 'none'} of {len(others)} runs that never grok"
-        second = f"; so it has in {many}" if raised else f"; it has in {many}"
+        second = f"; {'so ' * bool(raised)}it has by step {until:,} in {many}"
     else:
         second = "; no run that never groks is shown here, so nothing says what this is worth"
     return first + second + "."

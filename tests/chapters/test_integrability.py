@@ -376,7 +376,7 @@ def test_the_finding_counts_what_is_there(runs, courses):
         ]
     )
     assert said.startswith("In both runs that grok the true defect has grown 10-fold 400 steps")
-    assert "so it has in the one run that never groks." in said
+    assert "so it has by step 900 in the one run that never groks." in said
 
 
 def test_a_defect_that_starts_as_it_is_has_no_rounding_to_speak_of(runs, courses):
@@ -479,7 +479,7 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
         f"{beaten} of 18 readings of the defect (9 detectors on each defect) lead by no more."
     )
-    alarm = f" In the one run that never groks, 9 of 18 raise a false alarm. {SILENT}"
+    alarm = f" In the one run that never groks, 9 of 18 raise a false alarm by then. {SILENT}"
     assert words.lead_answer(found) == said + alarm
     once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
     assert words.lead_answer([*found, once]) == said + alarm
@@ -508,6 +508,18 @@ def test_a_placebo_that_is_as_silent_is_named(runs, courses):
     assert words.lead_answer(chapter.detectors(runs, late)).endswith(SILENT)
     alarms = [record for record in chapter.detectors(runs, courses) if record.raised]
     assert "Leading wherever" not in words.lead_answer(alarms)
+
+
+def test_a_peak_that_is_rounding_is_named_with_its_step(courses):
+    """Published 6 at all steps against 1: rounding.  Then a true defect that is half as high."""
+    peak = np.linspace(6, 900, len(courses[0].read))
+    one = replace(courses[0], defects={"published": peak, "corrected": np.full_like(peak, 7.1)})
+    half = replace(one, defects={"published": peak, "corrected": peak / 2})
+    assert words.late_rounding([one, half]) == (
+        f"In {one.label} the published defect climbs to 900 at step {one.read[-1]:,}, and the true "
+        "one never above 7.1: of that peak nearly all is rounding."
+    )
+    assert words.late_rounding([half]) == ""
 
 
 def test_what_lies_inside_is_said_in_units_of_chance(runs):

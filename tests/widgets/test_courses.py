@@ -137,26 +137,32 @@ BEFORE = "before the first task groks"
         (
             [(4_000, 9_000)],
             [300],
-            f"In the run that groks {GROWN} 5,000 steps {BEFORE}; so it has in the one run "
-            "that never groks.",
+            f"In the run that groks {GROWN} 5,000 steps {BEFORE}; so it has by step 9,000 in the "
+            "one run that never groks.",
+        ),
+        (
+            [(4_000, 9_000), (1_000, 6_000)],
+            [9_100],
+            f"In both runs that grok {GROWN} 5,000 steps (median) {BEFORE}; it has not by step "
+            "9,000 in the one run that never groks.",
         ),
         (
             [(4_000, 9_000), (9_500, 9_000), (None, 9_000), (9_000, 9_000)],
             [None],
-            f"In 1 of 4 runs that grok {GROWN} 5,000 steps (median) {BEFORE}; it has not in the "
-            "one run that never groks.",
+            f"In 1 of 4 runs that grok {GROWN} 5,000 steps (median) {BEFORE}; it has not by step "
+            "9,000 in the one run that never groks.",
         ),
         (
             [(9_500, 9_000), (None, 8_000)],
             [300, None, 500],
-            f"No: in none of the 2 runs that grok {GROWN} {BEFORE}; so it has in 2 of 3 runs that "
-            "never grok.",
+            f"No: in none of the 2 runs that grok {GROWN} {BEFORE}; so it has by step 9,000 in 2 "
+            "of 3 runs that never grok.",
         ),
         (
             [(None, 9_000)],
             [None, None],
-            f"No: in the run that groks {GROWN} at no step {BEFORE}; it has in none of 2 runs that "
-            "never grok.",
+            f"No: in the run that groks {GROWN} at no step {BEFORE}; it has by step 9,000 in none "
+            "of 2 runs that never grok.",
         ),
         (
             [],
@@ -179,12 +185,12 @@ def test_the_control_looks_at_the_true_defect(course):
         dated(course, None, None, true=400),
     ]
     assert lead_sentence(courses, 10.0) == (
-        f"In 1 of 2 runs that grok {GROWN} 1,000 steps (median) {BEFORE}; it has not in the one "
-        "run that never groks."
+        f"In 1 of 2 runs that grok {GROWN} 1,000 steps (median) {BEFORE}; it has not by step "
+        "9,000 in the one run that never groks."
     )
     assert lead_sentence(courses, 10.0, control=True) == (
         f"In both runs that grok the true defect has grown 10-fold 6,500 steps (median) {BEFORE}; "
-        "so it has in the one run that never groks."
+        "so it has by step 9,000 in the one run that never groks."
     )
 
 
