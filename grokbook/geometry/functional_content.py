@@ -149,7 +149,11 @@ def content(
 
 
 def random_directions(size: int, count: int, *, seed: int) -> np.ndarray:
-    """(count, P) orthonormal isotropic directions, to stand beside v_k."""
+    """(count, P) orthonormal isotropic directions, to stand beside v_k.
+
+    Raises:
+        ValueError: for more directions than dimensions, or fewer than none.
+    """
     return frame(np.random.default_rng(seed), size, count).T
 
 
