@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.statistics.units import Values, finite, paired
+from grokbook.statistics.units import Values, finite, names_of, paired
 
 ENUMERATED = 40_320
 """At most so many arrangements are enumerated: 15 signs, two groups of 9 and 8, 8 runs in a row."""
@@ -110,8 +110,8 @@ def two_sample(
     0.1
     """
     a, b = finite(x, "a comparison"), finite(y, "a comparison")
-    if isinstance(x, Mapping) and isinstance(y, Mapping) and set(x) & set(y):
-        raise ValueError(f"run {min(set(x) & set(y))} is in both groups")
+    if both := set(names_of(x) or ()) & set(names_of(y) or ()):
+        raise ValueError(f"run {min(map(str, both))} is in both groups")
     of = statistic or (lambda first, second: first.mean() - second.mean())
     pool = np.concatenate([a, b])
     exact = math.comb(pool.size, a.size) <= ENUMERATED
