@@ -17,7 +17,8 @@ from torch import Tensor
 from grokbook.config import DyckConfig
 from grokbook.geometry.edge_windows import rows_before, window
 from grokbook.geometry.functional_content import random_directions
-from grokbook.geometry.hessian import HessianOf, curvature, second_difference
+from grokbook.geometry.hessian import curvature, second_difference
+from grokbook.geometry.operators import Hessian
 from grokbook.geometry.perturbation_curves import (
     PUBLISHED,
     Curve,
@@ -146,7 +147,7 @@ def _curved(
 ) -> Iterator[Row]:
     """⟨v, Hv⟩ in float64, and in units of the weights' own size."""
     wide = part.attention.double()
-    operator = HessianOf(part.of(examples.loss), wide)
+    operator = Hessian.of(part.of(examples.loss), wide)
     for k, v in enumerate(directions[:DIRECTIONS], start=1):
         found = curvature(operator, torch.from_numpy(v))
         about = {"part": f"v{k}", "variant": f"exact, {of}", "count": examples.count}
