@@ -20,11 +20,11 @@ from grokbook.geometry.spectral_edge import Edge, edge
 WINDOWS = (3, 5, 10, 20)
 """Updates in a window: as published for Dyck-1 in Table 7, in the lifecycle, for modular arithmetic
 in Table 7, and for its functional modes."""
-PUBLISHED = 5
+LIFECYCLE_WINDOW = 5
 """Updates in the lifecycle's window, of which everything is measured at every step."""
 
 
-def window_name(size: int = PUBLISHED) -> str:
+def window_name(size: int = LIFECYCLE_WINDOW) -> str:
     """What a window is called in what instruments measure.
 
     >>> window_name()
@@ -146,7 +146,7 @@ def without(
     return products - cross - cross.T + square * np.outer(amounts, amounts)
 
 
-def rows_before(last: int, size: int) -> slice:
+def rows_until(last: int, size: int) -> slice:
     """Which updates the window has that ends with update ``last`` (the first is 0).
 
     Fewer at the start, as published, but two at least.
@@ -154,7 +154,7 @@ def rows_before(last: int, size: int) -> slice:
     Raises:
         ValueError: for fewer than two updates.
 
-    >>> rows_before(1, 5), rows_before(7, 5)
+    >>> rows_until(1, 5), rows_until(7, 5)
     (slice(0, 2, None), slice(3, 8, None))
     """
     if last < 1 or size < 2:

@@ -21,7 +21,7 @@ from grokbook.geometry.operators import unit_vector
 
 STEP = 0.0025
 """ε of the published central second difference."""
-PUBLISHED = np.arange(-12, 13) * STEP
+PUBLISHED_GRID = np.arange(-12, 13) * STEP
 """ε of the published curves, in the weights' unit."""
 
 

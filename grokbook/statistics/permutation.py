@@ -22,7 +22,7 @@ ENUMERATED = 40_320
 
 
 @dataclass(frozen=True)
-class Test:
+class PermutationTest:
     """A permutation test.
 
     Attributes:
@@ -36,8 +36,6 @@ class Test:
         n: runs.
         alternative: ``"two-sided"``, ``"greater"`` or ``"less"``.
     """
-
-    __test__ = False  # pytest: not a class of tests
 
     statistic: float
     p: float
@@ -58,7 +56,7 @@ def sign_flip(
     alternative: str = "two-sided",
     draws: int = 9_999,
     seed: int = 0,
-) -> Test:
+) -> PermutationTest:
     """Paired test: is the mean difference 0, if each run's difference may have either sign?
 
     Args:
@@ -92,7 +90,7 @@ def two_sample(
     alternative: str = "two-sided",
     draws: int = 9_999,
     seed: int = 0,
-) -> Test:
+) -> PermutationTest:
     """Do two groups of runs differ, if any run might have been in either?
 
     Args:
@@ -129,7 +127,7 @@ def shuffle(
     alternative: str = "two-sided",
     draws: int = 9_999,
     seed: int = 0,
-) -> Test:
+) -> PermutationTest:
     """Does it matter which run a y belongs to?  y is shuffled over runs, within groups.
 
     Args:
@@ -208,7 +206,9 @@ def _drawn_within(places: Sequence[np.ndarray], count: int, seed: int) -> Iterat
         yield order
 
 
-def _test(observed: float, null: np.ndarray, exact: bool, n: int, alternative: str) -> Test:
+def _test(
+    observed: float, null: np.ndarray, exact: bool, n: int, alternative: str
+) -> PermutationTest:
     if not (math.isfinite(observed) and np.isfinite(null).all()):
         raise ValueError(f"the statistic is not finite: {observed}, or in an arrangement")
     mean = float(null.mean())
@@ -229,4 +229,6 @@ def _test(observed: float, null: np.ndarray, exact: bool, n: int, alternative: s
         p, least = (beyond + 1) / (null.size + 1), 1 / (null.size + 1)
         error = math.sqrt(p * (1 - p) / null.size)
     spread = float(null.std())
-    return Test(observed, p, error, least, mean, spread, null.size, exact, n, alternative)
+    return PermutationTest(
+        observed, p, error, least, mean, spread, null.size, exact, n, alternative
+    )

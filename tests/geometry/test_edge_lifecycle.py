@@ -13,7 +13,7 @@ from small_decoder import SmallDecoder
 
 from grokbook.geometry.edge_ablation import ablate
 from grokbook.geometry.edge_shares import at_random, cosines, shares, trapezoid
-from grokbook.geometry.edge_windows import decay_path, rows_before, window
+from grokbook.geometry.edge_windows import decay_path, rows_until, window
 from grokbook.geometry.functional_content import response
 from grokbook.geometry.gap_class import FORMS, classify
 from grokbook.geometry.gap_flow import along, measured, slide, terms
@@ -61,7 +61,7 @@ def path():
 
 
 def at(path, last, size=5):
-    rows = rows_before(last, size)
+    rows = rows_until(last, size)
     return rows, window(path.updates[rows])
 
 

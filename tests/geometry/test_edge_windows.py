@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles, svd
 
-from grokbook.geometry.edge_windows import WINDOWS, decay_path, rows_before, window, without
+from grokbook.geometry.edge_windows import WINDOWS, decay_path, rows_until, window, without
 from grokbook.geometry.spectral_edge import edge, halves, rotation
 from grokbook.geometry.trajectory_nulls import decay_factors
 
@@ -24,7 +24,7 @@ def path():
 @pytest.mark.parametrize("subtract", [False, True])
 def test_directions_are_right_singular_vectors(path, size, centred, subtract):
     start, kept, theta = path
-    rows = np.diff(theta, axis=0)[rows_before(25, size)]
+    rows = np.diff(theta, axis=0)[rows_until(25, size)]
     less = decay_path(start, kept[26 - size : 27]) if subtract else None
     found = window(rows, centred=centred, less=less)
     plain = rows - less if subtract else rows
@@ -111,8 +111,8 @@ def test_errors_grow_as_directions_come_near(path):
         (lambda: decay_path(np.ones(3), [1.2, 1.0]), r"\[0, 1\]"),
         (lambda: decay_path(np.ones(3), [0.5, 0.6]), "give back"),
         (lambda: without(np.eye(3), np.ones(2), 1.0, np.ones(2)), r"not \(3, 3\)"),
-        (lambda: rows_before(0, 5), "two updates, not 1"),
-        (lambda: rows_before(9, 1), "two updates, not 1"),
+        (lambda: rows_until(0, 5), "two updates, not 1"),
+        (lambda: rows_until(9, 1), "two updates, not 1"),
     ],
 )
 def test_what_is_no_window_is_refused(call, says):
