@@ -121,31 +121,6 @@ def decay_path(start: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.diff(kept)[:, None] * np.asarray(start, dtype=np.float64)
 
 
-def without(
-    products: np.ndarray, along: np.ndarray, square: float, amounts: np.ndarray
-) -> np.ndarray:
-    """Inner products of δ_i − c_i d, where the updates themselves were not kept.
-
-    Args:
-        products: (w, w) ⟨δ_i, δ_j⟩.
-        along: (w,) ⟨δ_i, d⟩, for `decay_path` with d = θ_0.
-        square: ‖d‖².
-        amounts: (w,) c_i, there the differences of what is kept.
-
-    Returns:
-        (w, w); give `grokbook.geometry.spectral_edge.edge` the norm before, √tr products: what is
-        left of a large drift has the drift's rounding.
-
-    >>> without(np.array([[4.0, 2], [2, 1]]), np.array([2.0, 1]), 1.0, np.array([2.0, 0])).tolist()
-    [[0.0, 0.0], [0.0, 1.0]]
-    """
-    shape = np.shape(along)
-    if not np.shape(products) == shape * 2 or np.shape(amounts) != shape:
-        raise ValueError(f"products must be (w, w) of {shape} updates, not {np.shape(products)}")
-    cross = np.outer(amounts, along)
-    return products - cross - cross.T + square * np.outer(amounts, amounts)
-
-
 def rows_until(last: int, size: int) -> slice:
     """Which updates the window has that ends with update ``last`` (the first is 0).
 

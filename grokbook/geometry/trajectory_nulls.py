@@ -206,6 +206,9 @@ def matched(
 ) -> Matched:
     """The same number of snapshots of two runs, at the same τ = rate · step.
 
+    For comparing two runs by hand: no instrument needs it, since `trajectory` has each run by
+    itself at times that are fixed beforehand, by `evenly`.
+
     Args:
         first: (n,) steps of one run's snapshots, ascending from 0.
         second: (m,) of the other's.

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.geometry.edge_ablation import CONTROLS, DRAWN, Ablated, ablate, controls
+from grokbook.geometry.edge_ablation import CONTROLS, DRAWN, Ablated, ablate, controls, reached
 from grokbook.geometry.edge_windows import BULK, EDGE, rows_until, window
 from grokbook.instruments import phases
 from grokbook.instruments.edge_path import EdgePath, ends, enough
@@ -125,9 +125,8 @@ def _reached(
     step: int, part: str, variant: str, effect: np.ndarray, drawn: np.ndarray
 ) -> Iterator[Row]:
     for name, own, values in zip(_OUTCOMES, effect, drawn.T, strict=True):
-        share = float((np.abs(values) >= abs(own)).mean())
         about = {"part": part, "variant": variant, "count": len(values)}
-        yield Row(step, f"{name}_reached", share, **about)
+        yield Row(step, f"{name}_reached", reached(own, values), **about)
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles, svd
 
-from grokbook.geometry.edge_windows import WINDOWS, decay_path, rows_until, window, without
-from grokbook.geometry.spectral_edge import edge, halves, rotation
+from grokbook.geometry.edge_windows import WINDOWS, decay_path, rows_until, window
+from grokbook.geometry.spectral_edge import halves, rotation
 from grokbook.geometry.trajectory_nulls import decay_factors
 
 
@@ -60,21 +60,6 @@ def test_centring_and_subtraction_take_a_drift_away():
     assert recovered.edge.floor > expected.edge.floor * 10  # by what was there before
 
 
-def test_without_has_the_products_of_what_is_left(path):
-    start, kept, theta = path
-    updates = np.diff(theta, axis=0)[5:15]
-    less = decay_path(start, kept[5:16])
-    found = without(updates @ updates.T, updates @ start, start @ start, np.diff(kept[5:16]))
-    left = updates - less
-    np.testing.assert_allclose(found, left @ left.T, atol=1e-10)
-    norm = np.linalg.norm(updates)
-    by_products = edge(found, norm=norm)
-    by_rows = window(updates, less=less, count=10).edge
-    assert np.abs(by_products.sigma - by_rows.sigma).max() <= by_rows.floor
-    assert by_products.floor == pytest.approx(by_rows.floor, rel=1e-9)
-    np.testing.assert_array_equal(without(found, updates @ start, 1.0, np.zeros(10)), found)
-
-
 def test_halves_and_principal_angles(path):
     updates = np.diff(path[2], axis=0)
     for size, first in ((5, 2), (4, 2), (10, 5), (7, 3)):
@@ -110,7 +95,6 @@ def test_errors_grow_as_directions_come_near(path):
         (lambda: decay_path(np.ones(3), [1.0]), "two factors"),
         (lambda: decay_path(np.ones(3), [1.2, 1.0]), r"\[0, 1\]"),
         (lambda: decay_path(np.ones(3), [0.5, 0.6]), "give back"),
-        (lambda: without(np.eye(3), np.ones(2), 1.0, np.ones(2)), r"not \(3, 3\)"),
         (lambda: rows_until(0, 5), "two updates, not 1"),
         (lambda: rows_until(9, 1), "two updates, not 1"),
     ],
