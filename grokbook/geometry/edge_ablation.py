@@ -33,6 +33,7 @@ CONTROLS = {
     "learned": "the component along θ − kept · θ_0 taken out",
     "learned, equal distance": "θ moved against that component as far as θ′ is",
 }
+"""What each takes out, beside the edge."""
 DRAWN = ("random", "random, equal norm")
 """Controls that are drawn; of the others there is one each."""
 

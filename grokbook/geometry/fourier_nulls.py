@@ -14,8 +14,11 @@ import numpy as np
 from grokbook.geometry.nulls import Null
 
 CERTAIN = ("ramp", "parabola")
+"""Nulls of one sequence each, which nothing draws."""
 DRAWN = ("white noise", "random walk")
+"""Nulls of which every draw is another sequence."""
 NULLS = CERTAIN + DRAWN
+"""All of them, in the order of their generators: a null keeps its place."""
 
 
 def sequences(

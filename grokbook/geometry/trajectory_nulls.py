@@ -138,6 +138,9 @@ def relaxation(start: float, decay: np.ndarray, noise: np.ndarray, dimension: in
 def decay_factors(steps: np.ndarray, rate: float) -> np.ndarray:
     """(n − 1,) (1 − ηλ)^Δ over the intervals between steps, for rate = ηλ in [0, 1].
 
+    Raises:
+        ValueError: for another rate.
+
     >>> decay_factors(np.array([0, 1, 3]), 0.5).tolist()
     [0.5, 0.25]
     """

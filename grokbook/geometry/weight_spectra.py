@@ -28,7 +28,11 @@ class SingularValues:
     error: float
 
     def gap(self, k: int) -> float:
-        """g_{k,k+1} = σ_k − σ_{k+1}."""
+        """g_{k,k+1} = σ_k − σ_{k+1}.
+
+        Raises:
+            ValueError: for a k that is not in 1 … r − 1.
+        """
         if not 1 <= k < len(self.values):
             raise ValueError(f"a gap's k must lie in 1 … {len(self.values) - 1}, not {k}")
         return float(self.values[k - 1] - self.values[k])
