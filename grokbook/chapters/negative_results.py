@@ -176,7 +176,7 @@ def asymmetries() -> tuple[float, float]:
     """Largest |H − Hᵀ| over largest |H| of a small model in float64.
 
     Returns:
-        By `torch.func.hessian`, and by the products of `grokbook.geometry.loss.Hessian`.
+        By `torch.func.hessian`, and by the products of `grokbook.geometry.operators.Hessian`.
     """
     config = RunConfig(tasks=("add", "mul"), modulus=5, width=4, heads=2, hidden=4)
     layout, table = Layout.of(config), config.table()

@@ -13,7 +13,7 @@ from grokbook.checks import integer
 from grokbook.claims.readings.phase_structure import RATED, RATES
 from grokbook.claims.readings.place import slope
 from grokbook.config import RunConfig
-from grokbook.statistics import Break, Test, one_or_two, shuffle
+from grokbook.statistics import Break, PermutationTest, breakpoint_comparison, shuffle
 from grokbook.store.recorded import Results
 from grokbook.studies.published import EXCHANGE
 from grokbook.studies.settings import TASKS
@@ -112,7 +112,7 @@ def exponents(paces: Sequence[Pace]) -> dict[str, float]:
     return {seed: slope(x, y) for seed, (x, y) in _with_slope(paces).items()}
 
 
-def against_chance(paces: Sequence[Pace]) -> Test | None:
+def against_chance(paces: Sequence[Pace]) -> PermutationTest | None:
     """Is the mean exponent larger than with grok steps dealt to the decays within each seed?
 
     That is the null which says that weight decay does not matter.  None where no seed has two.
@@ -132,7 +132,7 @@ def against_chance(paces: Sequence[Pace]) -> Test | None:
 
 def regimes(paces: Sequence[Pace]) -> Break | None:
     """One power law against two that meet at `CRITICAL`; None if too few decays or seeds."""
-    return one_or_two(_by_seed(paces), -math.log(CRITICAL))
+    return breakpoint_comparison(_by_seed(paces), -math.log(CRITICAL))
 
 
 def executions(configs: Sequence[RunConfig], results: Results | None = None) -> list[list[float]]:

@@ -17,7 +17,7 @@ import pandas as pd
 from grokbook.chapters.spectral_edge_lifecycle import gather
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import listed, share
-from grokbook.geometry.edge_windows import PUBLISHED, WINDOWS, window_name
+from grokbook.geometry.edge_windows import LIFECYCLE_WINDOW, WINDOWS, window_name
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.passages import Passage
 from grokbook.widgets.turns import MAJORITY, grokking
@@ -124,7 +124,7 @@ def window_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     chosen = {one.run_id for one in grokking(passages)}
     runs = [run for run in runs if run.config.id in chosen]
     found = brackets(runs)
-    if not _turned(found.get(PUBLISHED, [])):
+    if not _turned(found.get(LIFECYCLE_WINDOW, [])):
         return ""
     told = []
     for size, here in found.items():

@@ -1,4 +1,4 @@
-"""When things happen: grok steps, onsets, placebos, falls, and the leads between them.
+"""When things happen: grok steps, onsets, placebos, and the leads between them.
 
 An event is found by a rule on a series of readings.  Every rule has the same interface, so that a
 detector of something deep and one that looks at the training loss can be compared.
@@ -18,7 +18,6 @@ from grokbook.events.placebo import (
     constant_step,
 )
 from grokbook.events.series import Detector, Event
-from grokbook.events.shape import fall, rise
 
 __all__ = [
     "FACTORS",
@@ -36,11 +35,9 @@ __all__ = [
     "constant_step",
     "crossing",
     "dual_onset",
-    "fall",
     "grok_step",
     "growth_onset",
     "lead",
     "onset_grid",
-    "rise",
     "tri_onset",
 ]

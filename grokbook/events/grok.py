@@ -51,11 +51,18 @@ def crossing(steps: np.ndarray, accuracy: np.ndarray, threshold: float, row: int
     Returns:
         A step, or None if it never happens.
 
+    Raises:
+        ValueError: for unequal lengths, or a row below 1.
+
     >>> crossing(np.array([0, 100, 200, 300]), np.array([0, .99, .97, .99]), .98)
     100
     >>> crossing(np.array([0, 100, 200, 300]), np.array([0, .99, .99, .99]), .98, row=3)
     300
     """
+    if len(steps) != len(accuracy):
+        raise ValueError(f"{len(steps)} steps do not go with {len(accuracy)} accuracies")
+    if row < 1:
+        raise ValueError(f"a row has at least one evaluation, not {row!r}")
     streak = 0
     for step, value in zip(steps, accuracy, strict=True):
         streak = streak + 1 if value >= threshold else 0
@@ -67,7 +74,12 @@ def crossing(steps: np.ndarray, accuracy: np.ndarray, threshold: float, row: int
 def grok_step(steps: np.ndarray, accuracy: np.ndarray, rule: str) -> int | None:
     """The grok step under a rule of `RULES`.
 
+    Raises:
+        ValueError: for another rule, or unequal lengths.
+
     >>> grok_step(np.array([0, 100]), np.array([0.1, 0.93]), "0.90")
     100
     """
+    if rule not in RULES:
+        raise ValueError(f"there is no rule {rule!r}; there are {', '.join(RULES)}")
     return crossing(steps, accuracy, RULES[rule].accuracy, RULES[rule].row)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from grokbook.events.leads import Lead
 from grokbook.statistics.counts import Proportion, chance_of_at_least, proportion
 from grokbook.statistics.intervals import Interval, mean_interval
-from grokbook.statistics.permutation import Test, sign_flip
+from grokbook.statistics.permutation import PermutationTest, sign_flip
 from grokbook.statistics.units import distinct
 
 
@@ -91,7 +91,7 @@ class Against:
     """
 
     extra: Interval
-    test: Test
+    test: PermutationTest
     only_detector: tuple[str, ...]
     only_placebo: tuple[str, ...]
     neither: tuple[str, ...]

@@ -138,7 +138,11 @@ def window(vectors: np.ndarray, *, k: int) -> Principal:
 
 
 def random(size: int, k: int, *, seed: int) -> Basis:
-    """K random directions of ℝᴾ, uniform: the published control (2602.18523 section 4.10)."""
+    """K random directions of ℝᴾ, uniform: the published control (2602.18523 section 4.10).
+
+    Raises:
+        ValueError: for more directions than dimensions, or none.
+    """
     return Basis.of(frame(np.random.default_rng(seed), size, k))
 
 

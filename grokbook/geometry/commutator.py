@@ -13,24 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from torch import Tensor
 
 from grokbook.checks import number
+from grokbook.geometry.operators import LinearMap
 
 ETA = 1e-3
 """The published size of the two steps."""
 
 Gradient = Callable[[Tensor], Tensor]
 """θ (P,) ↦ ∇L(θ) (P,), in the precision of θ."""
-
-
-class LinearMap(Protocol):
-    """A linear map on ℝᴾ."""
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        """The product with a vector (P,)."""
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no truth value to compare by

@@ -33,6 +33,7 @@ CONTROLS = {
     "learned": "the component along θ − kept · θ_0 taken out",
     "learned, equal distance": "θ moved against that component as far as θ′ is",
 }
+"""What each takes out, beside the edge."""
 DRAWN = ("random", "random, equal norm")
 """Controls that are drawn; of the others there is one each."""
 
@@ -127,53 +128,26 @@ def controls(
         yield f"{name}, equal distance", _measured(theta, new.to(theta.dtype))
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """What one removal does, against draws of a control.
+def reached(effect: float, control: np.ndarray) -> float:
+    """Share of a control's draws whose effect is as large as that of a removal, in size.
 
-    Attributes:
+    Published is the ratio of the effect to the control's mean with 1e-8 added beneath, so that a
+    control without effect gives 10⁷.
+
+    Args:
         effect: of the removal: accuracy or loss after, less before.
-        mean, sd: of the control's effects; sd (ddof 1) is NaN of one draw.
-        reached: draws whose effect is as large as the removal's, in size.
-        draws: of the control.
-        resolution: smallest effect that can be told from 0, such as 1 / tokens of an accuracy.
-    """
-
-    effect: float
-    mean: float
-    sd: float
-    reached: int
-    draws: int
-    resolution: float
-
-    @property
-    def ratio(self) -> float:
-        """|effect| / |mean|; NaN where the control does nothing that can be seen.
-
-        Published, the ratio has 1e-8 added beneath, so that a control without effect gives 10⁷.
-        """
-        return abs(self.effect / self.mean) if abs(self.mean) > self.resolution else float("nan")
-
-
-def contrast(effect: float, control: np.ndarray, *, resolution: float) -> Contrast:
-    """One effect against a control's.
+        control: (n,) the same of every draw.
 
     Raises:
-        ValueError: for no draws, or a resolution below 0.
+        ValueError: for no draws.
 
-    >>> contrast(-0.4, np.array([-0.1, -0.1, -0.5, 0.3]), resolution=0.001).reached
-    1
+    >>> reached(-0.4, np.array([-0.1, -0.1, -0.5, 0.3]))
+    0.25
     """
     control = np.asarray(control, dtype=np.float64)
     if control.ndim != 1 or not len(control):
         raise ValueError(f"a contrast needs draws of its control, not {control.shape}")
-    if not resolution >= 0:
-        raise ValueError(f"a resolution must not be negative, not {resolution}")
-    sd = float(control.std(ddof=1)) if len(control) > 1 else float("nan")
-    reached = int((np.abs(control) >= abs(effect)).sum())
-    return Contrast(
-        float(effect), float(control.mean()), sd, reached, len(control), float(resolution)
-    )
+    return float((np.abs(control) >= abs(effect)).mean())
 
 
 def _measured(theta: Tensor, new: Tensor, left: float = float("nan")) -> Ablated:

@@ -88,7 +88,7 @@ def shares(
         )
 
 
-def turned(
+def share_errors(
     found: Shares,
     turn: np.ndarray,
     gradient: np.ndarray,

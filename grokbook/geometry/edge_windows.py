@@ -20,11 +20,11 @@ from grokbook.geometry.spectral_edge import Edge, edge
 WINDOWS = (3, 5, 10, 20)
 """Updates in a window: as published for Dyck-1 in Table 7, in the lifecycle, for modular arithmetic
 in Table 7, and for its functional modes."""
-PUBLISHED = 5
+LIFECYCLE_WINDOW = 5
 """Updates in the lifecycle's window, of which everything is measured at every step."""
 
 
-def window_name(size: int = PUBLISHED) -> str:
+def window_name(size: int = LIFECYCLE_WINDOW) -> str:
     """What a window is called in what instruments measure.
 
     >>> window_name()
@@ -121,32 +121,7 @@ def decay_path(start: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.diff(kept)[:, None] * np.asarray(start, dtype=np.float64)
 
 
-def without(
-    products: np.ndarray, along: np.ndarray, square: float, amounts: np.ndarray
-) -> np.ndarray:
-    """Inner products of δ_i − c_i d, where the updates themselves were not kept.
-
-    Args:
-        products: (w, w) ⟨δ_i, δ_j⟩.
-        along: (w,) ⟨δ_i, d⟩, for `decay_path` with d = θ_0.
-        square: ‖d‖².
-        amounts: (w,) c_i, there the differences of what is kept.
-
-    Returns:
-        (w, w); give `grokbook.geometry.spectral_edge.edge` the norm before, √tr products: what is
-        left of a large drift has the drift's rounding.
-
-    >>> without(np.array([[4.0, 2], [2, 1]]), np.array([2.0, 1]), 1.0, np.array([2.0, 0])).tolist()
-    [[0.0, 0.0], [0.0, 1.0]]
-    """
-    shape = np.shape(along)
-    if not np.shape(products) == shape * 2 or np.shape(amounts) != shape:
-        raise ValueError(f"products must be (w, w) of {shape} updates, not {np.shape(products)}")
-    cross = np.outer(amounts, along)
-    return products - cross - cross.T + square * np.outer(amounts, amounts)
-
-
-def rows_before(last: int, size: int) -> slice:
+def rows_until(last: int, size: int) -> slice:
     """Which updates the window has that ends with update ``last`` (the first is 0).
 
     Fewer at the start, as published, but two at least.
@@ -154,7 +129,7 @@ def rows_before(last: int, size: int) -> slice:
     Raises:
         ValueError: for fewer than two updates.
 
-    >>> rows_before(1, 5), rows_before(7, 5)
+    >>> rows_until(1, 5), rows_until(7, 5)
     (slice(0, 2, None), slice(3, 8, None))
     """
     if last < 1 or size < 2:

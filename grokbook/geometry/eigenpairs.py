@@ -2,10 +2,10 @@
 
     H v = λ v,   ‖v‖ = 1,   residual r = ‖H v − λ v‖
 
-An operator is anything with ``size``, ``dtype`` and ``@``, as `grokbook.geometry.loss.Hessian`.
-Some eigenvalue lies within r of λ, and for a pair at gap g from the others the error of λ is only
-r²/g.  A residual cannot show that no eigenvalue lies further out; the random start makes that
-improbable, and products in another precision or from another start are the check.
+Operators are those of `grokbook.geometry.operators`.  Some eigenvalue lies within r of λ, and for a
+pair at gap g from the others the error of λ is only r²/g.  A residual cannot show that no
+eigenvalue lies further out; the random start makes that improbable, and products in another
+precision or from another start are the check.
 
 Two protocols.  `extremes` restarts ARPACK until the residual is small.  `lanczos` is the published
 one (2602.18523 section 4.6): a fixed number of steps, whatever they have reached.  Its Ritz values
@@ -15,33 +15,19 @@ lie inside the spectrum, so a bottom that is read too early is read too high.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
+from grokbook.geometry.operators import Counted, Operator
+
 _ENDS = {"low": "SA", "high": "LA", "both": "BE"}
 """Ends of the spectrum, and ARPACK's words for them."""
 
 _ANY = 1e10
 """A tolerance that every Ritz pair meets."""
-
-
-class Operator(Protocol):
-    """A symmetric linear map on ℝᴾ.
-
-    Attributes:
-        size: P.
-        dtype: of its products, ``torch.float32`` or ``torch.float64``.
-    """
-
-    size: int
-    dtype: torch.dtype
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        """The product with a vector (P,)."""
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
@@ -86,25 +72,6 @@ class Eigenpairs:
         rounding = 16 * torch.finfo(vectors.dtype).eps * radius
         converged = residuals <= np.maximum(tolerance * np.abs(values), rounding)
         return cls(values, vectors, residuals, converged, products)
-
-
-class Counted:
-    """An operator that counts its products, and refuses what is not finite.
-
-    Attributes:
-        operator: that makes them.
-        products: so many up to now.
-    """
-
-    def __init__(self, operator: Operator) -> None:
-        self.operator, self.products = operator, 0
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        self.products += 1
-        image = self.operator @ vector
-        if not torch.isfinite(image).all():
-            raise ValueError(f"product {self.products} with the operator is not finite")
-        return image
 
 
 def rayleigh(counted: Counted, vectors: Tensor, tolerance: float) -> Eigenpairs:

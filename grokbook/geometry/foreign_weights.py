@@ -24,6 +24,7 @@ from grokbook.models.exchange import from_state_dict
 from grokbook.models.layout import SEQUENCE, Layout, TrunkLayout
 
 Weights = Mapping[str, Tensor | np.ndarray]
+"""A ``state_dict``: parameters by name."""
 
 
 def read_weights(source: str | Path | Weights, *, heads: int) -> tuple[Layout, Tensor]:

@@ -14,8 +14,11 @@ import numpy as np
 from grokbook.geometry.nulls import Null
 
 CERTAIN = ("ramp", "parabola")
+"""Nulls of one sequence each, which nothing draws."""
 DRAWN = ("white noise", "random walk")
+"""Nulls of which every draw is another sequence."""
 NULLS = CERTAIN + DRAWN
+"""All of them, in the order of their generators: a null keeps its place."""
 
 
 def sequences(
@@ -69,10 +72,8 @@ def bands(
     for place, name in enumerate(NULLS):
         generator = np.random.default_rng([seed, place])
         if name in CERTAIN:
-            value = float(statistic(name, generator))
-            found[name] = Null(value, 0.0, value, value)
-            continue
-        values = np.array([statistic(name, generator) for _ in range(draws)])
-        low, high = np.quantile(values, [0.025, 0.975]).tolist()
-        found[name] = Null(float(values.mean()), float(values.std(ddof=1)), low, high, draws)
+            found[name] = Null.certain(float(statistic(name, generator)))
+        else:
+            values = [statistic(name, generator) for _ in range(draws)]
+            found[name] = Null.of(np.array(values))
     return found

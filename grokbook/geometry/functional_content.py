@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from grokbook.geometry.isotropic import frame
-from grokbook.geometry.perturbation_curves import unit_vector
+from grokbook.geometry.operators import unit_vector
 from grokbook.geometry.probe_splits import SPLITS, split
 from grokbook.geometry.probes import FORMS, Probe, probe
 
@@ -80,7 +80,7 @@ def response(
         ValueError: for a direction of another size or of length 0, a step of 0, or representations
             that are not (n, d).
     """
-    unit = unit_vector(theta, direction)
+    unit = unit_vector(direction, len(theta))
     step = share * float(theta.double().norm())
     if not step > 0:
         raise ValueError(f"a response needs a step above 0, not {step}")
@@ -149,7 +149,11 @@ def content(
 
 
 def random_directions(size: int, count: int, *, seed: int) -> np.ndarray:
-    """(count, P) orthonormal isotropic directions, to stand beside v_k."""
+    """(count, P) orthonormal isotropic directions, to stand beside v_k.
+
+    Raises:
+        ValueError: for more directions than dimensions, or fewer than none.
+    """
     return frame(np.random.default_rng(seed), size, count).T
 
 

@@ -39,13 +39,19 @@ from dataclasses import dataclass
 import numpy as np
 
 FUNCTIONAL, MIXED, COMPRESSION, NONE = "functional", "mixed", "compression", "none"
+"""The classes by point 4, and what a run or a task without one has."""
 AFTER, UNTIL = 2.0, 4.0
+"""Windows count that end between these multiples of the grok step: point 2."""
 LEAST = 5
+"""Windows that a class needs, and disjoint ones that the signs of point 6 need."""
 LOW, HIGH = 1 / 3, 2 / 3
+"""The largest r of compression and the smallest of a functional edge: point 4."""
 RUNS = 3
+"""Runs that the class of a task needs: point 7."""
 OWN = ("printed", "raw")
 """The claim's own form."""
 FORMS = tuple((units, by) for units in ("printed", "in units") for by in ("raw", "preconditioned"))
+"""All four forms of r: point 5."""
 
 
 @dataclass(frozen=True)

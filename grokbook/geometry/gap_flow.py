@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from grokbook.geometry.edge_windows import Window
-from grokbook.geometry.hessian import HessianOf
+from grokbook.geometry.operators import Hessian
 from grokbook.geometry.spectral_edge import Edge
 
 UNITS = {"printed": 1, "in units": 2}
@@ -112,7 +112,7 @@ def by_each(
     Raises:
         ValueError: as `along`.
     """
-    operator = HessianOf(loss, theta)
+    operator = Hessian.of(loss, theta)
     rows = torch.as_tensor(np.ascontiguousarray(directions), dtype=torch.float64)
     if rows.dim() != 2 or rows.shape[1] != operator.size:
         raise ValueError(f"directions must be (n, {operator.size}), not {tuple(rows.shape)}")

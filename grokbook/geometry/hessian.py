@@ -2,11 +2,10 @@
 
     curvature along v = vᵀHv / vᵀv;   λ_min(Σ_t H_t) ≥ Σ_t λ_min(H_t)
 
-H is an operator as `grokbook.geometry.eigenpairs` knows it; L's comes from
-`grokbook.geometry.loss.Loss.hessian`, or from any function of θ by `HessianOf`.  The published
-curvature along a spectral edge is a second difference in float32, whose rounding, 4u|L|/ε², is of
-the size of what it found: it is given beside the product.  Source: 2602.18523 section 4.6,
-2604.07380 section 4.4, weakness F.
+H is an operator as `grokbook.geometry.operators` has it, that of a model from
+`grokbook.geometry.loss.Loss.hessian`.  The published curvature along a spectral edge is a second
+difference in float32, whose rounding, 4u|L|/ε², is of the size of what it found: it is given
+beside the product.  Source: 2602.18523 section 4.6, 2604.07380 section 4.4, weakness F.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.geometry.eigenpairs import Eigenpairs, Operator
+from grokbook.geometry.eigenpairs import Eigenpairs
+from grokbook.geometry.operators import Operator, unit_vector
 
 
 @dataclass(frozen=True)
@@ -58,50 +57,6 @@ class SecondDifference:
     floor: float
 
 
-class HessianOf:
-    """The Hessian of a function of θ, as an operator.
-
-    Attributes:
-        size: P.
-        dtype: of θ.
-    """
-
-    def __init__(self, loss: Callable[[Tensor], Tensor], theta: Tensor) -> None:
-        """The gradient's graph is built here, once; a product costs one backward pass through it.
-
-        Args:
-            loss: θ (P,) ↦ a scalar that can be differentiated twice.
-            theta: (P,) where.
-
-        Raises:
-            ValueError: if the loss is no scalar, or is not finite.
-        """
-        self.size, self.dtype = len(theta), theta.dtype
-        self._at = theta.detach().clone().requires_grad_()
-        value = loss(self._at)
-        if value.dim() or not torch.isfinite(value):
-            raise ValueError(f"a Hessian needs a finite scalar, not {value}")
-        (self._slope,) = torch.autograd.grad(value, self._at, create_graph=True)
-
-    @property
-    def gradient(self) -> Tensor:
-        """∇L, (P,)."""
-        return self._slope.detach()
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        """∇²L v for v (P,)."""
-        if not self._slope.requires_grad:  # L is linear
-            return torch.zeros_like(self._at)
-        (product,) = torch.autograd.grad(
-            self._slope,
-            self._at,
-            vector.to(self.dtype),
-            retain_graph=True,
-            materialize_grads=True,
-        )
-        return product
-
-
 @dataclass(frozen=True)
 class Weyl:
     """Weyl's inequality λ_min(Σ_t H_t) ≥ Σ_t λ_min(H_t), which holds on one batch alone.
@@ -126,7 +81,7 @@ def curvature(operator: Operator, vector: Tensor) -> Curvature:
     Raises:
         ValueError: for a vector of another size, of length 0, or not finite.
     """
-    unit = _unit(vector, operator.size).to(operator.dtype)
+    unit = unit_vector(vector, operator.size).to(operator.dtype)
     image = operator @ unit
     value = float(image.double() @ unit.double())
     residual = float((image.double() - value * unit.double()).norm())
@@ -154,7 +109,7 @@ def second_difference(
     Raises:
         ValueError: for what is no direction, or a step of 0.
     """
-    unit = _unit(vector, len(theta))
+    unit = unit_vector(vector, len(theta))
     step = share * float(theta.double().norm())
     if not step > 0:
         raise ValueError(f"a second difference needs a step above 0, not {step}")
@@ -174,14 +129,3 @@ def weyl(total: Eigenpairs, parts: Sequence[Eigenpairs]) -> Weyl:
         raise ValueError("Weyl's inequality needs the terms of the sum, not none")
     slack = total.values[0] - sum(part.values[0] for part in parts)
     return Weyl(float(slack), float(sum(each.residuals[0] for each in (total, *parts))))
-
-
-def _unit(vector: Tensor, size: int) -> Tensor:
-    """The vector over its length, in float64."""
-    length = float(vector.double().norm())
-    if vector.shape != (size,) or not 0 < length < np.inf:
-        raise ValueError(
-            f"a direction needs ({size},) finite entries that are not all 0, "
-            f"not {tuple(vector.shape)} of norm {length}"
-        )
-    return vector.double() / length

@@ -16,8 +16,13 @@ def frame(generator: np.random.Generator, size: int, count: int) -> np.ndarray:
     Args:
         generator: of the caller's own; D · k normal numbers are taken from it.
         size: D.
-        count: k, at most D.
+        count: k, at most D; 0 gives no column.
+
+    Raises:
+        ValueError: for more columns than dimensions, or fewer than none.
     """
+    if not 0 <= count <= size:
+        raise ValueError(f"{count} orthonormal directions do not fit into {size} dimensions")
     return np.linalg.qr(generator.standard_normal((size, count)))[0]
 
 

@@ -15,12 +15,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from grokbook.geometry.operators import Hessian, flat
 from grokbook.models import trunk
 from grokbook.models.layout import Layout
 from grokbook.tasks.modular import Table
 
 PUBLISHED_BATCH = 512
-"""Examples of a batch in every published measurement of gradients (2602.18523 section 4.4)."""
+"""Examples of a batch in every published measurement of gradients and of Hessians.
+
+2602.18523 sections 4.4 and 4.6.
+"""
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no truth value to compare by
@@ -97,7 +101,7 @@ class Loss:
     def gradient(self, theta: Tensor) -> Tensor:
         """∇L(θ), (P,)."""
         leaves = _leaves(self.layout, theta)
-        return _joined(torch.autograd.grad(self.total(leaves), list(leaves.values())))
+        return flat(torch.autograd.grad(self.total(leaves), list(leaves.values())))
 
     def gradients(self, theta: Tensor) -> Tensor:
         """The gradient of each chosen head's loss, (len(heads), P); their sum is `gradient`.
@@ -112,13 +116,12 @@ class Loss:
             )
             for term in each
         ]
-        return torch.stack([_joined(row) for row in rows])
+        return torch.stack([flat(row) for row in rows])
 
     def hessian(self, theta: Tensor) -> Hessian:
         """∇²L(θ) as products with vectors; the graph of the gradient is built once."""
         leaves = _leaves(self.layout, theta)
-        slopes = torch.autograd.grad(self.total(leaves), list(leaves.values()), create_graph=True)
-        return Hessian(self.layout, leaves, slopes)
+        return Hessian(self.total(leaves), list(leaves.values()))
 
     @torch.no_grad()
     def right(self, theta: Tensor) -> Tensor:
@@ -142,33 +145,6 @@ class Loss:
         return self._each(parameters).sum()
 
 
-class Hessian:
-    """A symmetric operator on ℝᴾ that is known by its products alone.
-
-    Attributes:
-        size: P.
-        dtype: of the parameters at which it was taken.
-    """
-
-    def __init__(
-        self, layout: Layout, leaves: dict[str, Tensor], slopes: tuple[Tensor, ...]
-    ) -> None:
-        self._layout, self._leaves, self._slopes = layout, leaves, slopes
-        self.size, self.dtype = layout.size, slopes[0].dtype
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        """∇²L v for v (P,)."""
-        along = [view[0] for view in self._layout.views(vector.to(self.dtype)[None]).values()]
-        products = torch.autograd.grad(
-            self._slopes,
-            list(self._leaves.values()),
-            [part[None] for part in along],
-            retain_graph=True,
-            materialize_grads=True,
-        )
-        return _joined(products)
-
-
 def batches(table: Table, seed: int, size: int, count: int) -> Iterator[Tensor]:
     """``count`` batches of ``size`` indices into the table, drawn from the training pairs.
 
@@ -189,7 +165,3 @@ def _leaves(layout: Layout, theta: Tensor) -> dict[str, Tensor]:
         name: view.detach().clone().requires_grad_()
         for name, view in layout.views(theta[None]).items()
     }
-
-
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    return torch.cat([part.detach().reshape(-1) for part in parts])

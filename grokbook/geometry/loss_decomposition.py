@@ -20,7 +20,7 @@ from scipy import stats
 from torch import Tensor
 
 from grokbook.geometry.edge_ablation import ablate
-from grokbook.geometry.hessian import HessianOf
+from grokbook.geometry.operators import Hessian
 
 LEAST = 5
 """Directions that a rank correlation needs."""
@@ -94,7 +94,7 @@ def decomposition(
     """
     if np.shape(stability) != (len(directions),):
         raise ValueError(f"{len(directions)} directions need as many α, not {np.shape(stability)}")
-    slopes = [HessianOf(loss, theta).gradient.double().numpy() for loss in (train, val)]
+    slopes = [Hessian.of(loss, theta).gradient.double().numpy() for loss in (train, val)]
     with torch.no_grad():
         here = float(val(theta))
         change = [float(val(ablate(theta, v[None]).theta)) - here for v in directions]

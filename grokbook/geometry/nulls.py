@@ -1,4 +1,4 @@
-"""What random subspaces hold of a vector.
+"""The law of a statistic under a null, and that of what random subspaces hold of a vector.
 
 A random basis of all of ℝᴾ has a share ‖BBᵀv‖ / ‖v‖ near √(K/P), for any v at all.  A basis that
 lives on some of the parameters is to be compared with random ones that live there too, with the
@@ -20,10 +20,10 @@ from grokbook.geometry.subspaces import TOLERANCE, Footprint, energies
 
 @dataclass(frozen=True)
 class Null:
-    """The share that random bases have of one vector.
+    """The law of a statistic under a null: here of shares, elsewhere of any other number.
 
     Attributes:
-        mean, sd: of the share.
+        mean, sd: of the statistic.
         low, high: its 2.5 % and 97.5 % quantiles.
         draws: simulated, or 0 where the law is known.
     """
@@ -33,6 +33,26 @@ class Null:
     low: float
     high: float
     draws: int = 0
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Null:
+        """The law as draws of the statistic have it.
+
+        Raises:
+            ValueError: for fewer than two draws.
+
+        >>> Null.of(np.arange(41.0)).low, Null.of(np.arange(41.0)).high
+        (1.0, 39.0)
+        """
+        if len(values) < 2:
+            raise ValueError(f"a null needs 2 draws or more, not {len(values)}")
+        low, high = np.quantile(values, [0.025, 0.975]).tolist()
+        return cls(float(values.mean()), float(values.std(ddof=1)), low, high, len(values))
+
+    @classmethod
+    def certain(cls, value: float) -> Null:
+        """The law of what has but one value."""
+        return cls(value, 0.0, value, value)
 
 
 @lru_cache
@@ -51,7 +71,7 @@ def whole(size: int, rank: int) -> Null:
     if not 0 < rank <= size:
         raise ValueError(f"a random basis of rank {rank} in {size} dimensions is none")
     if rank == size:
-        return Null(1.0, 0.0, 1.0, 1.0)
+        return Null.certain(1.0)
     a, b = rank / 2, (size - rank) / 2
     mean = math.exp(_log_ratio(a) - _log_ratio(a + b))
     low, high = np.sqrt(stats.beta(a, b).ppf([0.025, 0.975])).tolist()
@@ -90,9 +110,7 @@ def matched(vector: np.ndarray, footprint: Footprint, *, draws: int, seed: int) 
     generator = np.random.default_rng(seed)
     pure = np.isclose(footprint.energies.max(axis=0), 1, rtol=0, atol=TOLERANCE).all()
     law = squares_apart if pure else squares_mixed
-    shares = np.sqrt(np.clip(law(weights, footprint, draws, generator), 0, 1))
-    low, high = np.quantile(shares, [0.025, 0.975]).tolist()
-    return Null(float(shares.mean()), float(shares.std(ddof=1)), low, high, draws)
+    return Null.of(np.sqrt(np.clip(law(weights, footprint, draws, generator), 0, 1)))
 
 
 def squares_apart(

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from grokbook.geometry.attention_modes import entropies
+from grokbook.geometry.operators import unit_vector
 
 STEP = 0.0025
 """ε of the published central second difference."""
-PUBLISHED = np.arange(-12, 13) * STEP
+PUBLISHED_GRID = np.arange(-12, 13) * STEP
 """ε of the published curves, in the weights' unit."""
 
 
@@ -83,29 +84,13 @@ class Curve:
         return place
 
 
-def unit_vector(theta: Tensor, direction: np.ndarray) -> Tensor:
-    """A direction (P,) of any length as a unit vector in float64.
-
-    Raises:
-        ValueError: if it has not as many entries as θ, or no length.
-    """
-    vector = torch.as_tensor(np.ascontiguousarray(direction), dtype=torch.float64)
-    length = float(vector.norm())
-    if vector.shape != theta.shape or not 0 < length < np.inf:
-        raise ValueError(
-            f"a direction needs {tuple(theta.shape)} finite entries that are not all 0, "
-            f"not {tuple(vector.shape)} of norm {length}"
-        )
-    return vector / length
-
-
 def oriented(theta: Tensor, direction: np.ndarray) -> tuple[Tensor, float]:
     """The unit vector v (P,) in float64 with ⟨θ, v⟩ ≥ 0, and ⟨θ, v⟩.
 
     Raises:
         ValueError: for a direction of another size, or of length 0.
     """
-    unit = unit_vector(theta, direction)
+    unit = unit_vector(direction, len(theta))
     along = float(unit @ theta.double())
     return (unit, along) if along >= 0 else (-unit, -along)
 

@@ -18,6 +18,7 @@ from grokbook.geometry.fourier_nulls import bands, sequences
 from grokbook.geometry.nulls import Null
 
 LEVELS = ("kept", "removed")
+"""The mean over positions: kept, as published, or taken away first."""
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
@@ -44,7 +45,11 @@ class PositionalSpectrum:
         return int(np.argmax(self.shares))
 
     def top(self, count: int) -> float:
-        """What the ``count`` largest shares add up to."""
+        """What the ``count`` largest shares add up to.
+
+        Raises:
+            ValueError: for no shares, or more than there are.
+        """
         if not 1 <= count <= len(self.shares):
             raise ValueError(f"there are {len(self.shares)} shares, not {count}")
         return float(np.sort(self.shares)[::-1][:count].sum())

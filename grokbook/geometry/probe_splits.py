@@ -16,6 +16,7 @@ import numpy as np
 TEST_SHARE = 0.3
 """Of the tokens, as published."""
 SPLITS = ("token", "string", "prefix")
+"""What is not to be on both sides, from the weakest to the strictest."""
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by

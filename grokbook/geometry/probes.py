@@ -20,7 +20,9 @@ from grokbook.geometry import ridge
 from grokbook.geometry.probe_splits import Split, folds
 
 KINDS = ("linear", "quadratic", "mlp", "ols")
+"""Ridge regression on features, on their products, a small network, and no penalty at all."""
 FORMS = ("raw", "standardised")
+"""As published, and with features in units of their spread and a penalty by cross-validation."""
 PENALTIES = {"linear": 1.0, "quadratic": 10.0}
 """α of the published probes."""
 MLP = {

@@ -22,6 +22,7 @@ import numpy as np
 from grokbook.geometry.isotropic import frame
 
 NULLS = ("random", "own first", "own lengths", "mixtures")
+"""By what each keeps of the run's own path, see above."""
 
 
 def randomised(

@@ -115,7 +115,12 @@ def attention(scores: Tensor) -> Tensor:
 def padded(sequences: Sequence[Sequence[int]], length: int, pad: int) -> list[tuple[int, ...]]:
     """Strings of one length.
 
+    Raises:
+        ValueError: for a string that is longer.
+
     >>> padded([(0, 1)], 4, 2)
     [(0, 1, 2, 2)]
     """
+    if (longest := max(map(len, sequences), default=0)) > length:
+        raise ValueError(f"a string of {longest} does not fit into {length}")
     return [(*each, *[pad] * (length - len(each))) for each in sequences]

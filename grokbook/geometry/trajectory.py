@@ -71,7 +71,11 @@ class Spectrum:
     error: float
 
     def among(self, count: int) -> np.ndarray:
-        """(count,) σ_k² / Σ of the first ``count`` σ², as 2602.18523 Fig. 4 has it with 10."""
+        """(count,) σ_k² / Σ of the first ``count`` σ², as 2602.18523 Fig. 4 has it with 10.
+
+        Raises:
+            ValueError: for no components, or more than there are.
+        """
         if not 1 <= count <= len(self.shares):
             raise ValueError(f"count must lie in 1 … {len(self.shares)}, not {count}")
         return self.shares[:count] / self.shares[:count].sum()
@@ -222,6 +226,9 @@ def window_sizes(total: int, count: int = 20) -> np.ndarray:
     """Sizes of expanding windows: ``count`` values from max(5, total/20) to ``total``, linearly.
 
     2602.18523 section 4.1 has 20, 2602.16746 has 15.
+
+    Raises:
+        ValueError: for fewer than two snapshots, or no window.
 
     >>> window_sizes(100, 5).tolist()
     [5, 28, 52, 76, 100]

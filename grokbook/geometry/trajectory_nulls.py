@@ -138,6 +138,9 @@ def relaxation(start: float, decay: np.ndarray, noise: np.ndarray, dimension: in
 def decay_factors(steps: np.ndarray, rate: float) -> np.ndarray:
     """(n − 1,) (1 − ηλ)^Δ over the intervals between steps, for rate = ηλ in [0, 1].
 
+    Raises:
+        ValueError: for another rate.
+
     >>> decay_factors(np.array([0, 1, 3]), 0.5).tolist()
     [0.5, 0.25]
     """
@@ -205,6 +208,9 @@ def matched(
     first: np.ndarray, second: np.ndarray, *, rates: tuple[float, float], count: int
 ) -> Matched:
     """The same number of snapshots of two runs, at the same τ = rate · step.
+
+    For comparing two runs by hand: no instrument needs it, since `trajectory` has each run by
+    itself at times that are fixed beforehand, by `evenly`.
 
     Args:
         first: (n,) steps of one run's snapshots, ascending from 0.

@@ -28,7 +28,11 @@ class SingularValues:
     error: float
 
     def gap(self, k: int) -> float:
-        """g_{k,k+1} = σ_k − σ_{k+1}."""
+        """g_{k,k+1} = σ_k − σ_{k+1}.
+
+        Raises:
+            ValueError: for a k that is not in 1 … r − 1.
+        """
         if not 1 <= k < len(self.values):
             raise ValueError(f"a gap's k must lie in 1 … {len(self.values) - 1}, not {k}")
         return float(self.values[k - 1] - self.values[k])
@@ -97,34 +101,6 @@ class Alignment:
     cosines: np.ndarray
     sd: float
     error: float
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """Events on the path of (g12, C) (2602.18523 section 4.11).
-
-    A peak or minimum is a global extreme.  Where a curve does nothing but rise or fall it lies at
-    the edge of what was looked at, and is no turn.
-
-    Attributes:
-        peak: step of the largest C, the first three snapshots left out.
-        minimum: step of the smallest g12, the first three snapshots left out.
-        collapse: first step after the peak with C below the midpoint of peak and last value; None
-            if there is none.
-        peak_edge: ``"first"`` or ``"last"`` if the peak is the first snapshot allowed or the last
-            of all, else empty.
-        minimum_edge: the same of the minimum.
-        gap_line: min + 25 % of the range of g12, the published line between regions.
-        commutator_line: min + 50 % of the range of C.
-    """
-
-    peak: int
-    minimum: int
-    collapse: int | None
-    peak_edge: str
-    minimum_edge: str
-    gap_line: float
-    commutator_line: float
 
 
 def singular_values(matrix: np.ndarray) -> SingularValues:
@@ -205,35 +181,6 @@ def alignment(matrices: np.ndarray) -> Alignment:
         raise ValueError(f"cosines need vectors that are not 0, not norms {norms.tolist()}")
     units = rows / norms[:, None]
     return Alignment(units @ units.T, 1 / np.sqrt(rows.shape[1]), 2 * ROUNDING)
-
-
-def portrait(steps: np.ndarray, gaps: np.ndarray, commutators: np.ndarray) -> Portrait:
-    """The published events on a path.
-
-    Args:
-        steps: (n,) of the snapshots, n > 3.
-        gaps: (n,) g12 there.
-        commutators: (n,) C there.
-
-    Raises:
-        ValueError: for three snapshots or fewer, or lists of unequal lengths.
-    """
-    if len(steps) < 4 or not len(steps) == len(gaps) == len(commutators):
-        lengths = len(steps), len(gaps), len(commutators)
-        raise ValueError(f"events need more than three snapshots, and equal lists, not {lengths}")
-    peak, minimum = 3 + int(np.argmax(commutators[3:])), 3 + int(np.argmin(gaps[3:]))
-    midpoint = (commutators[peak] + commutators[-1]) / 2
-    below = np.flatnonzero(np.asarray(commutators[peak:]) < midpoint)
-    edges = {len(steps) - 1: "last", 3: "first"}
-    return Portrait(
-        peak=int(steps[peak]),
-        minimum=int(steps[minimum]),
-        collapse=int(steps[peak + below[0]]) if len(below) else None,
-        peak_edge=edges.get(peak, ""),
-        minimum_edge=edges.get(minimum, ""),
-        gap_line=float(np.min(gaps) + 0.25 * np.ptp(gaps)),
-        commutator_line=float(np.min(commutators) + 0.5 * np.ptp(commutators)),
-    )
 
 
 def _heads(w_q: np.ndarray, w_k: np.ndarray, heads: int) -> list[slice]:

@@ -14,9 +14,9 @@ import numpy as np
 
 from grokbook.geometry.edge_decline import decline
 from grokbook.geometry.edge_windows import (
-    PUBLISHED,
+    LIFECYCLE_WINDOW,
     WINDOWS,
-    rows_before,
+    rows_until,
     window,
     window_name,
 )
@@ -43,11 +43,11 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
     last, rows = path.place(step), list[Row]()
     whole = step in phases.chosen(subject, phases.SHARES, GRID, ends(subject))
     for size in WINDOWS:
-        if size != PUBLISHED and last + 1 < size:
+        if size != LIFECYCLE_WINDOW and last + 1 < size:
             continue
-        inside = rows_before(last, size)
+        inside = rows_until(last, size)
         about = {"step": step, "part": window_name(size), "count": inside.stop - inside.start}
-        everything = whole or size == PUBLISHED
+        everything = whole or size == LIFECYCLE_WINDOW
         for form, (updates, decay, less) in _forms(path, inside).items():
             centred = form == "centred"
             try:
@@ -72,7 +72,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
                 rows += [Row(**about | row) for row in null]
         if everything:
             rows += [Row(**about | row) for row in edge_rows.turning(path, last, size)]
-        if size == PUBLISHED:
+        if size == LIFECYCLE_WINDOW:
             rows += [Row(**about | row) for row in edge_rows.as_published(path, inside)]
     rows += _moves(path, last)
     if last == len(path.steps) - 2:
@@ -112,7 +112,7 @@ def _declines(subject: Subject, path: EdgePath) -> Iterator[Row]:
             if first >= count or (grok is not None and path.steps[first + 1] >= grok):
                 continue
             at = range(first, count)
-            found = [edge(products[s, s]) for s in (rows_before(i, size) for i in at)]
+            found = [edge(products[s, s]) for s in (rows_until(i, size) for i in at)]
             ratios, steps = np.array([each.ratio for each in found]), path.steps[first + 1 :]
             for suffix in ("", "_share"):
                 series = np.array([getattr(each, f"g23{suffix}") for each in found])

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.geometry.edge_ablation import CONTROLS, DRAWN, Ablated, ablate, controls
-from grokbook.geometry.edge_windows import BULK, EDGE, rows_before, window
+from grokbook.geometry.edge_ablation import CONTROLS, DRAWN, Ablated, ablate, controls, reached
+from grokbook.geometry.edge_windows import BULK, EDGE, rows_until, window
 from grokbook.instruments import phases
 from grokbook.instruments.edge_path import EdgePath, ends, enough
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
@@ -42,7 +42,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
     if key not in subject.cache:
         subject.cache[key] = judged(subject, parameters["strings"])
     examples: Examples = subject.cache[key]
-    found = window(path.updates(rows_before(last, parameters["window"])))
+    found = window(path.updates(rows_until(last, parameters["window"])))
     theta = part.attention
 
     def outcome(attention: Tensor) -> np.ndarray:
@@ -125,9 +125,8 @@ def _reached(
     step: int, part: str, variant: str, effect: np.ndarray, drawn: np.ndarray
 ) -> Iterator[Row]:
     for name, own, values in zip(_OUTCOMES, effect, drawn.T, strict=True):
-        share = float((np.abs(values) >= abs(own)).mean())
         about = {"part": part, "variant": variant, "count": len(values)}
-        yield Row(step, f"{name}_reached", share, **about)
+        yield Row(step, f"{name}_reached", reached(own, values), **about)
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from grokbook.config import DyckConfig
-from grokbook.geometry.edge_windows import rows_before, window
+from grokbook.geometry.edge_windows import rows_until, window
 from grokbook.geometry.functional_content import random_directions
-from grokbook.geometry.hessian import HessianOf, curvature, second_difference
+from grokbook.geometry.hessian import curvature, second_difference
+from grokbook.geometry.operators import Hessian
 from grokbook.geometry.perturbation_curves import (
-    PUBLISHED,
+    PUBLISHED_GRID,
     Curve,
     Network,
     published_curvature,
@@ -53,7 +54,7 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
-    found = window(path.updates(rows_before(path.place(step), parameters["window"])))
+    found = window(path.updates(rows_until(path.place(step), parameters["window"])))
     key = "edge-curves", *(parameters[name] for name in ("strings", "curved"))
     if key not in subject.cache:
         swept, curved = (judged(subject, parameters[name]) for name in ("strings", "curved"))
@@ -103,12 +104,12 @@ def _swept(
         gone = values[curve.at(curve.removal)] - base
         quantity = "removal_loss_change" if name == "loss" else "removal_divergence"
         yield Row(**about, quantity=quantity, value=float(gone), variant="whole", error=curve.floor)
-    near = sweep(network, theta, v, PUBLISHED)
+    near = sweep(network, theta, v, PUBLISHED_GRID)
     yield from _curve(near, about, "published")
     top = float(near.divergence.max())
     yield Row(**about, quantity="largest_divergence", value=top, variant="published")
     value = published_curvature(near)
-    error = 2 * near.floor / PUBLISHED[PUBLISHED > 0].min() ** 2
+    error = 2 * near.floor / PUBLISHED_GRID[PUBLISHED_GRID > 0].min() ** 2
     yield Row(**about, quantity="curvature", value=value, variant="published", error=error)
     if not len(chance):
         return
@@ -146,7 +147,7 @@ def _curved(
 ) -> Iterator[Row]:
     """⟨v, Hv⟩ in float64, and in units of the weights' own size."""
     wide = part.attention.double()
-    operator = HessianOf(part.of(examples.loss), wide)
+    operator = Hessian.of(part.of(examples.loss), wide)
     for k, v in enumerate(directions[:DIRECTIONS], start=1):
         found = curvature(operator, torch.from_numpy(v))
         about = {"part": f"v{k}", "variant": f"exact, {of}", "count": examples.count}
@@ -192,7 +193,7 @@ def _attending(
         part.of(full.logits), labels, attention=part.of(lambda at: attention(full.scores(at)))
     )
     for k, v in enumerate(directions[:DIRECTIONS], start=1):
-        curve = sweep(network, part.attention, v, PUBLISHED[::4])
+        curve = sweep(network, part.attention, v, PUBLISHED_GRID[::4])
         for size, value in zip(curve.sizes, curve.entropy, strict=True):
             about = {"part": f"v{k}", "variant": "published", "count": len(strings)}
             yield Row(step, "entropy", float(value), at=float(size), **about)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from grokbook.config import DyckConfig
-from grokbook.geometry.edge_windows import rows_before, window
+from grokbook.geometry.edge_windows import rows_until, window
 from grokbook.geometry.functional_content import SHARE, random_directions
 from grokbook.instruments import phases
 from grokbook.instruments.answer_responses import AnswerResponses
@@ -62,11 +62,11 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
 
 def directions(path: EdgePath, last: int, size: int) -> dict[str, np.ndarray]:
     """The directions by their part: as many as the windows have."""
-    updates = path.updates(rows_before(last, size))
+    updates = path.updates(rows_until(last, size))
     found = {f"v{k}": v for k, v in enumerate(window(updates).directions, start=1)}
     more = {"v1 centred": (updates, True)}
     if last + 1 >= LONG:
-        long = path.updates(rows_before(last, LONG))
+        long = path.updates(rows_until(last, LONG))
         more |= {f"v1 of {LONG}": (long, False), f"v1 of {LONG} centred": (long, True)}
     for name, (rows, centred) in more.items():
         try:

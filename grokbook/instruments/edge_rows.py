@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.geometry.edge_shares import Shares, at_random, cosines, shares, turned
+from grokbook.geometry.edge_shares import Shares, at_random, cosines, share_errors, shares
 from grokbook.geometry.edge_windows import Window, window
 from grokbook.geometry.spectral_edge import Edge, Rotation, edge, halves, rotation
 from grokbook.geometry.trajectory import ROUNDING
@@ -53,7 +53,7 @@ def _shares(
     found: Window, gradient: np.ndarray, decay: np.ndarray, updates: np.ndarray, *, net: bool = True
 ) -> Iterator[dict[str, Any]]:
     got: Shares = shares(found.directions, gradient, decay, updates)
-    published, signed = turned(got, found.errors, gradient, decay, updates)
+    published, signed = share_errors(got, found.errors, gradient, decay, updates)
     for name, values, errors in (
         ("gradient_share", got.published, published),
         ("signed_share", got.signed, signed),

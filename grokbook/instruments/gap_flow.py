@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.geometry.edge_windows import Window, rows_before, window
+from grokbook.geometry.edge_windows import Window, rows_until, window
 from grokbook.geometry.gap_class import counted
 from grokbook.geometry.gap_flow import UNITS, by_each, measured, slide, terms
 from grokbook.geometry.loss_decomposition import LEAST, decomposition
@@ -87,7 +87,7 @@ def _gap(path: EdgePath, found: Window, last: int, size: int) -> Iterator[Row]:
             about = {"at": k, "error": 4 * floor / float(ends[2] - ends[0])}
             yield Row(step, "gap_change", change, variant="central", **about)
         if last + 1 < count:
-            old, *_ = path.updates(rows_before(last, size))
+            old, *_ = path.updates(rows_until(last, size))
             (new,) = path.updates(slice(last + 1, last + 2))
             apart = float(path.steps[last + 2] - step)
             about = {"at": k, "error": 4 * floor / apart}
@@ -97,13 +97,13 @@ def _gap(path: EdgePath, found: Window, last: int, size: int) -> Iterator[Row]:
 
 
 def _products(path: EdgePath, last: int, size: int) -> np.ndarray:
-    updates = path.updates(rows_before(last, size))
+    updates = path.updates(rows_until(last, size))
     return updates @ updates.T
 
 
 def _window(path: EdgePath, last: int, size: int) -> Window:
     """With the directions on both sides of its gaps."""
-    updates = path.updates(rows_before(last, size))
+    updates = path.updates(rows_until(last, size))
     number = edge(updates @ updates.T).k_star
     return window(updates, count=max(number, 1) + 1)
 
@@ -151,7 +151,7 @@ def _terms(
 
 def _decomposition(path: EdgePath, part: Part, known: Any, held: Any, last: int) -> Iterator[Row]:
     """Five directions of ten updates: what they cost, and what was to say so."""
-    step, updates = int(path.steps[last + 1]), path.updates(rows_before(last, HALVED))
+    step, updates = int(path.steps[last + 1]), path.updates(rows_until(last, HALVED))
     found = window(updates, count=LEAST)
     try:
         stability = np.cos(np.radians(halves(updates @ updates.T, k=LEAST).angles))

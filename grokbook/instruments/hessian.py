@@ -26,6 +26,7 @@ from torch import Tensor
 from grokbook.checks import integer
 from grokbook.geometry.eigenpairs import Eigenpairs, extremes, lanczos
 from grokbook.geometry.hessian import curvature, weyl
+from grokbook.geometry.loss import PUBLISHED_BATCH
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.phases import nearest
 from grokbook.instruments.subject import Subject
@@ -36,8 +37,8 @@ TAUS = (0.1, 1.0, 3.0, 5.0)
 PER_TASK_TAU = 5.0
 """Where the published per-task table was read."""
 
-PUBLISHED_EXAMPLES = 512
 PUBLISHED_STEPS = 25
+"""Lanczos steps of every published eigenvalue (2602.18523 section 4.6)."""
 
 _PRODUCT = 1.7e-4
 """Core-seconds of a product per example of a dual model, in float32."""
@@ -120,7 +121,7 @@ def _as_published(subject: Subject, step: int, theta: Tensor) -> Iterator[Row]:
             subject.seed(f"hessian/published/{purpose}/{part}", step)
             for purpose in ("batch", "start")
         )
-        batch = batch_of(subject, drawn, PUBLISHED_EXAMPLES)
+        batch = batch_of(subject, drawn, PUBLISHED_BATCH)
         hessian = subject.loss(batch, heads).hessian(theta.float())
         pairs = lanczos(hessian, seed=start, steps=PUBLISHED_STEPS)
         about = {"part": part, "variant": "published", "count": len(batch)}
@@ -134,7 +135,7 @@ def _resampled(
     tasks = {part: heads for part, heads in _parts(subject).items() if heads is not None}
     for draw in range(parameters["subsets"]):
         seed = subject.seed(f"hessian/resampled/batch/{draw}", step)
-        batch = batch_of(subject, seed, PUBLISHED_EXAMPLES)
+        batch = batch_of(subject, seed, PUBLISHED_BATCH)
         for part, heads in tasks.items():
             pairs = extremes(
                 subject.loss(batch, heads).hessian(theta),
@@ -190,8 +191,8 @@ def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
     """The mean over a run's points, which differ in what is measured there."""
     points, parts = len(_points(subject, parameters)), len(_parts(subject))
     corrected = len(preset(subject)) * parts * parameters["examples"] * _SOUGHT
-    published = points * parts * PUBLISHED_EXAMPLES * (PUBLISHED_STEPS + 3)
-    resampled = (parts - 1) * parameters["subsets"] * PUBLISHED_EXAMPLES * _SOUGHT
+    published = points * parts * PUBLISHED_BATCH * (PUBLISHED_STEPS + 3)
+    resampled = (parts - 1) * parameters["subsets"] * PUBLISHED_BATCH * _SOUGHT
     if subject.config.weight_decay != 1.0:
         resampled = 0
     if parameters["precision"] == "float64":

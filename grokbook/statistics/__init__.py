@@ -6,7 +6,7 @@ One run has no interval.
 """
 
 from grokbook.statistics.bootstrap import Bootstrap, bootstrap_interval
-from grokbook.statistics.breaks import Break, one_or_two
+from grokbook.statistics.breaks import Break, breakpoint_comparison
 from grokbook.statistics.counts import (
     BinomialTest,
     FisherTest,
@@ -20,7 +20,7 @@ from grokbook.statistics.fits import Fit, exponential, power_law, reciprocal
 from grokbook.statistics.intervals import Interval, mean_interval, prediction_interval
 from grokbook.statistics.nulls import LeadNulls, lead_nulls
 from grokbook.statistics.orders import OrderTest, order_test
-from grokbook.statistics.permutation import Test, holm, shuffle, sign_flip, two_sample
+from grokbook.statistics.permutation import PermutationTest, holm, shuffle, sign_flip, two_sample
 from grokbook.statistics.survival import LogRank, RestrictedMean, Survival, log_rank, survival
 from grokbook.statistics.units import caution, distinct, one_a_run
 
@@ -34,12 +34,13 @@ __all__ = [
     "LeadNulls",
     "LogRank",
     "OrderTest",
+    "PermutationTest",
     "Proportion",
     "RestrictedMean",
     "Survival",
-    "Test",
     "binomial_test",
     "bootstrap_interval",
+    "breakpoint_comparison",
     "caution",
     "chance_of_at_least",
     "distinct",
@@ -50,7 +51,6 @@ __all__ = [
     "log_rank",
     "mean_interval",
     "one_a_run",
-    "one_or_two",
     "order_test",
     "power_law",
     "prediction_interval",

@@ -21,6 +21,7 @@ from scipy import stats
 from grokbook.statistics.units import caution, distinct, fraction
 
 METHODS = ("BCa", "percentile")
+"""Intervals that there are, the default first."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,9 @@ def fit_for(groups: Mapping[str, tuple[np.ndarray, np.ndarray]], at: float) -> l
     ]
 
 
-def one_or_two(groups: Mapping[str, tuple[np.ndarray, np.ndarray]], at: float) -> Break | None:
+def breakpoint_comparison(
+    groups: Mapping[str, tuple[np.ndarray, np.ndarray]], at: float
+) -> Break | None:
     """Compare one law with two that meet at a given place.
 
     Args:
@@ -77,7 +79,7 @@ def one_or_two(groups: Mapping[str, tuple[np.ndarray, np.ndarray]], at: float) -
 
     >>> x = np.arange(5.0)
     >>> bent = {name: (x, k + x + 2 * np.maximum(0, x - 2)) for k, name in enumerate("abc")}
-    >>> found = one_or_two(bent, 2.0)
+    >>> found = breakpoint_comparison(bent, 2.0)
     >>> round(found.change, 6), found.two
     (2.0, True)
     """

@@ -64,11 +64,12 @@ def chance_of_at_least(successes: int, n: int, probability: float) -> float:
     """Exact P(X ≥ successes) for X binomial: how often chance would do as well.
 
     Raises:
-        ValueError: for more successes than trials, or fewer than none.
+        ValueError: for more successes than trials or fewer than none, or no probability.
 
     >>> chance_of_at_least(3, 3, 0.5)
     0.125
     """
+    _check(probability)
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n} runs")
     return float(stats.binom.sf(successes - 1, n, probability))
@@ -108,8 +109,7 @@ def binomial_test(
     True
     """
     observed = proportion(successes, n, level=level)
-    if not 0 <= probability <= 1:
-        raise ValueError(f"a probability cannot be {probability!r}")
+    _check(probability)
     result = stats.binomtest(successes, n, probability, alternative=_side(alternative))
     return BinomialTest(observed, float(probability), alternative, float(result.pvalue))
 
@@ -166,6 +166,11 @@ def fisher_test(
         ratio = float(result.statistic)
         low, high = map(float, result.confidence_interval(level))
     return FisherTest(ratio, low, high, p, int(counts.sum()), level, alternative)
+
+
+def _check(probability: float) -> None:
+    if not 0 <= probability <= 1:
+        raise ValueError(f"a probability cannot be {probability!r}")
 
 
 def _side(alternative: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from grokbook.statistics.fits import Fit, power_law
-from grokbook.statistics.permutation import Test, shuffle
+from grokbook.statistics.permutation import PermutationTest, shuffle
 from grokbook.statistics.units import Values, paired
 
 
@@ -41,7 +41,7 @@ class LeadNulls:
     onset: Fit | None
     constant: Fit
     constant_onset: float
-    shuffled: Test | None
+    shuffled: PermutationTest | None
 
 
 def lead_nulls(

@@ -17,6 +17,7 @@ import numpy as np
 from grokbook.statistics.units import caution
 
 Steps = tuple[float, ...]
+"""The grok steps of a run's tasks."""
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.statistics.units import Values, finite, paired
+from grokbook.statistics.units import Values, finite, names_of, paired
 
 ENUMERATED = 40_320
 """At most so many arrangements are enumerated: 15 signs, two groups of 9 and 8, 8 runs in a row."""
 
 
 @dataclass(frozen=True)
-class Test:
+class PermutationTest:
     """A permutation test.
 
     Attributes:
@@ -36,8 +36,6 @@ class Test:
         n: runs.
         alternative: ``"two-sided"``, ``"greater"`` or ``"less"``.
     """
-
-    __test__ = False  # pytest: not a class of tests
 
     statistic: float
     p: float
@@ -58,7 +56,7 @@ def sign_flip(
     alternative: str = "two-sided",
     draws: int = 9_999,
     seed: int = 0,
-) -> Test:
+) -> PermutationTest:
     """Paired test: is the mean difference 0, if each run's difference may have either sign?
 
     Args:
@@ -92,7 +90,7 @@ def two_sample(
     alternative: str = "two-sided",
     draws: int = 9_999,
     seed: int = 0,
-) -> Test:
+) -> PermutationTest:
     """Do two groups of runs differ, if any run might have been in either?
 
     Args:
@@ -110,8 +108,8 @@ def two_sample(
     0.1
     """
     a, b = finite(x, "a comparison"), finite(y, "a comparison")
-    if isinstance(x, Mapping) and isinstance(y, Mapping) and set(x) & set(y):
-        raise ValueError(f"run {min(set(x) & set(y))} is in both groups")
+    if both := set(names_of(x) or ()) & set(names_of(y) or ()):
+        raise ValueError(f"run {min(map(str, both))} is in both groups")
     of = statistic or (lambda first, second: first.mean() - second.mean())
     pool = np.concatenate([a, b])
     exact = math.comb(pool.size, a.size) <= ENUMERATED
@@ -129,7 +127,7 @@ def shuffle(
     alternative: str = "two-sided",
     draws: int = 9_999,
     seed: int = 0,
-) -> Test:
+) -> PermutationTest:
     """Does it matter which run a y belongs to?  y is shuffled over runs, within groups.
 
     Args:
@@ -208,7 +206,9 @@ def _drawn_within(places: Sequence[np.ndarray], count: int, seed: int) -> Iterat
         yield order
 
 
-def _test(observed: float, null: np.ndarray, exact: bool, n: int, alternative: str) -> Test:
+def _test(
+    observed: float, null: np.ndarray, exact: bool, n: int, alternative: str
+) -> PermutationTest:
     if not (math.isfinite(observed) and np.isfinite(null).all()):
         raise ValueError(f"the statistic is not finite: {observed}, or in an arrangement")
     mean = float(null.mean())
@@ -229,4 +229,6 @@ def _test(observed: float, null: np.ndarray, exact: bool, n: int, alternative: s
         p, least = (beyond + 1) / (null.size + 1), 1 / (null.size + 1)
         error = math.sqrt(p * (1 - p) / null.size)
     spread = float(null.std())
-    return Test(observed, p, error, least, mean, spread, null.size, exact, n, alternative)
+    return PermutationTest(
+        observed, p, error, least, mean, spread, null.size, exact, n, alternative
+    )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from grokbook.statistics.permutation import Test, two_sample
+from grokbook.statistics.permutation import PermutationTest, two_sample
 from grokbook.statistics.units import caution, fraction
 
 
@@ -155,7 +155,7 @@ class LogRank:
     expected: float
     z: float
     p_normal: float
-    test: Test
+    test: PermutationTest
 
 
 def log_rank(

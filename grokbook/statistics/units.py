@@ -70,7 +70,7 @@ def paired(x: Values, y: Values, what: str, *, least: int = 1) -> tuple[np.ndarr
         ValueError: as `finite`, or if the runs of x are not those of y.
     """
     a, b = finite(x, what, least=least), finite(y, what, least=least)
-    names = [_names(x), _names(y)]
+    names = [names_of(x), names_of(y)]
     if None not in names:
         if set(names[0]) != set(names[1]):
             odd = sorted(map(str, set(names[0]) ^ set(names[1])))
@@ -82,7 +82,8 @@ def paired(x: Values, y: Values, what: str, *, least: int = 1) -> tuple[np.ndarr
     return a, b
 
 
-def _names(values: Values) -> list[str] | None:
+def names_of(values: Values) -> list[str] | None:
+    """The runs' names; None of values in a row, which have none."""
     if isinstance(values, pd.Series):
         return list(values.index)
     return list(values) if isinstance(values, Mapping) else None

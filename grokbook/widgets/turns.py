@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.geometry.edge_windows import PUBLISHED
+from grokbook.geometry.edge_windows import LIFECYCLE_WINDOW
 from grokbook.instruments.phases import MULTIPLES, place
 from grokbook.widgets.passages import FORMS, Passage
 
@@ -70,7 +70,7 @@ class Turn:
 
 def _stretch(values: np.ndarray, ends: np.ndarray) -> tuple[int | None, int | None]:
     """Where decay first has the majority in a full window, and where the gradient has it again."""
-    full = ends >= PUBLISHED * np.diff(ends, prepend=0).min()
+    full = ends >= LIFECYCLE_WINDOW * np.diff(ends, prepend=0).min()
     low = np.flatnonzero(full & (values < MAJORITY))
     if not low.size:
         return None, None

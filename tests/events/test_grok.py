@@ -28,6 +28,15 @@ def test_never():
     assert crossing(STEPS, CURVE, 0.9, row=9) is None
 
 
-def test_lengths_must_fit():
-    with pytest.raises(ValueError, match="zip"):
-        crossing(STEPS, CURVE[:-1], 1.1)
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: crossing(STEPS, CURVE[:-1], 1.1), "8 steps do not go with 7 accuracies"),
+        (lambda: crossing(STEPS, CURVE[:-1], 0.0), "8 steps do not go with 7 accuracies"),
+        (lambda: crossing(STEPS, CURVE, 0.9, row=0), "at least one evaluation, not 0"),
+        (lambda: grok_step(STEPS, CURVE, "0.99"), "no rule '0.99'; there are 0.90, 0.95"),
+    ],
+)
+def test_nonsense_is_refused(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()

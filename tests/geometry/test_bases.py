@@ -146,3 +146,17 @@ def test_a_matched_basis_keeps_the_footprint(walk):
             Footprint.of(other, cut).energies, Footprint.of(attention, cut).energies, atol=1e-13
         )
         assert other.residual < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: bases.random(5, 8, seed=0), "8 orthonormal directions do not fit into 5"),
+        (lambda: bases.random(5, 0, seed=0), "0 < K ≤ P"),
+        (lambda: bases.random_within(LAYOUT, per_matrix=99, seed=0), "99 .* not fit into 16"),
+        (lambda: bases.random_within(LAYOUT, per_matrix=0, seed=0), "0 < K ≤ P"),
+    ],
+)
+def test_what_spans_no_subspace_is_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()

@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import orth
 from scipy.stats import kstest
 
-from grokbook.geometry.edge_ablation import CONTROLS, DRAWN, ablate, contrast, controls
+from grokbook.geometry.edge_ablation import CONTROLS, DRAWN, ablate, controls, reached
 from grokbook.geometry.edge_windows import window
 
 SIZE = 90
@@ -124,16 +124,11 @@ def test_a_window_of_pure_decay_takes_the_start_and_nothing_else(weights):
     torch.testing.assert_close(ablate(theta, v).theta, found["start, equal distance"].theta)
 
 
-def test_contrasts_by_hand():
-    found = contrast(-0.4, np.array([-0.1, -0.3, 0.1, -0.5]), resolution=1e-3)
-    assert found.mean == pytest.approx(-0.2) and found.ratio == pytest.approx(2)
-    assert found.sd == pytest.approx(np.std([-0.1, -0.3, 0.1, -0.5], ddof=1))
-    assert (found.reached, found.draws) == (1, 4)
-    assert contrast(0.5, np.array([-0.5, 0.4]), resolution=0).reached == 1
-    silent = contrast(-0.4, np.zeros(20), resolution=1e-3)  # published: 4 × 10⁷
-    assert np.isnan(silent.ratio)
-    assert np.isnan(contrast(-0.4, np.full(4, 2**-10), resolution=2**-10).ratio)
-    assert np.isnan(contrast(-0.4, np.array([0.1]), resolution=0).sd)
+def test_draws_that_reach_the_effect_by_hand():
+    assert reached(-0.4, np.array([-0.1, -0.3, 0.1, -0.5])) == 0.25
+    assert reached(0.5, np.array([-0.5, 0.4])) == 0.5  # as large is enough, whatever its sign
+    assert reached(-0.4, np.zeros(20)) == 0
+    assert reached(np.nan, np.full(3, np.nan)) == 0
 
 
 @pytest.mark.parametrize(
@@ -142,8 +137,7 @@ def test_contrasts_by_hand():
         (lambda: ablate(torch.ones(3), np.eye(2)), r"\(k, 3\), not \(2, 2\)"),
         (lambda: ablate(torch.ones(2), np.ones((1, 2))), "not orthonormal, by 1.0e"),
         (lambda: ablate(torch.zeros(2), np.eye(2)), "θ = 0"),
-        (lambda: contrast(1, np.array([]), resolution=0), "needs draws"),
-        (lambda: contrast(1, np.ones(2), resolution=-1), "not -1"),
+        (lambda: reached(1, np.array([])), "needs draws"),
         (lambda: list(controls(torch.ones(3), np.eye(3)[:1], start=torch.ones(3),
                                learned=torch.ones(3), draws=0, seed=0)), "not 0"),
     ],

@@ -13,12 +13,13 @@ from small_decoder import SmallDecoder
 
 from grokbook.geometry.edge_ablation import ablate
 from grokbook.geometry.edge_shares import at_random, cosines, shares, trapezoid
-from grokbook.geometry.edge_windows import decay_path, rows_before, window
+from grokbook.geometry.edge_windows import decay_path, rows_until, window
 from grokbook.geometry.functional_content import response
 from grokbook.geometry.gap_class import FORMS, classify
 from grokbook.geometry.gap_flow import along, measured, slide, terms
-from grokbook.geometry.hessian import HessianOf, curvature
+from grokbook.geometry.hessian import curvature
 from grokbook.geometry.loss_decomposition import decomposition
+from grokbook.geometry.operators import Hessian
 from grokbook.geometry.perturbation_curves import Network, published_curvature, sizes, sweep
 from grokbook.geometry.spectral_edge import halves
 
@@ -33,7 +34,7 @@ def path():
     snapshots, gradient, decay = [theta.numpy().copy()], [], []
     moved = np.zeros((2, small.size))
     for step in range(1, STEPS + 1):
-        slope = HessianOf(small.loss, theta).gradient
+        slope = Hessian.of(small.loss, theta).gradient
         by_decay = -RATE * DECAY * theta
         mean = 0.9 * mean + 0.1 * slope
         square = 0.98 * square + 0.02 * slope**2
@@ -60,7 +61,7 @@ def path():
 
 
 def at(path, last, size=5):
-    rows = rows_before(last, size)
+    rows = rows_until(last, size)
     return rows, window(path.updates[rows])
 
 
@@ -101,7 +102,7 @@ def test_the_curve_meets_the_ablation_and_the_curvature(path):
     gone = curve.loss[curve.at(curve.removal)]
     assert gone == pytest.approx(small.loss(taken.theta).item(), rel=1e-12)
     near = sweep(network, theta, v, np.array([-0.0025, 0, 0.0025]))
-    exact = curvature(HessianOf(small.loss, theta), torch.from_numpy(v)).value
+    exact = curvature(Hessian.of(small.loss, theta), torch.from_numpy(v)).value
     assert published_curvature(near) == pytest.approx(exact, rel=1e-3, abs=1e-7)
     hidden = response(lambda x: small.hidden(x)[-1][small.valid], theta, v)
     assert hidden.floor < 1e-9 and np.isfinite(hidden.size).all()

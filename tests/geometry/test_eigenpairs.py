@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from grokbook.geometry.eigenpairs import Counted, Eigenpairs, extremes, lanczos, rayleigh
+from grokbook.geometry.eigenpairs import Eigenpairs, extremes, lanczos, rayleigh
+from grokbook.geometry.operators import Counted
 
 
 class Dense:

@@ -109,6 +109,8 @@ def test_random_directions_are_orthonormal_and_repeat():
     np.testing.assert_allclose(found @ found.T, np.eye(3), atol=1e-12)
     np.testing.assert_array_equal(found, random_directions(40, 3, seed=6))
     assert abs(found[0] @ random_directions(40, 3, seed=7)[0]) < 0.7
+    with pytest.raises(ValueError, match="4 orthonormal directions do not fit into 3 dimensions"):
+        random_directions(3, 4, seed=0)
 
 
 def test_the_ratio_of_two_kinds_of_tokens(small, hidden):

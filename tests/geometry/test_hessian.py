@@ -6,8 +6,9 @@ import torch
 from small_decoder import SmallDecoder
 
 from grokbook.geometry.eigenpairs import extremes, lanczos
-from grokbook.geometry.hessian import HessianOf, Weyl, curvature, second_difference, weyl
+from grokbook.geometry.hessian import Weyl, curvature, second_difference, weyl
 from grokbook.geometry.loss import Loss
+from grokbook.geometry.operators import Hessian
 from tests.geometry.test_eigenpairs import Dense, planted
 
 
@@ -98,7 +99,7 @@ def small():
 
 def test_products_of_any_function_are_those_of_the_dense_matrix(small):
     dense = torch.autograd.functional.hessian(small.loss, small.theta)
-    operator = HessianOf(small.loss, small.theta)
+    operator = Hessian.of(small.loss, small.theta)
     generator = torch.Generator().manual_seed(1)
     for _ in range(3):
         v = torch.randn(small.size, generator=generator, dtype=torch.float64)
@@ -115,10 +116,10 @@ def test_products_of_any_function_are_those_of_the_dense_matrix(small):
 def test_closed_forms_of_the_hessian_of_a_function():
     matrix = torch.tensor([[2.0, 1.0], [1.0, -3.0]]).double()
     theta = torch.tensor([1.0, 4.0]).double()
-    operator = HessianOf(lambda x: x @ matrix @ x / 2, theta)
+    operator = Hessian.of(lambda x: x @ matrix @ x / 2, theta)
     torch.testing.assert_close(operator @ torch.tensor([1.0, 0]).double(), matrix[0])
     torch.testing.assert_close(operator.gradient, matrix @ theta)
-    flat = HessianOf(lambda x: 3 * x.sum(), theta)
+    flat = Hessian.of(lambda x: 3 * x.sum(), theta)
     assert curvature(flat, theta).value == 0
 
 
@@ -129,8 +130,8 @@ def test_relative_curvature_does_not_see_a_change_of_scale():
         return (x**4).sum() + x[0] * x[1]
 
     theta, v = torch.tensor([1.0, 2.0]).double(), torch.tensor([1.0, 1.0])
-    here = curvature(HessianOf(loss, theta), v)
-    there = curvature(HessianOf(lambda x: loss(x / 7), 7 * theta), v)
+    here = curvature(Hessian.of(loss, theta), v)
+    there = curvature(Hessian.of(lambda x: loss(x / 7), 7 * theta), v)
     assert there.value == pytest.approx(here.value / 49, rel=1e-12)
     assert there.relative(7 * theta) == pytest.approx(here.relative(theta), rel=1e-12)
 
@@ -138,7 +139,7 @@ def test_relative_curvature_does_not_see_a_change_of_scale():
 def test_the_published_second_difference_and_its_floor(small):
     """In float64 only the step differs from vᵀHv; in float32 rounding does, by about the floor."""
     v = torch.randn(small.size, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    exact = curvature(HessianOf(small.loss, small.theta), v).value
+    exact = curvature(Hessian.of(small.loss, small.theta), v).value
     wide = second_difference(small.loss, small.theta, v)
     assert wide.step == pytest.approx(1e-3 * float(small.theta.norm()), rel=1e-12)
     assert wide.value == pytest.approx(exact, rel=1e-4)
@@ -166,8 +167,8 @@ def test_a_second_difference_of_a_parabola_is_exact():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: HessianOf(lambda x: x, torch.ones(2)), "finite scalar"),
-        (lambda: HessianOf(lambda x: x.sum() / 0, torch.ones(2)), "finite scalar"),
+        (lambda: Hessian.of(lambda x: x, torch.ones(2)), "finite scalar"),
+        (lambda: Hessian.of(lambda x: x.sum() / 0, torch.ones(2)), "finite scalar"),
         (lambda: second_difference(torch.sum, torch.zeros(2), torch.ones(2)), "above 0"),
         (lambda: second_difference(torch.sum, torch.ones(2), torch.zeros(2)), "norm 0"),
         (lambda: second_difference(torch.sum, torch.ones(2), torch.ones(3)), r"\(2,\) finite"),

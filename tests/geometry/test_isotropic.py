@@ -30,3 +30,15 @@ def test_a_frame_is_orthonormal_and_favours_no_direction():
     shares = np.square(drawn).sum(axis=2)
     np.testing.assert_allclose(shares.mean(axis=0), 2 / 9, atol=5 * sd / np.sqrt(2000))
     np.testing.assert_allclose(shares.std(axis=0), sd, rtol=0.1)
+
+
+@pytest.mark.parametrize(("size", "count"), [(3, 7), (3, -1), (0, 1)])
+def test_a_frame_that_does_not_fit_is_refused(size, count):
+    generator = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=f"{count} orthonormal directions .* {size} dimensions"):
+        frame(generator, size, count)
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_a_frame_may_have_no_column(size):
+    assert frame(np.random.default_rng(0), size, 0).shape == (size, 0)

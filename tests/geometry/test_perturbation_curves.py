@@ -9,7 +9,7 @@ from small_decoder import SmallDecoder
 
 from grokbook.geometry.edge_ablation import ablate
 from grokbook.geometry.perturbation_curves import (
-    PUBLISHED,
+    PUBLISHED_GRID,
     STEP,
     Network,
     oriented,
@@ -104,9 +104,9 @@ def test_weights_are_repetitions(small, network):
 
 
 def test_the_published_grid():
-    assert len(PUBLISHED) == 25 and PUBLISHED[12] == 0
-    np.testing.assert_allclose(PUBLISHED, np.linspace(-0.03, 0.03, 25), atol=1e-15)
-    assert STEP in PUBLISHED and -STEP in PUBLISHED
+    assert len(PUBLISHED_GRID) == 25 and PUBLISHED_GRID[12] == 0
+    np.testing.assert_allclose(PUBLISHED_GRID, np.linspace(-0.03, 0.03, 25), atol=1e-15)
+    assert STEP in PUBLISHED_GRID and -STEP in PUBLISHED_GRID
 
 
 def test_float32_stays_within_the_floor(small, network):

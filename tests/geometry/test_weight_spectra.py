@@ -11,7 +11,6 @@ from grokbook.geometry.weight_spectra import (
     diagonal_blocks,
     head_operators,
     matrix_commutator,
-    portrait,
     singular_values,
 )
 from grokbook.models.initialise import initial_parameters
@@ -169,27 +168,6 @@ def test_published_values_at_the_start():
     assert [each.share for each in moved] == pytest.approx(3 * [np.sqrt(2 / 128)], rel=0.02)
 
 
-def test_events_on_a_path():
-    steps = np.arange(0, 1000, 100)
-    c = np.array([9.0, 1, 2, 3, 5, 8, 7, 5, 4, 4])
-    gap = np.array([0.0, 1, 2, 3, 1, 2, 3, 4, 5, 6])
-    found = portrait(steps, gap, c)
-    assert (found.peak, found.minimum, found.collapse) == (500, 400, 700)
-    assert (found.peak_edge, found.minimum_edge) == ("", "")
-    assert (found.gap_line, found.commutator_line) == (0.25 * 6, 1 + 0.5 * 8)
-    rising = portrait(steps, gap, np.arange(10.0))
-    assert (rising.peak, rising.collapse) == (900, None)
-
-
-def test_extremes_at_an_edge_are_no_turns():
-    steps, rising, falling = np.arange(10) * 100, np.arange(1.0, 11.0), np.arange(10.0, 0.0, -1.0)
-    up, down = portrait(steps, rising, rising), portrait(steps, falling, falling)
-    assert (up.peak_edge, up.minimum_edge, up.minimum) == ("last", "first", 300)
-    assert (down.peak_edge, down.minimum_edge, down.minimum) == ("first", "last", 900)
-    flat = portrait(steps, np.ones(10), np.ones(10))  # the earliest of equals
-    assert flat.peak == flat.minimum == 300
-
-
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -203,8 +181,6 @@ def test_extremes_at_an_edge_are_no_turns():
         (lambda: head_operators(np.eye(4), np.eye(4), 4), "two rows"),
         (lambda: diagonal_blocks(np.eye(4), np.eye(3), 1), "one size"),
         (lambda: alignment(np.zeros((2, 3, 3))), "not norms"),
-        (lambda: portrait(np.arange(3), np.ones(3), np.ones(3)), "not \\(3, 3, 3\\)"),
-        (lambda: portrait(np.arange(5), np.ones(4), np.ones(5)), "not \\(5, 4, 5\\)"),
     ],
 )
 def test_what_has_no_spectrum_is_refused(call, says):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.geometry.edge_shares import shares, turned
+from grokbook.geometry.edge_shares import share_errors, shares
 from grokbook.geometry.edge_windows import window
 from grokbook.instruments import phases
 from grokbook.instruments.edge import EDGE
@@ -129,7 +129,7 @@ def test_the_bound_on_a_turned_direction_holds():
         other -= (other @ v[0]) * v[0]
         tilted = v[0] + 1e-5 * other / np.linalg.norm(other)
         after = shares(tilted[None], gradient, decay, gradient + decay)
-        bounds = turned(before, np.array([1e-5]), gradient, decay, gradient + decay)
+        bounds = share_errors(before, np.array([1e-5]), gradient, decay, gradient + decay)
         for name, bound in zip(("published", "signed"), bounds, strict=True):
             change = abs(getattr(after, name) - getattr(before, name))
             assert 0 < change[0] < 1.001 * bound[0]

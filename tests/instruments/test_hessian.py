@@ -145,7 +145,7 @@ def test_the_share_of_pairs_that_converged_is_a_share(subject):
 
 
 def test_batches_are_resampled(subject, monkeypatch):
-    monkeypatch.setattr("grokbook.instruments.hessian.PUBLISHED_EXAMPLES", 30)
+    monkeypatch.setattr("grokbook.instruments.hessian.PUBLISHED_BATCH", 30)
     rows = HESSIAN.rows(subject, 500, HESSIAN.complete(QUICK))
     for draw in (0, 1):
         seed = subject.seed(f"hessian/resampled/batch/{draw}", 500)

@@ -115,6 +115,8 @@ def test_fisher_at_the_edges():
     ("make", "says"),
     [
         (lambda: chance_of_at_least(4, 3, 0.5), "4 successes of 3"),
+        (lambda: chance_of_at_least(1, 3, 1.5), "a probability cannot be 1.5"),
+        (lambda: chance_of_at_least(1, 3, math.nan), "a probability cannot be nan"),
         (lambda: proportion(4, 3), "4 successes of 3"),
         (lambda: proportion(-1, 3), "-1 successes"),
         (lambda: proportion(0, 0), "0 runs"),

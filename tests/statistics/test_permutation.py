@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -184,7 +185,9 @@ def test_holm_by_hand_and_by_step_down():
         (lambda: sign_flip([1.0, math.nan]), "finite"),
         (lambda: sign_flip([1.0], alternative="more"), "more"),
         (lambda: sign_flip({"a": 1.0}, {"b": 1.0}), "has one"),
-        (lambda: two_sample({"a": 1.0}, {"a": 2.0}), "both groups"),
+        (lambda: two_sample({"a": 1.0}, {"a": 2.0}), "run a is in both groups"),
+        (lambda: two_sample(pd.Series({"a": 1.0}), pd.Series({"a": 2.0})), "run a is in both"),
+        (lambda: two_sample(pd.Series({"b": 1.0}), {"a": 0.0, "b": 2.0}), "run b is in both"),
         (lambda: shuffle([1.0, 2.0], [1.0, 2.0], correlation, groups=["a"]), "1 groups for 2"),
         (lambda: two_sample([1.0], [2.0], lambda a, b: math.nan), "not finite"),
         (lambda: holm({"a": 1.2}), "1.2"),
