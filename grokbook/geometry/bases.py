@@ -121,20 +121,22 @@ def weight_svd(layout: Layout, theta: np.ndarray, *, rank: int, feedforward: boo
     return Basis(layout.size, tuple(found))
 
 
-def window(vectors: np.ndarray, *, k: int) -> Principal:
-    """The top k right singular vectors of some gradients or updates, uncentred.
+def gradient_window(layout: Layout, gradients: np.ndarray, *, rank: int) -> Basis:
+    """The top normalised rank-one matrices of the sum of some gradients, one set a matrix.
 
-    Source: 2602.16746 section 4.13, there of the last 50 gradients.
+    `weight_svd` of Σ_t g_t, feed-forward matrices included.  Source: 2602.16746 section 4.13, of
+    the last 50 gradients, rank 3: K = 36 with 2 layers.
 
     Args:
-        vectors: (n, P).
-        k: directions.
+        layout: of the model.
+        gradients: (n, P).
+        rank: directions a matrix.
 
     Raises:
-        ValueError: if they span fewer.
+        ValueError: if the sum has a lower rank in a matrix.
     """
-    wide = np.asarray(vectors, dtype=np.float64)
-    return _leading(wide, np.zeros(wide.shape[1]), wide @ wide.T, k, 0)
+    total = np.asarray(gradients).sum(axis=0, dtype=np.float64)
+    return weight_svd(layout, total, rank=rank, feedforward=True)
 
 
 def random(size: int, k: int, *, seed: int) -> Basis:

@@ -167,34 +167,37 @@ def weight_svd(run: RunDirectory, *, rank: int = 3, to_grok: bool = False) -> di
 def displacement_svd(
     run: RunDirectory, *, rank: int = 3, to_grok: bool = False
 ) -> dict[str, np.ndarray]:
-    """`weight_svd` of what each attention matrix has moved, W_T − W_0 (2602.16746 section 4.13)."""
+    """`weight_svd` of what each attention matrix has moved, W_T − W_0.
+
+    2602.16746 section 4.13; there of the feed-forward matrices, too.
+    """
     return _singular(run, rank, to_grok, moved=True)
 
 
 def gradient_window(
-    run: RunDirectory, *, k: int = 20, window: int = 50, to_grok: bool = False
+    run: RunDirectory, *, rank: int = 3, window: int = 50, to_grok: bool = False
 ) -> dict[str, np.ndarray]:
-    """The top directions of the gradients at the last snapshots.
+    """The top singular directions of every matrix of the sum of the last gradients.
 
-    2602.16746 section 4.13 takes those of the last 50 updates, which no run keeps: here the loss
+    2602.16746 section 4.13 sums those of the last 50 updates, which no run keeps: here the loss
     of all training pairs is differentiated at as many snapshots.  Costs a gradient each.
 
     Args:
         run: finished, with full states.
-        k: directions.
+        rank: directions a matrix, feed-forward matrices included.
         window: snapshots.
         to_grok: the last before the published stop.
 
     Raises:
-        StoreError: if the gradients span fewer directions, or a snapshot is damaged.
+        StoreError: if the sum has a lower rank in a matrix, or a snapshot is damaged.
     """
     subject = Subject(run)
     steps = subject.path(to_grok=to_grok)[-window:]
     loss = subject.loss(subject.table.train)
     rows = np.stack([loss.gradient(subject.theta(step)).numpy() for step in steps])
     with _named(run):
-        found = geometry.window(rows, k=k)
-    return {"basis": _single(found.basis), "singular_values": found.sizes, "steps": steps}
+        found = geometry.gradient_window(subject.layout, rows, rank=rank)
+    return {"basis": _single(found), "steps": steps}
 
 
 def _singular(run: RunDirectory, rank: int, to_grok: bool, *, moved: bool) -> dict[str, np.ndarray]:
@@ -217,6 +220,10 @@ def _by_matrix(layout: Layout, given: Mapping[str, Any]) -> int:
     return 4 * layout.layers * given.get("per_matrix", given.get("rank"))
 
 
+def _by_block(layout: Layout, given: Mapping[str, Any]) -> int:
+    return 6 * layout.layers * given["rank"]
+
+
 MEASURES = {
     "trajectory": Measure(trajectory, True, _by_k),
     "trajectory_attention": Measure(trajectory_attention, False, _by_matrix),
@@ -227,7 +234,7 @@ MEASURES = {
     "random_attention": Measure(random_attention, False, _by_matrix),
     "weight_svd": Measure(weight_svd, False, _by_matrix),
     "displacement_svd": Measure(displacement_svd, False, _by_matrix),
-    "gradient_window": Measure(gradient_window, True, _by_k),
+    "gradient_window": Measure(gradient_window, True, _by_block),
 }
 """Measures by the name under which a study asks for them."""
 

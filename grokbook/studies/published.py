@@ -153,8 +153,8 @@ DELETION_ARMS = (
     ),
     _deletion(
         "gradient-window",
-        "outside the directions of the last gradients",
-        ("gradient_window", {"k": 20, "to_grok": True}),
+        "outside the singular directions of the sum of the last gradients",
+        ("gradient_window", {"rank": 3, "to_grok": True}),
     ),
     _deletion("update", "part of the Adam step deleted", transform="delete_update"),
     _deletion("amplify", "the gradient inside amplified as deletion does", transform="amplify"),

@@ -106,8 +106,20 @@ def test_a_direction_is_one_however_weak():
         bases.weight_svd(LAYOUT, theta, rank=3)
 
 
-def test_a_window_is_an_svd_of_what_is_in_it(walk):
-    _same_span(bases.window(walk, k=4).basis, np.linalg.svd(walk, full_matrices=False)[2][:4])
+def test_a_window_of_gradients_is_their_sum_matrix_by_matrix():
+    """Feed-forward matrices are in it: twelve of two directions each, not of the rows' own SVD."""
+    gradients = np.random.default_rng(5).standard_normal((3, P))
+    found = bases.gradient_window(LAYOUT, gradients, rank=2)
+    assert found.rank == 12 * 2
+    place, rows, wide = bases.matrices(LAYOUT, feedforward=True)["1.W_1"]
+    left, _, right = np.linalg.svd(gradients.sum(axis=0)[place].reshape(rows, wide))
+    planted = np.zeros(P)
+    planted[place] = np.outer(left[:, 1], right[1]).ravel()
+    held = found.columns.T @ planted
+    assert np.linalg.norm(held) == pytest.approx(1) and np.abs(held).max() == pytest.approx(1)
+    # What the gradients have in opposite directions cancels in a sum, and only there.
+    with pytest.raises(ValueError, match="rank 0"):
+        bases.gradient_window(LAYOUT, np.stack([gradients[0], -gradients[0]]), rank=1)
 
 
 def test_random_directions_are_uniform():

@@ -754,13 +754,19 @@ def test_singular_directions_of_the_last_snapshot(carried_out):
 
 def test_a_window_of_gradients(carried_out):
     run = _run(carried_out)
-    taken = measures.gradient_window(run, k=2, window=3)
+    taken = measures.gradient_window(run, rank=2, window=3)
     assert taken["steps"].tolist() == [40, 50, 60]
     subject = measures.Subject(run)
     loss = subject.loss(subject.table.train)
-    rows = np.stack([loss.gradient(subject.theta(s).double()).numpy() for s in (40, 50, 60)])
-    right = np.linalg.svd(rows, full_matrices=False)[2]
-    assert np.linalg.svd(right[:2] @ taken["basis"])[1].min() == pytest.approx(1, abs=1e-5)
+    total = sum(loss.gradient(subject.theta(s).double()) for s in (40, 50, 60)).numpy()
+    columns, layout = _orthonormal(taken["basis"]), subject.layout
+    assert columns.shape == (layout.size, 6 * layout.layers * 2)
+    for at, name in ((1, "0.W_K"), (5, "0.W_2")):
+        place, rows, wide = geometry.matrices(layout, feedforward=True)[name]
+        left, _, right = np.linalg.svd(total[place].reshape(rows, wide))
+        expected = [np.outer(left[:, k], right[k]).ravel() for k in (0, 1)]
+        found = columns[place, 2 * at : 2 * at + 2]
+        np.testing.assert_allclose(np.abs(np.diag(expected @ found)), 1, atol=1e-4)
 
 
 def test_another_seeds_basis_is_of_the_sibling(tmp_path):
