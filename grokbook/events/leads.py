@@ -19,8 +19,9 @@ class Lead:
         lead: grok − onset, in steps; None if either is missing.  Negative if the event is later.
         share: lead / grok; None without a lead.
         usable: grok − the step at which the detector could have known; at most ``lead``.
-        uncertain: the event may be up to so many steps earlier than dated, as readings are apart;
-            NaN if it is missing or the first reading.
+        spacing: steps from the reading before to the one dated, as far apart as readings are
+            there; NaN without an event or a reading before.  It is how finely the event is dated,
+            not how far it may be from what it announces.
     """
 
     run: str
@@ -29,7 +30,7 @@ class Lead:
     lead: int | None
     share: float | None
     usable: int | None
-    uncertain: float
+    spacing: float
 
 
 def lead(run: str, event: Event, grok: int | None) -> Lead:
@@ -46,8 +47,8 @@ def lead(run: str, event: Event, grok: int | None) -> Lead:
     """
     if grok is not None and grok <= 0:
         raise ValueError(f"no task groks at step {grok}")
-    uncertain = math.nan if event.after is None else float(event.step - event.after)
+    spacing = math.nan if event.after is None else float(event.step - event.after)
     if grok is None or event.step is None:
-        return Lead(run, grok, event.step, None, None, None, uncertain)
+        return Lead(run, grok, event.step, None, None, None, spacing)
     steps = grok - event.step
-    return Lead(run, grok, event.step, steps, steps / grok, grok - event.known, uncertain)
+    return Lead(run, grok, event.step, steps, steps / grok, grok - event.known, spacing)

@@ -18,8 +18,9 @@ class Event:
 
     Attributes:
         step: at which the event is dated; None if it was not found.
-        after: the last reading before ``step``, so that it happened in (after, step]; None if
-            there is no such reading or no event.
+        after: the last reading before ``step``; None if there is no such reading or no event.
+            The first reading over the threshold is dated as happening in (after, step]; a detector
+            that looks ahead, or wants several readings in a row, dates by its own rule.
         known: the step of the last reading that the detector used to say so; later than ``step``
             for a detector that looks ahead.
         value: the reading at ``step``, in the series' unit; NaN without an event.

@@ -10,6 +10,9 @@ Four published protocols (2602.18523 section 4.9), each on Δ = θ − θ(0) wit
 Centred directions describe where the path went about its mean, but Δ is not centred: most of its
 mean is orthogonal to them and is lost, whatever the network needs.  "v1 uncentred" has the
 directions of Δ itself.  In v2 and v3 no k ≤ 16 reaches past the second of the eight matrices.
+
+And what is not in Δ is θ(0), which these protocols put back.  "v1 on weights" and "v4 on weights"
+keep directions of θ itself, or take them out of it: the published directions, and nothing else.
 """
 
 from __future__ import annotations
@@ -76,8 +79,16 @@ def ablations(layout: Layout, snapshots: np.ndarray) -> Iterator[tuple[str, Reco
         "v1 uncentred removed",
         Reconstruction(theta, start, plain, 2, apart=True, removed=True),
     )
+    nothing = torch.zeros_like(theta)
+    bare = attention_at(layout, nothing, theta)
+    yield "v1 on weights", Reconstruction(theta, bare, centred, 3, apart=True)
+    yield (
+        "v1 on weights removed",
+        Reconstruction(theta, bare, centred, 2, apart=True, removed=True),
+    )
     whole = SingularDirections.of(snapshots[1:], snapshots[0], centred=True)
     yield "v4", Reconstruction(theta, origin, (whole,), 30)
+    yield "v4 on weights", Reconstruction(theta, nothing, (whole,), 30)
 
 
 def attention_at(layout: Layout, theta: Tensor, elsewhere: Tensor) -> Tensor:

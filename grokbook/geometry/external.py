@@ -171,7 +171,8 @@ def reconstruction_on(
     `grokbook.geometry.reconstruction.reconstructions` for what could contradict it.
 
     Args:
-        trajectory: (P,) each, the first at step 0, the last the target.
+        trajectory: (P,) each, the first at step 0, the last the target; in double precision they
+            are rounded to single, in which a network is trained and asked.
         loss: names the examples on which θ_k is asked.
         count: the largest k.
 

@@ -29,7 +29,7 @@ def test_a_detector_that_looks_ahead_can_be_used_later_than_dated():
     steps = np.arange(40) * 100
     event = dual_onset()(steps, np.where(steps >= 3000, 6.0, 1.0))
     found = lead("a", event, 3500)
-    assert (found.lead, found.usable, found.uncertain) == (700, 500, 100)
+    assert (found.lead, found.usable, found.spacing) == (700, 500, 100)
 
 
 @pytest.mark.parametrize(("grok", "onset"), [(None, 300), (500, None), (None, None)])

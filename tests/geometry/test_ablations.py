@@ -60,7 +60,10 @@ def test_how_far_each_protocol_goes(found):
         "v3": 20,
         "v1 uncentred": 8,
         "v1 uncentred removed": 2,
+        "v1 on weights": 3,
+        "v1 on weights removed": 2,
         "v4": 13 - 1,  # centring takes one direction of 13 displacements
+        "v4 on weights": 13 - 1,
     }
 
 
@@ -68,7 +71,9 @@ def test_the_published_k(tiny, path):
     """2602.18523 section 4.9; uncentred directions are ours, up to all that are kept."""
     counts = {name: ablation.count for name, ablation in ablations(tiny.layout, path)}
     published = {"v1": 3, "v1 removed": 2, "v2": 16, "v3": 20, "v4": 30}
-    assert counts == published | {"v1 uncentred": 8, "v1 uncentred removed": 2}
+    own = {"v1 uncentred": 8, "v1 uncentred removed": 2}
+    own |= {f"{name} on weights": published[name] for name in ("v1", "v4")}
+    assert counts == published | own | {"v1 on weights removed": 2}
 
 
 @pytest.mark.parametrize("name", ["v1", "v1 uncentred", "v1 removed", "v1 uncentred removed"])
@@ -106,6 +111,23 @@ def test_v4_loses_the_mean(found, path):
     mean = rows.mean(axis=0) - path[0]
     mean -= pca.components_.T @ (pca.components_ @ mean)
     assert np.allclose(lost, mean, rtol=0, atol=1e-9)
+
+
+def test_on_weights_the_directions_are_of_what_is_there(found, path, blocks):
+    """V_kV_kᵀθ and θ − V_kV_kᵀθ, matrix by matrix and of the whole: θ(0) is not put back."""
+    for k, (kept, gone) in enumerate(
+        zip(found["v1 on weights"], found["v1 on weights removed"], strict=False), start=1
+    ):
+        left, removed = path[-1].copy(), path[-1].copy()
+        for part in blocks:
+            own = projector(path[:, part], k, centred=True) @ path[-1, part]
+            left[part] = own
+            removed[part] -= own
+        assert np.allclose(kept, left, rtol=0, atol=1e-10)
+        assert np.allclose(gone, removed, rtol=0, atol=1e-10)
+    for k, theta in enumerate(found["v4 on weights"], start=1):
+        expected = projector(path[1:], k, centred=True) @ path[-1]
+        assert np.allclose(theta, expected, rtol=0, atol=1e-9)
 
 
 def test_snapshots_are_not_changed(tiny, path, found):

@@ -1,10 +1,11 @@
-"""Extreme eigenpairs: planted spectra, dense solvers, another library, the tiny model."""
+"""Extreme eigenpairs: planted spectra, dense solvers, scipy's LOBPCG, the tiny model."""
 
 from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 import torch
+from scipy.sparse.linalg import lobpcg
 
 from grokbook.geometry.eigenpairs import Eigenpairs, extremes, lanczos, rayleigh
 from grokbook.geometry.operators import Counted
@@ -46,6 +47,16 @@ def test_planted_pairs_are_found_at_both_ends(dtype, tolerance):
     assert found.vectors.dtype == dtype
     cosines = np.abs((basis[:, [0, 1, -2, -1]] * found.vectors.double().numpy()).sum(0))
     assert (cosines > 1 - 1e-6).all()
+
+
+def test_another_solver_finds_the_same_ends():
+    """LOBPCG shares nothing with Lanczos but products with the matrix."""
+    matrix, _ = planted(CROWDED)
+    found = extremes(Dense(matrix), seed=1, pairs=2, tolerance=1e-10)
+    start = np.random.default_rng(2).standard_normal((len(matrix), 2))
+    for largest, ours in ((False, found.values[:2]), (True, found.values[:1:-1])):
+        theirs, _ = lobpcg(matrix, start.copy(), largest=largest, tol=1e-9, maxiter=2_000)
+        assert theirs == pytest.approx(ours, rel=1e-6)
 
 
 @pytest.mark.parametrize(("ends", "expected"), [("low", [-20, -19]), ("high", [40, 3000])])

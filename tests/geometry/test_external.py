@@ -61,6 +61,28 @@ def test_a_file_gives_what_the_direct_call_gives(tmp_path, state, name):
         assert torch.equal(reading.brackets[""].vector, referee(first, second, flat).vector)
 
 
+def test_the_step_size_is_the_callers(state):
+    """The corrected defect has a limit in η, the rounding of the published one grows as η falls."""
+    layout, theta = read_weights(state, heads=2)
+    table = CONFIG.table()
+    losses = losses_on(layout, table, [table.train[:9], table.train[9:18]])
+    (small,) = commutators_on(losses, theta, table.tasks, eta=1e-4)
+    (usual,) = commutators_on(losses, theta, table.tasks)
+    direct = read_pair(*losses, theta, table.tasks, eta=1e-4)
+    assert small.defects[""].published == direct.defects[""].published
+    assert small.defects[""].published != usual.defects[""].published
+
+
+def test_options_reach_the_eigensolver(state):
+    layout, theta = read_weights({k: v.double() for k, v in state.items()}, heads=2)
+    table = CONFIG.table()
+    (loss,) = losses_on(layout, table, [table.train[:9]])
+    both = eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6)
+    low = eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6, ends="low", pairs=2)
+    assert {len(found.values) for found in low.values()} == {2}
+    assert low[""].values[0] == pytest.approx(both[""].values[0], rel=1e-6)
+
+
 def test_eigenvalues_are_those_of_the_dense_hessian(state):
     layout, theta = read_weights({k: v.double() for k, v in state.items()}, heads=2)
     table = CONFIG.table()
