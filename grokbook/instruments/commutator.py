@@ -50,7 +50,7 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
     Those three are the baseline of the published onset of the tri-task runs.
     """
     read = (step for steps in readings(subject, parameters).values() for step in steps)
-    return sorted({*read, subject.stop, *subject.steps[:3].tolist()})
+    return sorted({*read, subject.stop_snapshot, *subject.steps[:3].tolist()})
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:

@@ -24,7 +24,6 @@ from grokbook.geometry.spectral_edge import edge
 from grokbook.instruments import edge_rows, phases
 from grokbook.instruments.edge_path import EdgePath, ends, enough
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
-from grokbook.instruments.spectral_edge import grok_step
 from grokbook.instruments.subject import Subject
 
 GRID = 500
@@ -105,7 +104,8 @@ def _moves(path: EdgePath, last: int) -> list[Row]:
 def _declines(subject: Subject, path: EdgePath) -> Iterator[Row]:
     """The published statistics of the run's own grok step; of none there is the early value."""
     count = len(path.steps) - 1
-    updates, grok, last = path.updates(slice(0, count)), grok_step(subject), int(path.steps[-1])
+    updates, last = path.updates(slice(0, count)), int(path.steps[-1])
+    grok = phases.edge_grok_step(subject)
     products = updates @ updates.T
     for size in WINDOWS:
         for variant, first in (("published", 1), ("uncentred", size - 1)):

@@ -27,7 +27,6 @@ from grokbook.instruments.edge_path import EdgePath, even
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.network import Part, judged, learned_from
 from grokbook.instruments.replayed import Replayed
-from grokbook.instruments.spectral_edge import grok_step
 from grokbook.instruments.subject import Subject
 
 GRID = 1_000
@@ -44,7 +43,7 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 def _counted(subject: Subject, parameters: Mapping[str, Any]) -> set[int]:
     """Ends of the windows that the class rule counts; of a run without a grok step, all early."""
-    full, grok = even(subject)[parameters["window"] :], grok_step(subject)
+    full, grok = even(subject)[parameters["window"] :], phases.edge_grok_step(subject)
     if grok is None:
         return {*full[full <= parameters["matched"]].tolist()}
     return {*full[counted(full, max(grok, 1))].tolist()}

@@ -12,23 +12,16 @@ from typing import Any
 import numpy as np
 
 from grokbook.config import RunConfig
-from grokbook.events import crossing
 from grokbook.geometry.edge_decline import Decline, decline
 from grokbook.geometry.spectral_edge import Edge, rotation
 from grokbook.geometry.trajectory import Displacements, displacements, thin
+from grokbook.instruments import phases
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.rolling import Rolling, recent_products
 from grokbook.instruments.subject import Subject
 
 DIRECTIONS = 3
 """Leading directions whose rotation is measured, and singular values that are given."""
-
-
-def grok_step(subject: Subject) -> int | None:
-    """First evaluation with all tasks at 0.95 (2602.18523 section 4.12)."""
-    record = subject.record
-    least = np.min([record.accuracy(task) for task in subject.config.tasks], axis=0)
-    return crossing(record.steps, least, 0.95)
 
 
 def published_spacing(config: RunConfig) -> int:
@@ -49,7 +42,7 @@ def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
     cadence = subject.run.marker["plan"]["cadence"]
     fine = recent_products(subject)
-    grok, moves = grok_step(subject), _moves(subject)
+    grok, moves = phases.edge_grok_step(subject), _moves(subject)
     rows: list[Row] = []
     for stride in parameters["strides"]:
         rolling = Rolling.of(fine, cadence, stride, parameters["window"])

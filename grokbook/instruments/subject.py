@@ -74,7 +74,7 @@ class Subject:
         return None if None in self.groks else max(self.groks)
 
     @cached_property
-    def stop(self) -> int:
+    def stop_snapshot(self) -> int:
         """The last snapshot at or before the published stop; of all, if the run never grokked."""
         kept = self.steps if self.grok is None else self.steps[self.steps <= self.grok]
         return int(kept[-1])

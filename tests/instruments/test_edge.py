@@ -137,7 +137,7 @@ def test_the_bound_on_a_turned_direction_holds():
 
 def test_phases_are_multiples_of_the_own_grok_step(monkeypatch):
     seen = SimpleNamespace(steps=np.arange(0, 10_001, 100), last=10_000)
-    monkeypatch.setattr(phases, "grok_step", lambda subject: subject.grok)
+    monkeypatch.setattr(phases, "edge_grok_step", lambda subject: subject.grok)
 
     def own(grok):
         seen.grok = grok

@@ -141,8 +141,7 @@ def test_points_are_disjoint_windows_and_those_that_count(small_strings, monkeyp
     assert every == [*range(50, 301, 10)]
     few = GAP_FLOW.points(subject, PARAMETERS | {"matched": 60})
     assert few == [50, 60, 100, 150, 200, 250, 300]
-    monkeypatch.setattr("grokbook.instruments.gap_flow.grok_step", lambda subject: 60)
-    monkeypatch.setattr("grokbook.instruments.phases.grok_step", lambda subject: 60)
+    monkeypatch.setattr("grokbook.instruments.phases.edge_grok_step", lambda subject: 60)
     counted = GAP_FLOW.points(subject, PARAMETERS)
     assert {*range(120, 241, 10), 50, 100, 250, 300} <= {*counted} and 110 not in counted
     rows = pd.DataFrame(GAP_FLOW.rows(subject, 250, PARAMETERS))

@@ -10,7 +10,8 @@ import pytest
 
 from grokbook.config import RunConfig
 from grokbook.geometry.spectral_edge import rotation
-from grokbook.instruments.spectral_edge import SPECTRAL_EDGE, grok_step, published_spacing
+from grokbook.instruments.phases import edge_grok_step
+from grokbook.instruments.spectral_edge import SPECTRAL_EDGE, published_spacing
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -132,7 +133,7 @@ def test_cosines_with_the_weights(subject, rows):
 
 
 def test_the_published_statistics(subject, rows):
-    assert grok_step(subject) == 440
+    assert edge_grok_step(subject) == 440
     summary = rows[plain(rows)]
     g23 = summary[summary.quantity == "g23"].set_index("step").value
     early = g23.loc[:420].max()  # windows that end before the grok step
@@ -162,7 +163,7 @@ def test_the_grok_step_is_that_of_the_last_task_to_reach_95_percent():
         config=SimpleNamespace(tasks=("add", "mul")),
         record=SimpleNamespace(steps=np.arange(5) * 100, accuracy=curves.__getitem__),
     )
-    assert grok_step(seen) == 300
+    assert edge_grok_step(seen) == 300
 
 
 def test_published_is_a_spacing(rows):
@@ -186,7 +187,7 @@ def test_published_spacings(tasks, decay, spacing):
 
 def test_a_run_that_never_groks(subject):
     never = Subject(subject.run)
-    assert grok_step(never) is None
+    assert edge_grok_step(never) is None
     rows = pd.DataFrame(SPECTRAL_EDGE.rows(never, 500, PARAMETERS))
     rows = rows[plain(rows)]
     assert not {"at_grok", "decline"} & set(rows.quantity)
@@ -202,7 +203,7 @@ def test_a_grok_step_at_the_first_window_has_none_before_it(subject):
     early = Grokked(subject.run)
     early.since = 80
     rows = pd.DataFrame(SPECTRAL_EDGE.rows(early, 500, PARAMETERS))
-    assert grok_step(early) == rows[rows.quantity == "g23"].step.min() == 80
+    assert edge_grok_step(early) == rows[rows.quantity == "g23"].step.min() == 80
     assert "early" not in set(rows[plain(rows)].quantity)
     assert one(rows[plain(rows)], quantity="k_terminal").step == early.grok
 
