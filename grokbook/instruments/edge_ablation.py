@@ -38,10 +38,8 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
-    last, key = path.place(step), ("edge-ablation", parameters["strings"])
-    if key not in subject.cache:
-        subject.cache[key] = judged(subject, parameters["strings"])
-    examples: Examples = subject.cache[key]
+    last, strings = path.place(step), parameters["strings"]
+    examples = subject.once(("edge-ablation", strings), lambda: judged(subject, strings))
     found = window(path.updates(rows_before(last, parameters["window"])))
     theta = part.attention
 

@@ -54,11 +54,11 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
     found = window(path.updates(rows_before(path.place(step), parameters["window"])))
-    key = "edge-curves", *(parameters[name] for name in ("strings", "curved"))
-    if key not in subject.cache:
-        swept, curved = (judged(subject, parameters[name]) for name in ("strings", "curved"))
-        subject.cache[key] = swept, curved, learned_from(subject)
-    swept, curved, known = subject.cache[key]
+    counts = parameters["strings"], parameters["curved"]
+    swept, curved, known = subject.once(
+        ("edge-curves", *counts),
+        lambda: (*(judged(subject, count) for count in counts), learned_from(subject)),
+    )
     theta = part.attention
     chance = random_directions(
         len(theta), parameters["draws"], seed=subject.seed("edge-curves/random", step)

@@ -44,12 +44,9 @@ def _drawn(subject: Subject) -> set[int]:
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
-    strings = isinstance(subject.config, DyckConfig)
+    kind = DepthResponses if isinstance(subject.config, DyckConfig) else AnswerResponses
     key = "edge-functional", *sorted(parameters.items())
-    if key not in subject.cache:
-        kind = DepthResponses if strings else AnswerResponses
-        subject.cache[key] = kind(subject, parameters)
-    responses = subject.cache[key].at(step, part)
+    responses = subject.once(key, lambda: kind(subject, parameters)).at(step, part)
     for name, direction in directions(path, path.place(step), parameters["window"]).items():
         responses.add(name, direction)
     if step in _drawn(subject):

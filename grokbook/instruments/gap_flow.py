@@ -55,11 +55,10 @@ def _decomposed(subject: Subject) -> set[int]:
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
-    last, size = path.place(step), parameters["window"]
-    key = "gap-flow", parameters["strings"]
-    if key not in subject.cache:
-        subject.cache[key] = learned_from(subject), judged(subject, parameters["strings"])
-    known, held = subject.cache[key]
+    last, size, strings = path.place(step), parameters["window"], parameters["strings"]
+    known, held = subject.once(
+        ("gap-flow", strings), lambda: (learned_from(subject), judged(subject, strings))
+    )
     rows: list[Row] = []
     if last + 1 >= size:
         found = _window(path, last, size)

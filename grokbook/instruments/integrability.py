@@ -106,9 +106,9 @@ def _vectors(subject: Subject, step: int, pairs: int) -> Iterator[Vectors]:
 
 def _lasting(subject: Subject, k: int) -> dict[str, Space]:
     """Bases that are the same at every snapshot: future included, as published."""
-    key = ("integrability", k)
-    if key not in subject.cache:
-        found = {
+
+    def spaces() -> dict[str, Space]:
+        return {
             name + suffix: _space(subject, basis)
             for suffix, half, of in (
                 ("", False, subject),
@@ -118,8 +118,8 @@ def _lasting(subject: Subject, k: int) -> dict[str, Space]:
             if of is not None and of.has("theta")
             for name, basis in trajectories(of, k, half=half).items()
         }
-        subject.cache[key] = found
-    return subject.cache[key]
+
+    return subject.once(("integrability", k), spaces)
 
 
 def _per_matrix(subject: Subject) -> int:

@@ -40,12 +40,11 @@ def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
 
 
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
-    cadence = subject.run.marker["plan"]["cadence"]
     fine = recent_products(subject)
     grok, moves = phases.edge_grok_step(subject), _moves(subject)
     rows: list[Row] = []
     for stride in parameters["strides"]:
-        rolling = Rolling.of(fine, cadence, stride, parameters["window"])
+        rolling = Rolling.of(fine, subject.cadence, stride, parameters["window"])
         if not rolling.products:  # too short a run for this spacing
             continue
         for centred in (False, True):

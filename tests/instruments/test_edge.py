@@ -108,9 +108,9 @@ def test_pure_decay_is_all_decay(small_strings):
     subject = Subject(small_strings.runs()[0], small_strings)
     real = EdgePath.of(subject)
     theta = real.kept[:, None] * real.theta[0].astype(np.float64)
-    subject.cache["edge path",] = EdgePath(
-        real.steps, theta, theta - theta[0], real.rates, real.kept
-    )
+    planted = EdgePath(real.steps, theta, theta - theta[0], real.rates, real.kept)
+    subject = Subject(small_strings.runs()[0], small_strings)
+    assert subject.once(("edge path",), lambda: planted) is planted
     found = pd.DataFrame(EDGE.rows(subject, 280, PARAMETERS))
     here = found[(found.part == "5 updates") & (found.variant == "uncentred")]
     assert one(here, quantity="gradient_share", at=1).value == pytest.approx(0, abs=1e-9)
