@@ -25,7 +25,7 @@ from grokbook.geometry.spectral_edge import edge, halves
 from grokbook.instruments import edge_path, phases
 from grokbook.instruments.edge_path import EdgePath, even
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
-from grokbook.instruments.network import Part, judged, learned_from
+from grokbook.instruments.network import AttentionSlot, judged, learned_from
 from grokbook.instruments.replayed import Replayed
 from grokbook.instruments.subject import Subject
 
@@ -54,7 +54,7 @@ def _decomposed(subject: Subject) -> set[int]:
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
+    path, slot = EdgePath.of(subject), AttentionSlot(subject.layout, subject.theta(step))
     last, size, strings = path.place(step), parameters["window"], parameters["strings"]
     known, held = subject.once(
         ("gap-flow", strings), lambda: (learned_from(subject), judged(subject, strings))
@@ -64,9 +64,9 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
         found = _window(path, last, size)
         if len(found.directions) > 1:  # else it moves in one direction, and there is no gap
             rows += _gap(path, found, last, size)
-            rows += _terms(subject, found, part, known, step, parameters)
+            rows += _terms(subject, found, slot, known, step, parameters)
     if step in _decomposed(subject):
-        rows += _decomposition(path, part, known, held, last)
+        rows += _decomposition(path, slot, known, held, last)
     return rows
 
 
@@ -114,7 +114,7 @@ def _numbers(found: Window) -> list[int]:
 def _terms(
     subject: Subject,
     found: Window,
-    part: Part,
+    slot: AttentionSlot,
     known: Any,
     step: int,
     parameters: Mapping[str, Any],
@@ -124,7 +124,7 @@ def _terms(
         scale = Replayed.of(subject).preconditioner(step)
         yield Row(step, "replayed", float(scale is not None))
         by |= {} if scale is None else {"preconditioned": scale}
-    loss, theta = part.of(known.loss), part.attention.double()
+    loss, theta = slot.of(known.loss), slot.attention.double()
     rate, decay = (
         subject.config.value_at(name, step - 1) for name in ("learning_rate", "weight_decay")
     )
@@ -147,7 +147,9 @@ def _terms(
             yield Row(step, "ratio", got.ratio, variant=form, at=k)
 
 
-def _decomposition(path: EdgePath, part: Part, known: Any, held: Any, last: int) -> Iterator[Row]:
+def _decomposition(
+    path: EdgePath, slot: AttentionSlot, known: Any, held: Any, last: int
+) -> Iterator[Row]:
     """Five directions of ten updates: what they cost, and what was to say so."""
     step, updates = int(path.steps[last + 1]), path.updates(rows_before(last, HALVED))
     found = window(updates, count=LEAST)
@@ -156,9 +158,9 @@ def _decomposition(path: EdgePath, part: Part, known: Any, held: Any, last: int)
     except ValueError:  # a half that moves in fewer directions
         return
     got = decomposition(
-        part.of(known.loss),
-        part.of(held.loss),
-        part.attention.double(),
+        slot.of(known.loss),
+        slot.of(held.loss),
+        slot.attention.double(),
         found.directions,
         stability,
     )

@@ -11,7 +11,7 @@ from grokbook.geometry.gap_class import COMPRESSION, FORMS, FUNCTIONAL, NONE
 from grokbook.geometry.spectral_edge import Edge
 from grokbook.instruments.gap_flow import GAP_FLOW
 from grokbook.instruments.gap_rows import gap_class, right_signs
-from grokbook.instruments.network import Part, judged, learned_from
+from grokbook.instruments.network import AttentionSlot, judged, learned_from
 from grokbook.instruments.replayed import Replayed, updates
 from grokbook.instruments.subject import Subject
 
@@ -51,8 +51,8 @@ def test_the_terms_of_a_run(name, small_strings, small_sums):
     snapshots = subject.attention(range(last - 5 * cadence, last + 1, cadence)).astype(np.float64)
     sigma, v = np.linalg.svd(np.diff(snapshots, axis=0), full_matrices=False)[1:]
     assert one(rows, quantity="gap", at=1).value == pytest.approx(sigma[0] - sigma[1], rel=1e-6)
-    part, known = Part(subject.layout, subject.theta(last)), learned_from(subject)
-    at, loss = part.attention.double(), part.of(known.loss)
+    slot, known = AttentionSlot(subject.layout, subject.theta(last)), learned_from(subject)
+    at, loss = slot.attention.double(), slot.of(known.loss)
     slope = torch.autograd.functional.jacobian(loss, at).numpy()
     images = np.stack([torch.autograd.functional.vhp(loss, at, torch.from_numpy(v[k]))[1].numpy()
                        for k in (0, 1)])  # fmt: skip
@@ -183,9 +183,9 @@ def test_the_loss_is_decomposed(name, small_strings, small_sums):
     v, first, second = (np.linalg.svd(each, full_matrices=False)[2][:5]
                         for each in (moved, moved[:5], moved[5:]))  # fmt: skip
     stability = np.abs((first * second).sum(1))
-    part = Part(subject.layout, subject.theta(last))
-    at = part.attention.double()
-    train, test = (part.of(each.loss) for each in (learned_from(subject), judged(subject, 30)))
+    slot = AttentionSlot(subject.layout, subject.theta(last))
+    at = slot.attention.double()
+    train, test = (slot.of(each.loss) for each in (learned_from(subject), judged(subject, 30)))
     slopes = [torch.autograd.functional.jacobian(each, at).numpy() for each in (train, test)]
     change, published = [], []
     for j in range(5):
