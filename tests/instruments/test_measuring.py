@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from grokbook.checks import ConfigError
+from grokbook.cli.agenda import parameters_from
 from grokbook.instruments import catalogue
-from grokbook.instruments.agenda import agenda, parameters_from
+from grokbook.instruments.agenda import agenda
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
