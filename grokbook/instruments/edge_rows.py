@@ -1,25 +1,72 @@
-"""Rows of one window, for `grokbook.instruments.edge`: dictionaries of the fields of a `Row`."""
+"""Rows of windows, for ``edge`` and ``spectral-edge``: dictionaries of the fields of a `Row`.
+
+Beside them stand what both instruments say of the quantities that they share.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from grokbook.geometry.edge_decline import decline
 from grokbook.geometry.edge_shares import Shares, at_random, cosines, shares, turned
 from grokbook.geometry.edge_windows import Window, window
 from grokbook.geometry.spectral_edge import Edge, Rotation, edge, halves, rotation
 from grokbook.geometry.trajectory import ROUNDING
 from grokbook.instruments.edge_path import EdgePath
+from grokbook.instruments.instrument import Quantity
 
 ROTATED = 3
 """Directions whose rotation is published."""
 
+_OF_K = "k"
 
-def spectrum(at: Edge) -> Iterator[dict[str, Any]]:
-    """Singular values and what follows from them."""
-    for k in range(1, 5):
+SPECTRUM = {
+    "sigma": Quantity("norm", "singular value of the window", _OF_K),
+    "g23": Quantity("squared norm", "σ2² − σ3²"),
+    "g23_share": Quantity("1", "(σ2² − σ3²) / Σσ²"),
+    "ratio": Quantity("1", "R = σ_k* / σ_{k*+1}"),
+    "k_star": Quantity("1", "j of the largest (σ_j/Σσ)(σ_j/σ_{j+1}), as published"),
+    "k_star_unweighted": Quantity("1", "j of the largest σ_j / σ_{j+1}"),
+}
+"""What `spectrum` gives."""
+
+ROTATIONS = {
+    "rotation": Quantity("degrees", "of v_k from one window to the next, one update on", _OF_K),
+    "rotation_disjoint": Quantity("degrees", "of v_k between windows that share nothing", _OF_K),
+    "rotation_of_span": Quantity(
+        "degrees", "largest angle of span(v_1 … v_k) from one window to the next", _OF_K
+    ),
+    "rotation_disjoint_of_span": Quantity(
+        "degrees", "the same between windows that share nothing", _OF_K
+    ),
+}
+"""What `rotated` gives."""
+
+SERIES = {"": ("squared norm", "g23"), "_share": ("1", "g23 / Σσ²")}
+"""Units and names of what declines, by the end of the quantities' names."""
+
+DECLINES = {
+    "ratio_early": Quantity("1", "mean R before the grok step, or of all windows"),
+    **{
+        name + suffix: Quantity(unit if name in ("early", "at_grok") else "1", meaning)
+        for suffix, (unit, of) in SERIES.items()
+        for name, meaning in (
+            ("early", f"largest {of} before the grok step (95 %), or of all windows"),
+            ("at_grok", f"{of} of the last window up to the grok step"),
+            ("decline", f"of {of}: early / at grok; declined as published if > 1.5"),
+            ("increases", f"times that {of} rose from its maximum to the grok step"),
+        )
+    },
+}
+"""What `declines` gives."""
+
+
+def spectrum(at: Edge, count: int = 4) -> Iterator[dict[str, Any]]:
+    """Singular values, ``count`` of them, and what follows from them."""
+    for k in range(1, count + 1):
         yield {"quantity": "sigma", "value": at.size(k), "at": k, "error": at.floor}
     yield {"quantity": "g23", "value": at.g23, "error": at.g23_error}
     share = at.g23_error / at.total
@@ -27,6 +74,36 @@ def spectrum(at: Edge) -> Iterator[dict[str, Any]]:
     yield {"quantity": "ratio", "value": at.ratio}
     yield {"quantity": "k_star", "value": at.k_star}
     yield {"quantity": "k_star_unweighted", "value": at.k_star_unweighted}
+
+
+def series(edges: Sequence[Edge]) -> dict[str, np.ndarray]:
+    """(n,) what declines, by `SERIES`."""
+    return {
+        suffix: np.array([getattr(each, f"g23{suffix}") for each in edges]) for suffix in SERIES
+    }
+
+
+def declines(ends: np.ndarray, edges: Sequence[Edge], grok: int | None) -> Iterator[dict[str, Any]]:
+    """The published statistics of the run's own grok step; of none there is the early value.
+
+    Args:
+        ends: (n,) at which the windows end.
+        edges: n, of each.
+        grok: the grok step; nothing is yielded if no window ends before it.
+    """
+    if not len(edges) or (grok is not None and grok <= ends[0]):
+        return
+    ratios = np.array([each.ratio for each in edges])
+    for suffix, values in series(edges).items():
+        found = decline(ends, values, ratios, grok)
+        about = {"step": int(ends[-1] if grok is None else grok), "count": found.windows}
+        yield {"quantity": f"early{suffix}", "value": found.early} | about
+        if grok is not None:
+            yield {"quantity": f"at_grok{suffix}", "value": found.at_grok} | about
+            yield {"quantity": f"decline{suffix}", "value": found.decline} | about
+            yield {"quantity": f"increases{suffix}", "value": float(found.increases)} | about
+        if not suffix:
+            yield {"quantity": "ratio_early", "value": found.ratio_early} | about
 
 
 def composition(found: Window, path: EdgePath, last: int) -> Iterator[dict[str, Any]]:
@@ -119,14 +196,18 @@ def turning(path: EdgePath, last: int, size: int) -> Iterator[dict[str, Any]]:
             found = _turned(each, *windows, centred=centred)
             if found is None:
                 continue
-            for k in range(1, len(found.angles) + 1):
-                row = {"variant": form, "at": k}
-                error = found.error[k - 1]
-                yield row | {"quantity": name, "value": found.angles[k - 1], "error": error}
-                if k > 1:
-                    yield row | {"quantity": f"{name}_of_span", "value": found.spans[k - 1]}
+            yield from ({"variant": form} | row for row in rotated(found, name))
         if form != "orthogonal" and min(count, size) >= 4:
             yield from _stability(each[-size:, -size:], form, centred)
+
+
+def rotated(found: Rotation, name: str) -> Iterator[dict[str, Any]]:
+    """Of every direction, and of what the leading ones span."""
+    for k, (angle, span) in enumerate(zip(found.angles, found.spans, strict=True), start=1):
+        error = found.error[k - 1]
+        yield {"quantity": name, "value": angle, "at": k, "error": error}
+        if k > 1:
+            yield {"quantity": f"{name}_of_span", "value": span, "at": k}
 
 
 def _turned(
