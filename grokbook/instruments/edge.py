@@ -21,6 +21,7 @@ from grokbook.geometry.edge_windows import (
 )
 from grokbook.geometry.spectral_edge import edge
 from grokbook.instruments import edge_rows, phases
+from grokbook.instruments.declines import DECLINES, Series, declines
 from grokbook.instruments.edge_path import EdgePath, ends, enough
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
@@ -111,7 +112,8 @@ def _declines(subject: Subject, path: EdgePath) -> Iterator[Row]:
             about = {"part": window_name(size), "variant": variant}
             windows = (rows_before(i, size) for i in range(first, count))
             found = [edge(products[s, s]) for s in windows]
-            for row in edge_rows.declines(path.steps[first + 1 :], found, grok):
+            series = Series.of(path.steps[first + 1 :], found)
+            for row in declines(series, grok):
                 yield Row(**about | row)
 
 
@@ -129,8 +131,8 @@ EDGE = Instrument(
     "Σ⟨Δ_grad, v_k⟩⟨δ, v_k⟩ / Σ⟨δ, v_k⟩²; alignment = Σ⟨Δ_grad, v_k⟩⟨Δ_wd, v_k⟩ / "
     "√(Σ⟨Δ_grad, v_k⟩² Σ⟨Δ_wd, v_k⟩²)",
     source="2604.07380 sections 3.2, 4.1, 4.2, 4.7 and 4.16, Table 7; weaknesses A, B, J, L, P",
-    error="bound to first order on what rounding to float32 does, by the turn of v_k; of nulls the "
-    "standard deviation over draws",
+    error="bound to first order on what rounding to float32 does, by the turn of v_k, of R and of "
+    "declines by what every σ is off by at most; of nulls the standard deviation over draws",
     parts="the window: 3 updates, 5 updates, 10 updates, 20 updates; empty for what has none",
     variants="uncentred: updates as they are, displacements as logged; centred: less the window's "
     "mean; less decay: less the path that decay alone would take from the initial weights; "
@@ -158,7 +160,7 @@ EDGE = Instrument(
         "moved_by_gradient": Quantity("norm", "‖Δ_grad‖ of the last interval"),
         "moved_by_decay": Quantity("norm", "‖Δ_wd‖ of the last interval"),
         "kept": Quantity("1", "Π(1 − ηω): what decay alone would have left of θ_0"),
-        **edge_rows.DECLINES,
+        **DECLINES,
     },
     points=_points,
     take=_take,
@@ -169,4 +171,5 @@ EDGE = Instrument(
     memory=1_200_000_000,
     needs=("theta", "decayed"),
     enough=enough,
+    version=2,
 )

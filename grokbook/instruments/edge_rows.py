@@ -5,12 +5,11 @@ Beside them stand what both instruments say of the quantities that they share.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from grokbook.geometry.edge_decline import decline
 from grokbook.geometry.edge_shares import Shares, at_random, cosines, shares, turned
 from grokbook.geometry.edge_windows import Window, window
 from grokbook.geometry.spectral_edge import Edge, Rotation, edge, halves, rotation
@@ -45,65 +44,16 @@ ROTATIONS = {
 }
 """What `rotated` gives."""
 
-SERIES = {"": ("squared norm", "g23"), "_share": ("1", "g23 / Σσ²")}
-"""Units and names of what declines, by the end of the quantities' names."""
-
-DECLINES = {
-    "ratio_early": Quantity("1", "mean R before the grok step, or of all windows"),
-    **{
-        name + suffix: Quantity(unit if name in ("early", "at_grok") else "1", meaning)
-        for suffix, (unit, of) in SERIES.items()
-        for name, meaning in (
-            ("early", f"largest {of} before the grok step (95 %), or of all windows"),
-            ("at_grok", f"{of} of the last window up to the grok step"),
-            ("decline", f"of {of}: early / at grok; declined as published if > 1.5"),
-            ("increases", f"times that {of} rose from its maximum to the grok step"),
-        )
-    },
-}
-"""What `declines` gives."""
-
 
 def spectrum(at: Edge, count: int = 4) -> Iterator[dict[str, Any]]:
     """Singular values, ``count`` of them, and what follows from them."""
     for k in range(1, count + 1):
         yield {"quantity": "sigma", "value": at.size(k), "at": k, "error": at.floor}
     yield {"quantity": "g23", "value": at.g23, "error": at.g23_error}
-    share = at.g23_error / at.total
-    yield {"quantity": "g23_share", "value": at.g23_share, "error": share}
-    yield {"quantity": "ratio", "value": at.ratio}
+    yield {"quantity": "g23_share", "value": at.g23_share, "error": at.g23_share_error}
+    yield {"quantity": "ratio", "value": at.ratio, "error": at.ratio_error}
     yield {"quantity": "k_star", "value": at.k_star}
     yield {"quantity": "k_star_unweighted", "value": at.k_star_unweighted}
-
-
-def series(edges: Sequence[Edge]) -> dict[str, np.ndarray]:
-    """(n,) what declines, by `SERIES`."""
-    return {
-        suffix: np.array([getattr(each, f"g23{suffix}") for each in edges]) for suffix in SERIES
-    }
-
-
-def declines(ends: np.ndarray, edges: Sequence[Edge], grok: int | None) -> Iterator[dict[str, Any]]:
-    """The published statistics of the run's own grok step; of none there is the early value.
-
-    Args:
-        ends: (n,) at which the windows end.
-        edges: n, of each.
-        grok: the grok step; nothing is yielded if no window ends before it.
-    """
-    if not len(edges) or (grok is not None and grok <= ends[0]):
-        return
-    ratios = np.array([each.ratio for each in edges])
-    for suffix, values in series(edges).items():
-        found = decline(ends, values, ratios, grok)
-        about = {"step": int(ends[-1] if grok is None else grok), "count": found.windows}
-        yield {"quantity": f"early{suffix}", "value": found.early} | about
-        if grok is not None:
-            yield {"quantity": f"at_grok{suffix}", "value": found.at_grok} | about
-            yield {"quantity": f"decline{suffix}", "value": found.decline} | about
-            yield {"quantity": f"increases{suffix}", "value": float(found.increases)} | about
-        if not suffix:
-            yield {"quantity": "ratio_early", "value": found.ratio_early} | about
 
 
 def composition(found: Window, path: EdgePath, last: int) -> Iterator[dict[str, Any]]:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from grokbook.config import RunConfig
-from grokbook.geometry.edge_decline import decline
 from grokbook.geometry.spectral_edge import Edge, rotation
 from grokbook.geometry.trajectory import Displacements, displacements, thin
 from grokbook.instruments import edge_rows, phases
+from grokbook.instruments.declines import DECLINES, SERIES, Series, declines
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.rolling import Rolling, recent_products
 from grokbook.instruments.subject import Subject
@@ -49,6 +49,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
             continue
         for centred in (False, True):
             edges = rolling.edges(centred)
+            series = Series.of(rolling.ends, edges)
             common = {
                 "part": f"{rolling.spacing} steps",
                 "variant": "centred" if centred else "uncentred",
@@ -56,7 +57,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
             chosen = thin(np.arange(len(edges)), parameters["snapshots"])
             for row in (
                 *_spectra(rolling.ends, edges, chosen),
-                *_running(rolling.ends, edges, chosen),
+                *_running(series, chosen),
                 *_turning(rolling, chosen, parameters["rotation_window"], centred),
                 *_leading(rolling, edges, chosen, moves),
             ):
@@ -66,7 +67,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
             rows += [
                 Row(**common | {"variant": name} | row)
                 for name in names
-                for row in _summary(rolling.ends, edges, grok, subject.grok)
+                for row in _summary(series, edges, grok, subject.grok)
             ]
     return rows
 
@@ -78,16 +79,17 @@ def _spectra(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterato
         )
 
 
-def _running(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterator[dict[str, Any]]:
+def _running(series: Series, chosen: np.ndarray) -> Iterator[dict[str, Any]]:
     """The decline as of every window, that of any grok or pseudo-grok step among them."""
-    ratios = np.array([each.ratio for each in edges])
-    for suffix, values in edge_rows.series(edges).items():
+    for suffix in SERIES:
         for i in chosen[chosen > 0]:  # the first window has none before it
-            found = decline(ends, values, ratios, int(ends[i]))
-            common = {"step": int(ends[i]), "count": found.windows}
-            yield {"quantity": f"running_decline{suffix}", "value": found.decline} | common
+            found = series.decline(suffix, int(series.ends[i]))
+            common = {"step": int(series.ends[i]), "count": found.windows}
+            row = {"value": found.decline, "error": found.decline_error}
+            yield {"quantity": f"running_decline{suffix}"} | row | common
             if not suffix:
-                yield {"quantity": "running_ratio", "value": found.ratio_early} | common
+                row = {"value": found.ratio_early, "error": found.ratio_error}
+                yield {"quantity": "running_ratio"} | row | common
 
 
 def _turning(
@@ -143,14 +145,15 @@ def _leading(
 
 
 def _summary(
-    ends: np.ndarray, edges: list[Edge], grok: int | None, stop: int | None
+    series: Series, edges: list[Edge], grok: int | None, stop: int | None
 ) -> Iterator[dict[str, Any]]:
     """The published statistics of a run; those of a grok step only where there is one."""
+    ends = series.ends
     # Published runs end at the stop, where ours go on.
     last = len(ends) - 1 if stop is None else int(np.searchsorted(ends, stop, "right")) - 1
     if last >= 0:
         yield {"quantity": "k_terminal", "value": edges[last].k_star, "step": int(ends[last])}
-    yield from edge_rows.declines(ends, edges, grok)
+    yield from declines(series, grok)
 
 
 SPECTRAL_EDGE = Instrument(
@@ -160,7 +163,8 @@ SPECTRAL_EDGE = Instrument(
     "score_j = (σ_j/Σσ)(σ_j/σ_{j+1}); k* = argmax score, R = σ_k*/σ_{k*+1}; decline = largest "
     "g23 before the grok step over the last one up to it",
     source="2602.18523 section 4.12; 2604.07380 sections 4.1, 4.7 and 4.16",
-    error="bound on the effect of rounding to float32; of angles and cosines to first order",
+    error="bound on the effect of rounding to float32; of angles, cosines and shares to first "
+    "order; none of what is counted",
     parts="the spacing of the snapshots: 100 steps",
     variants="uncentred: updates as they are; centred: less the window's mean update; published: "
     "uncentred at the published spacing, which differs between runs",
@@ -175,9 +179,9 @@ SPECTRAL_EDGE = Instrument(
             f"running_decline{suffix}": Quantity(
                 "1", f"decline of {of} if the run grokked at this window"
             )
-            for suffix, (_, of) in edge_rows.SERIES.items()
+            for suffix, (_, of) in SERIES.items()
         },
-        **edge_rows.DECLINES,
+        **DECLINES,
     },
     points=_points,
     take=_take,
@@ -191,4 +195,5 @@ SPECTRAL_EDGE = Instrument(
         "snapshots": Parameter(256, "most windows that are given"),
     },
     needs=("band", "attention"),
+    version=2,
 )

@@ -95,11 +95,17 @@ def test_declines_are_of_full_windows_or_of_all(small_strings, rows):
     """No grok step: the early value is the largest of the run, at its end."""
     subject = Subject(small_strings.runs()[0], small_strings)
     moved = EdgePath.of(subject).updates(slice(0, 30))
-    found = [window(moved[max(0, i - 2) : i + 1]).edge.g23 for i in range(1, 30)]
+    edges = [window(moved[max(0, i - 2) : i + 1]).edge for i in range(1, 30)]
+    found = [each.g23 for each in edges]
     here = rows[(rows.part == "3 updates") & (rows.quantity == "early")]
     published = one(here, variant="published")
     assert published.value == pytest.approx(max(found), rel=1e-6) and published["count"] == 29
     assert one(here, variant="uncentred").value == pytest.approx(max(found[1:]), rel=1e-6)
+    largest = edges[int(np.argmax(found))]
+    assert published.error == pytest.approx(largest.g23_error, rel=1e-6, abs=0)
+    assert 0 < published.error < 1e-3 * published.value
+    mean = rows[(rows.part == "3 updates") & (rows.quantity == "ratio_early")]
+    assert (mean.error > 0).all() and (mean.error < 1e-2 * mean.value).all()
     assert not len(rows[rows.quantity == "decline"])
 
 

@@ -140,11 +140,24 @@ def test_the_published_statistics(subject, rows):
     assert one(summary, quantity="early").value == early
     assert one(summary, quantity="at_grok").value == g23[440]
     assert one(summary, quantity="decline").value == early / g23[440]
+    errors = summary[summary.quantity == "g23"].set_index("step").error
+    off, last = errors[g23.loc[:420].idxmax()], errors[440]
+    assert one(summary, quantity="early").error == pytest.approx(off, rel=1e-6, abs=0)
+    assert one(summary, quantity="at_grok").error == last
+    # As far as both can be off, in opposite directions.
+    expected = (early + off) / (g23[440] - last) - early / g23[440]
+    fall = one(summary, quantity="decline")
+    assert fall.error == pytest.approx(expected, rel=1e-4, abs=0) and fall.error < 0.1 * fall.value
+    assert one(summary, quantity="running_decline", step=440).error == fall.error
     fallen = g23.loc[g23.loc[:420].idxmax() : 440].to_numpy()
     assert one(summary, quantity="increases").value == (np.diff(fallen) > 0).sum()
     ratios = summary[summary.quantity == "ratio"].set_index("step").value
     mean = ratios.loc[:420].mean()
-    assert one(summary, quantity="ratio_early").value == pytest.approx(mean, rel=1e-12)
+    row = one(summary, quantity="ratio_early")
+    assert row.value == pytest.approx(mean, rel=1e-12)
+    errors = summary[summary.quantity == "ratio"].set_index("step").error
+    assert 0 < row.error == pytest.approx(errors.loc[:420].mean(), rel=1e-12, abs=0)
+    assert one(summary, quantity="running_ratio", step=440).error == row.error
     # As of its own step the running decline is the decline at that grok step.
     assert one(summary, quantity="running_decline", step=440).value == early / g23[440]
     assert one(summary, quantity="running_ratio", step=440).value == pytest.approx(mean, rel=1e-12)
