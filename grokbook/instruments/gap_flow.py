@@ -139,12 +139,13 @@ def _terms(
             size = parameters["window"]
             got = terms(found.edge, at, rate=rate, decay=decay, window=size, k=k, units=units)
             if units == "printed":
-                yield Row(step, "bending", got.curvature, variant=name, at=k)
-                yield Row(step, "damping", got.damping, variant=name, at=k)
-            form = f"{units}, {name}"
-            yield Row(step, "driving", got.driving, variant=form, at=k)
-            yield Row(step, "predicted", got.total, variant=form, at=k)
-            yield Row(step, "ratio", got.ratio, variant=form, at=k)
+                about = {"variant": name, "at": k}
+                yield Row(step, "bending", got.curvature, error=got.curvature_error, **about)
+                yield Row(step, "damping", got.damping, error=got.damping_error, **about)
+            about = {"variant": f"{units}, {name}", "at": k}
+            yield Row(step, "driving", got.driving, error=got.driving_error, **about)
+            yield Row(step, "predicted", got.total, error=got.total_error, **about)
+            yield Row(step, "ratio", got.ratio, error=got.ratio_error, **about)
 
 
 def _decomposition(
@@ -199,7 +200,7 @@ GAP_FLOW = Instrument(
     "⟨Dv_k, Hv_k⟩, G_k = ⟨v_k, D∇L⟩; importance = |α_j ⟨v_j, ∇L_train⟩⟨v_j, ∇L_test⟩|",
     source="2604.07380 equation 1 and section 4.15, 2603.28964 theorem 14.2; weakness K",
     error="of gaps a bound on what rounding to float32 does; of slopes, curvatures and losses "
-    "rounding to be expected",
+    "rounding to be expected; of the terms, their sum and r what both can make of them at most",
     parts="",
     variants="raw: of ∇L and H themselves; preconditioned: with D, from training the run again to "
     "the same bits; before the comma printed: T3 as it is published, a gradient's unit; in units: "
@@ -243,4 +244,5 @@ GAP_FLOW = Instrument(
     memory=3_000_000_000,
     needs=("theta", "decayed"),
     enough=_enough,
+    version=2,
 )
