@@ -5,10 +5,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import typer
 
+from grokbook.checks import ConfigError
 from grokbook.cli.common import fail
 from grokbook.cli.words import duration, measurements, paragraph, runs
+
+
+def chosen(text: str | None) -> list[str]:
+    """Instruments named in a list with commas; all of them by default.
+
+    Raises:
+        ConfigError: naming one that there is not.
+    """
+    from grokbook.instruments.catalogue import INSTRUMENTS, instrument
+
+    if text is None:
+        return list(INSTRUMENTS)
+    return list(dict.fromkeys(instrument(name.strip()).name for name in text.split(",")))
+
+
+def parameters_from(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Parameters by instrument from ``instrument.parameter=value``.
+
+    Raises:
+        ConfigError: naming a setting that is none.
+
+    >>> parameters_from([])
+    {}
+    """
+    from grokbook.instruments.catalogue import instrument
+
+    found: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        where, sign, text = setting.partition("=")
+        name, dot, parameter = where.partition(".")
+        if not (name and dot and parameter and sign and text):
+            raise ConfigError(f"--with {setting} is not of the form INSTRUMENT.PARAMETER=VALUE")
+        if parameter in found.get(name, {}):
+            raise ConfigError(f"--with {setting}: {where} is given twice")
+        tool = instrument(name)
+        wanted = tool.parameter(parameter)
+        try:
+            value = wanted.read(text)
+        except ValueError:
+            where = f"{parameter} of {name}"
+            raise ConfigError(f"{where} must be {wanted.kind}, not {text!r}") from None
+        found.setdefault(name, {})[parameter] = value
+        tool.complete(found[name])
+    return found
 
 
 def to_measure(wanted: bool, instruments: str | None, last) -> list[str]:
@@ -27,7 +75,6 @@ def to_measure(wanted: bool, instruments: str | None, last) -> list[str]:
         if instruments is not None:
             fail("--instruments is for --measure, which is not given")
         return []
-    from grokbook.instruments.agenda import chosen
     from grokbook.instruments.catalogue import instrument
 
     names = chosen(instruments)

@@ -50,9 +50,9 @@ def measure(
     Example: grokbook measure dual --instruments commutator --with commutator.batch_pairs=12
     """
     from grokbook.checks import ConfigError, number
-    from grokbook.cli.agenda import is_left, say
+    from grokbook.cli.agenda import chosen, is_left, parameters_from, say
     from grokbook.cli.ahead import check_options
-    from grokbook.instruments.agenda import agenda, chosen, parameters_from
+    from grokbook.instruments.agenda import agenda
     from grokbook.store import Store, StoreError
     from grokbook.studies.declaring import change, find
     from grokbook.studies.members import stages

@@ -30,6 +30,9 @@ class Decline:
             ``grok``; 2604.07380 calls one or none monotone.
         ratio_early: mean R of the windows that may have the maximum, or of all.
         windows: how many these are.
+        early_error, at_grok_error, decline_error, ratio_error: bounds on what the errors of the
+            windows do to ``early``, ``at_grok``, ``decline`` and ``ratio_early``; infinite where
+            g23 may have come down to 0.
     """
 
     early: float
@@ -39,6 +42,10 @@ class Decline:
     increases: int
     ratio_early: float
     windows: int
+    early_error: float
+    at_grok_error: float | None
+    decline_error: float | None
+    ratio_error: float
 
 
 def decline(
@@ -48,6 +55,8 @@ def decline(
     grok: float | None,
     *,
     inclusive: bool = False,
+    errors: np.ndarray | float = 0.0,
+    ratio_errors: np.ndarray | float = 0.0,
 ) -> Decline:
     """The published decline of g23 (2602.18523 section 4.12).
 
@@ -58,6 +67,8 @@ def decline(
         grok: first evaluation with all tasks at 0.95; a pseudo-grok step for a control; None of
             a run that never did.
         inclusive: may a window that ends at ``grok`` have the maximum?  As published it may not.
+        errors: (n,) bounds on what each g23 is off by; by default they are exact.
+        ratio_errors: (n,) of each R.
 
     Raises:
         ValueError: for lists of unequal lengths, or no window that may have the maximum.
@@ -79,8 +90,17 @@ def decline(
     until = g23 if grok is None else g23[steps <= grok]
     rises = int((np.diff(until[peak:]) > 0).sum())
     early, mean = float(g23[peak]), float(ratios[:count].mean())
+    errors, ratio_errors = (np.broadcast_to(each, len(steps)) for each in (errors, ratio_errors))
+    # Another window may be the largest: the maximum lies between those of both bounds.
+    top, bottom = ((g23 + sign * errors)[:count].max() for sign in (1, -1))
+    off, mean_off = float(max(top - early, early - bottom)), float(ratio_errors[:count].mean())
     if grok is None:
-        return Decline(early, None, None, False, rises, mean, count)
-    last = float(until[-1])
+        return Decline(early, None, None, False, rises, mean, count, off, None, None, mean_off)
+    last, last_off = float(until[-1]), float(errors[len(until) - 1])
     fall = early / last if last > 0 else np.inf
-    return Decline(early, last, fall, fall > DECLINED, rises, mean, count)
+    # |(a + da) / (b + db) − a/b| = |da − a/b db| / |b + db|
+    fall_off = (off + fall * last_off) / (last - last_off) if last > last_off else np.inf
+    return Decline(
+        *(early, last, fall, fall > DECLINED, rises, mean, count),
+        *(off, last_off, fall_off, mean_off),
+    )

@@ -61,14 +61,18 @@ class Terms:
         damping: T2.
         driving: T3.
         gap: g, weights' unit.
-        error: bound on what the floors of σ do to g.
+        curvature_error, damping_error, driving_error, gap_error: bounds on what the floors of σ,
+            of slopes and of curvatures do to each, along the directions as they are.
     """
 
     curvature: float
     damping: float
     driving: float
     gap: float
-    error: float
+    curvature_error: float
+    damping_error: float
+    driving_error: float
+    gap_error: float
 
     @property
     def total(self) -> float:
@@ -76,9 +80,21 @@ class Terms:
         return self.curvature + self.damping + self.driving
 
     @property
+    def total_error(self) -> float:
+        """Bound on what the same floors do to ``total``."""
+        return self.curvature_error + self.damping_error + self.driving_error
+
+    @property
     def ratio(self) -> float:
         """T3 / |T2|; NaN if there is no damping."""
         return self.driving / abs(self.damping) if self.damping else float("nan")
+
+    @property
+    def ratio_error(self) -> float:
+        """Bound on what they do to ``ratio``; infinite if there may be no damping."""
+        room = abs(self.damping) - self.damping_error
+        off = self.driving_error + abs(self.ratio) * self.damping_error
+        return off / room if room > 0 else float("inf")
 
 
 def along(
@@ -175,12 +191,20 @@ def terms(
     h, g = at.curvature[k - 1 : k + 1], at.gradient[k - 1 : k + 1]
     gap, middle = first - second, (first + second) / 2
     driving = rate ** UNITS[units] * window * (g[0] ** 2 / first - g[1] ** 2 / second)
+    # Of a product |a db| + |b da| + |da db|; d̄ is off by the floor, and g by twice that.
+    off, off_h = edge.floor, at.curvature_floor[k - 1 : k + 1]
+    off_t1 = off_h.sum() * (middle + off) + abs(h[0] - h[1]) * off
+    off_t2 = off_h.mean() * (gap + 2 * off) + abs(h.mean() + decay) * 2 * off
+    off_squares, sizes = (2 * abs(g) + at.slope_floor) * at.slope_floor, np.array([first, second])
+    off_t3 = ((off_squares + g**2 / sizes * off) / (sizes - off)).sum()
+    errors = rate * off_t1, rate * off_t2, rate ** UNITS[units] * window * off_t3
     return Terms(
         float(-rate * (h[0] - h[1]) * middle),
         float(-rate * (h.mean() + decay) * gap),
         float(driving),
         gap,
-        2 * edge.floor,
+        *map(float, errors),
+        2 * off,
     )
 
 

@@ -53,6 +53,11 @@ class Edge:
         return 2 * self.floor * (self.size(2) + self.size(3) + self.floor)
 
     @property
+    def g23_share_error(self) -> float:
+        """The same of ``g23_share``, to first order; rounding moves all σ by the floor together."""
+        return self.g23_error / self.total
+
+    @property
     def scores(self) -> np.ndarray:
         """(r − 1,) score_j = (σ_j / Σσ)(σ_j / σ_{j+1}), as published."""
         return self.sigma[:-1] / self.sigma.sum() * self.gap_ratios
@@ -76,6 +81,19 @@ class Edge:
     def ratio(self) -> float:
         """R = σ_k* / σ_{k*+1}; infinite where there is one singular value."""
         return float(self.gap_ratios[self.k_star - 1]) if len(self.sigma) > 1 else np.inf
+
+    @property
+    def ratio_error(self) -> float:
+        """Bound on the rounding of ``ratio``, as long as no σ comes down to the floor.
+
+        Every σ moves by the floor at most; where that can make another j the k*, R is that j's.
+        """
+        if len(self.sigma) < 2:
+            return np.inf
+        above, below, off = self.sigma[:-1], self.sigma[1:], self.floor
+        low, high = (above - off) / (below + off), (above + off) / (below - off)
+        possible = (above + off) * high >= ((above - off) * low).max()  # scores, Σσ being one
+        return float(max(high[possible].max() - self.ratio, self.ratio - low[possible].min()))
 
     def along(self, k: int, products: np.ndarray) -> float:
         """⟨v_k, y⟩ from (w,) ⟨δ_i, y⟩."""

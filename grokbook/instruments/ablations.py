@@ -21,7 +21,7 @@ FAMILIES = {
 
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    return [subject.stop]
+    return [subject.stop_snapshot]
 
 
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grokbook.checks import ConfigError
-from grokbook.instruments.catalogue import INSTRUMENTS, instrument
+from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.subject import Subject
@@ -104,43 +104,3 @@ def _item(
             seconds += len(so_far.left) * tool.seconds(subject, parameters)
     lacking = len(runs) - len(jobs)
     return Item(name, tuple(jobs), tuple(files), lacking, points, measured, seconds, spent, hours)
-
-
-def chosen(text: str | None) -> list[str]:
-    """Instruments named in a list with commas; all of them by default.
-
-    Raises:
-        ConfigError: naming one that there is not.
-    """
-    if text is None:
-        return list(INSTRUMENTS)
-    return list(dict.fromkeys(instrument(name.strip()).name for name in text.split(",")))
-
-
-def parameters_from(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Parameters by instrument from ``instrument.parameter=value``.
-
-    Raises:
-        ConfigError: naming a setting that is none.
-
-    >>> parameters_from([])
-    {}
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        where, sign, text = setting.partition("=")
-        name, dot, parameter = where.partition(".")
-        if not (name and dot and parameter and sign and text):
-            raise ConfigError(f"--with {setting} is not of the form INSTRUMENT.PARAMETER=VALUE")
-        if parameter in found.get(name, {}):
-            raise ConfigError(f"--with {setting}: {where} is given twice")
-        tool = instrument(name)
-        wanted = tool.parameter(parameter)
-        try:
-            value = wanted.read(text)
-        except ValueError:
-            where = f"{parameter} of {name}"
-            raise ConfigError(f"{where} must be {wanted.kind}, not {text!r}") from None
-        found.setdefault(name, {})[parameter] = value
-        tool.complete(found[name])
-    return found

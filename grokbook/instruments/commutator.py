@@ -50,7 +50,7 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
     Those three are the baseline of the published onset of the tri-task runs.
     """
     read = (step for steps in readings(subject, parameters).values() for step in steps)
-    return sorted({*read, subject.stop, *subject.steps[:3].tolist()})
+    return sorted({*read, subject.stop_snapshot, *subject.steps[:3].tolist()})
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
@@ -86,12 +86,14 @@ def _read(
 def _of_mode(subject: Subject, mode: str, found: list[Defect]) -> Iterator[Sample]:
     rounding = [one.rounding for one in found]
     errors = [one.error for one in found]
+    # An error of D is one of δ by ‖ηg_A‖ ‖ηg_B‖, and the bracket is δ by η².
+    of_brackets = [one.error * math.prod(one.norms) for one in found]
     yield Sample("defect", [one.published for one in found], mode, "published", rounding)
     yield Sample("defect", [one.corrected for one in found], mode, "corrected", errors)
     yield Sample("defect", rounding, mode, "rounding")
     yield Sample("defect", [one.floor for one in found], mode, "floor")
     yield Sample("relative", [one.relative for one in found], mode, "corrected")
-    yield Sample("bracket", [one.bracket for one in found], mode, "corrected")
+    yield Sample("bracket", [one.bracket for one in found], mode, "corrected", of_brackets)
     yield Sample("zeros", [one.zeros for one in found], mode, "published")
     yield Sample("cosine", [one.cosine for one in found], mode)
     yield Sample("gradient", [norm for one in found for norm in one.norms], mode)
@@ -170,7 +172,8 @@ COMMUTATOR = Instrument(
     source="2602.18523 sections 4.3 to 4.5; 2602.16746 sections 4.4 and 4.7",
     error=(
         "of a defect: published, the median rounding ‖published δ − δ‖ in its unit; corrected, "
-        "its own rounding, from above, while what the finite step adds is seen beside exact. "
+        "as of the bracket, its own rounding, from above, while what the finite step adds is seen "
+        "beside exact. "
         "Of a cosine the standard error over the pairs; of the "
         "converse the standard deviation of a random direction. Else none."
     ),
@@ -220,4 +223,5 @@ COMMUTATOR = Instrument(
         "referee": Parameter(10, "one snapshot of so many of the grid has the exact δ, too"),
     },
     needs=("theta", "pairs"),
+    version=2,
 )

@@ -12,7 +12,7 @@ from grokbook.geometry.depth_fourier import DepthSpectrum, depth_nulls, depth_sp
 from grokbook.geometry.functional_content import Response, content, ratio
 from grokbook.geometry.nulls import Null
 from grokbook.instruments.instrument import Row
-from grokbook.instruments.network import Part
+from grokbook.instruments.network import AttentionSlot
 from grokbook.instruments.probes import Tokens
 from grokbook.instruments.responses import Responses
 from grokbook.instruments.subject import Subject
@@ -92,11 +92,11 @@ class DepthResponses(Responses):
             self._nulls = depth_nulls(count, draws=draws, seed=seed)
         return self._nulls, {"published": count // 2 + 1, "corrected": count // 2}
 
-    def at(self, step: int, part: Part) -> DepthResponses:
+    def at(self, step: int, slot: AttentionSlot) -> DepthResponses:
         """Begin a point."""
-        views = self.subject.layout.views(part.theta[None])
+        views = self.subject.layout.views(slot.theta[None])
         self.head = views["head.weight"][0].double().numpy()
-        return super().at(step, part)
+        return super().at(step, slot)
 
 
 def _elevations(at: DepthSpectrum) -> dict[str, float]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.geometry.edge_decline import decline
 from grokbook.geometry.edge_windows import (
     LIFECYCLE_WINDOW,
     WINDOWS,
@@ -22,9 +21,9 @@ from grokbook.geometry.edge_windows import (
 )
 from grokbook.geometry.spectral_edge import edge
 from grokbook.instruments import edge_rows, phases
+from grokbook.instruments.declines import DECLINES, Series, declines
 from grokbook.instruments.edge_path import EdgePath, ends, enough
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
-from grokbook.instruments.spectral_edge import grok_step
 from grokbook.instruments.subject import Subject
 
 GRID = 500
@@ -105,26 +104,17 @@ def _moves(path: EdgePath, last: int) -> list[Row]:
 def _declines(subject: Subject, path: EdgePath) -> Iterator[Row]:
     """The published statistics of the run's own grok step; of none there is the early value."""
     count = len(path.steps) - 1
-    updates, grok, last = path.updates(slice(0, count)), grok_step(subject), int(path.steps[-1])
+    updates = path.updates(slice(0, count))
+    grok = phases.edge_grok_step(subject)
     products = updates @ updates.T
     for size in WINDOWS:
         for variant, first in (("published", 1), ("uncentred", size - 1)):
-            if first >= count or (grok is not None and path.steps[first + 1] >= grok):
-                continue
-            at = range(first, count)
-            found = [edge(products[s, s]) for s in (rows_until(i, size) for i in at)]
-            ratios, steps = np.array([each.ratio for each in found]), path.steps[first + 1 :]
-            for suffix in ("", "_share"):
-                series = np.array([getattr(each, f"g23{suffix}") for each in found])
-                got = decline(steps, series, ratios, grok)
-                about = {"part": window_name(size), "variant": variant, "count": got.windows}
-                step = last if grok is None else grok
-                for name in ("early", "at_grok", "decline", "increases"):
-                    value = getattr(got, name)
-                    if value is not None and (grok is not None or name == "early"):
-                        yield Row(step, f"{name}{suffix}", float(value), **about)
-                if not suffix:
-                    yield Row(step, "ratio_early", got.ratio_early, **about)
+            about = {"part": window_name(size), "variant": variant}
+            windows = (rows_until(i, size) for i in range(first, count))
+            found = [edge(products[s, s]) for s in windows]
+            series = Series.of(path.steps[first + 1 :], found)
+            for row in declines(series, grok):
+                yield Row(**about | row)
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
@@ -141,8 +131,8 @@ EDGE = Instrument(
     "Σ⟨Δ_grad, v_k⟩⟨δ, v_k⟩ / Σ⟨δ, v_k⟩²; alignment = Σ⟨Δ_grad, v_k⟩⟨Δ_wd, v_k⟩ / "
     "√(Σ⟨Δ_grad, v_k⟩² Σ⟨Δ_wd, v_k⟩²)",
     source="2604.07380 sections 3.2, 4.1, 4.2, 4.7 and 4.16, Table 7; weaknesses A, B, J, L, P",
-    error="bound to first order on what rounding to float32 does, by the turn of v_k; of nulls the "
-    "standard deviation over draws",
+    error="bound to first order on what rounding to float32 does, by the turn of v_k, of R and of "
+    "declines by what every σ is off by at most; of nulls the standard deviation over draws",
     parts="the window: 3 updates, 5 updates, 10 updates, 20 updates; empty for what has none",
     variants="uncentred: updates as they are, displacements as logged; centred: less the window's "
     "mean; less decay: less the path that decay alone would take from the initial weights; "
@@ -162,38 +152,15 @@ EDGE = Instrument(
         "cos_start": Quantity("1", "|cos| of v_k and θ_0", _OF_K),
         "cos_learned": Quantity("1", "|cos| of v_k and θ − θ_0 Π(1 − ηω)", _OF_K),
         "cos_chance": Quantity("1", "what a random direction has on average"),
-        "sigma": Quantity("norm", "singular value of the window", _OF_K),
-        "g23": Quantity("squared norm", "σ2² − σ3²"),
-        "g23_share": Quantity("1", "(σ2² − σ3²) / Σσ²"),
-        "ratio": Quantity("1", "R = σ_k* / σ_{k*+1}"),
-        "k_star": Quantity("1", "j of the largest (σ_j/Σσ)(σ_j/σ_{j+1})"),
-        "k_star_unweighted": Quantity("1", "j of the largest σ_j / σ_{j+1}"),
-        "rotation": Quantity("degrees", "of v_k from one window to the next, one update on", _OF_K),
-        "rotation_disjoint": Quantity("degrees", "between windows that share nothing", _OF_K),
-        "rotation_of_span": Quantity("degrees", "largest angle of span(v_1 … v_k)", _OF_K),
-        "rotation_disjoint_of_span": Quantity(
-            "degrees", "the same of windows that share nothing", _OF_K
-        ),
+        **edge_rows.SPECTRUM,
+        **edge_rows.ROTATIONS,
         "stability": Quantity("1", "α: |cos| of v_k in the two halves of the window", _OF_K),
         "norm": Quantity("norm", "‖θ‖ of the attention matrices"),
         "moved": Quantity("norm", "‖δ‖ of the last interval"),
         "moved_by_gradient": Quantity("norm", "‖Δ_grad‖ of the last interval"),
         "moved_by_decay": Quantity("norm", "‖Δ_wd‖ of the last interval"),
         "kept": Quantity("1", "Π(1 − ηω): what decay alone would have left of θ_0"),
-        "ratio_early": Quantity("1", "mean R before the grok step, or of all windows"),
-        **{
-            f"{name}{suffix}": Quantity(unit if name in ("early", "at_grok") else "1", meaning)
-            for suffix, unit, of in (
-                ("", "squared norm", "g23"),
-                ("_share", "1", "g23 / Σσ²"),
-            )
-            for name, meaning in (
-                ("early", f"largest {of} before the grok step (95 %), or of all windows"),
-                ("at_grok", f"{of} of the last window up to the grok step"),
-                ("decline", f"of {of}: early / at grok"),
-                ("increases", f"times that {of} rose from its maximum to the grok step"),
-            )
-        },
+        **DECLINES,
     },
     points=_points,
     take=_take,
@@ -204,4 +171,5 @@ EDGE = Instrument(
     memory=1_200_000_000,
     needs=("theta", "decayed"),
     enough=enough,
+    version=2,
 )

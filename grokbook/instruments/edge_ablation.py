@@ -19,7 +19,7 @@ from grokbook.geometry.edge_windows import BULK, EDGE, rows_until, window
 from grokbook.instruments import phases
 from grokbook.instruments.edge_path import EdgePath, ends, enough
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
-from grokbook.instruments.network import Examples, Part, judged
+from grokbook.instruments.network import AttentionSlot, Examples, judged
 from grokbook.instruments.subject import Subject
 
 GRID = 500
@@ -37,16 +37,14 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
-    last, key = path.place(step), ("edge-ablation", parameters["strings"])
-    if key not in subject.cache:
-        subject.cache[key] = judged(subject, parameters["strings"])
-    examples: Examples = subject.cache[key]
+    path, slot = EdgePath.of(subject), AttentionSlot(subject.layout, subject.theta(step))
+    last, strings = path.place(step), parameters["strings"]
+    examples = subject.once(("edge-ablation", strings), lambda: judged(subject, strings))
     found = window(path.updates(rows_until(last, parameters["window"])))
-    theta = part.attention
+    theta = slot.attention
 
     def outcome(attention: Tensor) -> np.ndarray:
-        return _outcome(examples, part.whole(attention))
+        return _outcome(examples, slot.whole(attention))
 
     base = outcome(theta)
     rows = [

@@ -31,7 +31,7 @@ from grokbook.geometry.strings import Strings, attention, padded
 from grokbook.instruments import phases
 from grokbook.instruments.edge_path import EdgePath, ends, enough
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
-from grokbook.instruments.network import Examples, Part, judged, learned_from
+from grokbook.instruments.network import AttentionSlot, Examples, judged, learned_from
 from grokbook.instruments.subject import Subject
 from grokbook.tasks import dyck
 
@@ -53,30 +53,30 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
+    path, slot = EdgePath.of(subject), AttentionSlot(subject.layout, subject.theta(step))
     found = window(path.updates(rows_until(path.place(step), parameters["window"])))
-    key = "edge-curves", *(parameters[name] for name in ("strings", "curved"))
-    if key not in subject.cache:
-        swept, curved = (judged(subject, parameters[name]) for name in ("strings", "curved"))
-        subject.cache[key] = swept, curved, learned_from(subject)
-    swept, curved, known = subject.cache[key]
-    theta = part.attention
+    counts = parameters["strings"], parameters["curved"]
+    swept, curved, known = subject.once(
+        ("edge-curves", *counts),
+        lambda: (*(judged(subject, count) for count in counts), learned_from(subject)),
+    )
+    theta = slot.attention
     chance = random_directions(
         len(theta), parameters["draws"], seed=subject.seed("edge-curves/random", step)
     )
-    network = swept.network(part, also={"queries": part.norm_of_queries})
+    network = swept.network(slot, also={"queries": slot.norm_of_queries})
     rows: list[Row] = []
     for k, v in enumerate(found.directions[:DIRECTIONS], start=1):
         about = {"step": step, "part": f"v{k}", "count": swept.count}
         sigma = found.edge.size(k)
         by_chance = chance[:BY_CHANCE] if k == 1 else chance[:0]
         rows += _swept(network, theta, v, sigma, by_chance, about)
-    rows += _curved(curved, "test", part, found.directions, chance, step)
-    rows += _curved(known, "training", part, found.directions, chance, step)
-    rows += _rounded(curved, part, found.directions, step)
+    rows += _curved(curved, "test", slot, found.directions, chance, step)
+    rows += _curved(known, "training", slot, found.directions, chance, step)
+    rows += _rounded(curved, slot, found.directions, step)
     published = {*phases.own(subject).values(), *phases.ABLATIONS}
     if isinstance(subject.config, DyckConfig) and step in published:
-        rows += _attending(subject, part, found.directions, parameters["strings"], step)
+        rows += _attending(subject, slot, found.directions, parameters["strings"], step)
     return rows
 
 
@@ -140,14 +140,14 @@ def _curve(curve: Curve, about: Mapping[str, Any], variant: str) -> Iterator[Row
 def _curved(
     examples: Examples,
     of: str,
-    part: Part,
+    slot: AttentionSlot,
     directions: np.ndarray,
     chance: np.ndarray,
     step: int,
 ) -> Iterator[Row]:
     """⟨v, Hv⟩ in float64, and in units of the weights' own size."""
-    wide = part.attention.double()
-    operator = Hessian.of(part.of(examples.loss), wide)
+    wide = slot.attention.double()
+    operator = Hessian.of(slot.of(examples.loss), wide)
     for k, v in enumerate(directions[:DIRECTIONS], start=1):
         found = curvature(operator, torch.from_numpy(v))
         about = {"part": f"v{k}", "variant": f"exact, {of}", "count": examples.count}
@@ -161,9 +161,11 @@ def _curved(
     yield Row(step, "relative_curvature", scale * float(drawn.mean()), error=scale * sd, **about)
 
 
-def _rounded(examples: Examples, part: Part, directions: np.ndarray, step: int) -> Iterator[Row]:
+def _rounded(
+    examples: Examples, slot: AttentionSlot, directions: np.ndarray, step: int
+) -> Iterator[Row]:
     """The published second difference and change of loss, at ε = 0.001 ‖θ‖."""
-    loss, theta = part.of(examples.loss), part.attention
+    loss, theta = slot.of(examples.loss), slot.attention
     for k, v in enumerate(directions[:DIRECTIONS], start=1):
         about = {"part": f"v{k}", "count": examples.count}
         unit = torch.from_numpy(v)
@@ -183,17 +185,17 @@ def _rounded(examples: Examples, part: Part, directions: np.ndarray, step: int) 
 
 
 def _attending(
-    subject: Subject, part: Part, directions: np.ndarray, count: int, step: int
+    subject: Subject, slot: AttentionSlot, directions: np.ndarray, count: int, step: int
 ) -> Iterator[Row]:
     """Mean entropy of attention over the published range, padding included, as published."""
     strings = padded(subject.table.test_strings[:count], dyck.LENGTH, dyck.PAD)
     full = Strings.of(subject.layout, strings)
     labels = torch.zeros(len(full.nodes), dtype=torch.int64)
     network = Network(
-        part.of(full.logits), labels, attention=part.of(lambda at: attention(full.scores(at)))
+        slot.of(full.logits), labels, attention=slot.of(lambda at: attention(full.scores(at)))
     )
     for k, v in enumerate(directions[:DIRECTIONS], start=1):
-        curve = sweep(network, part.attention, v, PUBLISHED_GRID[::4])
+        curve = sweep(network, slot.attention, v, PUBLISHED_GRID[::4])
         for size, value in zip(curve.sizes, curve.entropy, strict=True):
             about = {"part": f"v{k}", "variant": "published", "count": len(strings)}
             yield Row(step, "entropy", float(value), at=float(size), **about)

@@ -21,7 +21,7 @@ from grokbook.instruments.answer_responses import AnswerResponses
 from grokbook.instruments.depth_responses import DepthResponses
 from grokbook.instruments.edge_path import EdgePath, ends, enough
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
-from grokbook.instruments.network import Part
+from grokbook.instruments.network import AttentionSlot
 from grokbook.instruments.subject import Subject
 
 GRID = {"strings": 1_000, "pairs": 2_000}
@@ -43,18 +43,15 @@ def _drawn(subject: Subject) -> set[int]:
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
-    strings = isinstance(subject.config, DyckConfig)
+    path, slot = EdgePath.of(subject), AttentionSlot(subject.layout, subject.theta(step))
+    kind = DepthResponses if isinstance(subject.config, DyckConfig) else AnswerResponses
     key = "edge-functional", *sorted(parameters.items())
-    if key not in subject.cache:
-        kind = DepthResponses if strings else AnswerResponses
-        subject.cache[key] = kind(subject, parameters)
-    responses = subject.cache[key].at(step, part)
+    responses = subject.once(key, lambda: kind(subject, parameters)).at(step, slot)
     for name, direction in directions(path, path.place(step), parameters["window"]).items():
         responses.add(name, direction)
     if step in _drawn(subject):
         seed = subject.seed("edge-functional/random", step)
-        size = len(part.attention)
+        size = len(slot.attention)
         responses.draw(random_directions(size, parameters["draws"], seed=seed))
     responses.compare(parameters["null_draws"])
     return responses.rows

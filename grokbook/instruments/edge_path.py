@@ -41,15 +41,17 @@ class EdgePath:
     @classmethod
     def of(cls, subject: Subject) -> EdgePath:
         """The path of a run; read once for all points."""
-        if ("edge path",) not in subject.cache:
-            steps = even(subject)
-            theta = subject.attention(steps)
-            decayed = np.stack([subject.run.snapshot(int(step), "decayed") for step in steps])
-            rates = _rates(subject.config, int(steps[-1]))
-            kept = np.concatenate([[1.0], np.exp(np.log1p(-rates).cumsum())])[steps]
-            means = np.add.reduceat(rates, steps[:-1]) / np.diff(steps)
-            subject.cache["edge path",] = cls(steps, theta, decayed, means, kept)
-        return subject.cache["edge path",]
+        return subject.once(("edge path",), lambda: cls._read(subject))
+
+    @classmethod
+    def _read(cls, subject: Subject) -> EdgePath:
+        steps = even(subject)
+        theta = subject.attention(steps)
+        decayed = np.stack([subject.run.snapshot(int(step), "decayed") for step in steps])
+        rates = _rates(subject.config, int(steps[-1]))
+        kept = np.concatenate([[1.0], np.exp(np.log1p(-rates).cumsum())])[steps]
+        means = np.add.reduceat(rates, steps[:-1]) / np.diff(steps)
+        return cls(steps, theta, decayed, means, kept)
 
     def place(self, step: int) -> int:
         """Which update ends at a step, the first being 0."""
@@ -83,16 +85,15 @@ class EdgePath:
 
 def even(subject: Subject) -> np.ndarray:
     """Steps of the snapshots at the run's cadence, from 0 on, as far as none is missing."""
-    cadence = subject.run.marker["plan"]["cadence"]
-    there = np.isin(np.arange(0, subject.last + 1, cadence), subject.steps)
+    there = np.isin(np.arange(0, subject.last + 1, subject.cadence), subject.steps)
     count = len(there) if there.all() else int(np.argmin(there))
-    return np.arange(count) * cadence
+    return np.arange(count) * subject.cadence
 
 
 def enough(subject: Subject) -> bool:
     """Is it one task, and are there `LEAST` updates at one spacing to the run's end?"""
-    steps, cadence = even(subject), subject.run.marker["plan"]["cadence"]
-    whole = len(steps) > LEAST and subject.last - steps[-1] < cadence
+    steps = even(subject)
+    whole = len(steps) > LEAST and subject.last - steps[-1] < subject.cadence
     return whole and len(subject.config.tasks) == 1
 
 

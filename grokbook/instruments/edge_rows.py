@@ -1,4 +1,7 @@
-"""Rows of one window, for `grokbook.instruments.edge`: dictionaries of the fields of a `Row`."""
+"""Rows of windows, for ``edge`` and ``spectral-edge``: dictionaries of the fields of a `Row`.
+
+Beside them stand what both instruments say of the quantities that they share.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,43 @@ from grokbook.geometry.edge_windows import Window, window
 from grokbook.geometry.spectral_edge import Edge, Rotation, edge, halves, rotation
 from grokbook.geometry.trajectory import ROUNDING
 from grokbook.instruments.edge_path import EdgePath
+from grokbook.instruments.instrument import Quantity
 
 ROTATED = 3
 """Directions whose rotation is published."""
 
+_OF_K = "k"
 
-def spectrum(at: Edge) -> Iterator[dict[str, Any]]:
-    """Singular values and what follows from them."""
-    for k in range(1, 5):
+SPECTRUM = {
+    "sigma": Quantity("norm", "singular value of the window", _OF_K),
+    "g23": Quantity("squared norm", "σ2² − σ3²"),
+    "g23_share": Quantity("1", "(σ2² − σ3²) / Σσ²"),
+    "ratio": Quantity("1", "R = σ_k* / σ_{k*+1}"),
+    "k_star": Quantity("1", "j of the largest (σ_j/Σσ)(σ_j/σ_{j+1}), as published"),
+    "k_star_unweighted": Quantity("1", "j of the largest σ_j / σ_{j+1}"),
+}
+"""What `spectrum` gives."""
+
+ROTATIONS = {
+    "rotation": Quantity("degrees", "of v_k from one window to the next, one update on", _OF_K),
+    "rotation_disjoint": Quantity("degrees", "of v_k between windows that share nothing", _OF_K),
+    "rotation_of_span": Quantity(
+        "degrees", "largest angle of span(v_1 … v_k) from one window to the next", _OF_K
+    ),
+    "rotation_disjoint_of_span": Quantity(
+        "degrees", "the same between windows that share nothing", _OF_K
+    ),
+}
+"""What `rotated` gives."""
+
+
+def spectrum(at: Edge, count: int = 4) -> Iterator[dict[str, Any]]:
+    """Singular values, ``count`` of them, and what follows from them."""
+    for k in range(1, count + 1):
         yield {"quantity": "sigma", "value": at.size(k), "at": k, "error": at.floor}
     yield {"quantity": "g23", "value": at.g23, "error": at.g23_error}
-    share = at.g23_error / at.total
-    yield {"quantity": "g23_share", "value": at.g23_share, "error": share}
-    yield {"quantity": "ratio", "value": at.ratio}
+    yield {"quantity": "g23_share", "value": at.g23_share, "error": at.g23_share_error}
+    yield {"quantity": "ratio", "value": at.ratio, "error": at.ratio_error}
     yield {"quantity": "k_star", "value": at.k_star}
     yield {"quantity": "k_star_unweighted", "value": at.k_star_unweighted}
 
@@ -119,14 +146,18 @@ def turning(path: EdgePath, last: int, size: int) -> Iterator[dict[str, Any]]:
             found = _turned(each, *windows, centred=centred)
             if found is None:
                 continue
-            for k in range(1, len(found.angles) + 1):
-                row = {"variant": form, "at": k}
-                error = found.error[k - 1]
-                yield row | {"quantity": name, "value": found.angles[k - 1], "error": error}
-                if k > 1:
-                    yield row | {"quantity": f"{name}_of_span", "value": found.spans[k - 1]}
+            yield from ({"variant": form} | row for row in rotated(found, name))
         if form != "orthogonal" and min(count, size) >= 4:
             yield from _stability(each[-size:, -size:], form, centred)
+
+
+def rotated(found: Rotation, name: str) -> Iterator[dict[str, Any]]:
+    """Of every direction, and of what the leading ones span."""
+    for k, (angle, span) in enumerate(zip(found.angles, found.spans, strict=True), start=1):
+        error = found.error[k - 1]
+        yield {"quantity": name, "value": angle, "at": k, "error": error}
+        if k > 1:
+            yield {"quantity": f"{name}_of_span", "value": span, "at": k}
 
 
 def _turned(

@@ -22,7 +22,7 @@ from grokbook.models import trunk
 
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> Sequence[int]:
-    return sorted({*subject.spaced(parameters["snapshots"]).tolist(), subject.stop})
+    return sorted({*subject.spaced(parameters["snapshots"]).tolist(), subject.stop_snapshot})
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:

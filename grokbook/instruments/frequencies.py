@@ -40,9 +40,7 @@ class Frequencies:
     def of(cls, subject: Subject, parameters: Mapping[str, Any]) -> Frequencies:
         """Made once a subject and parameters."""
         key = ("fourier", *sorted(parameters.items()))
-        if key not in subject.cache:
-            subject.cache[key] = cls(subject, parameters)
-        return subject.cache[key]
+        return subject.once(key, lambda: cls(subject, parameters))
 
     def weights(self, step: int) -> dict[str, np.ndarray]:
         """The parameters at a snapshot, by name."""

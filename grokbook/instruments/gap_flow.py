@@ -25,9 +25,8 @@ from grokbook.geometry.spectral_edge import edge, halves
 from grokbook.instruments import edge_path, phases
 from grokbook.instruments.edge_path import EdgePath, even
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
-from grokbook.instruments.network import Part, judged, learned_from
+from grokbook.instruments.network import AttentionSlot, judged, learned_from
 from grokbook.instruments.replayed import Replayed
-from grokbook.instruments.spectral_edge import grok_step
 from grokbook.instruments.subject import Subject
 
 GRID = 1_000
@@ -44,7 +43,7 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 def _counted(subject: Subject, parameters: Mapping[str, Any]) -> set[int]:
     """Ends of the windows that the class rule counts; of a run without a grok step, all early."""
-    full, grok = even(subject)[parameters["window"] :], grok_step(subject)
+    full, grok = even(subject)[parameters["window"] :], phases.edge_grok_step(subject)
     if grok is None:
         return {*full[full <= parameters["matched"]].tolist()}
     return {*full[counted(full, max(grok, 1))].tolist()}
@@ -55,20 +54,19 @@ def _decomposed(subject: Subject) -> set[int]:
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
-    path, part = EdgePath.of(subject), Part(subject.layout, subject.theta(step))
-    last, size = path.place(step), parameters["window"]
-    key = "gap-flow", parameters["strings"]
-    if key not in subject.cache:
-        subject.cache[key] = learned_from(subject), judged(subject, parameters["strings"])
-    known, held = subject.cache[key]
+    path, slot = EdgePath.of(subject), AttentionSlot(subject.layout, subject.theta(step))
+    last, size, strings = path.place(step), parameters["window"], parameters["strings"]
+    known, held = subject.once(
+        ("gap-flow", strings), lambda: (learned_from(subject), judged(subject, strings))
+    )
     rows: list[Row] = []
     if last + 1 >= size:
         found = _window(path, last, size)
         if len(found.directions) > 1:  # else it moves in one direction, and there is no gap
             rows += _gap(path, found, last, size)
-            rows += _terms(subject, found, part, known, step, parameters)
+            rows += _terms(subject, found, slot, known, step, parameters)
     if step in _decomposed(subject):
-        rows += _decomposition(path, part, known, held, last)
+        rows += _decomposition(path, slot, known, held, last)
     return rows
 
 
@@ -116,7 +114,7 @@ def _numbers(found: Window) -> list[int]:
 def _terms(
     subject: Subject,
     found: Window,
-    part: Part,
+    slot: AttentionSlot,
     known: Any,
     step: int,
     parameters: Mapping[str, Any],
@@ -126,7 +124,7 @@ def _terms(
         scale = Replayed.of(subject).preconditioner(step)
         yield Row(step, "replayed", float(scale is not None))
         by |= {} if scale is None else {"preconditioned": scale}
-    loss, theta = part.of(known.loss), part.attention.double()
+    loss, theta = slot.of(known.loss), slot.attention.double()
     rate, decay = (
         subject.config.value_at(name, step - 1) for name in ("learning_rate", "weight_decay")
     )
@@ -141,15 +139,18 @@ def _terms(
             size = parameters["window"]
             got = terms(found.edge, at, rate=rate, decay=decay, window=size, k=k, units=units)
             if units == "printed":
-                yield Row(step, "bending", got.curvature, variant=name, at=k)
-                yield Row(step, "damping", got.damping, variant=name, at=k)
-            form = f"{units}, {name}"
-            yield Row(step, "driving", got.driving, variant=form, at=k)
-            yield Row(step, "predicted", got.total, variant=form, at=k)
-            yield Row(step, "ratio", got.ratio, variant=form, at=k)
+                about = {"variant": name, "at": k}
+                yield Row(step, "bending", got.curvature, error=got.curvature_error, **about)
+                yield Row(step, "damping", got.damping, error=got.damping_error, **about)
+            about = {"variant": f"{units}, {name}", "at": k}
+            yield Row(step, "driving", got.driving, error=got.driving_error, **about)
+            yield Row(step, "predicted", got.total, error=got.total_error, **about)
+            yield Row(step, "ratio", got.ratio, error=got.ratio_error, **about)
 
 
-def _decomposition(path: EdgePath, part: Part, known: Any, held: Any, last: int) -> Iterator[Row]:
+def _decomposition(
+    path: EdgePath, slot: AttentionSlot, known: Any, held: Any, last: int
+) -> Iterator[Row]:
     """Five directions of ten updates: what they cost, and what was to say so."""
     step, updates = int(path.steps[last + 1]), path.updates(rows_until(last, HALVED))
     found = window(updates, count=LEAST)
@@ -158,9 +159,9 @@ def _decomposition(path: EdgePath, part: Part, known: Any, held: Any, last: int)
     except ValueError:  # a half that moves in fewer directions
         return
     got = decomposition(
-        part.of(known.loss),
-        part.of(held.loss),
-        part.attention.double(),
+        slot.of(known.loss),
+        slot.of(held.loss),
+        slot.attention.double(),
         found.directions,
         stability,
     )
@@ -199,7 +200,7 @@ GAP_FLOW = Instrument(
     "⟨Dv_k, Hv_k⟩, G_k = ⟨v_k, D∇L⟩; importance = |α_j ⟨v_j, ∇L_train⟩⟨v_j, ∇L_test⟩|",
     source="2604.07380 equation 1 and section 4.15, 2603.28964 theorem 14.2; weakness K",
     error="of gaps a bound on what rounding to float32 does; of slopes, curvatures and losses "
-    "rounding to be expected",
+    "rounding to be expected; of the terms, their sum and r what both can make of them at most",
     parts="",
     variants="raw: of ∇L and H themselves; preconditioned: with D, from training the run again to "
     "the same bits; before the comma printed: T3 as it is published, a gradient's unit; in units: "
@@ -243,4 +244,5 @@ GAP_FLOW = Instrument(
     memory=3_000_000_000,
     needs=("theta", "decayed"),
     enough=_enough,
+    version=2,
 )

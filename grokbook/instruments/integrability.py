@@ -8,29 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from statistics import stdev
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from grokbook.geometry import bases
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.shares import Share, within
-from grokbook.geometry.subspaces import Basis, Footprint, project
+from grokbook.geometry.subspaces import Basis, project
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
+from grokbook.instruments.spaces import OTHER, Space, lasting, per_matrix, present, singular
 from grokbook.instruments.subject import Subject
 
 SWEEP = (1, 2, 3, 4, 8, 16, 32)
 """Singular directions a matrix, for the sweep of dimensions (2602.16746 section 4.6)."""
-_OTHER = " of another seed"
-
-
-class Space(NamedTuple):
-    """A basis and where it lives."""
-
-    basis: Basis
-    footprint: Footprint
 
 
 class Vectors(NamedTuple):
@@ -58,7 +49,7 @@ def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     rank, draws = parameters["rank"], parameters["draws"]
-    spaces = _lasting(subject, parameters["k"]) | _present(subject, step, rank)
+    spaces = lasting(subject, parameters["k"]) | present(subject, step, rank)
     steps = _points(subject, parameters)
     swept = steps.index(step) in np.linspace(0, len(steps) - 1, 4).round()
     rows = []
@@ -75,13 +66,13 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
             shares[basis] = reading.share.inside
             rows += _rows(step, vectors, basis, reading)
         for basis in shares:
-            if (other := shares.get(basis + _OTHER)) is not None:
+            if (other := shares.get(basis + OTHER)) is not None:
                 ratio = shares[basis] / other if other else math.nan
                 variant = f"{protocol}, {basis}"
                 count = len(there.samples)
                 rows.append(Row(step, f"{name}_ratio_other", ratio, part, variant, count=count))
         for directions in SWEEP if swept and (name, part) == ("commutator", "") else ():
-            for basis, space in _singular(subject, step, directions).items():
+            for basis, space in singular(subject, step, directions).items():
                 reading = _read(subject, step, there, f"{basis}/{directions}", space, draws)
                 rows += _rows(step, vectors, basis, reading, at=directions)
     return rows
@@ -104,71 +95,9 @@ def _vectors(subject: Subject, step: int, pairs: int) -> Iterator[Vectors]:
         yield Vectors("step", "", "corrected", [moved.numpy()])
 
 
-def _lasting(subject: Subject, k: int) -> dict[str, Space]:
-    """Bases that are the same at every snapshot: future included, as published."""
-    key = ("integrability", k)
-    if key not in subject.cache:
-        found = {
-            name + suffix: _space(subject, basis)
-            for suffix, half, of in (
-                ("", False, subject),
-                (" of the first half", True, subject),
-                (_OTHER, False, subject.sibling()),
-            )
-            if of is not None and of.has("theta")
-            for name, basis in trajectories(of, k, half=half).items()
-        }
-        subject.cache[key] = found
-    return subject.cache[key]
-
-
-def _per_matrix(subject: Subject) -> int:
-    """Principal directions of an attention matrix's path, as published."""
-    return 3 if len(subject.config.tasks) == 3 else 2
-
-
 def _enough(subject: Subject) -> bool:
     """Has the first half of the path as many directions as its basis?"""
-    return len(subject.path(until=50)) > _per_matrix(subject)
-
-
-def trajectories(subject: Subject, k: int, *, half: bool) -> dict[str, Basis]:
-    """Up to the published stop: the principal directions of each matrix, and of all parameters.
-
-    Args:
-        subject: a run that kept all parameters.
-        k: directions of all parameters, if the path has so many.
-        half: of the first half of the path alone.
-    """
-    steps = subject.path(until=50 if half else 100)
-    layout, attention, theta = subject.layout, subject.attention(steps), subject.thetas(steps)
-    return {
-        "attention path": bases.trajectory_attention(
-            layout, attention, per_matrix=_per_matrix(subject)
-        ),
-        "full path": bases.trajectory(layout, theta, k=min(k, len(steps) - 1)).basis,
-    }
-
-
-def _present(subject: Subject, step: int, rank: int) -> dict[str, Space]:
-    """Bases of the weights as they are, and of what they have moved."""
-    return _singular(subject, step, rank) | _singular(subject, step, rank, feedforward=True)
-
-
-def _singular(
-    subject: Subject, step: int, rank: int, *, feedforward: bool = False
-) -> dict[str, Space]:
-    start, theta = (subject.theta(s).double().numpy() for s in (int(subject.steps[0]), step))
-    found = {}
-    for name, values in (("weights", theta), ("displacements", theta - start)):
-        with suppress(ValueError):  # a matrix that has not moved, or not in so many directions
-            basis = bases.weight_svd(subject.layout, values, rank=rank, feedforward=feedforward)
-            found[name + " with feed-forward" * feedforward] = _space(subject, basis)
-    return found
-
-
-def _space(subject: Subject, basis: Basis) -> Space:
-    return Space(basis, Footprint.of(basis, subject.layout.parts))
+    return len(subject.path(until=50)) > per_matrix(subject)
 
 
 def _read(

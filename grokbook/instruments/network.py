@@ -29,7 +29,7 @@ PAIRS = 1_024
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no truth value to compare by
-class Part:
+class AttentionSlot:
     """All parameters, of which the attention matrices can be exchanged.
 
     Attributes:
@@ -89,9 +89,9 @@ class Examples:
         weights = self.weights.to(nats.dtype)
         return nats @ (weights / weights.sum())
 
-    def network(self, part: Part, **more) -> Network:
+    def network(self, slot: AttentionSlot, **more) -> Network:
         """The same as a function of the attention matrices."""
-        return Network(part.of(self.logits), self.labels, self.weights, **more)
+        return Network(slot.of(self.logits), self.labels, self.weights, **more)
 
     @property
     def count(self) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from grokbook.config import DyckConfig
-from grokbook.instruments.spectral_edge import grok_step
+from grokbook.events import crossing
 from grokbook.instruments.subject import Subject
 
 SHARES = (300, 600, 1_500, 4_000)
@@ -31,13 +31,20 @@ MULTIPLES = (0.5, 1.0, 2.5, 20 / 3)
 """Of a run's own grok step: what `SHARES` are of the published run's, which is 600."""
 
 
+def edge_grok_step(subject: Subject) -> int | None:
+    """First evaluation with all tasks at 0.95 (2602.18523 section 4.12)."""
+    record = subject.record
+    least = np.min([record.accuracy(task) for task in subject.config.tasks], axis=0)
+    return crossing(record.steps, least, 0.95)
+
+
 def own(subject: Subject) -> dict[float, int]:
     """Snapshots nearest to `MULTIPLES` of the run's grok step, by 0.95, as far as the run goes.
 
     Returns:
         Step by multiple; nothing if the run never grokked.
     """
-    at = grok_step(subject)
+    at = edge_grok_step(subject)
     wanted = {} if at is None else {each: each * at for each in MULTIPLES}
     return {
         each: nearest(subject.steps, step) for each, step in wanted.items() if step <= subject.last

@@ -79,9 +79,8 @@ class _Sequences:
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:
     key = "positional", *sorted(parameters.items())
-    if key not in subject.cache:
-        subject.cache[key] = _Sequences(subject, parameters)
-    sequences, theta = subject.cache[key], subject.theta(step)
+    sequences = subject.once(key, lambda: _Sequences(subject, parameters))
+    theta = subject.theta(step)
     states = sequences.states(theta)
     if step == subject.last:
         states |= sequences.references()

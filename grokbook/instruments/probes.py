@@ -79,9 +79,7 @@ class Tokens:
 
 
 def _tokens(subject: Subject, count: int) -> Tokens:
-    if ("probes", count) not in subject.cache:
-        subject.cache["probes", count] = Tokens(subject, count)
-    return subject.cache["probes", count]
+    return subject.once(("probes", count), lambda: Tokens(subject, count))
 
 
 def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Row]:

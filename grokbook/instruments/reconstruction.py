@@ -20,7 +20,7 @@ _LAST_SEEN = "last seen"
 
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    return [subject.stop]
+    return [subject.stop_snapshot]
 
 
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
@@ -32,7 +32,7 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
     embedding[subject.layout.slices["token.weight"]] = True
     other = None
     if sibling is not None and sibling.has("theta"):
-        other = sibling.thetas(sibling.spaced(count, until=sibling.stop))
+        other = sibling.thetas(sibling.spaced(count, until=sibling.stop_snapshot))
     rows = _norms(point, snapshots)
     for variant, reconstruction in reconstructions(
         snapshots,

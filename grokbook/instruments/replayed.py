@@ -30,9 +30,7 @@ class Replayed:
     @classmethod
     def of(cls, subject: Subject) -> Replayed:
         """Begun once for all points."""
-        if ("replayed",) not in subject.cache:
-            subject.cache["replayed",] = cls(subject)
-        return subject.cache["replayed",]
+        return subject.once(("replayed",), lambda: cls(subject))
 
     def preconditioner(self, step: int) -> np.ndarray | None:
         """D = 1/(√v̂ + ε) of the attention matrices, as the update that ended at ``step`` had it.

@@ -12,7 +12,7 @@ import torch
 from grokbook.geometry.functional_content import Response, response
 from grokbook.geometry.nulls import Null
 from grokbook.instruments.instrument import Row
-from grokbook.instruments.network import Part
+from grokbook.instruments.network import AttentionSlot
 from grokbook.instruments.subject import Subject
 
 _SINGLE = torch.finfo(torch.float32).eps / torch.finfo(torch.float64).eps
@@ -48,10 +48,10 @@ class Responses(ABC):
     def nulls(self, draws: int) -> tuple[dict[str, Null], dict[str, int]]:
         """Laws of F without meaning, and the factors that make elevations of it, by variant."""
 
-    def at(self, step: int, part: Part) -> Self:
+    def at(self, step: int, slot: AttentionSlot) -> Self:
         """Begin a point: h(θ) in float64, which all directions share."""
         self.step, self.rows = step, []
-        self._theta, self._hidden = part.attention.double(), part.of(self.hidden)
+        self._theta, self._hidden = slot.attention.double(), slot.of(self.hidden)
         with torch.no_grad():
             self._here = self._hidden(self._theta)
         return self

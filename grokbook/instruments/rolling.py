@@ -65,7 +65,7 @@ def recent_products(subject: Subject) -> dict[int, np.ndarray]:
     Raises:
         StoreError: if the band or a snapshot is damaged.
     """
-    band, cadence = subject.band, subject.run.marker["plan"]["cadence"]
+    band, cadence = subject.band, subject.cadence
     window = int(band["window"])
     before = [k * cadence for k in range(window + 1)]
     found = {}

@@ -167,7 +167,11 @@ class Run:
         raise Missing(f"{instrument} has no {quantity} ({of}) of {self.name}")
 
     def at_stop(self, instrument: str, quantity: str, **which: Any) -> pd.DataFrame:
-        """The rows of the last measured step at or before the published stop."""
+        """The rows of the last measured step at or before the published stop.
+
+        Raises:
+            Missing: if there are none.
+        """
         rows = self.rows(instrument, quantity, **which)
         before = rows[rows["step"] <= self.stop]
         if before.empty:

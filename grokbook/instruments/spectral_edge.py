@@ -12,23 +12,16 @@ from typing import Any
 import numpy as np
 
 from grokbook.config import RunConfig
-from grokbook.events import crossing
-from grokbook.geometry.edge_decline import Decline, decline
 from grokbook.geometry.spectral_edge import Edge, rotation
 from grokbook.geometry.trajectory import Displacements, displacements, thin
+from grokbook.instruments import edge_rows, phases
+from grokbook.instruments.declines import DECLINES, SERIES, Series, declines
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.rolling import Rolling, recent_products
 from grokbook.instruments.subject import Subject
 
 DIRECTIONS = 3
 """Leading directions whose rotation is measured, and singular values that are given."""
-
-
-def grok_step(subject: Subject) -> int | None:
-    """First evaluation with all tasks at 0.95 (2602.18523 section 4.12)."""
-    record = subject.record
-    least = np.min([record.accuracy(task) for task in subject.config.tasks], axis=0)
-    return crossing(record.steps, least, 0.95)
 
 
 def published_spacing(config: RunConfig) -> int:
@@ -47,24 +40,24 @@ def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
 
 
 def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[Row]:
-    cadence = subject.run.marker["plan"]["cadence"]
     fine = recent_products(subject)
-    grok, moves = grok_step(subject), _moves(subject)
+    grok, moves = phases.edge_grok_step(subject), _moves(subject)
     rows: list[Row] = []
     for stride in parameters["strides"]:
-        rolling = Rolling.of(fine, cadence, stride, parameters["window"])
+        rolling = Rolling.of(fine, subject.cadence, stride, parameters["window"])
         if not rolling.products:  # too short a run for this spacing
             continue
         for centred in (False, True):
             edges = rolling.edges(centred)
+            series = Series.of(rolling.ends, edges)
             common = {
                 "part": f"{rolling.spacing} steps",
                 "variant": "centred" if centred else "uncentred",
             }
             chosen = thin(np.arange(len(edges)), parameters["snapshots"])
             for row in (
-                *_edges(rolling.ends, edges, chosen),
-                *_running(rolling.ends, edges, chosen),
+                *_spectra(rolling.ends, edges, chosen),
+                *_running(series, chosen),
                 *_turning(rolling, chosen, parameters["rotation_window"], centred),
                 *_leading(rolling, edges, chosen, moves),
             ):
@@ -74,45 +67,29 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
             rows += [
                 Row(**common | {"variant": name} | row)
                 for name in names
-                for row in _summary(rolling.ends, edges, grok, subject.grok)
+                for row in _summary(series, edges, grok, subject.grok)
             ]
     return rows
 
 
-def _edges(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterator[dict[str, Any]]:
+def _spectra(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterator[dict[str, Any]]:
     for i in chosen:
-        step, found = {"step": int(ends[i])}, edges[i]
-        for k in range(1, DIRECTIONS + 1):
-            value = found.size(k)
-            yield {"quantity": "sigma", "value": value, "at": k, "error": found.floor} | step
-        share_error = found.g23_error / found.total
-        for quantity, value, error in (
-            ("g23", found.g23, found.g23_error),
-            ("g23_share", found.g23_share, share_error),
-            ("ratio", found.ratio, np.nan),
-            ("k_star", found.k_star, np.nan),
-            ("k_star_unweighted", found.k_star_unweighted, np.nan),
-        ):
-            yield {"quantity": quantity, "value": value, "error": error} | step
+        yield from (
+            {"step": int(ends[i])} | row for row in edge_rows.spectrum(edges[i], DIRECTIONS)
+        )
 
 
-def _series(edges: list[Edge]) -> dict[str, np.ndarray]:
-    return {
-        "": np.array([each.g23 for each in edges]),
-        "_share": np.array([each.g23_share for each in edges]),
-    }
-
-
-def _running(ends: np.ndarray, edges: list[Edge], chosen: np.ndarray) -> Iterator[dict[str, Any]]:
+def _running(series: Series, chosen: np.ndarray) -> Iterator[dict[str, Any]]:
     """The decline as of every window, that of any grok or pseudo-grok step among them."""
-    ratios = np.array([each.ratio for each in edges])
-    for suffix, series in _series(edges).items():
+    for suffix in SERIES:
         for i in chosen[chosen > 0]:  # the first window has none before it
-            found = decline(ends, series, ratios, int(ends[i]))
-            common = {"step": int(ends[i]), "count": found.windows}
-            yield {"quantity": f"running_decline{suffix}", "value": found.decline} | common
+            found = series.decline(suffix, int(series.ends[i]))
+            common = {"step": int(series.ends[i]), "count": found.windows}
+            row = {"value": found.decline, "error": found.decline_error}
+            yield {"quantity": f"running_decline{suffix}"} | row | common
             if not suffix:
-                yield {"quantity": "running_ratio", "value": found.ratio_early} | common
+                row = {"value": found.ratio_early, "error": found.ratio_error}
+                yield {"quantity": "running_ratio"} | row | common
 
 
 def _turning(
@@ -132,12 +109,7 @@ def _turning(
             except ValueError:  # a window that moves in fewer directions has none to turn
                 continue
             step = {"step": int(rolling.ends[i])}
-            for k in range(1, directions + 1):
-                row = {"value": found.angles[k - 1], "at": k, "error": found.error[k - 1]}
-                yield {"quantity": quantity, **row, **step}
-                if k > 1:
-                    span = {"quantity": f"{quantity}_of_span", "value": found.spans[k - 1]}
-                    yield {**span, "at": k, **step}
+            yield from (step | row for row in edge_rows.rotated(found, quantity))
 
 
 def _moves(subject: Subject) -> tuple[dict[int, int], Displacements]:
@@ -173,30 +145,16 @@ def _leading(
 
 
 def _summary(
-    ends: np.ndarray, edges: list[Edge], grok: int | None, stop: int | None
+    series: Series, edges: list[Edge], grok: int | None, stop: int | None
 ) -> Iterator[dict[str, Any]]:
     """The published statistics of a run; those of a grok step only where there is one."""
-    ratios = np.array([each.ratio for each in edges])
+    ends = series.ends
     # Published runs end at the stop, where ours go on.
     last = len(ends) - 1 if stop is None else int(np.searchsorted(ends, stop, "right")) - 1
     if last >= 0:
         yield {"quantity": "k_terminal", "value": edges[last].k_star, "step": int(ends[last])}
-    step = int(ends[-1] if grok is None else grok)
-    if grok is not None and step <= ends[0]:
-        return
-    for suffix, series in _series(edges).items():
-        found: Decline = decline(ends, series, ratios, grok)
-        common = {"step": step, "count": found.windows}
-        yield {"quantity": f"early{suffix}", "value": found.early} | common
-        if grok is not None:
-            yield {"quantity": f"at_grok{suffix}", "value": found.at_grok} | common
-            yield {"quantity": f"decline{suffix}", "value": found.decline} | common
-            yield {"quantity": f"increases{suffix}", "value": found.increases} | common
-        if not suffix:
-            yield {"quantity": "ratio_early", "value": found.ratio_early} | common
+    yield from declines(series, grok)
 
-
-_SHARE = {"": ("squared norm", "g23"), "_share": ("1", "g23 / Σσ²")}
 
 SPECTRAL_EDGE = Instrument(
     name="spectral-edge",
@@ -205,41 +163,25 @@ SPECTRAL_EDGE = Instrument(
     "score_j = (σ_j/Σσ)(σ_j/σ_{j+1}); k* = argmax score, R = σ_k*/σ_{k*+1}; decline = largest "
     "g23 before the grok step over the last one up to it",
     source="2602.18523 section 4.12; 2604.07380 sections 4.1, 4.7 and 4.16",
-    error="bound on the effect of rounding to float32; of angles and cosines to first order",
+    error="bound on the effect of rounding to float32; of angles, cosines and shares to first "
+    "order; none of what is counted",
     parts="the spacing of the snapshots: 100 steps",
     variants="uncentred: updates as they are; centred: less the window's mean update; published: "
     "uncentred at the published spacing, which differs between runs",
     quantities={
-        "sigma": Quantity("norm", "singular value of the window", "its number"),
-        "g23": Quantity("squared norm", "σ2² − σ3²"),
-        "g23_share": Quantity("1", "(σ2² − σ3²) / Σσ²"),
-        "ratio": Quantity("1", "R = σ_k* / σ_{k*+1}"),
-        "k_star": Quantity("1", "j of the largest score_j, as published"),
-        "k_star_unweighted": Quantity("1", "j of the largest σ_j / σ_{j+1}"),
+        **edge_rows.SPECTRUM,
         "k_terminal": Quantity("1", "k* of the last window up to the published stop"),
-        "rotation": Quantity("degrees", "of v_j from one window to the next, one update on", "j"),
-        "rotation_disjoint": Quantity("degrees", "of v_j between windows that share nothing", "j"),
-        "rotation_of_span": Quantity(
-            "degrees", "largest angle of span(v_1 … v_j) from one window to the next", "j"
-        ),
-        "rotation_disjoint_of_span": Quantity(
-            "degrees", "the same between windows that share nothing", "j"
-        ),
+        **edge_rows.ROTATIONS,
         "cos_start": Quantity("1", "|cos| of v_1 and the initial attention weights"),
         "cos_weights": Quantity("1", "|cos| of v_1 and the attention weights at the window's end"),
         "running_ratio": Quantity("1", "mean R of the windows before this one"),
-        "ratio_early": Quantity("1", "mean R before the grok step, or of all windows"),
         **{
-            name + suffix: Quantity(unit if unit_of else "1", meaning.format(of))
-            for suffix, (unit, of) in _SHARE.items()
-            for name, unit_of, meaning in (
-                ("early", True, "largest {} before the grok step, or of all windows"),
-                ("at_grok", True, "{} of the last window up to the grok step"),
-                ("decline", False, "of {}: early / at_grok; declined as published if > 1.5"),
-                ("increases", False, "times that {} rose from its maximum to the grok step"),
-                ("running_decline", False, "decline of {} if the run grokked at this window"),
+            f"running_decline{suffix}": Quantity(
+                "1", f"decline of {of} if the run grokked at this window"
             )
+            for suffix, (_, of) in SERIES.items()
         },
+        **DECLINES,
     },
     points=_points,
     take=_take,
@@ -253,4 +195,5 @@ SPECTRAL_EDGE = Instrument(
         "snapshots": Parameter(256, "most windows that are given"),
     },
     needs=("band", "attention"),
+    version=2,
 )

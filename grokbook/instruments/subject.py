@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # declaring a study asks for names alone, and PyTorch takes s
     from grokbook.record import RunRecord
 
 
+Made = TypeVar("Made")
+
 PATH = 100
 """Most snapshots that a trajectory's basis is made from (2602.18523 section 4.7)."""
 
@@ -35,13 +37,24 @@ class Subject:
         config: of the run.
         store: where runs of other seeds are, or None.
         layout: of its parameters.
-        cache: what an instrument's points share, by its name and whatever else that hangs on.
+        cache: what an instrument's points share, see `once`.
     """
 
     def __init__(self, run: RunDirectory, store: Store | None = None) -> None:
         self.run, self.config, self.store = run, run.config, store
         self.layout = Layout.of(run.config)
         self.cache: dict[tuple[Any, ...], Any] = {}
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
+        """What an instrument's points share, made when it is first asked for.
+
+        Args:
+            key: the instrument's name, and whatever else it hangs on.
+            make: makes it.
+        """
+        if key not in self.cache:
+            self.cache[key] = make()
+        return self.cache[key]
 
     @cached_property
     def table(self) -> Table:
@@ -57,6 +70,11 @@ class Subject:
     def last(self) -> int:
         """The last step."""
         return self.run.step
+
+    @property
+    def cadence(self) -> int:
+        """Steps between evaluations."""
+        return self.run.marker["plan"]["cadence"]
 
     @cached_property
     def steps(self) -> np.ndarray:
@@ -74,7 +92,7 @@ class Subject:
         return None if None in self.groks else max(self.groks)
 
     @cached_property
-    def stop(self) -> int:
+    def stop_snapshot(self) -> int:
         """The last snapshot at or before the published stop; of all, if the run never grokked."""
         kept = self.steps if self.grok is None else self.steps[self.steps <= self.grok]
         return int(kept[-1])
@@ -170,7 +188,7 @@ class Subject:
     def whole(self) -> bool:
         """Are all the snapshots here that were kept?  A run that came in a pack may lack some."""
         plan, spacing = self.run.marker["plan"], self.run.spacing
-        every = range(0, self.last, plan["cadence"])
+        every = range(0, self.last, self.cadence)
         kept = {step for step in every if step <= plan["dense_until"] or step % spacing == 0}
         return {*kept, self.last} <= {*self.steps.tolist()}
 

@@ -31,7 +31,7 @@ from grokbook.instruments.subject import Subject
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
     """The end of the published trajectory, where the run has one, and the run's own end."""
-    return sorted({subject.stop, int(subject.steps[-1])})
+    return sorted({subject.stop_snapshot, int(subject.steps[-1])})
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:

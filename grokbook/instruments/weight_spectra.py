@@ -22,7 +22,7 @@ TOP = 5
 
 
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
-    return sorted({*subject.spaced(parameters["snapshots"]).tolist(), subject.stop})
+    return sorted({*subject.spaced(parameters["snapshots"]).tolist(), subject.stop_snapshot})
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:

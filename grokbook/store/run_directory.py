@@ -126,8 +126,7 @@ class RunDirectory(SavedRun):
         """Remove files of ours that the marker does not list; other people's stay."""
         patterns = ("resume-*.safetensors", "snapshots/*.safetensors", ".*.part", "*/.*.part")
         names = ("metrics.parquet", "answers.npz", "band.npz", "gram.npz")
-        derived = {path for name in names if (path := self.path / name).exists()}
-        ours = derived | {path for pattern in patterns for path in self.path.glob(pattern)}
+        ours = {path for each in (*patterns, *names) for path in self.path.glob(each)}
         for path in sorted(ours):
             if str(path.relative_to(self.path)) not in self.entries():
                 with contextlib.suppress(OSError):  # a leftover does no harm
@@ -171,11 +170,8 @@ class RunDirectory(SavedRun):
                 entries[name] = self._disk.place(self.path / name, data)
         wanted = {f"snapshots/{at:09d}.safetensors" for at in kept}
         name = f"resume-{step:09d}.safetensors"
-        point = {
-            "file": name,
-            "step": step,
-            **self._disk.place(self.path / name, safetensors.save(dict(state))),
-        }
+        entry = self._disk.place(self.path / name, safetensors.save(dict(state)))
+        point = {"file": name, "step": step, **entry}
         points = [point] + [p for p in self.marker.get("resume", []) if p["file"] != name]
         marker = {
             "format": FORMAT,
@@ -239,10 +235,8 @@ class RunDirectory(SavedRun):
         points = self.marker.get("resume", [])
         if not points:
             if self.step:
-                self._warn(
-                    f"run {self.config.id} is here up to step {self.step:,} without a resume "
-                    "point; it starts again at step 0"
-                )
+                here = f"run {self.config.id} is here up to step {self.step:,}"
+                self._warn(f"{here} without a resume point; it starts again at step 0")
             return None
         chosen = choose(self.marker, problems)
         if chosen is None:

@@ -367,7 +367,7 @@ def test_instruments_measure_where_claims_read(name):
         record=SimpleNamespace(steps=np.arange(0, 10_001, 100), accuracy=lambda task: accuracy),
         steps=np.arange(0, 10_001, 100),
         last=10_000,
-        run=SimpleNamespace(marker={"plan": {"cadence": 100}}),
+        cadence=100,
     )
     tool = instrument(name)
     points = {*tool.points(subject, tool.complete({}))}

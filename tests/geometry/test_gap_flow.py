@@ -1,13 +1,15 @@
 """The gap flow: quadratic losses, dense Hessians, windows that really slide."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from small_decoder import SmallDecoder
 
 from grokbook.geometry.edge_windows import window
-from grokbook.geometry.gap_flow import Along, along, measured, slide, terms
-from grokbook.geometry.spectral_edge import edge
+from grokbook.geometry.gap_flow import UNITS, Along, along, measured, slide, terms
+from grokbook.geometry.spectral_edge import Edge, edge
 
 RATE, DECAY = 1e-3, 0.7
 
@@ -66,9 +68,49 @@ def test_terms_by_hand():
     units = terms(spectrum, loss, rate=RATE, decay=DECAY, window=3, units="in units")
     assert units.driving == pytest.approx(1e-3 * got.driving)
     assert (units.curvature, units.damping) == (got.curvature, got.damping)
-    assert got.error == pytest.approx(2 * spectrum.floor)
+    assert got.gap_error == pytest.approx(2 * spectrum.floor)
     still = terms(spectrum, at([1, 1], [-0.7, -0.7]), rate=RATE, decay=DECAY, window=3)
     assert np.isnan(still.ratio)
+
+
+@pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("size", [1e-6, 1e-2, 0.3])
+def test_the_terms_move_by_no_more_than_their_errors(units, k, size):
+    """Every σ, slope and curvature to either end of what it may be, and between."""
+    sigma, gradient, curvature = np.array([5.0, 3, 1]), np.array([2.0, -4, 1]), [0.3, -0.1, 5]
+    floors, about = size * np.array([0.2, 0.5, 0.1]), {"rate": RATE, "decay": DECAY, "window": 3}
+
+    def got(shift):
+        moved = Edge(sigma + shift[0] * size, np.eye(3), 1.0, size)
+        loss = Along(
+            gradient + shift[1] * 2 * size, curvature + shift[2] * floors, 2 * size, floors
+        )
+        return terms(moved, loss, units=units, k=k, **about)
+
+    found = got(np.zeros((3, 3)))
+    names = ("curvature", "damping", "driving", "gap", "total", "ratio")
+    largest = dict.fromkeys(names, 0.0)
+    ends = np.array([*itertools.product((-1, 1), repeat=6)]).reshape(-1, 3, 2)
+    drawn = np.random.default_rng(0).uniform(-1, 1, size=(500, 3, 2))
+    for shift in [*ends, *drawn]:
+        every = np.zeros((3, 3))
+        every[:, k - 1 : k + 1] = shift
+        moved = got(every)
+        for name in names:
+            change = abs(getattr(moved, name) - getattr(found, name))
+            largest[name] = max(largest[name], change)
+    for name, change in largest.items():
+        error = getattr(found, f"{name}_error")
+        assert 0 < change <= error * (1 + 1e-9), name
+        assert error < 3 * change or not np.isfinite(error), name
+
+
+def test_a_damping_that_may_vanish_leaves_no_bound_on_the_ratio():
+    spectrum = edge(np.diag([25.0, 9]))
+    loss = Along(np.array([1.0, 1]), np.array([-0.7, -0.7 + 1e-9]), 0.0, np.full(2, 1e-8))
+    got = terms(spectrum, loss, rate=RATE, decay=DECAY, window=3)
+    assert np.isfinite(got.ratio) and got.ratio_error == np.inf
 
 
 def test_units_change_with_the_weights_unit_as_they_should():

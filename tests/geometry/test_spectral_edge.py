@@ -1,11 +1,13 @@
 """Spectral edges: the SVD of the updates themselves, closed forms, scipy's principal angles."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
 from grokbook.geometry.edge_decline import decline
-from grokbook.geometry.spectral_edge import coarsen, edge, rotation
+from grokbook.geometry.spectral_edge import Edge, coarsen, edge, rotation
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +190,100 @@ def test_a_control_declines_only_at_a_pseudo_grok_step():
 def test_what_has_no_edge_is_refused(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def spectrum(sigma, floor):
+    """An edge with these singular values and this floor."""
+    sigma = np.array(sigma, dtype=float)
+    return Edge(sigma, np.eye(len(sigma)), float((sigma**2).sum()), floor)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "floor"),
+    [
+        ((10, 4, 2, 0.5), 1e-4),
+        ((10, 4, 2, 0.5), 0.2),
+        ((10, 5, 2.6, 1.3), 0.05),  # the scores of 1 and 2 are near to one another
+        ((3, 2), 0.9),
+        ((3, 2.9, 2.8), 0.05),
+    ],
+)
+def test_the_ratio_moves_by_no_more_than_its_error(sigma, floor):
+    """Every σ to either end of what it may be, and to a thousand places between."""
+    found = spectrum(sigma, floor)
+    ends = list(itertools.product((-1, 0, 1), repeat=len(sigma)))
+    drawn = np.random.default_rng(0).uniform(-1, 1, size=(1_000, len(sigma)))
+    moves = [
+        spectrum(np.sort(np.add(sigma, floor * np.array(signs)))[::-1], floor).ratio - found.ratio
+        for signs in [*ends, *drawn]
+    ]
+    largest = np.abs(moves).max()
+    assert 0.3 * found.ratio_error < largest <= found.ratio_error * (1 + 1e-9)
+
+
+def test_where_another_k_may_be_the_edge_the_error_says_so():
+    near = spectrum((10, 5, 2.499, 1.3), 0.01)  # scores 20.0 and 10.004: only 1 can be k*
+    assert near.k_star == 1 and near.ratio_error == pytest.approx(0.01 * 3 / 4.99, rel=0.01)
+    tied = spectrum((10, 5, 1.26, 1.0), 0.02)  # 20 and 19.84: its ratio is 2, that of 2 is 3.97
+    assert tied.k_star == 1 and tied.ratio_error > 1.97
+    assert spectrum((10,), 0.1).ratio_error == np.inf
+
+
+def test_rounding_of_the_updates_stays_within_the_errors(updates):
+    """As large as the floor of the window and turned every way, the worst for the share too."""
+    rows = updates[:8] - 0.9 * updates[:8].mean(axis=0)
+    exact, generator = edge(products(rows)), np.random.default_rng(1)
+    u, sigma, v = np.linalg.svd(rows, full_matrices=False)
+    slope = -exact.g23_share * sigma
+    slope[1] += sigma[1]
+    slope[2] -= sigma[2]
+    size = 1e4 * exact.floor  # of a coarser arithmetic, which moves more than a test's own rounding
+    coarse = Edge(exact.sigma, exact.coefficients, exact.total, size)
+    worst = (u * slope) @ v
+    used = {"g23": [], "g23_share": [], "ratio": []}
+    for off in [worst, -worst, *generator.normal(size=(20, *rows.shape))]:
+        moved = edge(products(rows + size * off / np.linalg.norm(off)))
+        for name, shares in used.items():
+            change = abs(getattr(moved, name) - getattr(exact, name))
+            shares.append(change / getattr(coarse, f"{name}_error"))
+    assert all(max(shares) <= 1 + 10 * size / exact.sigma[2] for shares in used.values())
+    assert max(used["g23"]) > 0.5 and max(used["g23_share"]) > 0.5
+    single = edge(products(rows.astype(np.float32).astype(np.float64)))
+    for name in used:
+        change = abs(getattr(single, name) - getattr(exact, name))
+        assert 0 < change <= getattr(exact, f"{name}_error")
+
+
+@pytest.mark.parametrize("grok", [None, 200, 600, 650, 800])
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_a_decline_moves_by_no_more_than_its_error(grok, inclusive):
+    """Every g23 to either end of its error: the bounds hold, and those of the value are reached."""
+    errors = np.array([0.3, 0.01, 2.9, 0.1, 0.1, 0.05, 0.02, 3.2])  # the third may be the maximum
+    off = RATIOS / 10
+    about = {"grok": grok, "inclusive": inclusive}
+    found = decline(STEPS, G23, RATIOS, errors=errors, ratio_errors=off, **about)
+    plain = decline(STEPS, G23, RATIOS, **about)
+    exact = (plain.early_error, plain.at_grok_error, plain.decline_error, plain.ratio_error)
+    assert exact == ((0, None, None, 0) if grok is None else (0, 0, 0, 0))
+    names = ("early",) if grok is None else ("early", "at_grok", "decline")
+    largest = dict.fromkeys(names, 0.0)
+    for signs in itertools.product((-1, 1), repeat=len(STEPS)):
+        moved = decline(STEPS, G23 + np.array(signs) * errors, RATIOS, **about)
+        for name in names:
+            change = abs(getattr(moved, name) - getattr(found, name))
+            largest[name] = max(largest[name], change)
+    for name, change in largest.items():
+        assert change <= getattr(found, f"{name}_error") * (1 + 1e-12), name
+        if not inclusive or name != "decline":  # else the same window may be both
+            assert change == pytest.approx(getattr(found, f"{name}_error"), rel=1e-9), name
+    assert found.ratio_error == pytest.approx(
+        decline(STEPS, G23, RATIOS + off, **about).ratio_early - found.ratio_early
+    )
+    for name in ("early", "at_grok", "decline", "increases", "ratio_early", "windows"):
+        assert getattr(found, name) == getattr(plain, name)
+
+
+def test_a_g23_that_may_be_0_has_declined_by_anything():
+    assert decline(STEPS, G23, RATIOS, grok=600, errors=1.0).decline_error == np.inf
+    gone = decline(STEPS, G23 * (STEPS < 600), RATIOS, grok=600)
+    assert gone.decline == gone.decline_error == np.inf

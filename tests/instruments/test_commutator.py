@@ -103,6 +103,10 @@ def test_rows_are_quartiles_of_direct_measurements(rows, direct):
         for variant, name in errors.items():
             expected = np.median([getattr(one, name) for one in defects])
             assert rows["defect", mode, variant, 0.5].error == expected
+        # ‖δ‖ / η² is D ‖g_A‖ ‖g_B‖, and so is what either may be off by.
+        expected = [one.error * one.bracket / one.corrected for one in defects]
+        row = rows["bracket", mode, "corrected", 0.5]
+        assert 0 < row.error == pytest.approx(np.median(expected), rel=1e-9, abs=0)
         norms = [norm for one in defects for norm in one.norms]
         assert rows["gradient", mode, "", 0.5].value == np.median(norms)
         assert rows["gradient", mode, "", 0.5].count == 6

@@ -95,11 +95,17 @@ def test_declines_are_of_full_windows_or_of_all(small_strings, rows):
     """No grok step: the early value is the largest of the run, at its end."""
     subject = Subject(small_strings.runs()[0], small_strings)
     moved = EdgePath.of(subject).updates(slice(0, 30))
-    found = [window(moved[max(0, i - 2) : i + 1]).edge.g23 for i in range(1, 30)]
+    edges = [window(moved[max(0, i - 2) : i + 1]).edge for i in range(1, 30)]
+    found = [each.g23 for each in edges]
     here = rows[(rows.part == "3 updates") & (rows.quantity == "early")]
     published = one(here, variant="published")
     assert published.value == pytest.approx(max(found), rel=1e-6) and published["count"] == 29
     assert one(here, variant="uncentred").value == pytest.approx(max(found[1:]), rel=1e-6)
+    largest = edges[int(np.argmax(found))]
+    assert published.error == pytest.approx(largest.g23_error, rel=1e-6, abs=0)
+    assert 0 < published.error < 1e-3 * published.value
+    mean = rows[(rows.part == "3 updates") & (rows.quantity == "ratio_early")]
+    assert (mean.error > 0).all() and (mean.error < 1e-2 * mean.value).all()
     assert not len(rows[rows.quantity == "decline"])
 
 
@@ -108,9 +114,9 @@ def test_pure_decay_is_all_decay(small_strings):
     subject = Subject(small_strings.runs()[0], small_strings)
     real = EdgePath.of(subject)
     theta = real.kept[:, None] * real.theta[0].astype(np.float64)
-    subject.cache["edge path",] = EdgePath(
-        real.steps, theta, theta - theta[0], real.rates, real.kept
-    )
+    planted = EdgePath(real.steps, theta, theta - theta[0], real.rates, real.kept)
+    subject = Subject(small_strings.runs()[0], small_strings)
+    assert subject.once(("edge path",), lambda: planted) is planted
     found = pd.DataFrame(EDGE.rows(subject, 280, PARAMETERS))
     here = found[(found.part == "5 updates") & (found.variant == "uncentred")]
     assert one(here, quantity="gradient_share", at=1).value == pytest.approx(0, abs=1e-9)
@@ -137,7 +143,7 @@ def test_the_bound_on_a_turned_direction_holds():
 
 def test_phases_are_multiples_of_the_own_grok_step(monkeypatch):
     seen = SimpleNamespace(steps=np.arange(0, 10_001, 100), last=10_000)
-    monkeypatch.setattr(phases, "grok_step", lambda subject: subject.grok)
+    monkeypatch.setattr(phases, "edge_grok_step", lambda subject: subject.grok)
 
     def own(grok):
         seen.grok = grok

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from grokbook.instruments.edge_ablation import EDGE_ABLATION
-from grokbook.instruments.network import Part, judged, learned_from
+from grokbook.instruments.network import AttentionSlot, judged, learned_from
 from grokbook.instruments.subject import Subject
 from grokbook.models import exchange
 from grokbook.models.reference_decoder import PlainDecoder, padded
@@ -39,15 +39,15 @@ def plainly(subject, theta, strings):
 
 
 def test_matrices_can_be_exchanged(subject):
-    part = Part(subject.layout, subject.theta(300))
-    assert torch.equal(part.whole(part.attention), part.theta)
-    other = part.whole(torch.zeros_like(part.attention))
+    slot = AttentionSlot(subject.layout, subject.theta(300))
+    assert torch.equal(slot.whole(slot.attention), slot.theta)
+    other = slot.whole(torch.zeros_like(slot.attention))
     for name, place in subject.layout.parts.items():
         zero = name[2:] in ("W_Q", "W_K", "W_V", "W_O")
-        assert torch.equal(other[place], part.theta[place] * (not zero)), name
-    doubled = part.whole(2 * part.attention.double())
+        assert torch.equal(other[place], slot.theta[place] * (not zero)), name
+    doubled = slot.whole(2 * slot.attention.double())
     assert doubled.dtype == torch.float64
-    assert torch.equal(subject.layout.attention(doubled[None])[0], 2 * part.attention.double())
+    assert torch.equal(subject.layout.attention(doubled[None])[0], 2 * slot.attention.double())
 
 
 def test_examples_are_the_tokens(subject):
@@ -66,14 +66,14 @@ def test_examples_are_the_tokens(subject):
 def test_what_is_taken_out(subject):
     rows = pd.DataFrame(EDGE_ABLATION.rows(subject, 300, PARAMETERS))
     theta = subject.theta(300)
-    part, strings = Part(subject.layout, theta), subject.table.test_strings[:40]
+    slot, strings = AttentionSlot(subject.layout, theta), subject.table.test_strings[:40]
     moved = np.diff(subject.attention(range(250, 301, 10)).astype(np.float64), axis=0)
     v = np.linalg.svd(moved, full_matrices=False)[2]
-    a, base = part.attention.double().numpy(), plainly(subject, theta, strings)
+    a, base = slot.attention.double().numpy(), plainly(subject, theta, strings)
     assert one(rows, quantity="accuracy").value == pytest.approx(base[0])
     for name, k in (("edge", [0, 1]), ("bulk", [2, 3]), ("v1", [0])):
         left = a - v[k].T @ (v[k] @ a)
-        gone = plainly(subject, part.whole(torch.from_numpy(left).float()), strings)
+        gone = plainly(subject, slot.whole(torch.from_numpy(left).float()), strings)
         here = rows[(rows.part == name) & (rows.variant == "taken out")]
         assert one(here, quantity="accuracy_change").value == pytest.approx(gone[0] - base[0])
         change = one(here, quantity="loss_change")
@@ -81,7 +81,7 @@ def test_what_is_taken_out(subject):
         removed = one(here, quantity="removed").value
         assert removed == pytest.approx(np.linalg.norm(v[k] @ a) / np.linalg.norm(a), rel=1e-4)
         scaled = one(rows, part=name, variant="scaled, equal norm", quantity="loss_change").value
-        shorter = part.whole((np.linalg.norm(left) / np.linalg.norm(a)) * part.attention)
+        shorter = slot.whole((np.linalg.norm(left) / np.linalg.norm(a)) * slot.attention)
         assert scaled == pytest.approx(plainly(subject, shorter, strings)[1] - base[1], abs=1e-5)
         equal = one(rows, part=name, variant="random, equal norm", quantity="removed")
         assert equal.value == pytest.approx(removed, rel=1e-4) and equal["count"] == 3

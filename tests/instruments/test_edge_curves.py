@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from grokbook.instruments.edge_curves import EDGE_CURVES
-from grokbook.instruments.network import Part, judged
+from grokbook.instruments.network import AttentionSlot, judged
 from grokbook.instruments.subject import Subject
 
 PARAMETERS = EDGE_CURVES.complete({"strings": 20, "curved": 30, "draws": 3})
@@ -22,11 +22,11 @@ def one(rows, **chosen):
 def test_a_curve_of_a_run(small_strings):
     subject = Subject(small_strings.runs()[0], small_strings)
     rows = pd.DataFrame(EDGE_CURVES.rows(subject, 300, PARAMETERS))
-    part = Part(subject.layout, subject.theta(300))
-    a = part.attention.double()
+    slot = AttentionSlot(subject.layout, subject.theta(300))
+    a = slot.attention.double()
     moved = np.diff(subject.attention(range(250, 301, 10)).astype(np.float64), axis=0)
     sigma, v = np.linalg.svd(moved, full_matrices=False)[1:]
-    swept, curved = (part.of(judged(subject, count).loss) for count in (20, 30))
+    swept, curved = (slot.of(judged(subject, count).loss) for count in (20, 30))
     here = float(swept(a))
     for k in (0, 1):
         unit = torch.from_numpy(v[k] * np.sign(v[k] @ a.numpy()))

@@ -11,7 +11,7 @@ from grokbook.instruments.answer_responses import AnswerResponses
 from grokbook.instruments.depth_responses import DepthResponses
 from grokbook.instruments.edge_functional import EDGE_FUNCTIONAL, directions
 from grokbook.instruments.edge_path import EdgePath
-from grokbook.instruments.network import Part
+from grokbook.instruments.network import AttentionSlot
 from grokbook.instruments.probes import Tokens
 from grokbook.instruments.subject import Subject
 from grokbook.models import exchange
@@ -43,7 +43,7 @@ def windows(subject, step, cadence, size):
 
 def plainly(subject, attention):
     """What the head reads by PyTorch's modules in float64: (n, d) of tokens or pairs."""
-    whole = Part(subject.layout, subject.theta(subject.last)).whole(attention)
+    whole = AttentionSlot(subject.layout, subject.theta(subject.last)).whole(attention)
     state = exchange.to_state_dict(subject.layout, whole[None])
     seen = []
     if subject.has("strings"):
@@ -62,7 +62,7 @@ def plainly(subject, attention):
 
 
 def responded(subject, v):
-    at = Part(subject.layout, subject.theta(subject.last)).attention.double()
+    at = AttentionSlot(subject.layout, subject.theta(subject.last)).attention.double()
     step = 0.005 * float(at.norm()) * torch.from_numpy(v)
     return plainly(subject, at + step) - plainly(subject, at), plainly(subject, at)
 

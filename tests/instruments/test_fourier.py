@@ -81,7 +81,7 @@ def test_points_are_independent_and_repeatable(subject, rows):
 def test_the_stop_is_a_point(subject):
     stopped = Subject(subject.run)
     stopped.grok = 130
-    assert stopped.stop == 100
+    assert stopped.stop_snapshot == 100
     assert FOURIER.points(stopped, PARAMETERS | {"snapshots": 2}) == [0, 100, 200]
 
 

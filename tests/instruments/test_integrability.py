@@ -9,7 +9,8 @@ import torch
 from grokbook.config import RunConfig
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.loss import batches
-from grokbook.instruments.integrability import INTEGRABILITY, trajectories
+from grokbook.instruments.integrability import INTEGRABILITY
+from grokbook.instruments.spaces import trajectories
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store

@@ -3,18 +3,22 @@
 import math
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from grokbook.checks import ConfigError
+from grokbook.cli.agenda import parameters_from
 from grokbook.instruments import catalogue
-from grokbook.instruments.agenda import agenda, parameters_from
+from grokbook.instruments.agenda import agenda
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.recorded import Recorded
-from grokbook.store import Busy, Store, StoreError
+from grokbook.instruments.runs import Run
+from grokbook.instruments.subject import Subject
+from grokbook.store import Busy, RunDirectory, Store, StoreError
 from grokbook.store.measurements import sole
 from grokbook.store.recorded import Results
 from grokbook.sweep.order import Order
@@ -273,6 +277,21 @@ def test_a_later_version_takes_the_place_of_an_earlier_one_and_of_no_other(store
     places = {f"measurements/{each.config_id}/{each.name}" for each in [later, *others]}
     assert set(recorded.manifest()) == places
     assert recorded.verify() == []  # and no file is left that nobody lists
+
+
+def test_what_an_earlier_version_measured_is_read_all_the_same(store, tmp_path, monkeypatch):
+    recorded = Recorded(Results(tmp_path / "results"))
+    first = measured(store, job(store))
+    recorded.add(first)
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", replace(NORM, version=2))
+    config = next(run.config for run in store.runs() if run.config.seed == 1)
+    (again,) = recorded.find("norm", config)
+    assert again.version == 1 and len(again.rows) == len(first.rows)
+    seen = Run("norm", SimpleNamespace(config=config), (again,))
+    assert len(seen.rows("norm", "norm")) == len(first.points)
+    assert (
+        job(store).found(store, Subject(RunDirectory(store.root / job(store).run), store)) is None
+    )
 
 
 def test_recorded_damage_is_named(store, tmp_path):

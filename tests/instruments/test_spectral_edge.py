@@ -10,7 +10,8 @@ import pytest
 
 from grokbook.config import RunConfig
 from grokbook.geometry.spectral_edge import rotation
-from grokbook.instruments.spectral_edge import SPECTRAL_EDGE, grok_step, published_spacing
+from grokbook.instruments.phases import edge_grok_step
+from grokbook.instruments.spectral_edge import SPECTRAL_EDGE, published_spacing
 from grokbook.instruments.subject import Subject
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -132,18 +133,31 @@ def test_cosines_with_the_weights(subject, rows):
 
 
 def test_the_published_statistics(subject, rows):
-    assert grok_step(subject) == 440
+    assert edge_grok_step(subject) == 440
     summary = rows[plain(rows)]
     g23 = summary[summary.quantity == "g23"].set_index("step").value
     early = g23.loc[:420].max()  # windows that end before the grok step
     assert one(summary, quantity="early").value == early
     assert one(summary, quantity="at_grok").value == g23[440]
     assert one(summary, quantity="decline").value == early / g23[440]
+    errors = summary[summary.quantity == "g23"].set_index("step").error
+    off, last = errors[g23.loc[:420].idxmax()], errors[440]
+    assert one(summary, quantity="early").error == pytest.approx(off, rel=1e-6, abs=0)
+    assert one(summary, quantity="at_grok").error == last
+    # As far as both can be off, in opposite directions.
+    expected = (early + off) / (g23[440] - last) - early / g23[440]
+    fall = one(summary, quantity="decline")
+    assert fall.error == pytest.approx(expected, rel=1e-4, abs=0) and fall.error < 0.1 * fall.value
+    assert one(summary, quantity="running_decline", step=440).error == fall.error
     fallen = g23.loc[g23.loc[:420].idxmax() : 440].to_numpy()
     assert one(summary, quantity="increases").value == (np.diff(fallen) > 0).sum()
     ratios = summary[summary.quantity == "ratio"].set_index("step").value
     mean = ratios.loc[:420].mean()
-    assert one(summary, quantity="ratio_early").value == pytest.approx(mean, rel=1e-12)
+    row = one(summary, quantity="ratio_early")
+    assert row.value == pytest.approx(mean, rel=1e-12)
+    errors = summary[summary.quantity == "ratio"].set_index("step").error
+    assert 0 < row.error == pytest.approx(errors.loc[:420].mean(), rel=1e-12, abs=0)
+    assert one(summary, quantity="running_ratio", step=440).error == row.error
     # As of its own step the running decline is the decline at that grok step.
     assert one(summary, quantity="running_decline", step=440).value == early / g23[440]
     assert one(summary, quantity="running_ratio", step=440).value == pytest.approx(mean, rel=1e-12)
@@ -162,7 +176,7 @@ def test_the_grok_step_is_that_of_the_last_task_to_reach_95_percent():
         config=SimpleNamespace(tasks=("add", "mul")),
         record=SimpleNamespace(steps=np.arange(5) * 100, accuracy=curves.__getitem__),
     )
-    assert grok_step(seen) == 300
+    assert edge_grok_step(seen) == 300
 
 
 def test_published_is_a_spacing(rows):
@@ -186,7 +200,7 @@ def test_published_spacings(tasks, decay, spacing):
 
 def test_a_run_that_never_groks(subject):
     never = Subject(subject.run)
-    assert grok_step(never) is None
+    assert edge_grok_step(never) is None
     rows = pd.DataFrame(SPECTRAL_EDGE.rows(never, 500, PARAMETERS))
     rows = rows[plain(rows)]
     assert not {"at_grok", "decline"} & set(rows.quantity)
@@ -202,7 +216,7 @@ def test_a_grok_step_at_the_first_window_has_none_before_it(subject):
     early = Grokked(subject.run)
     early.since = 80
     rows = pd.DataFrame(SPECTRAL_EDGE.rows(early, 500, PARAMETERS))
-    assert grok_step(early) == rows[rows.quantity == "g23"].step.min() == 80
+    assert edge_grok_step(early) == rows[rows.quantity == "g23"].step.min() == 80
     assert "early" not in set(rows[plain(rows)].quantity)
     assert one(rows[plain(rows)], quantity="k_terminal").step == early.grok
 

@@ -57,11 +57,11 @@ def test_the_last_snapshot_counts_also_off_the_stream(small_run):
 
 
 def test_the_stop_is_the_last_snapshot_at_or_before_the_grok_step(small_run):
-    assert small_run.grok is None and small_run.stop == 60
+    assert small_run.grok is None and small_run.stop_snapshot == 60
     for grok, stop in ((40, 40), (41, 40), (59, 58), (1, 0)):
         stopped = Subject(small_run.run)
         stopped.grok = grok
-        assert stopped.stop == stop
+        assert stopped.stop_snapshot == stop
 
 
 def test_a_path_ends_with_the_trajectory(small_run):
