@@ -6,7 +6,7 @@ import torch
 
 from grokbook.config import RunConfig
 from grokbook.geometry.cyclic import FourierBasis
-from grokbook.geometry.fourier import power_spectrum, without
+from grokbook.geometry.fourier import chance, power_spectrum, without
 from grokbook.geometry.progress import Answers, basis_of
 from grokbook.instruments.fourier import FOURIER
 from grokbook.instruments.frequencies import Frequencies
@@ -226,6 +226,19 @@ def test_protocols_and_nulls(rows):
     null = one(rows[0], "participation", part="head add", variant="additive, random")
     assert null.count == 200 and 4 < null.value < 6 and 0 < null.error < 1
     assert not chosen(rows[100], "participation", variant="additive, random")
+
+
+def test_what_no_task_answers_is_missing_from_the_null_as_well(subject, rows):
+    """No product of residues from 1 on is 0, so the head of mul has a row less than the modulus."""
+    run = Frequencies.of(subject, PARAMETERS)
+    basis = next(b for b in run.bases if b.name == "additive")
+    present, seed = run.answers[1], subject.seed("fourier/chance/head mul/additive")
+    assert not present.all()
+    given = {"seed": seed, "draws": 200}
+    expected = chance(basis, subject.layout.width, run.top(basis), present=present, **given)
+    whole = chance(basis, subject.layout.width, run.top(basis), **given)
+    found = one(rows[0], "participation", part="head mul", variant="additive, random")
+    assert (found.value, found.error) == expected.participation != whole.participation
 
 
 def test_the_spread_over_draws_is_the_samples(subject, rows):

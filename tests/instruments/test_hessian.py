@@ -82,14 +82,18 @@ def test_a_point_with_all_three_variants(subject):
         assert low.value <= second.value <= along.value <= high.value
         assert (low.at, second.at, share.value) == (1.0, 2.0, 1.0)
         assert 0 < low.error <= 1e-2 * abs(low.value)
+        flags = [pick(corrected, quantity=f"{end}_converged") for end in ("lowest", "highest")]
+        assert [[(row.at, row.value) for row in each] for each in flags] == [[(1, 1), (2, 1)]] * 2
         published = pick(rows, variant="published", part=part)
         assert len(pick(published, quantity="lowest")) == 5
         assert pick(published, quantity="products")[0].value == 25
         resampled = pick(rows, variant="resampled", part=part)
-        assert len(resampled) == (0 if heads is None else 2)
-        assert {row.quantity for row in resampled} <= {"lowest_by_batch"}
-        assert [row.at for row in resampled] == [0, 1][: len(resampled)]
-        assert heads is None or len({row.value for row in resampled}) == 2
+        assert len(resampled) == (0 if heads is None else 4)
+        by_batch = pick(resampled, quantity="lowest_by_batch")
+        assert [row.at for row in by_batch] == [0, 1][: len(by_batch)]
+        assert heads is None or len({row.value for row in by_batch}) == 2
+        flags = pick(resampled, quantity="lowest_by_batch_converged")
+        assert [row.value for row in flags] == [1] * len(by_batch)
     # mul's head alone, along its own gradient, on the batch of the run
     loss = subject.loss(batch_of(subject, subject.seed("hessian/batch"), 60), [1])
     theta = subject.theta(500)
@@ -142,6 +146,29 @@ def test_the_share_of_pairs_that_converged_is_a_share(subject):
     share, products = effort(0, pairs)
     assert (share.quantity, share.value) == ("converged", 0.4)
     assert (products.quantity, products.value) == ("products", 25)
+
+
+@pytest.mark.parametrize("tolerance", [0.5, 1e-4])
+def test_every_search_goes_on_to_the_tolerance_and_no_further(subject, tolerance):
+    """Residuals of a space of 12: within the loose tolerance, and not within the tight one."""
+    given = QUICK | {"tolerance": tolerance, "eigenpairs": 1, "space": 12, "checkpoints": 0}
+    rows = HESSIAN.rows(subject, 500, HESSIAN.complete(given))
+    for variant, names in (
+        ("corrected", ("lowest", "highest")),
+        ("resampled", ("lowest_by_batch",)),
+    ):
+        ends = [row for name in names for row in pick(rows, variant=variant, quantity=name)]
+        shares = [row.error / abs(row.value) for row in ends]
+        assert max(shares) <= tolerance
+        assert tolerance < 0.5 or max(shares) > 1e-4
+
+
+def test_an_end_that_has_not_converged_is_named(subject):
+    """Published Lanczos takes 25 steps whatever the tolerance: its flags are those of its pairs."""
+    rows = HESSIAN.rows(subject, 200, HESSIAN.complete(QUICK))
+    for row in pick(rows, quantity="lowest_converged", variant="published"):
+        (value,) = pick(rows, quantity="lowest", part=row.part, at=row.at)
+        assert row.value == (value.error <= 1e-3 * abs(value.value))
 
 
 def test_batches_are_resampled(subject, monkeypatch):

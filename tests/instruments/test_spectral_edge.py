@@ -103,6 +103,19 @@ def test_rotations(subject, rows):
         assert one(chosen, step=500, at=1).value == pytest.approx(angle, abs=1e-3)
 
 
+def test_centred_rotations_are_of_centred_updates(subject):
+    given = PARAMETERS | {"rotation_window": 4, "strides": (1,), "snapshots": 2}
+    rows = pd.DataFrame(SPECTRAL_EDGE.rows(subject, 500, given))
+    v = svd(subject, 500, 20, centred=True)[1][0]
+    w = svd(subject, 480, 20, centred=True)[1][0]
+    angle = np.degrees(np.arccos(abs(v @ w)))
+    chosen = rows[(rows.variant == "centred") & (rows.step == 500)]
+    found = one(chosen, quantity="rotation", at=1)
+    assert found.value == pytest.approx(angle, abs=1e-3)
+    uncentred = one(rows[plain(rows) & (rows.step == 500)], quantity="rotation", at=1)
+    assert abs(found.value - uncentred.value) > 1  # degree
+
+
 def test_every_direction_turns_by_itself_and_has_its_own_error(subject):
     """Windows of three updates; the plane of two directions turns by another angle than either."""
     given = PARAMETERS | {"rotation_window": 3, "strides": (1,), "snapshots": 2}

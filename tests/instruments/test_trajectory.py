@@ -6,7 +6,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from grokbook.config import RunConfig
-from grokbook.geometry.trajectory import displacements
+from grokbook.geometry.trajectory import displacements, spectrum
 from grokbook.geometry.trajectory_nulls import (
     decay_factors,
     innovations,
@@ -78,6 +78,28 @@ def test_windows_end_with_the_whole(rows):
         # of a null the window is the limit, the share a mean of draws
         assert windows.value.iloc[-1] == pytest.approx(whole.value, abs=0.03)
         assert windows["at"].tolist() == pytest.approx((100 * windows["count"] / 41).tolist())
+
+
+def test_every_window_is_of_its_own_part_of_the_path_and_of_its_null(subject, rows):
+    """A null's window is the limit of as long a walk, not of the whole one."""
+    steps, block = subject.spaced(256), subject.layout.attention_blocks()["0.W_K"]
+    moves = displacements(subject.attention(steps), {"0.W_K": block})["0.W_K"]
+    lengths = np.linalg.norm(
+        np.diff(subject.attention(steps)[:, block].astype(np.float64), axis=0), axis=1
+    )
+    windows = rows[(rows.quantity == "expanding") & (rows.part == "0.W_K")]
+    for size in (5, 22, 41):
+        at = windows[windows["count"] == size]
+        path = one(at, variant="published")
+        first = subject.attention(steps)[:size, block].astype(np.float64)
+        expected = PCA(svd_solver="full").fit(first).explained_variance_ratio_[0]
+        assert path.value == pytest.approx(expected, rel=1e-6)
+        part = moves.take(np.arange(size))
+        assert path.error == spectrum(part.products, rounding=part.rounding).error > 0
+        mixing = np.tril(np.ones((size, size)), -1)[:, : size - 1] * lengths[: size - 1]
+        walk = PCA(svd_solver="full").fit(mixing).explained_variance_ratio_[0]
+        found = one(at, variant="published, random walk")
+        assert found.value == pytest.approx(walk, rel=1e-6)
 
 
 def test_cosines_with_the_weights(subject, rows):
