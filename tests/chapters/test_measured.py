@@ -79,10 +79,10 @@ def files(store):
 
 
 def same(a, b):
-    """Are the measurements of both the same, in whatever order?"""
+    """Are the measurements of both the same, in whatever order, errors as they are recorded?"""
 
     def of(run):
-        return {each.instrument: each.reread() for each in run.measurements}
+        return {each.instrument: each.with_short_errors().reread() for each in run.measurements}
 
     ours, theirs = of(a), of(b)
     return ours.keys() == theirs.keys() and all(
