@@ -161,7 +161,8 @@ def late_rounding(courses: Sequence[Course]) -> str:
         for course in in_order(courses)
     ]
     said = [
-        f"In {course.label} the published defect climbs to {published:,.3g} at step "
+        f"In {course.label}, λ = {course.weight_decay:g}, the published defect climbs to "
+        f"{published:,.3g} at step "
         f"{course.read[np.nanargmax(course.defects['published'])]:,}, and the true one never above "
         f"{true:,.3g}: of that peak nearly all is rounding."
         for course, published, true in tops
