@@ -516,8 +516,8 @@ def test_a_peak_that_is_rounding_is_named_with_its_step(courses):
     one = replace(courses[0], defects={"published": peak, "corrected": np.full_like(peak, 7.1)})
     half = replace(one, defects={"published": peak, "corrected": peak / 2})
     assert words.late_rounding([one, half]) == (
-        f"In {one.label}, λ = 1, the published defect climbs to 900 at step {one.read[-1]:,}, and the true "
-        "one never above 7.1: of that peak nearly all is rounding."
+        f"In {one.label}, λ = 1, the published defect climbs to 900 at step {one.read[-1]:,}, and "
+        "the true one never above 7.1: of that peak nearly all is rounding."
     )
     assert words.late_rounding([half]) == ""
 
