@@ -20,6 +20,10 @@ FAMILIES = {
 """The published protocols, first word of the quantities' names."""
 
 
+_VARIANTS = {"uncentred": "corrected", "on weights": "weights"}
+"""Words in a protocol's name, and the variant that they stand for."""
+
+
 def _points(subject: Subject, parameters: Mapping[str, Any]) -> list[int]:
     return [subject.stop_snapshot]
 
@@ -30,11 +34,14 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
     snapshots = subject.thetas(subject.spaced(parameters["snapshots"], until=point))
     rows = []
     for name, ablation in ablations(subject.layout, snapshots):
-        variant = "corrected" if "uncentred" in name else "published"
-        family = name.replace(" uncentred", "").replace(" ", "_")
+        variant = next((text for word, text in _VARIANTS.items() if word in name), "published")
+        family = name
+        for word in _VARIANTS:
+            family = family.replace(f" {word}", "")
+        family = family.replace(" ", "_")
         for curve in (scoring.path, scoring.path_noise, scoring.path_random):
             rows += curve(ablation, variant, family=family)
-        if family == "v4":
+        if name == "v4":
             (basis,) = ablation.bases
             rows += [
                 Row(point, "v4_spectrum", share, "", variant, k, basis.error)
@@ -44,8 +51,8 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
-    """81 values of k; 0.15 s a half of the published data."""
-    return 10 + 0.15 * 81 * (2 + 3 * parameters["draws"]) * len(subject.table.pairs) / 9_216
+    """116 values of k; 0.15 s a half of the published data."""
+    return 10 + 0.15 * 116 * (2 + 3 * parameters["draws"]) * len(subject.table.pairs) / 9_216
 
 
 ABLATIONS = Instrument(
@@ -54,7 +61,7 @@ ABLATIONS = Instrument(
     formula=(
         "θ′ = s + V_kV_kᵀ(θ_T − θ(0)), or θ_T − V_kV_kᵀ(θ_T − θ(0)) where directions are removed; "
         "V_k centred directions of each attention matrix (v1, v2, v3) or of θ (v4); s = θ(0) "
-        "(v2, v4) or θ(0) in attention and θ_T elsewhere (v1, v3)"
+        "(v2, v4) or θ(0) in attention and θ_T elsewhere (v1, v3); on the weights 0 for θ(0)"
     ),
     source="2602.18523 section 4.9, figures ABL",
     error=(
@@ -62,9 +69,9 @@ ABLATIONS = Instrument(
         "standard deviation over draws"
     ),
     parts="of accuracies the task",
-    variants="published: centred directions; corrected: uncentred, as the displacement is; after "
-    "them the nulls: random directions of the same span, noise as large as θ′ − θ_T, noise by "
-    "tensor: as large in each",
+    variants="published: centred directions; corrected: uncentred, as the displacement is; "
+    "weights: the published directions of θ_T itself; after them the nulls: random directions of "
+    "the same span, noise as large as θ′ − θ_T, noise by tensor: as large in each",
     quantities={
         name: quantity
         for family, text in FAMILIES.items()
@@ -75,7 +82,7 @@ ABLATIONS = Instrument(
     take=_take,
     seconds=_seconds,
     budget=3.0,
-    cost="about 215 core-seconds a run",
+    cost="about 300 core-seconds a run",
     parameters={
         "snapshots": Parameter(100, "most snapshots of the path", low=3),
         "draws": Parameter(5, "of each null"),

@@ -220,6 +220,9 @@ def test_random_directions_are_of_the_same_span(tables):
         ("v1 uncentred removed", "v1_removed", "corrected"),
         ("v2", "v2", "published"),
         ("v4", "v4", "published"),
+        ("v1 on weights", "v1", "weights"),
+        ("v1 on weights removed", "v1_removed", "weights"),
+        ("v4 on weights", "v4", "weights"),
     ],
 )
 def test_ablation_rows_are_the_geometrys(subjects, tables, name, family, variant):
