@@ -13,7 +13,7 @@ does not; a test compares the two in every chapter.
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 # set in a notebook's namespace once its parameters were read: names that appear later are the
@@ -65,7 +65,9 @@ class Parameters:
     __hash__ = None
 
 
-def read_parameters(namespace: dict[str, Any], published: Mapping[str, Any]) -> Parameters:
+def read_parameters(
+    namespace: dict[str, Any], published: Mapping[str, Any], optional: Collection[str] = ()
+) -> Parameters:
     """Read and check the parameters of the notebook that calls this.
 
     Types come from the annotations of the `parameters` cell: bool, int, float, str, `list` of
@@ -75,6 +77,7 @@ def read_parameters(namespace: dict[str, Any], published: Mapping[str, Any]) -> 
     Args:
         namespace: the notebook's `globals()`.
         published: the default of every parameter.
+        optional: lists that may be null, which is an empty one.
 
     Returns:
         The frozen parameters.
@@ -95,7 +98,12 @@ def read_parameters(namespace: dict[str, Any], published: Mapping[str, Any]) -> 
                 known = ", ".join(published) or "none"
                 raise ParameterError(f"unknown parameter {name} = {value!r}; known are: {known}")
         namespace[_READ] = True
-    values = {name: _read(name, namespace[name], annotations[name]) for name in published}
+    values = {
+        name: ()
+        if name in optional and namespace[name] is None
+        else _read(name, namespace[name], annotations[name])
+        for name in published
+    }
     defaults = {name: _read(name, value, annotations[name]) for name, value in published.items()}
     return Parameters(values, are_default=values == defaults)
 
