@@ -164,7 +164,7 @@ def late_rounding(courses: Sequence[Course]) -> str:
         f"In {course.label}, λ = {course.weight_decay:g}, the published defect climbs to "
         f"{published:,.3g} at step "
         f"{course.read[np.nanargmax(course.defects['published'])]:,}, and the true one never above "
-        f"{true:,.3g}: of that peak nearly all is rounding."
+        f"{true:,.3g}: most of that peak is rounding."
         for course, published, true in tops
         if published > 2 * true
     ]
@@ -192,7 +192,10 @@ def lead_answer(found: Sequence[TrackRecord]) -> str:
         alarms = share(sum(each.raised > 0 for each in geometry), len(geometry))
         where = "the one run" if quiet == 1 else f"at least one of {quiet} runs"
         groks = "groks" if quiet == 1 else "grok"
-        said.append(f"In {where} that never {groks}, {alarms} raise a false alarm by then.")
+        said.append(
+            f"In {where} that never {groks}, {alarms} raise a false alarm within the time that the "
+            "others take."
+        )
         said += _silent(found)
     else:
         said.append(

@@ -34,11 +34,9 @@ def _take(subject: Subject, point: int, parameters: Mapping[str, Any]) -> list[R
     snapshots = subject.thetas(subject.spaced(parameters["snapshots"], until=point))
     rows = []
     for name, ablation in ablations(subject.layout, snapshots):
-        variant = next((text for word, text in _VARIANTS.items() if word in name), "published")
-        family = name
-        for word in _VARIANTS:
-            family = family.replace(f" {word}", "")
-        family = family.replace(" ", "_")
+        word = next((f" {word}" for word in _VARIANTS if word in name), "")
+        variant = _VARIANTS.get(word.strip(), "published")
+        family = name.replace(word, "").replace(" ", "_")
         for curve in (scoring.path, scoring.path_noise, scoring.path_random):
             rows += curve(ablation, variant, family=family)
         if name == "v4":
@@ -88,4 +86,5 @@ ABLATIONS = Instrument(
         "draws": Parameter(5, "of each null"),
     },
     needs=("theta", "pairs"),
+    version=2,  # 1 had nothing on the weights themselves
 )

@@ -479,7 +479,10 @@ def test_a_placebo_that_leads_as_much_is_named(runs, courses):
         f"“Step 1,000, always” leads by {best:,.0f} steps (median) without any geometry; "
         f"{beaten} of 18 readings of the defect (9 detectors on each defect) lead by no more."
     )
-    alarm = f" In the one run that never groks, 9 of 18 raise a false alarm by then. {SILENT}"
+    alarm = (
+        " In the one run that never groks, 9 of 18 raise a false alarm within the time that the "
+        f"others take. {SILENT}"
+    )
     assert words.lead_answer(found) == said + alarm
     once = TrackRecord("one run's luck", "placebo", "", {"a": 9_999, "b": None}, 0, 0)
     assert words.lead_answer([*found, once]) == said + alarm
@@ -517,7 +520,7 @@ def test_a_peak_that_is_rounding_is_named_with_its_step(courses):
     half = replace(one, defects={"published": peak, "corrected": peak / 2})
     assert words.late_rounding([one, half]) == (
         f"In {one.label}, λ = 1, the published defect climbs to 900 at step {one.read[-1]:,}, and "
-        "the true one never above 7.1: of that peak nearly all is rounding."
+        "the true one never above 7.1: most of that peak is rounding."
     )
     assert words.late_rounding([half]) == ""
 

@@ -105,6 +105,16 @@ def test_bad_values_are_named_in_one_line(name, given):
     assert str(shown).strip("[]") in message
 
 
+def test_only_a_list_that_is_optional_may_be_null():
+    namespace = {"__annotations__": TYPES, **PUBLISHED, "seeds": None}
+    chosen = read_parameters(namespace, published=PUBLISHED, optional=["seeds"])
+    assert chosen.seeds == () and not chosen.are_default
+    with pytest.raises(ParameterError, match="seeds"):
+        read(seeds=None)
+    with pytest.raises(ParameterError, match="at least one value"):
+        read_parameters(namespace | {"seeds": []}, published=PUBLISHED, optional=["seeds"])
+
+
 def test_yaml_text_gets_a_hint():
     with pytest.raises(ParameterError, match=r"'1e-3' is not a number .*write 0.001"):
         read(decays=["1e-3"])
