@@ -3,7 +3,7 @@
 results/manifest.json               sealed: every run with its config, numerics, hardware,
                                     seconds, grok steps and the sha256 of its files
 results/runs/<config id>/             of an execution after the first: <config id>-<numerics id>/
-  metrics.parquet                   as in the store
+  metrics.parquet                   the same numbers to the bit, in three fifths of the bytes
   answers.npz                       the same answers, pair by pair over time, plateaus thinned
   band.npz                          packed 20 × 20 inner products of attention updates, float32
   gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32

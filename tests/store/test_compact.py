@@ -5,13 +5,14 @@ import io
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import made_records
 from grokbook.config import RunConfig
 from grokbook.events import RULES
 from grokbook.plan import Plan
-from grokbook.store import Store, compact
+from grokbook.store import Store, compact, parquet
 from grokbook.store.derived import Grams, gram_file, measured
 from grokbook.store.recorded import Results
 from grokbook.studies.finishing_order import leak_test
@@ -161,6 +162,25 @@ def test_the_same_arrays_give_the_same_bytes_whenever_they_are_recorded(monkeypa
     assert compact.answers(record) == first
 
 
+def test_metrics_come_back_to_the_bit_and_in_order():
+    noise = np.random.default_rng(6).normal(size=300)
+    loss = np.exp(-np.arange(300) / 40) * (1 + 0.01 * noise)
+    columns = {"step": np.arange(300) * 100, "train_loss_add": loss, "gradient_norm": loss**0.5}
+    columns |= {"test_accuracy_add": np.minimum(np.arange(300) // 60 / 4, 1.0)}
+    columns["gradient_norm"][0] = np.nan
+    frame = pd.DataFrame(columns)
+    file = io.BytesIO()
+    frame.to_parquet(file, index=False, compression="zstd")
+    small = compact.metrics(file.getvalue())
+    back = parquet.table(small).to_pandas()
+    pd.testing.assert_frame_equal(back, frame, check_exact=True)
+    assert back.index.equals(frame.index)
+    assert [back[name].to_numpy().tobytes() for name in back] == [
+        frame[name].to_numpy().tobytes() for name in frame
+    ]
+    assert compact.metrics(small) == small and len(small) < 0.7 * len(file.getvalue())
+
+
 def test_products_that_are_not_symmetric_stay_whole():
     products = np.arange(9.0).reshape(1, 3, 3)
     content = archive(steps=np.arange(3), blocks=np.array(["a"]), products=products)
@@ -180,6 +200,9 @@ def test_a_recorded_run_says_what_its_run_says(finished, tmp_path):
     Results(tmp_path).add(finished)
     (folder,) = (tmp_path / "runs").iterdir()
     assert "histories" in named((folder / "answers.npz").read_bytes())
+    theirs = measured(finished).files["metrics.parquet"]
+    recorded = (folder / "metrics.parquet").read_bytes()
+    assert recorded == compact.metrics(theirs) != theirs
     assert named((folder / "gram.npz").read_bytes())["products"].ndim == 2
     record = Results(tmp_path).get(finished.config.id)
     np.testing.assert_array_equal(record.bits, finished.record().bits)
