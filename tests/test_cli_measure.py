@@ -145,10 +145,11 @@ def test_what_is_not_recorded_is_said(say, trained):
     path.write_bytes(replace(whole, measured=whole.measured[:1]).to_bytes())
     status, out, _ = say("record small.toml")
     path.write_bytes(whole.to_bytes())
-    assert status == 0 and "weight-spectra with snapshots=2: records have the defaults" in out
+    add = "weight-spectra with other parameters: add --with weight-spectra.snapshots=2"
+    assert status == 0 and add in out
     assert f"weight-spectra, of which 1 of {points} points are measured" in out
     status, out, _ = say("record small.toml")
-    assert status == 0 and "  not recorded: weight-spectra with snapshots=2: " in out
+    assert status == 0 and f"  not recorded: {add}" in out
     assert "points are measured" not in out
 
 
@@ -281,16 +282,44 @@ def test_every_instrument_describes_itself(say, monkeypatch):
             assert word in out
 
 
+def test_one_run_is_measured_by_its_id_and_recorded_with_other_parameters(say, trained):
+    (run_here,) = Store(trained / "store").runs()[:1]
+    name = run_here.config.id[:8]
+    two = (
+        f"measure {name} --instruments weight-spectra --workers 1 --with weight-spectra.snapshots=3"
+    )
+    status, out, err = say(two)
+    assert status == 0 and out.startswith(f"{run_here.config.label}: 1 of 1 runs have ended\n"), err
+    assert "pandas.read_parquet reads each" in out or "nothing is left to measure" in out
+    status, out, _ = say(f"record {name} --with weight-spectra.snapshots=3")
+    assert status == 0 and "add --with weight-spectra.snapshots=3" not in out
+    found = Recorded().find("weight-spectra", run_here.config, {"snapshots": 3})
+    assert len(found) == 1 and set(found[0].points) == set(found[0].rows["step"])
+    path = found[0].path(Store(trained / "store"))
+    assert path.exists() and len(pd.read_parquet(path)) == len(found[0].rows)
+    status, out, err = say("measure beefbeef")
+    said = "grokbook: 0 finished runs in the store begin with 'beefbeef'\n"
+    assert (status, out, err) == (2, "", said)
+    status, out, err = say(f"measure {name} --seeds 2")
+    assert status == 2 and err == (
+        f"grokbook: --set and --seeds choose runs of a study; {name} is one run\n"
+    )
+    status, out, _ = say(f"measure {name} --instruments probes --dry-run")
+    assert status == 0 and "1 run lacks what it needs: a run on balanced brackets" in " ".join(
+        out.split()
+    )
+
+
 def test_instruments_for_which_no_run_will_do_share_one_line():
     def item(name, jobs=(), lacking=3):
-        return Item(name, jobs, (), lacking, 3 * len(jobs), 0, 9.0, 0.0, 1.0)
+        return Item(name, jobs, (), lacking, ("a", "b"), 3 * len(jobs), 0, 9.0, 0.0, 1.0)
 
     there = item("events", jobs=(None,), lacking=2)
     first, last = agenda_lines([there, item("edge"), item("probes")])
-    assert first.startswith("events  ") and first.endswith("; 2 runs lack what it needs")
+    assert first.startswith("events  ") and first.endswith("; 2 runs lack what it needs: a, b")
     assert last == "no run has what these need: edge, probes"
     first, alone = agenda_lines([there, item("edge")])
-    assert alone.startswith("edge    ") and alone.endswith("; 3 runs lack what it needs")
+    assert alone.startswith("edge    ") and alone.endswith("; 3 runs lack what it needs: a, b")
 
 
 def test_a_run_that_is_refused_does_not_keep_the_others_back(

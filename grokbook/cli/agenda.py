@@ -142,7 +142,7 @@ def _parts(item, to_come: int = 0) -> list[str]:
         parts.append(f"at most {item.budget:g} core-hours")
     if item.lacking:
         needs = "1 run lacks" if item.lacking == 1 else f"{item.lacking} runs lack"
-        parts.append(f"{needs} what it needs")
+        parts.append(f"{needs} what it needs: {', '.join(item.missing)}")
     return parts
 
 
@@ -178,6 +178,7 @@ def carry_out(
     left = [done for done in ended if done.status != "finished"]
     if not left:
         typer.echo(f"done: {measurements(len(ended))} in {store.root / 'measurements'}")
+        typer.echo("  pandas.read_parquet reads each; `grokbook describe` says what its rows mean")
     if stopped or not left:
         return None, stopped
     return (

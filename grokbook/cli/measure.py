@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +12,22 @@ from grokbook.cli.common import app, fail, real_option, warn, whole_option
 from grokbook.cli.words import paragraph
 from grokbook.studies.command import command
 
+if TYPE_CHECKING:
+    from grokbook.store import RunDirectory, Store
+
+_RUN = re.compile("[0-9a-f]{6,12}(-[0-9a-f]{1,8})?")
+"""A config id or the beginning of one, and the numerics of one of several executions."""
+
 
 @app.command()
 def measure(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME_OR_FILE", help="A study, as for `grokbook study`."),
+        typer.Argument(
+            metavar="STUDY_OR_RUN",
+            help="A study, as for `grokbook study`; or one run of the store, by its config id or "
+            "the beginning of it.",
+        ),
     ],
     instruments: Annotated[
         str | None,
@@ -45,7 +57,7 @@ def measure(
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
 ) -> None:
-    """Measure the ended runs of a study, or go on with it.
+    """Measure the ended runs of a study, or one run, or go on with it.
 
     Example: grokbook measure dual --instruments commutator --with commutator.batch_pairs=12
     """
@@ -54,24 +66,19 @@ def measure(
     from grokbook.cli.ahead import check_options
     from grokbook.instruments.agenda import agenda
     from grokbook.store import Store, StoreError
-    from grokbook.studies.declaring import change, find
-    from grokbook.studies.members import stages
-    from grokbook.studies.standing import stand
 
     try:
         check_options(workers, "cpu", None, scheduler)
         if budget is not None:
             number("budget", budget, low=0)
         names, given = chosen(instruments), parameters_from(parameters or ())
-        last = stages(change(find(name), settings or (), seeds))[-1]
         store = Store()
-        standings = [stand(store, member, warn) for member in last.members]
-        runs = [each.directory for each in standings if each.state == "done"]
+        title, runs, of = _meant(store, name, settings or (), seeds)
         if not runs:
-            _nothing(last.study.name, store, name, settings, seeds, dry_run)
+            _nothing(title, store, name, settings, seeds, dry_run)
             return
-        items = agenda(store, runs, names, given, of=len(standings), budget=budget)
-        say(last.study.name, items, len(runs), len(standings))
+        items = agenda(store, runs, names, given, of=of, budget=budget)
+        say(title, items, len(runs), of)
         if dry_run and not any(is_left(item) or item.lacking for item in items):
             typer.echo("nothing is left to measure")
         if not dry_run:
@@ -82,6 +89,30 @@ def measure(
         fail(str(error), 1)
     except KeyboardInterrupt:
         fail("ended at once; the same command goes on from what was saved last", 130)
+
+
+def _meant(
+    store: Store, name: str, settings: Sequence[str], seeds: int | None
+) -> tuple[str, list[RunDirectory], int]:
+    """What a person calls the study or the run, the ended runs of it, and how many it has.
+
+    Raises:
+        ConfigError: if there is no such study or ended run, or a run is to be changed like a study.
+    """
+    from grokbook.checks import ConfigError
+    from grokbook.studies.declaring import change, find
+    from grokbook.studies.members import stages
+    from grokbook.studies.standing import stand
+
+    if _RUN.fullmatch(name):
+        if settings or seeds is not None:
+            raise ConfigError(f"--set and --seeds choose runs of a study; {name} is one run")
+        run = store.ended(name, warn=warn)
+        return run.config.label, [run], 1
+    last = stages(change(find(name), settings, seeds))[-1]
+    standings = [stand(store, member, warn) for member in last.members]
+    done = [each.directory for each in standings if each.state == "done"]
+    return last.study.name, done, len(standings)
 
 
 def _nothing(study: str, store, name: str, settings, seeds: int | None, dry_run: bool) -> None:
@@ -117,6 +148,7 @@ def describe(
     """Say what an instrument measures (formula, units, source, cost), or what a corpus holds."""
     from grokbook.checks import ConfigError
     from grokbook.instruments.catalogue import INSTRUMENTS, instrument
+    from grokbook.instruments.instrument import NEEDS
 
     if name == "dyck":
         from grokbook.cli.corpus import describe_dyck
@@ -145,7 +177,7 @@ def describe(
         ("variant", tool.variants),
         ("error", tool.error),
         ("source", tool.source),
-        ("needs", " and ".join(_NEEDS[need] for need in tool.needs) or "the metrics alone"),
+        ("needs", " and ".join(NEEDS[need] for need in tool.needs) or "the metrics alone"),
         ("cost", f"{tool.cost}; a study may spend {tool.budget:g} core-hours on it"),
         ("rows", "step, quantity, part, variant, at, value, error, count"),
     ):
@@ -153,13 +185,3 @@ def describe(
     for each, parameter in tool.parameters.items():
         text = f"{tool.name}.{each}={parameter}: {parameter.meaning}"
         typer.echo(paragraph(text, " " * 9, "with:    "))
-
-
-_NEEDS = {
-    "theta": "snapshots of all parameters (plan.full_state)",
-    "attention": "snapshots of the attention matrices",
-    "band": "the stream of inner products of updates",
-    "decayed": "what decay moved them by",
-    "pairs": "a run on modular arithmetic",
-    "strings": "a run on balanced brackets",
-}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -58,20 +59,30 @@ def record(
     weights: Annotated[
         bool, typer.Option("--weights", help="The last parameters, too: 1.2 MB a published run.")
     ] = False,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="INSTRUMENT.PARAMETER=VALUE",
+            help="What was measured with that, too, beside the defaults; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Add finished runs, and what was measured on them, to the results that ship with the book."""
     from grokbook.checks import ConfigError
+    from grokbook.cli.agenda import parameters_from
     from grokbook.store import StoreError
     from grokbook.store.recorded import Results
 
     refused = []
     try:
+        given = parameters_from(parameters or ())
         for run in _finished(runs):
             try:
                 entry = Results().add(
                     run, replace=replace, again=again, weights=weights, basis=_basis(run)
                 )
-                found = _record_measurements(run)
+                found = _record_measurements(run, given)
             except StoreError as error:  # the other runs are recorded all the same
                 refused.append(str(error))
                 continue
@@ -80,7 +91,7 @@ def record(
             typer.echo(
                 f"recorded {run.config.id}  {entry['label']}  {size / 1e3:,.0f} kB{measured}"
             )
-            if left := _left_out(run):
+            if left := _left_out(run, given):
                 typer.echo(f"  not recorded: {'; '.join(left)}")
     except ConfigError as error:
         fail(str(error))
@@ -101,7 +112,6 @@ def _finished(names: list[str]) -> list:
     from grokbook.studies.standing import stand
 
     store, found = Store(), {}
-    ended = [run for run in store.runs(warn=warn) if run.ended]
     for name in names:
         if name in STUDIES or name.endswith(".toml"):
             members = stages(find(name))[-1].members
@@ -110,11 +120,7 @@ def _finished(names: list[str]) -> list:
             if not fitting:
                 fail(f"no run of study {name} is finished in {store.root}")
         else:
-            fitting = [run for run in ended if run.name.startswith(name)]
-            if len(fitting) != 1:
-                which = ", ".join(f"{run.name} ({run.config.label})" for run in fitting)
-                line = f"{len(fitting)} finished runs in the store begin with {name!r}"
-                fail(f"{line}: {which}" if which else line)
+            fitting = [store.ended(name, warn=warn)]
         found |= {run.path: run for run in fitting}
     return list(found.values())
 
@@ -130,8 +136,16 @@ def _basis(run) -> dict | None:
     return note_of(Store(), intervention.basis)
 
 
-def _record_measurements(run) -> list[dict]:
-    """Record what was measured on a run, whole and with default parameters; the entries."""
+def _record_measurements(run, given: Mapping[str, Mapping[str, Any]]) -> list[dict]:
+    """Record what was measured on a run, whole, with default parameters or those given.
+
+    Args:
+        run: of the store.
+        given: parameters by instrument.
+
+    Returns:
+        The entries.
+    """
     from grokbook.instruments.catalogue import INSTRUMENTS
     from grokbook.instruments.measuring import Measuring
     from grokbook.instruments.recorded import Recorded
@@ -140,15 +154,21 @@ def _record_measurements(run) -> list[dict]:
 
     store, entries = Store(), []
     subject = Subject(run, store)
-    for name in INSTRUMENTS:
-        so_far = Measuring.of(name, run).found(store, subject)
+    asked = [(name, {}) for name in INSTRUMENTS] + [*given.items()]
+    for name, wanted in asked:
+        so_far = Measuring.of(name, run, wanted).found(store, subject)
         if so_far is not None and so_far.measured and so_far.complete:
             entries.append(Recorded().add(so_far))
     return entries
 
 
-def _left_out(run) -> list[str]:
-    """What was measured on a run and is not to be recorded, and why, a line each."""
+def _left_out(run, given: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What was measured on a run and is not to be recorded, and why, a line each.
+
+    Args:
+        run: of the store.
+        given: parameters, other than the defaults, with which it is to be recorded, by instrument.
+    """
     from grokbook.instruments.catalogue import INSTRUMENTS
     from grokbook.instruments.measurement import as_json
     from grokbook.store.measurements import measurements_of, read
@@ -159,10 +179,10 @@ def _left_out(run) -> list[str]:
         tool = INSTRUMENTS.get(facts.instrument)
         if tool is None or facts.version != tool.version:
             continue
-        usual = as_json(tool.complete({}))
-        other = [f"{k}={v}" for k, v in facts.parameters.items() if usual.get(k) != v]
-        if other:
-            found.append(f"{tool.name} with {', '.join(other)}: records have the defaults")
+        usual, asked = (as_json(tool.complete(each)) for each in ({}, given.get(tool.name, {})))
+        other = [f"{tool.name}.{k}={v}" for k, v in facts.parameters.items() if usual.get(k) != v]
+        if other and facts.parameters != asked:
+            found.append(f"{tool.name} with other parameters: add --with {' --with '.join(other)}")
         elif facts.left:
             points = f"{len(facts.measured):,} of {len(facts.points):,} points"
             found.append(f"{tool.name}, of which {points} are measured")

@@ -40,13 +40,18 @@ def read_weights(source: str | Path | Weights, *, heads: int) -> tuple[Layout, T
 
     Raises:
         ValueError: in one line, for a source that is no file or mapping; for a file that is
-            neither of the two, cannot be read or is damaged; for a parameter that is missing,
-            unknown, of another shape, no real floating point or not finite; for heads that do not
-            divide the width.
+            neither of the two, cannot be read or is damaged; for a snapshot of a run of the store,
+            which has no names; for a parameter that is missing, unknown, of another shape, no real
+            floating point or not finite; for heads that do not divide the width.
     """
     if not isinstance(source, (str, Path, Mapping)):
         raise ValueError(f"weights come as a file or a state_dict, not as {type(source).__name__}")
     state = source if isinstance(source, Mapping) else _read(Path(source))
+    if "theta" in state and "token.weight" not in state:
+        raise ValueError(
+            "these are a snapshot of a run of ours, all parameters in one vector: "
+            "`grokbook measure CONFIG_ID` measures that run"
+        )
     tensors = {name: _tensor(name, value) for name, value in state.items()}
     layout = infer_layout({name: tuple(t.shape) for name, t in tensors.items()}, heads=heads)
     exact = any(t.dtype == torch.float64 for t in tensors.values())

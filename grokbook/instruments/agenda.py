@@ -9,6 +9,7 @@ from typing import Any
 
 from grokbook.checks import ConfigError
 from grokbook.instruments.catalogue import instrument
+from grokbook.instruments.instrument import NEEDS, Instrument
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.measuring import Measuring
 from grokbook.instruments.subject import Subject
@@ -24,6 +25,7 @@ class Item:
         jobs: one a run that has ended and was measured, or kept what the instrument needs.
         files: of each job's measurement, there already or to come.
         lacking: runs that did not, kept too few snapshots, or came in a pack without all of them.
+        missing: what those lack, in words, each once.
         points: to be measured in all.
         measured: points measured before.
         seconds: core-seconds that the others take, by the instrument's estimate.
@@ -35,6 +37,7 @@ class Item:
     jobs: tuple[Measuring, ...]
     files: tuple[Path, ...]
     lacking: int
+    missing: tuple[str, ...]
     points: int
     measured: int
     seconds: float
@@ -84,15 +87,14 @@ def _item(
     tool = instrument(name)
     hours, parameters = tool.budget if budget is None else budget, tool.complete(given)
     jobs, files, points, measured, seconds, spent = [], [], 0, 0, 0.0, 0.0
+    missing: dict[str, None] = {}
     for run in runs:
         subject = Subject(run, store)
         job = Measuring.of(name, run, parameters, allowance=hours * 3_600 / max(of, 1))
         so_far = job.found(store, subject)
         if so_far is None or not so_far.complete:
-            # On fewer snapshots the same points would be others, or mean something else.
-            if tool.needs and not (subject.whole and all(map(subject.has, tool.needs))):
-                continue
-            if not tool.enough(subject):
+            if lacks := _lacks(tool, subject):
+                missing |= dict.fromkeys(lacks)
                 continue
             so_far = so_far or Measurement.begin(tool, subject, parameters)
         jobs.append(job)
@@ -102,5 +104,26 @@ def _item(
         spent += so_far.seconds
         if so_far.left:
             seconds += len(so_far.left) * tool.seconds(subject, parameters)
-    lacking = len(runs) - len(jobs)
-    return Item(name, tuple(jobs), tuple(files), lacking, points, measured, seconds, spent, hours)
+    return Item(
+        name=name,
+        jobs=tuple(jobs),
+        files=tuple(files),
+        lacking=len(runs) - len(jobs),
+        missing=tuple(missing),
+        points=points,
+        measured=measured,
+        seconds=seconds,
+        spent=spent,
+        budget=hours,
+    )
+
+
+def _lacks(tool: Instrument, subject: Subject) -> list[str]:
+    """What an instrument needs and a run has not, in words."""
+    lacks = [NEEDS[need] for need in tool.needs if not subject.has(need)]
+    # On fewer snapshots the same points would be others, or mean something else.
+    if not lacks and tool.needs and not subject.whole:
+        lacks = ["the snapshots that its pack left out"]
+    if not lacks and not tool.enough(subject):
+        lacks = ["more snapshots"]
+    return lacks

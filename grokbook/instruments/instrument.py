@@ -132,6 +132,17 @@ class Parameter:
         return str(self.default)
 
 
+NEEDS = {
+    "theta": "snapshots of all parameters (plan.full_state)",
+    "attention": "snapshots of the attention matrices",
+    "band": "the stream of inner products of updates",
+    "decayed": "what decay moved them by",
+    "pairs": "a run on modular arithmetic",
+    "strings": "a run on balanced brackets",
+}
+"""What an instrument may need of a run, in words."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
     """A measurement on one run.
@@ -156,9 +167,7 @@ class Instrument:
         cost: measured, of one published run on one core, in words.
         parameters: by name.
         memory: bytes that one point needs at most, the libraries not counted.
-        needs: what a run must have kept: ``"theta"`` (full states), ``"attention"``, ``"decayed"``
-            (what decay moved those by), ``"band"``; ``"pairs"``: it is one on modular arithmetic;
-            ``"strings"``: on balanced brackets.
+        needs: what a run must have kept, or be on; of `NEEDS`.
         enough: are there as many snapshots as it takes?
         sibling: does it use the run of another seed, where there is one, as a control?
         version: raised when rows would come out otherwise than before.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from grokbook.checks import ConfigError
 from grokbook.config import Config
 from grokbook.numerics import Numerics
 from grokbook.store.files import Disk, DiskFull, StoreError
@@ -72,6 +73,24 @@ class Store:
                 f"{what} may need {need / 1e9:.2f} GB in {self.root}, and "
                 f"{free / 1e9:.2f} GB are free"
             )
+
+    def ended(self, name: str, *, warn: Callable[[str], None] = lambda line: None) -> RunDirectory:
+        """The run that has ended and is called so.
+
+        Args:
+            name: a config id or the beginning of one; CONFIG-NUMERICS of one that was carried
+                out more than once.
+            warn: as for `runs`.
+
+        Raises:
+            ConfigError: if none is called so, or several are.
+        """
+        fitting = [run for run in self.runs(warn=warn) if run.ended and run.name.startswith(name)]
+        if len(fitting) != 1:
+            which = ", ".join(f"{run.name} ({run.config.label})" for run in fitting)
+            line = f"{len(fitting)} finished runs in the store begin with {name!r}"
+            raise ConfigError(f"{line}: {which}" if which else line)
+        return fitting[0]
 
     def runs(
         self, config: Config | None = None, *, warn: Callable[[str], None] = lambda line: None

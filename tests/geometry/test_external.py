@@ -147,6 +147,7 @@ def test_the_loss_is_that_of_the_model_that_wrote_them(state):
     ("change", "says"),
     [
         ({"token.weight": None}, "no parameter 'token.weight'"),
+        ({"token.weight": None, "theta": torch.ones(9)}, "a snapshot of a run of ours"),
         ({"norm.bias": None}, "no parameter 'norm.bias'"),
         ({"heads.1.bias": None}, "no parameter 'heads.1.bias'"),
         ({"heads.0.weight": None, "heads.0.bias": None}, "no parameter|unknown parameter"),

@@ -314,3 +314,10 @@ def test_a_run_with_too_few_snapshots_lacks_them(store, monkeypatch):
     runs = store.runs()
     (item,) = agenda(store, runs, ["norm"], {}, of=len(runs))
     assert (item.lacking, item.jobs, item.points) == (len(runs), (), 0)
+    assert item.missing == ("more snapshots",)
+    strange = replace(NORM, needs=("theta", "strings"))
+    monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", strange)
+    (item,) = agenda(store, runs, ["norm"], {}, of=len(runs))
+    assert item.missing == ("a run on balanced brackets",) and item.lacking == len(runs)
+    (item,) = agenda(store, runs, ["events"], {}, of=len(runs))
+    assert item.missing == () and item.lacking == 0
