@@ -12,10 +12,9 @@ import pandas as pd
 
 from grokbook.chapters.incompressibility import Cut, cuts_at
 from grokbook.chapters.incompressibility_tables import depths
-from grokbook.chapters.negative_results_words import span
 from grokbook.chapters.phase_structure import Depth
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import counted, share
+from grokbook.chapters.wording import counted, share, span
 
 _PROTOCOLS = {
     "published": "of θ − θ(0) (%)",

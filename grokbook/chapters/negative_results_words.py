@@ -19,20 +19,10 @@ from grokbook.chapters.negative_results import (
     thresholds,
 )
 from grokbook.chapters.negative_results_defects import Reading
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import share, span
 from grokbook.claims.numbers import show
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
-
-
-def span(values: Sequence[float], unit: str = "") -> str:
-    """The range of some values, or the one that they all are.
-
-    >>> span([1.0, 3.0, 2.0], " %"), span([2.0, 2.0])
-    ('1 to 3 %', '2')
-    """
-    low, high = show(min(values)), show(max(values))
-    return (low if low == high else f"{low} to {high}") + unit
 
 
 def start_sentence(found: Sequence[Reading]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from grokbook.chapters.phase_structure import (
-    LONGER,
-)
+from grokbook.chapters.phase_structure import LONGER, BatchCheck
+from grokbook.chapters.wording import counted, span
 from grokbook.claims.numbers import show
+from grokbook.claims.readings.curvature import ALONE, FULL
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
+from grokbook.instruments.catalogue import instrument
 from grokbook.studies.command import command
 from grokbook.studies.published import EXCHANGE
 from grokbook.studies.settings import TASKS, setting
@@ -164,6 +165,28 @@ def no_depth(asked: Asked, published: Mapping[str, Claim]) -> str:
         f"No Hessian of these runs is recorded yet, so nothing stands beside the published "
         f"{show(deep['mean'])} ± {show(deep['sd'])} at λ = 1: "
         f"`{asked.command('measure', 'dual', '--instruments', 'hessian')}`."
+    )
+
+
+def batch_sentence(found: Sequence[BatchCheck], asked: Asked) -> str:
+    """What the whole training set changes about the converged curvature."""
+    if not found:
+        whole = [f"hessian.{name}={value}" for name, value in {**FULL, **ALONE}.items()]
+        with_it = [word for each in whole for word in ("--with", each)]
+        return (
+            "No run's Hessian is read on the whole training set yet: "
+            f"`{asked.command('measure', 'dual', '--instruments', 'hessian', *with_it)}`."
+        )
+    decays = ", ".join(f"{decay:g}" for decay in sorted({f.weight_decay for f in found})[::-1])
+    ratios = [ratio for each in found for ratio in each.ratios]
+    worst = max(each.residual for each in found)
+    few = instrument("hessian").complete({})["examples"]
+    return (
+        f"The one batch has {few:,} pairs, the training set {FULL['examples']:,}. On "
+        f"{counted(len(found), 'run')} (λ = {decays}) all of them were taken as well, at the same "
+        f"steps. The deepest reading there is {span([each.deepest for each in found])} times as "
+        f"deep, and a single one {span(ratios)} times, of {len(ratios)}; no residual is above "
+        f"{show(100 * worst)} % of its eigenvalue."
     )
 
 

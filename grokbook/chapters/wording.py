@@ -36,6 +36,16 @@ def counted(number: int, what: str) -> str:
     return f"one {what}" if number == 1 else f"{number} {what}s"
 
 
+def span(values: Sequence[float], unit: str = "") -> str:
+    """The range of some values, or the one that they all are.
+
+    >>> span([1.0, 3.0, 2.0], " %"), span([2.0, 2.0])
+    ('1 to 3 %', '2')
+    """
+    low, high = show(min(values)), show(max(values))
+    return (low if low == high else f"{low} to {high}") + unit
+
+
 def mean_over(values: Sequence[float], unit: str = "") -> str:
     """The mean over runs and its 95 % interval, which one run does not have; a dash without any.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from grokbook.claims.readings.curvature import FULL
 from grokbook.claims.readings.leads import onset
 from grokbook.events import FACTORS
 from grokbook.instruments.runs import Missing, Run
@@ -62,19 +61,15 @@ def _placebos(run: Run) -> dict[str, int | None]:
 
 
 def _curvature(run: Run) -> dict[str, Curvature]:
-    """Up to the published stop, by protocol; the converged one on as many pairs as there are."""
+    """Up to the published stop, by protocol; the converged one on the batch that all runs have."""
     found = {}
-    for protocol, places in (("published", (None, FULL)), ("corrected", (FULL, None))):
-        for where in places:
-            try:
-                rows = run.rows("hessian", "lowest", variant=protocol, at=1, where=where)
-            except Missing:
-                continue
-            rows = rows[rows["step"] <= run.stop]
-            found[protocol] = Curvature(
-                rows["step"].to_numpy(),
-                rows["value"].to_numpy(float),
-                rows["error"].to_numpy(float),
-            )
-            break
+    for protocol in ("published", "corrected"):
+        try:
+            rows = run.rows("hessian", "lowest", variant=protocol, at=1)
+        except Missing:
+            continue
+        rows = rows[rows["step"] <= run.stop]
+        found[protocol] = Curvature(
+            rows["step"].to_numpy(), rows["value"].to_numpy(float), rows["error"].to_numpy(float)
+        )
     return found

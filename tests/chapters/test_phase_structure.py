@@ -13,8 +13,10 @@ from grokbook.chapters import phase_structure_leads as leads
 from grokbook.chapters import phase_structure_tables as tables
 from grokbook.chapters import phase_structure_words as words
 from grokbook.chapters.measured import ask_all_measured, at_hand
+from grokbook.chapters.wording import span
 from grokbook.checks import ConfigError
 from grokbook.claims.numbers import show
+from grokbook.claims.readings.curvature import FULL
 from grokbook.claims.registry import claims
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
@@ -179,6 +181,38 @@ def test_depths_and_residuals_are_the_measured_rows(made):
     bars = [list(t.error_y.array) for t in figure.data]
     assert bars == [[11.9], [found["published"].residual], [found["corrected"].residual]]
     assert figure.data[0].y[0] == 63.4 and figure.data[0].error_y.array[0] == 11.9
+
+
+def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
+    run, _ = made
+    asked = page()
+    assert chapter.batch_checks([run]) == []
+    said = words.batch_sentence([], asked)
+    assert "whole training set yet" in said
+    assert "--with hessian.examples=4608 --with hessian.checkpoints=0" in said
+    (few,) = (each for each in run.measurements if each.instrument == "hessian")
+    rows = few.rows.astype({"value": float, "error": float})
+    mine = (rows["quantity"] == "lowest") & (rows["variant"] == "corrected")
+    factors = 1 + np.arange(mine.sum()) / 100
+    rows.loc[mine, "value"] *= factors
+    rows.loc[mine, "error"] = 0.03 * rows.loc[mine, "value"].abs()
+    whole = replace(few, parameters={**few.parameters, **FULL}, rows=rows)
+    both = replace(run, measurements=(*run.measurements, whole))
+    (found,) = chapter.batch_checks([both, run])
+    total = few.rows[mine & (few.rows["part"] == "") & (few.rows["at"] == 1)]
+    expected = factors[mine[mine].index.get_indexer(total.index)]
+    upto = (total["step"] <= run.stop).to_numpy()
+    assert found.ratios == pytest.approx(expected[upto], rel=1e-6) and len(found.ratios) > 1
+    values = total["value"].to_numpy(float)[upto]
+    assert found.deepest == pytest.approx((values * expected[upto]).min() / values.min())
+    assert found.residual == pytest.approx(0.03, rel=1e-5)
+    said = words.batch_sentence([found], asked)
+    assert "1,536 pairs, the training set 4,608. On one run (λ = 1)" in said
+    assert f"{span([found.deepest])} times as deep" in said and "above 3 % of" in said
+    # the explorable keeps to the batch that all runs have
+    assert pace(both, 1e-2).curvature["corrected"].values == pytest.approx(
+        pace(run, 1e-2).curvature["corrected"].values
+    )
 
 
 def test_onsets_and_placebos_are_there_only_where_they_were_measured(made):
