@@ -1,5 +1,9 @@
 """Foreign weights: files that a plain PyTorch model writes give what the direct call gives."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import safetensors.torch
@@ -250,3 +254,19 @@ def test_batches_that_do_not_fit_are_refused(state):
     for count in (0, 1, 3):
         with pytest.raises(ValueError, match=f"pairs of batches, not {count}"):
             commutators_on(losses_on(layout, table, [[0]] * count), theta, table.tasks)
+
+
+@pytest.mark.parametrize("page", ["README.md", "book/how_it_was_computed.md"])
+def test_the_example_that_is_printed_runs(page, tmp_path, monkeypatch, capsys):
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    (example,) = (
+        block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "read_weights" in block
+    )
+    small = replace(CONFIG, modulus=59, layers=2, width=16, heads=4)
+    save(tmp_path / "theirs.safetensors", build(small).state_dict())
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("tensor([") and len(said) == 3
+    assert all(float(number) > 0 for number in said[1].split(" {")[0].split())
+    assert len(re.findall(r"[-\d.]+(?:e[-+]\d+)?", said[2])) == 2
