@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -175,14 +176,23 @@ def _carry_out(config, plan) -> None:  # types: imported lazily, torch is slow t
 
 
 def _report(directory) -> None:
-    from grokbook.events import RULES
-
     record = directory.record()
     typer.echo(f"{record.status} at step {directory.step:,} after {record.seconds:,.0f} s")
     for task in record.config.tasks:
-        text = ", ".join(
-            f"{'never' if step is None else format(step, ',')} ({RULES[rule].text})"
-            for rule, step in record.grok_steps(task).items()
-        )
-        typer.echo(f"  {task:9} groks at {text}")
+        typer.echo(f"  {task:9} {_groks(record.grok_steps(task))}")
     typer.echo(f"metrics: {directory.file('metrics.parquet')}")
+
+
+def _groks(steps: Mapping[str, int | None]) -> str:
+    """At which step a task groks by every rule, and by which it does not.
+
+    >>> _groks({"0.90": 1200, "0.95": None, "0.98": None}), _groks({"0.90": None})
+    ('groks at 1,200 (90 %); not at 95 %, 98 %', 'does not grok')
+    """
+    from grokbook.events import RULES
+
+    known = [f"{step:,} ({RULES[rule].text})" for rule, step in steps.items() if step is not None]
+    missed = [RULES[rule].text for rule, step in steps.items() if step is None]
+    if not known:
+        return "does not grok"
+    return f"groks at {', '.join(known)}" + (f"; not at {', '.join(missed)}" if missed else "")
