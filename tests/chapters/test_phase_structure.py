@@ -209,6 +209,10 @@ def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
     said = words.batch_sentence([found], asked)
     assert "1,536 pairs, the training set 4,608. On one run (λ = 1)" in said
     assert f"{span([found.deepest])} times as deep" in said and "above 3 % of" in said
+    early = replace(both)
+    early.__dict__["stop"] = int(total["step"].min())  # as if it had grokked by then
+    (cut,) = chapter.batch_checks([early])
+    assert cut.ratios == pytest.approx(expected[:1], rel=1e-6)
     # the explorable keeps to the batch that all runs have
     assert pace(both, 1e-2).curvature["corrected"].values == pytest.approx(
         pace(run, 1e-2).curvature["corrected"].values
