@@ -179,15 +179,21 @@ def batch_sentence(found: Sequence[BatchCheck], asked: Asked) -> str:
         )
     decays = ", ".join(f"{decay:g}" for decay in sorted({f.weight_decay for f in found})[::-1])
     ratios = [ratio for each in found for ratio in each.ratios]
-    worst = max(each.residual for each in found)
+    worst, deepest = max(each.residual for each in found), [each.deepest for each in found]
     few = instrument("hessian").complete({})["examples"]
     return (
         f"The one batch has {few:,} pairs, the training set {FULL['examples']:,}. On "
         f"{counted(len(found), 'run')} (λ = {decays}) all of them were taken as well, at the same "
-        f"steps. The deepest reading there is {span([each.deepest for each in found])} times as "
+        f"steps. The deepest reading there is {span(deepest)} times as "
         f"deep, and a single one {span(ratios)} times, of {len(ratios)}; no residual is above "
-        f"{show(100 * worst)} % of its eigenvalue."
+        f"{show(100 * worst)} % of its eigenvalue." + (_SHALLOWER if max(deepest) < 1 else "")
     )
+
+
+_SHALLOWER = (
+    " So the fewer pairs, the deeper: a part of the depth is the batch's own, and the published "
+    "batches are smaller still."
+)
 
 
 def no_defect(asked: Asked) -> str:

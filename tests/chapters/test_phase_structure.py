@@ -209,6 +209,10 @@ def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
     said = words.batch_sentence([found], asked)
     assert "1,536 pairs, the training set 4,608. On one run (λ = 1)" in said
     assert f"{span([found.deepest])} times as deep" in said and "above 3 % of" in said
+    assert "the fewer pairs, the deeper" not in said
+    shallow = replace(found, deepest=0.99)
+    assert "the fewer pairs, the deeper" in words.batch_sentence([shallow], asked)
+    assert "the fewer pairs, the deeper" not in words.batch_sentence([shallow, found], asked)
     early = replace(both)
     early.__dict__["stop"] = int(total["step"].min())  # as if it had grokked by then
     (cut,) = chapter.batch_checks([early])
