@@ -229,6 +229,8 @@ def batch_checks(runs: Sequence[Run]) -> list[BatchCheck]:
             continue
         both = few.merge(whole, on="step", suffixes=("_few", "_whole"))
         both = both[both["step"] <= run.stop]
+        if both.empty:
+            continue
         small, large = (both[f"value_{batch}"].to_numpy(float) for batch in ("few", "whole"))
         shares = [
             (both[f"error_{batch}"] / both[f"value_{batch}"].abs()).max()

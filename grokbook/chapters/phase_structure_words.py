@@ -186,13 +186,14 @@ def batch_sentence(found: Sequence[BatchCheck], asked: Asked) -> str:
         f"{counted(len(found), 'run')} (λ = {decays}) all of them were taken as well, at the same "
         f"steps. The deepest reading there is {span(deepest)} times as "
         f"deep, and a single one {span(ratios)} times, of {len(ratios)}; no residual is above "
-        f"{show(100 * worst)} % of its eigenvalue." + (_SHALLOWER if max(deepest) < 1 else "")
+        f"{show(100 * worst)} % of its eigenvalue."
+        + (_SHALLOWER if max(deepest) < 1 - worst else "")
     )
 
 
 _SHALLOWER = (
-    " So the fewer pairs, the deeper: a part of the depth is the batch's own, and the published "
-    "batches are smaller still."
+    " So on these runs it is the fewer pairs, the deeper: a part of the depth is the batch's own, "
+    "and the published batches are smaller still."
 )
 
 

@@ -140,8 +140,8 @@ def spike_answer(found: dict[str, list[Return]]) -> str:
     )
     if apart.low > 0:
         said += (
-            "So what turns the edge back there is a jump of the loss that passes through the "
-            "window, and no second phase of learning."
+            "So there the gradient's return goes with jumps of the loss that pass through the "
+            "window."
         )
     else:
         said += "These runs do not tell whether spikes turn the edge back."

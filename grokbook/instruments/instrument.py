@@ -136,7 +136,7 @@ NEEDS = {
     "theta": "snapshots of all parameters (plan.full_state)",
     "attention": "snapshots of the attention matrices",
     "band": "the stream of inner products of updates",
-    "decayed": "what decay moved them by",
+    "decayed": "what decay moved the attention matrices by",
     "pairs": "a run on modular arithmetic",
     "strings": "a run on balanced brackets",
 }

@@ -96,7 +96,7 @@ def test_the_answer_is_of_the_setting_where_spikes_matter_most():
         "run. It matters most to runs of strong: with such a spike in the window the gradient has "
         "the majority in 90 to 100 % of a run's windows, without one in 10 to 30 % (3 runs). So "
     )
-    assert "no second phase of learning" in said and said.endswith("no verdict rests on it.")
+    assert "goes with jumps of the loss" in said and said.endswith("no verdict rests on it.")
     assert "do not tell" in chapter.spike_answer({"weak": little})
     assert chapter.spike_answer({"alone": much[:1]}) == chapter.spike_answer({}) == ""
     one_kind = [Return(2, (4, 4), (0, 0))] * 3
