@@ -49,7 +49,7 @@ def bracket(run: Run, size: int) -> Bracket:
         Missing: if no full window of that length was measured.
     """
     rows = run.rows("edge", "gradient_share", part=window_name(size), variant=LOGGED, at=1)
-    rows = rows[rows["step"] >= size * _spacing(run)].sort_values("step")
+    rows = rows[rows["step"] >= size * spacing(run)].sort_values("step")
     if rows.empty:
         raise Missing(f"no full window of {size} updates is measured")
     steps = rows["step"].to_numpy()
@@ -59,7 +59,7 @@ def bracket(run: Run, size: int) -> Bracket:
     return Bracket(int(steps[low[0] - 1]) if low[0] else None, int(steps[low[0]]))
 
 
-def _spacing(run: Run) -> int:
+def spacing(run: Run) -> int:
     """Steps between snapshots."""
     rows = run.rows("edge", "gradient_share", part=window_name(), variant=LOGGED, at=1)
     return int(np.diff(np.sort(rows["step"].to_numpy()), prepend=0).min())
