@@ -10,15 +10,13 @@ import numpy as np
 
 from grokbook.chapters import asked
 from grokbook.checks import integer
-from grokbook.claims.readings.curvature import FULL
 from grokbook.claims.readings.phase_structure import RATED, RATES
 from grokbook.claims.readings.place import slope
 from grokbook.config import RunConfig
-from grokbook.instruments.runs import Missing, Run
 from grokbook.statistics import Break, PermutationTest, breakpoint_comparison, shuffle
 from grokbook.store.recorded import Results
 from grokbook.studies.published import EXCHANGE
-from grokbook.studies.settings import TASKS, run_title
+from grokbook.studies.settings import TASKS
 from grokbook.widgets import Pace
 from grokbook.widgets.clocks import by_decay
 
@@ -194,58 +192,6 @@ class Depth:
     def floor(self) -> float:
         """What a residual in single precision cannot tell from 0: the value's own rounding."""
         return float(np.finfo(np.float32).eps) * self.depth
-
-
-@dataclass(frozen=True)
-class BatchCheck:
-    """The converged eigenvalue of one run on two batches, at the same steps and in the same loss.
-
-    Attributes:
-        label: of the run.
-        weight_decay: λ.
-        ratios: on the whole training set, over the value on the batch that all runs have; one a
-            preset step.
-        deepest: the same ratio of the lowest value that each of the two meets.
-        residual: the largest residual, as a share of its own eigenvalue.
-    """
-
-    label: str
-    weight_decay: float
-    ratios: tuple[float, ...]
-    deepest: float
-    residual: float
-
-
-def batch_checks(runs: Sequence[Run]) -> list[BatchCheck]:
-    """What the batch does to a converged eigenvalue, in the runs that were read on both."""
-    found = []
-    for run in runs:
-        try:
-            few, whole = (
-                run.rows("hessian", "lowest", variant="corrected", at=1, where=where)
-                for where in (None, FULL)
-            )
-        except Missing:
-            continue
-        both = few.merge(whole, on="step", suffixes=("_few", "_whole"))
-        both = both[both["step"] <= run.stop]
-        if both.empty:
-            continue
-        small, large = (both[f"value_{batch}"].to_numpy(float) for batch in ("few", "whole"))
-        shares = [
-            (both[f"error_{batch}"] / both[f"value_{batch}"].abs()).max()
-            for batch in ("few", "whole")
-        ]
-        found.append(
-            BatchCheck(
-                label=run_title(run.config),
-                weight_decay=run.config.weight_decay,
-                ratios=tuple((large / small).tolist()),
-                deepest=float(large.min() / small.min()),
-                residual=float(max(shares)),
-            )
-        )
-    return found
 
 
 def depths(paces: Sequence[Pace]) -> list[Depth]:

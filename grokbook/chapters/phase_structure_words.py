@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from grokbook.chapters.phase_structure import LONGER, BatchCheck
-from grokbook.chapters.wording import counted, span
+from grokbook.chapters.phase_structure import LONGER
 from grokbook.claims.numbers import show
-from grokbook.claims.readings.curvature import ALONE, FULL
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
-from grokbook.instruments.catalogue import instrument
 from grokbook.studies.command import command
 from grokbook.studies.published import EXCHANGE
 from grokbook.studies.settings import TASKS, setting
@@ -99,13 +96,13 @@ def few(asked: Asked, paces: Sequence[Pace]) -> str:
     have = [p for p in paces if (p.setting, p.weight_decay) in asked.cells() and not p.exchanged]
     settings = list(dict.fromkeys(name for name, _ in asked.cells()))
     for name in settings:
-        wanted = [decay for known, decay in asked.cells() if known == name]
+        wanted = [decay for each, decay in asked.cells() if each == name]
         there = {p.weight_decay: 0 for p in have if p.setting == name}
         for pace in (p for p in have if p.setting == name):
             there[pace.weight_decay] += 1
-        counted = ", ".join(f"{n} at λ = {decay:g}" for decay, n in sorted(there.items())[::-1])
+        known = ", ".join(f"{n} at λ = {decay:g}" for decay, n in sorted(there.items())[::-1])
         lacking = [decay for decay in wanted if decay not in there]
-        line = f"- **{name}**: {counted or 'no run'}."
+        line = f"- **{name}**: {known or 'no run'}."
         if lacking:
             line += (
                 f" None at λ = {', '.join(f'{decay:g}' for decay in lacking)}: "
@@ -166,35 +163,6 @@ def no_depth(asked: Asked, published: Mapping[str, Claim]) -> str:
         f"{show(deep['mean'])} ± {show(deep['sd'])} at λ = 1: "
         f"`{asked.command('measure', 'dual', '--instruments', 'hessian')}`."
     )
-
-
-def batch_sentence(found: Sequence[BatchCheck], asked: Asked) -> str:
-    """What the whole training set changes about the converged curvature."""
-    if not found:
-        whole = [f"hessian.{name}={value}" for name, value in {**FULL, **ALONE}.items()]
-        with_it = [word for each in whole for word in ("--with", each)]
-        return (
-            "No run's Hessian is read on the whole training set yet: "
-            f"`{asked.command('measure', 'dual', '--instruments', 'hessian', *with_it)}`."
-        )
-    decays = ", ".join(f"{decay:g}" for decay in sorted({f.weight_decay for f in found})[::-1])
-    ratios = [ratio for each in found for ratio in each.ratios]
-    worst, deepest = max(each.residual for each in found), [each.deepest for each in found]
-    few = instrument("hessian").complete({})["examples"]
-    return (
-        f"The one batch has {few:,} pairs, the training set {FULL['examples']:,}. On "
-        f"{counted(len(found), 'run')} (λ = {decays}) all of them were taken as well, at the same "
-        f"steps. The deepest reading there is {span(deepest)} times as "
-        f"deep, and a single one {span(ratios)} times, of {len(ratios)}; no residual is above "
-        f"{show(100 * worst)} % of its eigenvalue."
-        + (_SHALLOWER if max(deepest) < 1 - worst else "")
-    )
-
-
-_SHALLOWER = (
-    " So on these runs it is the fewer pairs, the deeper: a part of the depth is the batch's own, "
-    "and the published batches are smaller still."
-)
 
 
 def no_defect(asked: Asked) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from explorable_harness import small_paces, synthetic_pace
 from grokbook.chapters import phase_structure as chapter
+from grokbook.chapters import phase_structure_batches as batches
 from grokbook.chapters import phase_structure_law as law
 from grokbook.chapters import phase_structure_leads as leads
 from grokbook.chapters import phase_structure_tables as tables
@@ -186,8 +187,8 @@ def test_depths_and_residuals_are_the_measured_rows(made):
 def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
     run, _ = made
     asked = page()
-    assert chapter.batch_checks([run]) == []
-    said = words.batch_sentence([], asked)
+    assert batches.batch_checks([run]) == []
+    said = batches.batch_sentence([], asked)
     assert "whole training set yet" in said
     assert "--with hessian.examples=4608 --with hessian.checkpoints=0" in said
     (few,) = (each for each in run.measurements if each.instrument == "hessian")
@@ -196,9 +197,12 @@ def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
     factors = 1 + np.arange(mine.sum()) / 100
     rows.loc[mine, "value"] *= factors
     rows.loc[mine, "error"] = 0.03 * rows.loc[mine, "value"].abs()
+    pairs = run.config.table().drawn_from
+    rows["count"] = pairs
     whole = replace(few, parameters={**few.parameters, **FULL}, rows=rows)
     both = replace(run, measurements=(*run.measurements, whole))
-    (found,) = chapter.batch_checks([both, run])
+    (found,) = batches.batch_checks([both, run])
+    assert (found.few, found.whole) == (WANTED["hessian"]["examples"], pairs) == (40, 72)
     total = few.rows[mine & (few.rows["part"] == "") & (few.rows["at"] == 1)]
     expected = factors[mine[mine].index.get_indexer(total.index)]
     upto = (total["step"] <= run.stop).to_numpy()
@@ -206,19 +210,28 @@ def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
     values = total["value"].to_numpy(float)[upto]
     assert found.deepest == pytest.approx((values * expected[upto]).min() / values.min())
     assert found.residual == pytest.approx(0.03, rel=1e-5)
-    said = words.batch_sentence([found], asked)
-    assert "1,536 pairs, the training set 4,608. On one run (λ = 1)" in said
+    said = batches.batch_sentence([found], asked)
+    assert "40 pairs, the training set 72. On one run (λ = 1)" in said
     assert f"{span([found.deepest])} times as deep" in said and "above 3 % of" in said
     assert "the fewer pairs, the deeper" not in said
     shallow = replace(found, deepest=0.96)  # its residuals are 3 %
-    within = words.batch_sentence([replace(found, deepest=0.98)], asked)
+    within = batches.batch_sentence([replace(found, deepest=0.98)], asked)
     assert "the fewer pairs, the deeper" not in within
-    assert "the fewer pairs, the deeper" in words.batch_sentence([shallow], asked)
-    assert "the fewer pairs, the deeper" not in words.batch_sentence([shallow, found], asked)
+    assert "the fewer pairs, the deeper" in batches.batch_sentence([shallow], asked)
+    assert "the fewer pairs, the deeper" not in batches.batch_sentence([shallow, found], asked)
     early = replace(both)
     early.__dict__["stop"] = int(total["step"].min())  # as if it had grokked by then
-    (cut,) = chapter.batch_checks([early])
+    (cut,) = batches.batch_checks([early])
     assert cut.ratios == pytest.approx(expected[:1], rel=1e-6)
+    flat = rows.copy()
+    flat.loc[mine & (flat["step"] == total["step"].min()), "value"] = 1e-3
+    one_flat = replace(whole, rows=flat)
+    (left,) = batches.batch_checks([replace(run, measurements=(*run.measurements, one_flat))])
+    assert left.ratios == pytest.approx(expected[upto][1:], rel=1e-6)
+    part = replace(whole, rows=rows.assign(count=pairs - 1))
+    assert batches.batch_checks([replace(run, measurements=(*run.measurements, part))]) == []
+    same = replace(few, rows=few.rows.assign(count=pairs))  # the one batch holds them all
+    assert batches.batch_checks([replace(run, measurements=(same, whole))]) == []
     # the explorable keeps to the batch that all runs have
     assert pace(both, 1e-2).curvature["corrected"].values == pytest.approx(
         pace(run, 1e-2).curvature["corrected"].values

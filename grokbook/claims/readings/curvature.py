@@ -24,9 +24,6 @@ TAUS = 10
 FULL = {"examples": 4_608}
 """The whole published training set."""
 
-ALONE = {"checkpoints": 0, "subsets": 0}
-"""Parameters that leave out what reads other batches."""
-
 
 def _part(mode: str) -> str:
     return "" if mode == "total" else mode
