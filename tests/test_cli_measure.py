@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from grokbook import cli
+from grokbook.checks import ConfigError
 from grokbook.cli.agenda import lines as agenda_lines
 from grokbook.cli.points import Points
 from grokbook.instruments.agenda import Item, agenda
@@ -23,7 +24,7 @@ from grokbook.instruments.recorded import Recorded
 from grokbook.store import Store, StoreError
 from grokbook.store.packing import unpack
 from grokbook.store.recorded import Results
-from grokbook.studies.declaring import find
+from grokbook.studies.declaring import change, find
 from grokbook.studies.members import stages
 from grokbook.sweep import Done
 from grokbook.training.run import run
@@ -116,7 +117,9 @@ def test_measured_stopped_short_and_gone_on_with(say, trained):
             "which hessian needs; add --set plan.full_state=true, or name other --instruments",
         ),
         ("describe nrom", "unknown instrument 'nrom'"),
-        ("record small.toml nothing", "0 finished runs"),
+        ("record small.toml nothing", "unknown study 'nothing'"),
+        ("record small.toml beefbeef", "0 finished runs in the store begin with 'beefbeef'"),
+        ("measure beef", "0 finished runs in the store begin with 'beef'"),
     ],
 )
 def test_bad_input_is_one_line(say, command, line):
@@ -284,19 +287,29 @@ def test_every_instrument_describes_itself(say, monkeypatch):
 
 def test_one_run_is_measured_by_its_id_and_recorded_with_other_parameters(say, trained):
     (run_here,) = Store(trained / "store").runs()[:1]
-    name = run_here.config.id[:8]
-    two = (
-        f"measure {name} --instruments weight-spectra --workers 1 --with weight-spectra.snapshots=3"
-    )
-    status, out, err = say(two)
+    name = run_here.config.id[:4]
+    how = "--instruments weight-spectra --workers 1 --with weight-spectra.snapshots=3"
+    status, out, err = say(f"measure {name} {how}")
     assert status == 0 and out.startswith(f"{run_here.config.label}: 1 of 1 runs have ended\n"), err
-    assert "pandas.read_parquet reads each" in out or "nothing is left to measure" in out
+    assert "pandas.read_parquet reads each" in out
     status, out, _ = say(f"record {name} --with weight-spectra.snapshots=3")
     assert status == 0 and "add --with weight-spectra.snapshots=3" not in out
     found = Recorded().find("weight-spectra", run_here.config, {"snapshots": 3})
     assert len(found) == 1 and set(found[0].points) == set(found[0].rows["step"])
     path = found[0].path(Store(trained / "store"))
     assert path.exists() and len(pd.read_parquet(path)) == len(found[0].rows)
+    status, out, _ = say(f"record {name} --with weight-spectra.snapshots=128")  # the default
+    assert (status, out) == (0, say(f"record {name}")[1])  # the default counts once
+    status, out, err = say(f"record {name} --with weight-spectra.snapshots=7")
+    assert (
+        status == 1
+        and out.startswith(f"recorded {run_here.config.id}")
+        and err
+        == (
+            "grokbook: weight-spectra with snapshots=7 is not measured, or not to its end, on run "
+            f"{run_here.name} ({run_here.config.label})\n"
+        )
+    )
     status, out, err = say("measure beefbeef")
     said = "grokbook: 0 finished runs in the store begin with 'beefbeef'\n"
     assert (status, out, err) == (2, "", said)
@@ -305,9 +318,40 @@ def test_one_run_is_measured_by_its_id_and_recorded_with_other_parameters(say, t
         f"grokbook: --set and --seeds choose runs of a study; {name} is one run\n"
     )
     status, out, _ = say(f"measure {name} --instruments probes --dry-run")
-    assert status == 0 and "1 run lacks what it needs: a run on balanced brackets" in " ".join(
-        out.split()
-    )
+    lacks = "1 run lacks what it needs: strings of brackets, which the Dyck task has"
+    assert status == 0 and lacks in " ".join(out.split())
+
+
+def test_a_run_that_diverged_is_not_measured(say, small_study, tmp_path, monkeypatch):
+    monkeypatch.setenv("GROKBOOK_STORE", str(tmp_path / "store"))
+    (tmp_path / "wild.toml").write_text(small_study(steps=40, cadence=2))
+    chain = change(find(str(tmp_path / "wild.toml")), ["learning_rate=1e30"], 1)
+    member = stages(chain)[-1].members[0]
+    run(member.blank, member.plan, Store(tmp_path / "store"))
+    (wild,) = Store(tmp_path / "store").runs()
+    status, out, err = say(f"measure {wild.config.id} --instruments weight-spectra")
+    line = f"run {wild.name} ({wild.config.label}) diverged at step {wild.step:,}; no instrument "
+    assert (status, out) == (
+        2,
+        "",
+    ) and err == f"grokbook: {line}reads weights that are not finite\n"
+
+
+def test_an_id_is_a_run_as_far_as_no_other_has_it(say, trained, tmp_path, monkeypatch):
+    store = Store(tmp_path / "store")
+    first, second = stages(find(str(trained / "small.toml")))[-1].members[:2]
+    for member in (first, second):
+        run(member.blank, member.plan, store)
+    one, other = (store.ended(member.blank.id) for member in (first, second))
+    assert store.ended(one.name).path == one.path and store.ended(one.name[:-2]).path == one.path
+    for name in ("", "*", one.name + "0", one.config.id[:-1] + "-"):
+        with pytest.raises(ConfigError):
+            store.ended(name)
+    with pytest.raises(ConfigError, match=f"2 finished runs .*{other.name}"):
+        store.ended("")
+    heard = []
+    (other.path / "config.json").write_text("{}")
+    assert store.ended(one.config.id, warn=heard.append).path == one.path and heard == []
 
 
 def test_instruments_for_which_no_run_will_do_share_one_line():

@@ -1,8 +1,7 @@
-"""``grokbook measure`` and ``grokbook describe``: instruments on a study's runs."""
+"""``grokbook measure`` and ``grokbook describe``: instruments on ended runs, and what they do."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +14,6 @@ from grokbook.studies.command import command
 if TYPE_CHECKING:
     from grokbook.store import RunDirectory, Store
 
-_RUN = re.compile("[0-9a-f]{6,12}(-[0-9a-f]{1,8})?")
-"""A config id or the beginning of one, and the numerics of one of several executions."""
-
 
 @app.command()
 def measure(
@@ -25,8 +21,8 @@ def measure(
         str,
         typer.Argument(
             metavar="STUDY_OR_RUN",
-            help="A study, as for `grokbook study`; or one run of the store, by its config id or "
-            "the beginning of it.",
+            help="A study, as for `grokbook study`; or one run of the store, by as much of its "
+            "config id as no other run has, or by CONFIG-NUMERICS.",
         ),
     ],
     instruments: Annotated[
@@ -100,14 +96,18 @@ def _meant(
         ConfigError: if there is no such study or ended run, or a run is to be changed like a study.
     """
     from grokbook.checks import ConfigError
+    from grokbook.cli.named import is_run
     from grokbook.studies.declaring import change, find
     from grokbook.studies.members import stages
     from grokbook.studies.standing import stand
 
-    if _RUN.fullmatch(name):
+    if is_run(name):
         if settings or seeds is not None:
             raise ConfigError(f"--set and --seeds choose runs of a study; {name} is one run")
         run = store.ended(name, warn=warn)
+        if run.status == "diverged":
+            line = f"run {run.name} ({run.config.label}) diverged at step {run.step:,}"
+            raise ConfigError(f"{line}; no instrument reads weights that are not finite")
         return run.config.label, [run], 1
     last = stages(change(find(name), settings, seeds))[-1]
     standings = [stand(store, member, warn) for member in last.members]

@@ -41,9 +41,8 @@ def record(
         list[str],
         typer.Argument(
             metavar="RUN_OR_STUDY...",
-            help="Config ids, or beginnings of them, of finished runs in the store, or "
-            "CONFIG-NUMERICS of one that ended under several numerics; or studies, for all their "
-            "finished runs.",
+            help="Runs in the store, each by as much of its config id as no other run has, or by "
+            "CONFIG-NUMERICS; or studies, for all their finished runs.",
         ),
     ],
     replace: Annotated[
@@ -82,10 +81,11 @@ def record(
                 entry = Results().add(
                     run, replace=replace, again=again, weights=weights, basis=_basis(run)
                 )
-                found = _record_measurements(run, given)
+                found, missing = _record_measurements(run, given, replace)
             except StoreError as error:  # the other runs are recorded all the same
                 refused.append(str(error))
                 continue
+            refused += missing
             size = sum(facts["bytes"] for facts in [*entry["files"].values(), *found])
             measured = f"  {measurements(len(found))}" if found else ""
             typer.echo(
@@ -105,22 +105,22 @@ def record(
 
 def _finished(names: list[str]) -> list:
     """The runs that are meant, each once."""
+    from grokbook.cli.named import is_run
     from grokbook.store import Store
     from grokbook.studies.declaring import find
     from grokbook.studies.members import stages
-    from grokbook.studies.published import STUDIES
     from grokbook.studies.standing import stand
 
     store, found = Store(), {}
     for name in names:
-        if name in STUDIES or name.endswith(".toml"):
+        if is_run(name):
+            fitting = [store.ended(name, warn=warn)]
+        else:
             members = stages(find(name))[-1].members
             standings = [stand(store, member, warn) for member in members]
             fitting = [each.directory for each in standings if each.state in ("done", "diverged")]
             if not fitting:
                 fail(f"no run of study {name} is finished in {store.root}")
-        else:
-            fitting = [store.ended(name, warn=warn)]
         found |= {run.path: run for run in fitting}
     return list(found.values())
 
@@ -136,30 +136,47 @@ def _basis(run) -> dict | None:
     return note_of(Store(), intervention.basis)
 
 
-def _record_measurements(run, given: Mapping[str, Mapping[str, Any]]) -> list[dict]:
+def _record_measurements(
+    run, given: Mapping[str, Mapping[str, Any]], replace: bool
+) -> tuple[list[dict], list[str]]:
     """Record what was measured on a run, whole, with default parameters or those given.
 
     Args:
         run: of the store.
         given: parameters by instrument.
+        replace: put it in the place of a record that differs.
 
     Returns:
-        The entries.
+        The entries; and what was given and is not there to be recorded, a line each.
     """
-    from grokbook.instruments.catalogue import INSTRUMENTS
+    from grokbook.instruments.catalogue import INSTRUMENTS, instrument
     from grokbook.instruments.measuring import Measuring
     from grokbook.instruments.recorded import Recorded
     from grokbook.instruments.subject import Subject
     from grokbook.store import Store
 
-    store, entries = Store(), []
+    store, entries, missing = Store(), [], []
     subject = Subject(run, store)
-    asked = [(name, {}) for name in INSTRUMENTS] + [*given.items()]
-    for name, wanted in asked:
+    usual = {name: instrument(name).complete({}) for name in INSTRUMENTS}
+    other = [(name, each) for name, each in given.items() if usual[name] != _whole(name, each)]
+    for name, wanted in [*((name, {}) for name in usual), *other]:
         so_far = Measuring.of(name, run, wanted).found(store, subject)
         if so_far is not None and so_far.measured and so_far.complete:
-            entries.append(Recorded().add(so_far))
-    return entries
+            entries.append(Recorded().add(so_far, replace=replace))
+        elif _whole(name, wanted) == _whole(name, given.get(name)):
+            how = ", ".join(f"{key}={value}" for key, value in given[name].items())
+            missing.append(
+                f"{name} with {how} is not measured, or not to its end, on run {run.name} "
+                f"({run.config.label})"
+            )
+    return entries, missing
+
+
+def _whole(name: str, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Parameters of an instrument with those left out; None if none are given."""
+    from grokbook.instruments.catalogue import instrument
+
+    return None if given is None else instrument(name).complete(given)
 
 
 def _left_out(run, given: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -171,13 +188,15 @@ def _left_out(run, given: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """
     from grokbook.instruments.catalogue import INSTRUMENTS
     from grokbook.instruments.measurement import as_json
+    from grokbook.instruments.recorded import Recorded
     from grokbook.store.measurements import measurements_of, read
 
-    found = []
+    found, recorded = [], Recorded().manifest()
     for name, data in measurements_of(run, run.step).items():
         facts = read(data, name)[1]
         tool = INSTRUMENTS.get(facts.instrument)
-        if tool is None or facts.version != tool.version:
+        there = f"measurements/{run.config.id}/{name}" in recorded
+        if tool is None or facts.version != tool.version or there:
             continue
         usual, asked = (as_json(tool.complete(each)) for each in ({}, given.get(tool.name, {})))
         other = [f"{tool.name}.{k}={v}" for k, v in facts.parameters.items() if usual.get(k) != v]

@@ -137,8 +137,8 @@ NEEDS = {
     "attention": "snapshots of the attention matrices",
     "band": "the stream of inner products of updates",
     "decayed": "what decay moved the attention matrices by",
-    "pairs": "a run on modular arithmetic",
-    "strings": "a run on balanced brackets",
+    "pairs": "pairs of operands, which modular arithmetic has",
+    "strings": "strings of brackets, which the Dyck task has",
 }
 """What an instrument may need of a run, in words."""
 

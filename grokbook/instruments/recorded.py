@@ -72,14 +72,19 @@ class Recorded:
         note(place)
         return Measurement.read(self.folder / place)
 
-    def add(self, measurement: Measurement) -> dict[str, Any]:
+    def add(self, measurement: Measurement, *, replace: bool = False) -> dict[str, Any]:
         """Record a complete measurement, its errors cut short; the same again changes nothing.
 
         One that an earlier version of the instrument made, of the same execution with the same
         parameters, goes: two would answer the same question.
 
+        Args:
+            measurement: of a run.
+            replace: put it in the place of one with other rows.
+
         Raises:
-            StoreError: if points are left, or it was recorded before with other rows.
+            StoreError: if points are left, or it was recorded before with other rows and
+                ``replace`` is not set.
         """
         if not measurement.complete:
             raise StoreError(
@@ -93,9 +98,10 @@ class Recorded:
             manifest = self.manifest()
             if place in manifest:
                 before = Measurement.read(self.folder / place)
-                if not before.rows.equals(measurement.reread().rows):
+                if before.rows.equals(measurement.reread().rows):
+                    return manifest[place]
+                if not replace:
                     raise StoreError(f"{place} is recorded already, with other rows")
-                return manifest[place]
             entry = {
                 "instrument": measurement.instrument,
                 "version": measurement.version,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Callable
@@ -85,7 +86,9 @@ class Store:
         Raises:
             ConfigError: if none is called so, or several are.
         """
-        fitting = [run for run in self.runs(warn=warn) if run.ended and run.name.startswith(name)]
+        config, dash, numerics = map(glob.escape, name.partition("-"))
+        pattern = f"{config}{'' if dash else '*'}/{numerics}*"
+        fitting = [run for run in self._readable(pattern, warn) if run.ended]
         if len(fitting) != 1:
             which = ", ".join(f"{run.name} ({run.config.label})" for run in fitting)
             line = f"{len(fitting)} finished runs in the store begin with {name!r}"
@@ -101,8 +104,11 @@ class Store:
             config: only this one's.
             warn: called with one line for every run that cannot be read and is passed over.
         """
+        return self._readable(f"{config.id if config else '*'}/*", warn)
+
+    def _readable(self, pattern: str, warn: Callable[[str], None]) -> list[RunDirectory]:
         found = []
-        for path in sorted(self.root.glob(f"runs/{config.id if config else '*'}/*/config.json")):
+        for path in sorted(self.root.glob(f"runs/{pattern}/config.json")):
             try:
                 found.append(RunDirectory(path.parent))
             except StoreError as error:

@@ -22,7 +22,7 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from grokbook.config import Config
-from grokbook.numerics import hardware
+from grokbook.numerics import Numerics, hardware
 from grokbook.record import RunRecord
 from grokbook.store import compact
 from grokbook.store.derived import Grams, gram_file, measured, weights_file
@@ -205,10 +205,7 @@ class Results:
             before = manifest.get(name)
             stands = before and not replace
             if stands and not record.continues(self._read(run.config, before, name)):
-                raise StoreError(
-                    f"run {run.config.id} ({run.config.label}) is recorded already, with "
-                    "other measurements; record it --again, or replace one that was wrong"
-                )
+                raise StoreError(_refusal(run, before))
             if weights or (before and "weights.safetensors" in before["files"]):
                 data["weights.safetensors"] = weights_file(run)
             if before:  # until all its files are replaced, the record does not count
@@ -245,3 +242,15 @@ class Results:
         except StoreError as error:
             return [str(error)]
         return problems(self.folder, manifest, self._read)
+
+
+def _refusal(run: RunDirectory, before: Mapping[str, Any]) -> str:
+    """Why a run does not take the place of what is recorded, and what would do."""
+    line = (
+        f"run {run.config.id} ({run.config.label}) is recorded already, with other measurements: "
+        f"{before['steps']:,} steps under numerics {Numerics(**before['numerics']).id}, and this "
+        f"one {run.step:,} under {Numerics(**run.numerics).id}"
+    )
+    if before["numerics"] == run.numerics:
+        return f"{line}; --replace puts it in the other's place"
+    return f"{line}; --again puts it beside the other, --replace in its place"

@@ -221,8 +221,11 @@ def test_complete_measurements_are_recorded_once(store, tmp_path):
     assert again.rows.drop(columns="error").equals(found.reread().rows.drop(columns="error"))
     assert recorded.find("norm", config, {"order": 1}) == []
     assert recorded.verify() == []
+    other = replace(found, rows=found.rows.assign(value=0.0))
     with pytest.raises(StoreError, match="with other rows"):
-        recorded.add(replace(found, rows=found.rows.assign(value=0.0)))
+        recorded.add(other)
+    assert recorded.add(other, replace=True)["sha256"] != entry["sha256"]
+    assert (recorded.find("norm", config)[0].rows["value"] == 0).all() and recorded.verify() == []
     with pytest.raises(StoreError, match="1 of 6 points left"):
         recorded.add(replace(found, measured=found.measured[:-1]))
 
@@ -318,6 +321,7 @@ def test_a_run_with_too_few_snapshots_lacks_them(store, monkeypatch):
     strange = replace(NORM, needs=("theta", "strings"))
     monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", strange)
     (item,) = agenda(store, runs, ["norm"], {}, of=len(runs))
-    assert item.missing == ("a run on balanced brackets",) and item.lacking == len(runs)
+    assert list(item.missing) == ["strings of brackets, which the Dyck task has"]
+    assert item.lacking == len(runs)
     (item,) = agenda(store, runs, ["events"], {}, of=len(runs))
     assert item.missing == () and item.lacking == 0

@@ -39,8 +39,11 @@ def test_a_record_is_not_replaced_by_accident(places):
     places["results"].add(run)  # the same once more is fine
     ask(TINY, Plan(steps=200), **places)
     longer = places["store"].runs(TINY)[0]
-    with pytest.raises(StoreError, match="recorded already, with other measurements"):
+    with pytest.raises(StoreError, match="recorded already, with other measurements") as refused:
         places["results"].add(longer)
+    said = str(refused.value)
+    assert ": 100 steps under numerics " in said and "and this one 200 under" in said
+    assert said.endswith("; --replace puts it in the other's place")  # it is the same execution
     assert places["results"].add(longer, replace=True)["steps"] == 200
     assert places["results"].verify() == []
 
@@ -54,6 +57,8 @@ def test_another_execution_stands_beside_the_first(places, tmp_path):
     ask(TINY, Plan(steps=200), store=other, results=Results(tmp_path / "none"))
     second = other.runs(TINY)[0]
     second.numerics = second.numerics | {"machine": "elsewhere"}
+    with pytest.raises(StoreError, match="; --again puts it beside the other, --replace in its"):
+        places["results"].add(second)
     entry = places["results"].add(second, again=True, weights=True)
     assert (entry["steps"], entry["numerics"]["machine"]) == (200, "elsewhere")
     assert [r.last_step for r in places["results"].executions(TINY)] == [100, 200]
