@@ -219,9 +219,12 @@ def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
     assert "the fewer pairs, the deeper" not in within
     assert "the fewer pairs, the deeper" in batches.batch_sentence([shallow], asked)
     assert "the fewer pairs, the deeper" not in batches.batch_sentence([shallow, found], asked)
-    early = replace(both)
-    early.__dict__["stop"] = int(total["step"].min())  # as if it had grokked by then
-    (cut,) = batches.batch_checks([early])
+    later = [  # all but the first step lie beyond the published stop
+        replace(m, rows=m.rows.assign(step=m.rows["step"].where(m.rows["step"] == first, 9_999)))
+        for first in [total["step"].min()]
+        for m in (few, whole)
+    ]
+    (cut,) = batches.batch_checks([replace(run, measurements=later)])
     assert cut.ratios == pytest.approx(expected[:1], rel=1e-6)
     flat = rows.copy()
     flat.loc[mine & (flat["step"] == total["step"].min()), "value"] = 1e-3
