@@ -292,11 +292,13 @@ def test_one_run_is_measured_by_its_id_and_recorded_with_other_parameters(say, t
     status, out, err = say(f"measure {name} {how}")
     assert status == 0 and out.startswith(f"{run_here.config.label}: 1 of 1 runs have ended\n"), err
     assert "pandas.read_parquet reads each" in out
+    (named,) = re.findall(r"^  (\S+\.parquet)$", out, flags=re.M)
     status, out, _ = say(f"record {name} --with weight-spectra.snapshots=3")
     assert status == 0 and "add --with weight-spectra.snapshots=3" not in out
     found = Recorded().find("weight-spectra", run_here.config, {"snapshots": 3})
     assert len(found) == 1 and set(found[0].points) == set(found[0].rows["step"])
     path = found[0].path(Store(trained / "store"))
+    assert path == trained / "store" / "measurements" / named
     assert path.exists() and len(pd.read_parquet(path)) == len(found[0].rows)
     status, out, _ = say(f"record {name} --with weight-spectra.snapshots=128")  # the default
     assert (status, out) == (0, say(f"record {name}")[1])  # the default counts once

@@ -14,6 +14,9 @@ from grokbook.checks import ConfigError
 from grokbook.cli.common import fail
 from grokbook.cli.words import duration, measurements, paragraph, runs
 
+_NAMED = 12
+"""Files at most that are named one by one; of more, their folder."""
+
 
 def chosen(text: str | None) -> list[str]:
     """Instruments named in a list with commas; all of them by default.
@@ -178,6 +181,9 @@ def carry_out(
     left = [done for done in ended if done.status != "finished"]
     if not left:
         typer.echo(f"done: {measurements(len(ended))} in {store.root / 'measurements'}")
+        files = [file for item in todo for file in item.files]
+        for file in files if len(files) <= _NAMED else ():
+            typer.echo(f"  {file.relative_to(store.root / 'measurements')}")
         typer.echo("  pandas.read_parquet reads each; `grokbook describe` says what its rows mean")
     if stopped or not left:
         return None, stopped

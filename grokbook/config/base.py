@@ -258,12 +258,20 @@ class Config:
         return next((kind for kind in Config._classes if first in kind.known), Config._classes[-1])
 
 
+_PHRASES = {"labels": "{} labels", "init_scale": "initial weights × {}"}
+"""Fields that are not said as a name and a value."""
+
+
 def words(name: str, value: Any) -> str:
     """A field as a person reads it.
 
     >>> words("weight_decay", 0.5), words("train_fraction", 0.6), words("tasks", ("add", "mul"))
     ('λ = 0.5', 'train fraction 0.6', 'tasks add + mul')
+    >>> words("labels", "random"), words("init_scale", 0.25)
+    ('random labels', 'initial weights × 0.25')
     """
+    if name in _PHRASES:
+        return _PHRASES[name].format(short(value))
     if name == "schedule":
         return ", ".join(switch.words for switch in as_schedule(value, {}))
     text = " + ".join(map(short, value)) if isinstance(value, list | tuple) else short(value)

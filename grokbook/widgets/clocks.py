@@ -203,8 +203,8 @@ def _of_steps(paces: Sequence[Pace], runs: dict[float, list[Pace]], setting: str
     still = [p for p in paces if p.setting == setting and p.weight_decay == 0]
     return (
         f"From λ = {strong:g} (n = {len(first)}) to λ = {weak:g} (n = {len(last)}) the step at "
-        f"which {setting} groks grows {steps[1] / steps[0]:.2g}-fold; a clock would make it "
-        f"{strong / weak:.2g}-fold{never(still)}."
+        f"which {setting} groks grows {steps[1] / steps[0]:.2g}-fold (geometric means); a clock "
+        f"would make it {strong / weak:.2g}-fold{never(still)}."
     )
 
 

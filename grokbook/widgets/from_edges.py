@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,13 +45,7 @@ def setting(config: Config) -> str:
     for name in ("tasks", "weight_decay", "seed", *config.seeds):
         rest.pop(name, None)
     said = [words("weight_decay", config.weight_decay)]
-    return ", ".join(said + [_plainly(name, value) for name, value in rest.items()])
-
-
-def _plainly(name: str, value: Any) -> str:
-    if name == "labels":
-        return f"{value} labels"
-    return f"initial weights × {value:g}" if name == "init_scale" else words(name, value)
+    return ", ".join(said + [words(name, value) for name, value in rest.items()])
 
 
 def passage(run: Run, *, plain: bool = True) -> Passage:

@@ -148,7 +148,8 @@ THREE = [close(1, 1.0, 9.9), close(2, 1.0, 10.0), close(3, 1.0, 10.1)]
 def test_the_sentence_about_steps():
     said = clock_sentence([*THREE, close(1, 0.5, 10.0)])
     assert said == (
-        "From λ = 1 (n = 3) to λ = 0.5 (n = 1) the step at which dual groks grows 2-fold; a clock "
+        "From λ = 1 (n = 3) to λ = 0.5 (n = 1) the step at which dual groks grows 2-fold "
+        "(geometric means); a clock "
         "would make it 2-fold."
     )
     still = synthetic_pace(weight_decay=0.0, groks=(None, None), last=50_000)
