@@ -142,13 +142,10 @@ def spike_table(found: dict[str, list[SpikedWindows]]) -> pd.DataFrame:
             {
                 "runs": name,
                 "with both kinds": share(len(both), len(group)),
-                "spikes": middle_of([each.spikes for each in group]),
                 "the gradient's, with a spike (%)": middle_of([round(a.shares[0]) for a in both]),
                 "without (%)": middle_of([round(a.shares[1]) for a in both]),
                 "apart (points)": middle_of([round(a.gap) for a in both]),
-                "shifted, at most (points)": middle_of(
-                    [round(max(a.shifted)) for a in both if a.shifted]
-                ),
+                "shifted, at most": middle_of([round(max(a.shifted)) for a in both if a.shifted]),
             }
         )
     return keyed(rows, "runs")

@@ -110,7 +110,6 @@ def test_settings_with_decay_alone_are_counted():
     assert chapter.spiked_by_setting([], passages) == {}
     table = chapter.spike_table(found)
     assert table["with both kinds"].tolist() == ["2 of 2"]
-    assert table["spikes"].tolist() == ["2 (2 to 2)"]
     apart = ["100 (100 to 100)", "0 (0 to 0)", "100 (100 to 100)", "−46 (−46 to −46)"]
     assert table.iloc[0, -4:].tolist() == apart
 
