@@ -76,6 +76,13 @@ def test_half_of_the_movement_is_no_majority():
     assert (low.spikes, low.spiked, low.calm) == (1, (5, 5), (9, 0))
 
 
+def test_half_of_the_movement_after_the_turn_is_not_the_gradients():
+    run = run_of()
+    rows = run.measurements[0].rows
+    rows.loc[rows["step"] == 1_200, "value"] = 0.5
+    assert chapter.spiked_windows(run).spiked == (8, 7)
+
+
 def test_the_placebo_shifts_the_spiked_windows_along_the_run():
     found = chapter.spiked_windows(run_of())
     # Windows 4 to 11 of 14 are the gradient's. Shifted by 5 to 9, some of the 8 spiked lie outside.
