@@ -80,6 +80,12 @@ def _steps(steps: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
+def _between(turned: Sequence[Bracket]) -> str:
+    """Steps between which all of them turn."""
+    low = min(each.after or 0 for each in turned)
+    return f"{low:,}–{max(each.by for each in turned):,}"
+
+
 def _turned(found: Sequence[Bracket]) -> list[Bracket]:
     return [each for each in found if each.by is not None]
 
@@ -104,7 +110,7 @@ def window_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFra
             here = found.get(size, [])
             turned = _turned(here)
             count = f"{len(turned)} of {len(here)}" if here else "–"
-            row[f"windows of {size}"] = f"{count}, {_when(turned)}" if turned else count
+            row[f"windows of {size}"] = f"{count}: {_between(turned)}" if turned else count
         rows.append(row)
     return keyed(rows, "runs")
 

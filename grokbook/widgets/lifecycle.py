@@ -74,8 +74,7 @@ class EdgeLifecycle(anywidget.AnyWidget):
         frames = [int(step) for step in frame_axis(last, count=STOPS)]
         run = within(int(kwargs.pop("run", opening(ordered))), len(ordered), "run")
         shown = ordered[run]
-        # Where the published run is late: long after its grok step.
-        at = 0.6 * shown.last_step if shown.unit is None else 1.5 * shown.unit
+        at = _telling(shown)
         kwargs.setdefault("frame", min(int(np.searchsorted(frames, at)), len(frames) - 1))
         super().__init__(
             passages=[passage.packed() for passage in ordered],
@@ -123,6 +122,13 @@ def opening(ordered: Sequence[Passage]) -> int:
             -i,
         ),
     )
+
+
+def _telling(passage: Passage) -> float:
+    """A step after grokking, or late: where all views read the same step, if there is one."""
+    late = 0.6 * passage.last_step if passage.unit is None else 1.5 * passage.unit
+    read = [set(map(int, steps)) for steps in (passage.ablated, passage.swept) if len(steps)]
+    return min(set.intersection(*read), key=lambda s: abs(s - late), default=late) if read else late
 
 
 def _twin(passage: Passage, others: Sequence[Passage]) -> int:

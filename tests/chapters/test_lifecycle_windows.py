@@ -94,11 +94,17 @@ def test_the_table_has_a_setting_a_row():
     runs = [run_of(FOLLOWS), run_of(FOLLOWS, 137)]
     table = windows.window_table(runs, shown(*runs))
     assert table.loc["λ = 1"].tolist() == [
-        "2 of 2, after 300, by 500",
-        "2 of 2, after 500, by 600",
-        "2 of 2, after 1,000, by 1,500",
+        "2 of 2: 300–500",
+        "2 of 2: 500–600",
+        "2 of 2: 1,000–1,500",
         "0 of 2",
     ]
+
+
+def test_a_cell_spans_from_the_first_to_the_last_of_its_runs():
+    found = [windows.Bracket(300, 500), windows.Bracket(600, 700), windows.Bracket(400, 1_000)]
+    assert windows._between(found) == "300–1,000"
+    assert windows._between([*found, windows.Bracket(None, 200)]) == "0–1,000"
 
 
 def test_the_recorded_turns_follow_the_window():

@@ -229,8 +229,12 @@ def test_the_whole_training_set_is_a_check_at_the_same_steps(made):
     flat = rows.copy()
     flat.loc[mine & (flat["step"] == total["step"].min()), "value"] = 1e-3
     one_flat = replace(whole, rows=flat)
-    (left,) = batches.batch_checks([replace(run, measurements=(*run.measurements, one_flat))])
-    assert left.ratios == pytest.approx(expected[upto][1:], rel=1e-6)
+    few_flat = few.rows.assign(
+        value=few.rows["value"].where(few.rows["step"] > flat["step"].min(), 1)
+    )
+    for mine in ([*run.measurements, one_flat], [replace(few, rows=few_flat), whole]):
+        (left,) = batches.batch_checks([replace(run, measurements=mine)])
+        assert left.ratios == pytest.approx(expected[upto][1:], rel=1e-6)
     part = replace(whole, rows=rows.assign(count=pairs - 1))
     assert batches.batch_checks([replace(run, measurements=(*run.measurements, part))]) == []
     same = replace(few, rows=few.rows.assign(count=pairs))  # the one batch holds them all

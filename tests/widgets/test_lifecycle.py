@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import traitlets as t
 
 from explorable_harness import page_html, small_passages, synthetic_passage
 from grokbook.widgets import EdgeLifecycle, turn_sentence
-from grokbook.widgets.lifecycle import in_order
+from grokbook.widgets.lifecycle import _telling, in_order
 from grokbook.widgets.passages import BARS, FORMS
 from grokbook.widgets.turns import AT, HALF, LATE, LATER, Turn, surviving
 
@@ -235,9 +236,23 @@ def test_it_opens_on_a_run_that_groks_and_knows_its_twin():
     ]  # fmt: skip
     assert explorable.run == 0 and explorable.passages[0]["grok"] == 600
     assert explorable.twins == [3, -1, -1, -1]
-    assert explorable.frames[explorable.frame] == 900
+    assert explorable.frames[explorable.frame] == 1_000  # read by all views, and next to 900
     assert explorable.notes["random"] == "not here" and explorable.notes["measured"]
     assert explorable.sentences["control"] == turn_sentence(passages, control=True)
+
+
+@pytest.mark.parametrize(
+    ("ablated", "swept", "step"),
+    [
+        ((600, 4_000), (600, 1_000), 600),
+        ((600, 1_000), (), 1_000),
+        ((), (), 900),
+        ((1,), (2,), 900),
+    ],
+)
+def test_it_opens_where_all_views_read_one_step(ablated, swept, step):
+    seen = SimpleNamespace(ablated=ablated, swept=swept, unit=600, last_step=4_000)
+    assert _telling(seen) == step
 
 
 def test_what_cannot_be_shown_is_refused():

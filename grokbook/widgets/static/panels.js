@@ -132,7 +132,8 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
       const py = Array.from(ys, (v) => (v > 0 || !log ? y(v) : NaN));
       root.append(svg("path", { class: kind, style, d: pathOf(px, py) }));
       if (bars) {
-        const ends = bars.map((values) => Array.from(values, (v) => y(v)));
+        // What reaches out of the panel ends at its edge, below the title.
+        const ends = bars.map((values) => Array.from(values, (v) => clamp(y(v), top, height + top)));
         px.forEach((at, i) => Number.isNaN(py[i]) ||
           root.append(svg("line", { class: `gb-bar-${kind}`, x1: at, x2: at, y1: ends[0][i], y2: ends[1][i] })));
       }
