@@ -96,7 +96,7 @@ def _corrected(
         pairs = extremes(
             hessian,
             seed=subject.seed(f"hessian/start/{part}", step),
-            pairs=parameters["eigenpairs"],
+            pairs=count,
             tolerance=parameters["tolerance"],
             space=parameters["space"],
         )
@@ -144,11 +144,11 @@ def _resampled(
                 tolerance=parameters["tolerance"],
                 space=parameters["space"],
             )
-            about = {"part": part, "variant": "resampled", "count": len(batch)}
-            value, residual = pairs.values[0], pairs.residuals[0]
-            about |= {"at": float(draw)}
-            yield Row(step, "lowest_by_batch", float(value), error=float(residual), **about)
-            flag = float(pairs.converged[0])
+            value, residual, flag = (
+                float(of[0]) for of in (pairs.values, pairs.residuals, pairs.converged)
+            )
+            about = {"part": part, "variant": "resampled", "at": float(draw), "count": len(batch)}
+            yield Row(step, "lowest_by_batch", value, error=residual, **about)
             yield Row(step, "lowest_by_batch_converged", flag, **about)
 
 
