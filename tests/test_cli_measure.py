@@ -21,6 +21,7 @@ from grokbook.instruments.agenda import Item, agenda
 from grokbook.instruments.catalogue import INSTRUMENTS
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.recorded import Recorded
+from grokbook.numerics import Numerics
 from grokbook.store import Store, StoreError
 from grokbook.store.packing import unpack
 from grokbook.store.recorded import Results
@@ -154,6 +155,12 @@ def test_what_is_not_recorded_is_said(say, trained):
     status, out, _ = say("record small.toml")
     assert status == 0 and f"  not recorded: {add}" in out
     assert "points are measured" not in out
+    path.write_bytes(replace(whole, rows=whole.rows.assign(value=0.0)).to_bytes())
+    status, out, err = say("record small.toml")
+    assert status == 1 and err.endswith("is recorded already, with other rows\n")
+    assert say("record small.toml --replace")[0] == 0
+    path.write_bytes(whole.to_bytes())
+    assert say("record small.toml")[0] == 1 and say("record small.toml --replace")[0] == 0
 
 
 def test_points_are_counted_as_they_become_safe(trained, tmp_path, capsys):
@@ -312,6 +319,7 @@ def test_one_run_is_measured_by_its_id_and_recorded_with_other_parameters(say, t
             f"{run_here.name} ({run_here.config.label})\n"
         )
     )
+    assert "weight-spectra.snapshots=3" not in say(f"record {name}")[1]  # it is there
     status, out, err = say("measure beefbeef")
     said = "grokbook: 0 finished runs in the store begin with 'beefbeef'\n"
     assert (status, out, err) == (2, "", said)
@@ -346,11 +354,16 @@ def test_an_id_is_a_run_as_far_as_no_other_has_it(say, trained, tmp_path, monkey
         run(member.blank, member.plan, store)
     one, other = (store.ended(member.blank.id) for member in (first, second))
     assert store.ended(one.name).path == one.path and store.ended(one.name[:-2]).path == one.path
-    for name in ("", "*", one.name + "0", one.config.id[:-1] + "-"):
+    for name in ("", one.config.id[:4] + "*", one.name[:-1] + "?", one.name + "0", "-"):
         with pytest.raises(ConfigError):
             store.ended(name)
     with pytest.raises(ConfigError, match=f"2 finished runs .*{other.name}"):
         store.ended("")
+    begun = store.open(replace(first.blank, init_seed=99), Numerics(**one.numerics))
+    with pytest.raises(
+        ConfigError, match=f"0 finished runs in the store begin with '{begun.name}'"
+    ):
+        store.ended(begun.name)
     heard = []
     (other.path / "config.json").write_text("{}")
     assert store.ended(one.config.id, warn=heard.append).path == one.path and heard == []
