@@ -17,7 +17,7 @@ from grokbook import cli
 from grokbook.checks import ConfigError
 from grokbook.cli.agenda import lines as agenda_lines
 from grokbook.cli.points import Points
-from grokbook.instruments.agenda import Item, agenda
+from grokbook.instruments.agenda import Item, Job, agenda
 from grokbook.instruments.catalogue import INSTRUMENTS
 from grokbook.instruments.measurement import Measurement
 from grokbook.instruments.recorded import Recorded
@@ -169,16 +169,16 @@ def test_points_are_counted_as_they_become_safe(trained, tmp_path, capsys):
     items = agenda(store, [each for each in store.runs() if each.ended][:1],
                    ["events", "weight-spectra"], {}, of=1)  # fmt: skip
     points, stop = items[1].points, threading.Event()
-    with Points(items, stop) as display:
+    with Points([job for item in items for job in item.jobs], stop) as display:
         assert display.summary().startswith(f"0 of 2 measurements done, 0 of {points + 1} points")
-        job = items[1].jobs[0]
+        job = items[1].jobs[0].measuring
         found = job.measure(store, stop)
         assert display.summary().startswith(f"0 of 2 measurements done, {points} of {points + 1}")
         display.ended(Done(job.key, job.label, "finished", len(found.measured), 2.0))
         assert display.summary().startswith(f"1 of 2 measurements done, {points} of {points + 1}")
         stop.set()
         time.sleep(0.3)
-        display.ended(Done(items[0].jobs[0].key, "events", "interrupted", 0, 0.0))
+        display.ended(Done(items[0].jobs[0].measuring.key, "events", "interrupted", 0, 0.0))
     assert capsys.readouterr().err.splitlines() == [
         f"{job.label}: finished, {points} points, 2 s of a core",
         "stopping: what is being measured is saved; Ctrl-C again ends it at once",
@@ -310,16 +310,15 @@ def test_one_run_is_measured_by_its_id_and_recorded_with_other_parameters(say, t
     status, out, _ = say(f"record {name} --with weight-spectra.snapshots=128")  # the default
     assert (status, out) == (0, say(f"record {name}")[1])  # the default counts once
     status, out, err = say(f"record {name} --with weight-spectra.snapshots=7")
-    assert (
-        status == 1
-        and out.startswith(f"recorded {run_here.config.id}")
-        and err
-        == (
-            "grokbook: weight-spectra with snapshots=7 is not measured, or not to its end, on run "
-            f"{run_here.name} ({run_here.config.label})\n"
-        )
-    )
+    line = f"is not measured, or not to its end, on run {run_here.name} ({run_here.config.label})"
+    assert status == 1 and out.startswith(f"recorded {run_here.config.id}")
+    assert err == f"grokbook: weight-spectra.snapshots=7 {line}\n"
     assert "weight-spectra.snapshots=3" not in say(f"record {name}")[1]  # it is there
+    say(f"measure {name} --instruments trajectory --workers 1 --with trajectory.taus=3+1.5")
+    hint = "trajectory with other parameters: add --with trajectory.taus=3+1.5"
+    assert hint in say(f"record {name}")[1]
+    status, out, _ = say(f"record {name} {hint.partition('add ')[2]}")  # as it says
+    assert status == 0 and "trajectory" not in out
     status, out, err = say("measure beefbeef")
     said = "grokbook: 0 finished runs in the store begin with 'beefbeef'\n"
     assert (status, out, err) == (2, "", said)
@@ -339,6 +338,12 @@ def test_a_run_that_diverged_is_not_measured(say, small_study, tmp_path, monkeyp
     member = stages(chain)[-1].members[0]
     run(member.blank, member.plan, Store(tmp_path / "store"))
     (wild,) = Store(tmp_path / "store").runs()
+    study = f"{tmp_path / 'wild.toml'} --set learning_rate=1e30"
+    status, out, err = say(f"measure {study} --seeds 1")
+    line = "all runs of study small diverged; nothing can be measured"
+    assert (status, out, err) == (2, "", f"grokbook: {line}\n")
+    status, out, err = say(f"measure {study} --seeds 2 --dry-run")
+    assert status == 0 and "no run of study small has ended" in out  # one diverged, one to come
     status, out, err = say(f"measure {wild.config.id} --instruments weight-spectra")
     line = f"run {wild.name} ({wild.config.label}) diverged at step {wild.step:,}; no instrument "
     assert (status, out) == (
@@ -371,9 +376,9 @@ def test_an_id_is_a_run_as_far_as_no_other_has_it(say, trained, tmp_path, monkey
 
 def test_instruments_for_which_no_run_will_do_share_one_line():
     def item(name, jobs=(), lacking=3):
-        return Item(name, jobs, (), lacking, ("a", "b"), 3 * len(jobs), 0, 9.0, 0.0, 1.0)
+        return Item(name, jobs, lacking, ("a", "b"), 9.0, 0.0, 1.0)
 
-    there = item("events", jobs=(None,), lacking=2)
+    there = item("events", jobs=(Job(None, None, 3, 3),), lacking=2)
     first, last = agenda_lines([there, item("edge"), item("probes")])
     assert first.startswith("events  ") and first.endswith("; 2 runs lack what it needs: a, b")
     assert last == "no run has what these need: edge, probes"

@@ -11,6 +11,9 @@ from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Pace
 from grokbook.widgets.paces import DETECTORS, FACTOR
 
+TITLES = {"dual": "dual detector", "tri": "tri detector", "ours": f"{FACTOR:g} × the start"}
+"""Detectors of the defect, as tables call them; what their names begin with."""
+
 
 def detectors(paces: Sequence[Pace]) -> list[TrackRecord]:
     """Three detectors on either defect, and placebos, on every run of which the defect is known."""
@@ -18,10 +21,9 @@ def detectors(paces: Sequence[Pace]) -> list[TrackRecord]:
     groks, found = {pace.title: pace.first_grok for pace in known}, []
     for at, defect in enumerate(("published", "true")):
         for name in DETECTORS:
-            title = f"{FACTOR:g} × the start" if name == "ours" else f"{name} detector"
             kind = "ours" if name == "ours" else "published"
             steps = [pace.onsets[name][at] for pace in known]
-            found.append(TrackRecord.of(f"{title}, {defect}", kind, defect, groks, steps))
+            found.append(TrackRecord.of(f"{TITLES[name]}, {defect}", kind, defect, groks, steps))
     for name, title in PLACEBO.items():
         steps = [pace.placebos.get(name) for pace in known]
         found.append(TrackRecord.of(title, "placebo", "", groks, steps))

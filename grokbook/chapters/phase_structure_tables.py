@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from grokbook.chapters.phase_structure import Depth
-from grokbook.chapters.phase_structure_leads import borrowed, detectors, lead_shares
+from grokbook.chapters.phase_structure_leads import TITLES, borrowed, detectors, lead_shares
 from grokbook.chapters.phase_structure_words import Asked
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import mean_over, share
@@ -97,9 +97,6 @@ def _largest(found: Sequence[Depth]) -> str:
     return show(worst.residual) if worst.residual > worst.floor else f"below {show(worst.floor)}"
 
 
-_TITLES = {"dual": "dual detector", "tri": "tri detector", "ours": "10 × the start"}
-
-
 def share_table(paces: Sequence[Pace], published: Mapping[str, Claim]) -> pd.DataFrame:
     """Lead as a share of the first grok step, by weight decay and detector."""
     theirs = {"dual": "MT-30", "tri": "MT-33"}
@@ -111,7 +108,7 @@ def share_table(paces: Sequence[Pace], published: Mapping[str, Claim]) -> pd.Dat
             "published (%)": show(known["percent"]) if known else "–",
         }
         for detector in DETECTORS:
-            row[f"{_TITLES[detector]} (%)"] = _interval(cell.get(detector))
+            row[f"{TITLES[detector]} (%)"] = _interval(cell.get(detector))
         row["n"] = max((found.n for found in cell.values()), default=0)
         rows.append(row)
     return keyed(rows, "setting and λ")
@@ -125,7 +122,7 @@ def detector_table(paces: Sequence[Pace]) -> pd.DataFrame:
     """How often each detector comes first, with its own onset and with another seed's."""
     rows = []
     for each in detectors(paces):
-        name = next((key for key, title in _TITLES.items() if each.name.startswith(title)), None)
+        name = next((key for key, title in TITLES.items() if each.name.startswith(title)), None)
         other = borrowed(paces, name, true=each.protocol == "true") if name else None
         rows.append(
             {

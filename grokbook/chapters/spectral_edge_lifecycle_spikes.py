@@ -162,9 +162,9 @@ def spike_answer(found: dict[str, list[SpikedWindows]]) -> str:
     with_one, without = ([round(each.shares[k]) for each in best] for k in (0, 1))
     said = (
         f"After the turn the training loss jumps to more than {SPIKE:g} times what it was, "
-        f"{jumps} times a run. It matters most to runs of {name}: with such a spike in the window "
-        f"the gradient has the majority in {span(with_one, ' %')} of a run's windows, without one "
-        f"in {span(without, ' %')} ({counted(len(best), 'run')}). "
+        f"{jumps} times a run. The gap is widest in runs of {name}: with such a spike in the "
+        f"window the gradient has the majority in {span(with_one, ' %')} of a run's windows, "
+        f"without one in {span(without, ' %')} ({counted(len(best), 'run')}). "
     )
     if len(best) >= ENOUGH and all(each.beyond_shifted for each in best):
         most = span([round(max(each.shifted)) for each in best])
@@ -178,7 +178,7 @@ def spike_answer(found: dict[str, list[SpikedWindows]]) -> str:
     others = [
         f"“{other}”"
         for other, both in known.items()
-        if other != name and not all(each.beyond_shifted for each in both)
+        if other != name and any(each.shifted and not each.beyond_shifted for each in both)
     ]
     if others:
         said += (

@@ -161,15 +161,14 @@ def carry_out(
     from grokbook.sweep import sweep
     from grokbook.training.process import interrupts
 
-    todo = [item for item in items if is_left(item)]
-    jobs = [job for item in todo for job in item.jobs]
-    if not jobs:
+    todo = [each for item in items for each in item.jobs if each.left]
+    if not todo:
         lacking = any(item.lacking for item in items)
         typer.echo(f"nothing {'else can be measured' if lacking else 'is left to measure'}")
         return None, False
     with interrupts() as stop, Points(todo, stop) as display:
         ended = sweep(
-            jobs,
+            [each.measuring for each in todo],
             store,
             workers=workers,
             scheduler=scheduler,
@@ -181,9 +180,8 @@ def carry_out(
     left = [done for done in ended if done.status != "finished"]
     if not left:
         typer.echo(f"done: {measurements(len(ended))} in {store.root / 'measurements'}")
-        files = [file for item in todo for file in item.files]
-        for file in files if len(files) <= _NAMED else ():
-            typer.echo(f"  {file.relative_to(store.root / 'measurements')}")
+        for each in todo if len(todo) <= _NAMED else ():
+            typer.echo(f"  {each.file.relative_to(store.root / 'measurements')}")
         typer.echo("  pandas.read_parquet reads each; `grokbook describe` says what its rows mean")
     if stopped or not left:
         return None, stopped
@@ -200,28 +198,33 @@ def say(study: str, items: list, ended: int, of: int) -> None:
         typer.echo(f"  {line}")
 
 
+def to_be_measured(standings: Sequence) -> tuple[list, int]:
+    """Runs of a study that have ended, and how many there will be; those that diverge are none."""
+    done = [each.directory for each in standings if each.state == "done"]
+    return done, sum(each.state != "diverged" for each in standings)
+
+
 def measure_all(
     standings: list, names: list[str], store, workers: int | None, scheduler: str | None
 ) -> tuple[str | None, bool]:
     """Measure the runs of a study that are done, as it is declared; see `carry_out`."""
-    items, ended = _items(standings, names, store)
-    say(standings[0].member.study, items, ended, len(standings))
+    items, ended, of = _items(standings, names, store)
+    say(standings[0].member.study, items, ended, of)
     return carry_out(items, store, workers, scheduler)
 
 
 def say_ahead(standings: list, names: list[str], store) -> None:
     """What will be measured when the runs of a study have ended, and what that takes."""
-    items, ended = _items(standings, names, store)
-    of = sum(each.state != "diverged" for each in standings)
+    items, ended, of = _items(standings, names, store)
     typer.echo(f"  to be measured: {runs(of)}, of which {ended} have ended")
     for item in items:
         line = f"{item.name}: {'; '.join(_parts(item, of - ended))}"
         typer.echo(paragraph(line, " " * 6, "    "))
 
 
-def _items(standings: list, names: list[str], store) -> tuple[list, int]:
-    """The agenda with default parameters and budgets, and how many runs it is for."""
+def _items(standings: list, names: list[str], store) -> tuple[list, int, int]:
+    """The agenda with default parameters and budgets, and how many runs it is for, of how many."""
     from grokbook.instruments.agenda import agenda
 
-    done = [each.directory for each in standings if each.state == "done"]
-    return agenda(store, done, names, {}, of=len(standings)), len(done)
+    done, of = to_be_measured(standings)
+    return agenda(store, done, names, {}, of=of), len(done), of

@@ -96,6 +96,7 @@ def _meant(
         ConfigError: if there is no such study or ended run, or a run is to be changed like a study.
     """
     from grokbook.checks import ConfigError
+    from grokbook.cli.agenda import to_be_measured
     from grokbook.cli.named import is_run
     from grokbook.studies.declaring import change, find
     from grokbook.studies.members import stages
@@ -111,8 +112,9 @@ def _meant(
         return run.config.label, [run], 1
     last = stages(change(find(name), settings, seeds))[-1]
     standings = [stand(store, member, warn) for member in last.members]
-    done = [each.directory for each in standings if each.state == "done"]
-    return last.study.name, done, len(standings)
+    if all(each.state == "diverged" for each in standings):
+        raise ConfigError(f"all runs of study {last.study.name} diverged; nothing can be measured")
+    return last.study.name, *to_be_measured(standings)
 
 
 def _nothing(study: str, store, name: str, settings, seeds: int | None, dry_run: bool) -> None:

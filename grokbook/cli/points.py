@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grokbook.cli.line import Line
 from grokbook.cli.words import duration, measurements
-from grokbook.instruments.agenda import Item
+from grokbook.instruments.agenda import Job
 from grokbook.store import StoreError
 from grokbook.store.measurements import read
 from grokbook.sweep import Done
@@ -22,19 +22,17 @@ class Points(Line):
     every way of measuring.
 
     Args:
-        items: what is left to be measured.
+        jobs: what is left to be measured.
         stop: that the user sets by Ctrl-C.
     """
 
     saved = "measured"
 
-    def __init__(self, items: Sequence[Item], stop: threading.Event) -> None:
+    def __init__(self, jobs: Sequence[Job], stop: threading.Event) -> None:
         super().__init__(stop)
-        self._files = {
-            job.key: file for item in items for job, file in zip(item.jobs, item.files, strict=True)
-        }
+        self._files = {job.measuring.key: job.file for job in jobs}
         self._before = {key: self._safe(file) for key, file in self._files.items()}
-        self._all = sum(item.points for item in items)
+        self._all = sum(job.points for job in jobs)
         self._seen: dict[str, tuple[float, int]] = {}
         self._since = time.monotonic()
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from grokbook.cli.common import fail, warn
+from grokbook.checks import ConfigError
+from grokbook.cli.common import warn
 
 
 def finished(names: Sequence[str]) -> list:
-    """The runs that are meant, each once."""
+    """The runs that are meant, each once.
+
+    Raises:
+        ConfigError: if there is no such study or run, or none of it is finished.
+    """
     from grokbook.cli.named import is_run
     from grokbook.store import Store
     from grokbook.studies.declaring import find
@@ -25,7 +30,7 @@ def finished(names: Sequence[str]) -> list:
             standings = [stand(store, member, warn) for member in members]
             fitting = [each.directory for each in standings if each.state in ("done", "diverged")]
             if not fitting:
-                fail(f"no run of study {name} is finished in {store.root}")
+                raise ConfigError(f"no run of study {name} is finished in {store.root}")
         found |= {run.path: run for run in fitting}
     return list(found.values())
 
@@ -62,26 +67,27 @@ def record_measurements(
 
     store, entries, missing = Store(), [], []
     subject = Subject(run, store)
-    usual = {name: instrument(name).complete({}) for name in INSTRUMENTS}
-    other = [(name, each) for name, each in given.items() if usual[name] != _whole(name, each)]
-    for name, wanted in [*((name, {}) for name in usual), *other]:
-        so_far = Measuring.of(name, run, wanted).found(store, subject)
+    wanted = [(name, instrument(name).complete({})) for name in INSTRUMENTS]
+    asked = [(name, instrument(name).complete(each)) for name, each in given.items()]
+    for name, parameters in wanted + [each for each in asked if each not in wanted]:
+        so_far = Measuring.of(name, run, parameters).found(store, subject)
         if so_far is not None and so_far.measured and so_far.complete:
             entries.append(Recorded().add(so_far, replace=replace))
-        elif _whole(name, wanted) == _whole(name, given.get(name)):
-            how = ", ".join(f"{key}={value}" for key, value in given[name].items())
+        elif (name, parameters) in asked:
             missing.append(
-                f"{name} with {how} is not measured, or not to its end, on run {run.name} "
-                f"({run.config.label})"
+                f"{_options(name, given[name])} is not measured, or not to its end, on run "
+                f"{run.name} ({run.config.label})"
             )
     return entries, missing
 
 
-def _whole(name: str, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Parameters of an instrument with those left out; None if none are given."""
+def _options(name: str, given: Mapping[str, Any], before: str = "") -> str:
+    """Parameters of an instrument as ``--with`` takes them."""
     from grokbook.instruments.catalogue import instrument
 
-    return None if given is None else instrument(name).complete(given)
+    tool = instrument(name)
+    each = (f"{name}.{key}={tool.parameter(key).write(value)}" for key, value in given.items())
+    return " ".join(before + one for one in each)
 
 
 def left_out(run, given: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -104,9 +110,10 @@ def left_out(run, given: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if tool is None or facts.version != tool.version or there:
             continue
         usual, asked = (as_json(tool.complete(each)) for each in ({}, given.get(tool.name, {})))
-        other = [f"{tool.name}.{k}={v}" for k, v in facts.parameters.items() if usual.get(k) != v]
+        other = {name: v for name, v in facts.parameters.items() if usual.get(name) != v}
         if other and facts.parameters != asked:
-            found.append(f"{tool.name} with other parameters: add --with {' --with '.join(other)}")
+            options = _options(tool.name, other, "--with ")
+            found.append(f"{tool.name} with other parameters: add {options}")
         elif facts.left:
             points = f"{len(facts.measured):,} of {len(facts.points):,} points"
             found.append(f"{tool.name}, of which {points} are measured")

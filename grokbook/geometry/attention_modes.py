@@ -62,7 +62,8 @@ class Scores:
     Attributes:
         variance: of a row's logits over the positions it sees, mean over rows with two or more.
         product: ‖W_Q,h‖_F ‖W_K,h‖_F of the head's rows.
-        operator: ‖W_Q,hᵀ W_K,h‖₂ / √d_h: no logit of unit inputs is larger.
+        operator: ‖W_Q,hᵀ W_K,h‖₂ / √d_h: for unit inputs the part of a logit that both sides make,
+            without biases, is no larger.
     """
 
     variance: np.ndarray

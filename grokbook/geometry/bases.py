@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.isotropic import frame
 from grokbook.geometry.subspaces import Basis, Footprint
 from grokbook.geometry.svd import GramSVD
@@ -115,7 +116,7 @@ def weight_svd(layout: Layout, theta: np.ndarray, *, rank: int, feedforward: boo
         left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
         there = int((sizes > 1e-7 * sizes[0]).sum())
         if there < rank:
-            raise ValueError(f"{name} has rank {there}, lower than {rank}")
+            raise Degenerate(f"{name} has rank {there}, lower than {rank}")
         ones = np.einsum("ak,kb->abk", left[:, :rank], right[:rank])
         found.append((place, ones.reshape(-1, rank)))
     return Basis(layout.size, tuple(found))
@@ -195,7 +196,7 @@ def _leading(
         raise ValueError(f"of {k} directions {skip} cannot be left out")
     found = GramSVD.of(products)
     if (rank := found.rank()) < k:
-        raise ValueError(f"what is given spans {rank} directions, fewer than {k}")
+        raise Degenerate(f"what is given spans {rank} directions, fewer than {k}")
     moved = rows.astype(np.float64)
     moved -= origin
     vectors = moved.T @ found.modes(slice(k))

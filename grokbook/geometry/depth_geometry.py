@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.geometry import ridge
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.probes import PENALTIES, r_squared
 
 
@@ -70,14 +71,14 @@ def depth_geometry(states: np.ndarray, depths: np.ndarray) -> DepthGeometry:
         raise ValueError(f"states {states.shape} need a depth each, not {depths.shape}")
     values, places, counts = np.unique(depths, return_inverse=True, return_counts=True)
     if len(values) < 2:
-        raise ValueError(f"a geometry needs two depths, not {len(values)}")
+        raise Degenerate(f"a geometry needs two depths, not {len(values)}")
     centroids = np.zeros((len(values), states.shape[1]))
     np.add.at(centroids, places, states)
     centroids /= counts[:, None]
     squares = ((states - centroids[places]) ** 2).sum(axis=1)
     sizes = np.linalg.svd(centroids - centroids.mean(axis=0), compute_uv=False) ** 2
     if not sizes[0] > 1e-24 * (centroids**2).sum():
-        raise ValueError("centroids that are all alike have no axes")
+        raise Degenerate("centroids that are all alike have no axes")
     sizes = sizes[sizes > 1e-20 * sizes[0]]
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.bincount(places, squares) / (counts - 1)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.fourier_nulls import bands, sequences
 from grokbook.geometry.nulls import Null
 
@@ -79,7 +80,7 @@ def positional_spectrum(
         twice[-1] = 1.0
     squares = float((kept**2).sum())
     if not squares > 0:
-        raise ValueError("representations without variation have no spectrum")
+        raise Degenerate("representations without variation have no spectrum")
     residual = abs(float((powers.sum(axis=(0, 2)) * twice).sum()) / positions / squares - 1)
     mean = powers.mean(axis=(0, 2))
     return PositionalSpectrum(mean / mean.sum(), float(mean.sum()), residual, len(kept), positions)
@@ -131,7 +132,7 @@ def _prepared(states: np.ndarray, valid: np.ndarray, level: str, length: int | N
         states, valid = states[counts == length, :length], valid[counts == length, :length]
         counts = valid.sum(axis=1)
     if not len(states) or not counts.all():
-        raise ValueError(f"there are no strings of length {length or 'above 0'}")
+        raise Degenerate(f"there are no strings of length {length or 'above 0'}")
     kept = np.where(valid[..., None], states, 0.0)
     if level == "removed":
         mean = kept.sum(axis=1, keepdims=True) / counts[:, None, None]

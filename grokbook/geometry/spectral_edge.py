@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.svd import GramSVD
 from grokbook.geometry.trajectory import ROUNDING, centre
 
@@ -148,7 +149,7 @@ def edge(products: np.ndarray, *, centred: bool = False, norm: float | None = No
     floor = ROUNDING * norm + largest * np.sqrt(len(inner) * 2.0**-53)
     above = found.sizes > floor
     if not above[0]:
-        raise ValueError(f"a window needs updates that move; the largest σ is {largest:g}")
+        raise Degenerate(f"a window needs updates that move; the largest σ is {largest:g}")
     return Edge(found.sizes[above], found.modes(above), float(np.trace(inner)), float(floor))
 
 
@@ -197,8 +198,10 @@ def rotation(
     """
     first, second = (edge(products[part, part], centred=centred) for part in (earlier, later))
     most = min(len(first.sigma), len(second.sigma))
-    if not 1 <= k <= most:
-        raise ValueError(f"k must lie in 1 … {most}, the directions of both windows, not {k}")
+    if k < 1:
+        raise ValueError(f"k must be 1 or more, not {k}")
+    if k > most:
+        raise Degenerate(f"k must lie in 1 … {most}, the directions of both windows, not {k}")
     across = first.coefficients[:, :k].T @ products[earlier, later] @ second.coefficients[:, :k]
     principal = tuple(
         _degrees(np.linalg.svd(across[:j, :j], compute_uv=False)) for j in range(1, k + 1)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.isotropic import factors
 from grokbook.geometry.trajectory import Displacements, direction, spectrum
 
@@ -196,11 +197,11 @@ def evenly(times: np.ndarray, until: float, count: int) -> np.ndarray:
     if count < 2 or until <= 0:
         raise ValueError(f"need two snapshots at least and a time > 0, not {count} and {until}")
     if times[-1] < until:
-        raise ValueError(f"the trajectory ends at {times[-1]:g}, before {until:g}")
+        raise Degenerate(f"the trajectory ends at {times[-1]:g}, before {until:g}")
     wanted = np.linspace(0, until, count)
     found = np.unique(np.abs(times[:, None] - wanted).argmin(axis=0))
     if len(found) < count:
-        raise ValueError(f"only {len(found)} snapshots for {count} times up to {until:g}")
+        raise Degenerate(f"only {len(found)} snapshots for {count} times up to {until:g}")
     return found
 
 

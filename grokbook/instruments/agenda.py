@@ -17,32 +17,53 @@ from grokbook.store import RunDirectory, Store
 
 
 @dataclass(frozen=True)
+class Job:
+    """An instrument on one run.
+
+    Attributes:
+        measuring: what a worker carries out.
+        file: of the measurement, there already or to come.
+        points: to be measured in all.
+        left: points that are not measured yet.
+    """
+
+    measuring: Measuring
+    file: Path
+    points: int
+    left: int
+
+
+@dataclass(frozen=True)
 class Item:
     """One instrument of an agenda.
 
     Attributes:
         name: of the instrument.
         jobs: one a run that has ended and was measured, or kept what the instrument needs.
-        files: of each job's measurement, there already or to come.
         lacking: runs that did not, kept too few snapshots, or came in a pack without all of them.
         missing: what those lack, in words, each once.
-        points: to be measured in all.
-        measured: points measured before.
-        seconds: core-seconds that the others take, by the instrument's estimate.
-        spent: core-seconds that those took.
+        seconds: core-seconds that the points left take, by the instrument's estimate.
+        spent: core-seconds that the others took.
         budget: core-hours that the study may spend on it.
     """
 
     name: str
-    jobs: tuple[Measuring, ...]
-    files: tuple[Path, ...]
+    jobs: tuple[Job, ...]
     lacking: int
     missing: tuple[str, ...]
-    points: int
-    measured: int
     seconds: float
     spent: float
     budget: float
+
+    @property
+    def points(self) -> int:
+        """To be measured in all."""
+        return sum(job.points for job in self.jobs)
+
+    @property
+    def measured(self) -> int:
+        """Points measured before."""
+        return self.points - sum(job.left for job in self.jobs)
 
 
 def agenda(
@@ -86,7 +107,7 @@ def _item(
 ) -> Item:
     tool = instrument(name)
     hours, parameters = tool.budget if budget is None else budget, tool.complete(given)
-    jobs, files, points, measured, seconds, spent = [], [], 0, 0, 0.0, 0.0
+    jobs, seconds, spent = [], 0.0, 0.0
     missing: dict[str, None] = {}
     for run in runs:
         subject = Subject(run, store)
@@ -97,21 +118,15 @@ def _item(
                 missing |= dict.fromkeys(lacks)
                 continue
             so_far = so_far or Measurement.begin(tool, subject, parameters)
-        jobs.append(job)
-        files.append(so_far.path(store))
-        points, measured = points + len(so_far.points), measured + len(so_far.points)
-        measured -= len(so_far.left)
+        jobs.append(Job(job, so_far.path(store), len(so_far.points), len(so_far.left)))
         spent += so_far.seconds
         if so_far.left:
             seconds += len(so_far.left) * tool.seconds(subject, parameters)
     return Item(
         name=name,
         jobs=tuple(jobs),
-        files=tuple(files),
         lacking=len(runs) - len(jobs),
         missing=tuple(missing),
-        points=points,
-        measured=measured,
         seconds=seconds,
         spent=spent,
         budget=hours,
@@ -124,6 +139,6 @@ def _lacks(tool: Instrument, subject: Subject) -> list[str]:
     # On fewer snapshots the same points would be others, or mean something else.
     if not lacks and tool.needs and not subject.whole:
         lacks = ["the snapshots that its pack left out"]
-    if not lacks and not tool.enough(subject):
-        lacks = ["more snapshots"]
+    if not lacks and (lack := tool.lacking(subject)):
+        lacks = [lack]
     return lacks

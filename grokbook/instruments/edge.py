@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.edge_windows import (
     LIFECYCLE_WINDOW,
     WINDOWS,
@@ -22,7 +23,7 @@ from grokbook.geometry.edge_windows import (
 from grokbook.geometry.spectral_edge import edge
 from grokbook.instruments import edge_rows, phases
 from grokbook.instruments.declines import DECLINES, Series, declines
-from grokbook.instruments.edge_path import EdgePath, ends, enough
+from grokbook.instruments.edge_path import EdgePath, ends, lacking
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
 
@@ -51,7 +52,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
             centred = form == "centred"
             try:
                 found = window(updates, centred=centred, less=less)
-            except ValueError:  # nothing is left that moves
+            except Degenerate:  # nothing is left that moves
                 continue
             if less is not None:
                 updates, decay = updates - less, decay - less
@@ -170,6 +171,6 @@ EDGE = Instrument(
     parameters={"draws": Parameter(100, "of the random gradient", low=2)},
     memory=1_200_000_000,
     needs=("theta", "decayed"),
-    enough=enough,
+    lacking=lacking,
     version=2,
 )

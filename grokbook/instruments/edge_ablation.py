@@ -17,7 +17,7 @@ from torch import Tensor
 from grokbook.geometry.edge_ablation import CONTROLS, DRAWN, Ablated, ablate, controls, reached
 from grokbook.geometry.edge_windows import BULK, EDGE, rows_until, window
 from grokbook.instruments import phases
-from grokbook.instruments.edge_path import EdgePath, ends, enough
+from grokbook.instruments.edge_path import EdgePath, ends, lacking
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.network import AttentionSlot, Examples, judged
 from grokbook.instruments.subject import Subject
@@ -55,7 +55,7 @@ def _take(subject: Subject, step: int, parameters: Mapping[str, Any]) -> list[Ro
     learned = torch.from_numpy(path.learned(last))
     for name, places in SETS.items():
         directions = found.directions[places]
-        if not len(directions):  # as many as the window has: a short one has no bulk
+        if len(directions) < places.stop - places.start:  # a short window has no bulk
             continue
         taken = ablate(theta, directions)
         effect = outcome(taken.theta) - base
@@ -169,5 +169,6 @@ EDGE_ABLATION = Instrument(
     },
     memory=1_200_000_000,
     needs=("theta", "decayed"),
-    enough=enough,
+    lacking=lacking,
+    version=2,  # 1 called the one direction left in a short window the bulk
 )

@@ -29,7 +29,7 @@ from grokbook.geometry.perturbation_curves import (
 )
 from grokbook.geometry.strings import Strings, attention, padded
 from grokbook.instruments import phases
-from grokbook.instruments.edge_path import EdgePath, ends, enough
+from grokbook.instruments.edge_path import EdgePath, ends, lacking
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.network import AttentionSlot, Examples, judged, learned_from
 from grokbook.instruments.subject import Subject
@@ -250,5 +250,5 @@ EDGE_CURVES = Instrument(
     },
     memory=3_000_000_000,
     needs=("theta", "decayed"),
-    enough=enough,
+    lacking=lacking,
 )

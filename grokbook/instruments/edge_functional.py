@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from grokbook.config import DyckConfig
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.edge_windows import rows_until, window
 from grokbook.geometry.functional_content import SHARE, random_directions
 from grokbook.instruments import phases
 from grokbook.instruments.answer_responses import AnswerResponses
 from grokbook.instruments.depth_responses import DepthResponses
-from grokbook.instruments.edge_path import EdgePath, ends, enough
+from grokbook.instruments.edge_path import EdgePath, ends, lacking
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.network import AttentionSlot
 from grokbook.instruments.subject import Subject
@@ -68,7 +69,7 @@ def directions(path: EdgePath, last: int, size: int) -> dict[str, np.ndarray]:
     for name, (rows, centred) in more.items():
         try:
             found[name] = window(rows, count=1, centred=centred).directions[0]
-        except ValueError:  # nothing is left that moves
+        except Degenerate:  # nothing is left that moves
             continue
     return found
 
@@ -127,5 +128,5 @@ EDGE_FUNCTIONAL = Instrument(
     },
     memory=2_000_000_000,
     needs=("theta", "decayed"),
-    enough=enough,
+    lacking=lacking,
 )

@@ -16,6 +16,8 @@ from grokbook.geometry.edge_shares import trapezoid
 from grokbook.geometry.edge_windows import decay_path
 from grokbook.instruments.subject import Subject
 
+MORE = "more snapshots"
+"""What a run lacks that kept too few."""
 LEAST = 4
 """Updates that a path needs: two halves of a window of two each."""
 
@@ -90,11 +92,13 @@ def even(subject: Subject) -> np.ndarray:
     return np.arange(count) * subject.cadence
 
 
-def enough(subject: Subject) -> bool:
-    """Is it one task, and are there `LEAST` updates at one spacing to the run's end?"""
+def lacking(subject: Subject) -> str:
+    """What a run lacks of one task and `LEAST` updates at one spacing to its end, in words."""
+    if len(subject.config.tasks) > 1:
+        return "a single task"
     steps = even(subject)
     whole = len(steps) > LEAST and subject.last - steps[-1] < subject.cadence
-    return whole and len(subject.config.tasks) == 1
+    return "" if whole else MORE
 
 
 def ends(subject: Subject) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.edge_shares import Shares, at_random, cosines, share_errors, shares
 from grokbook.geometry.edge_windows import Window, window
 from grokbook.geometry.spectral_edge import Edge, Rotation, edge, halves, rotation
@@ -167,7 +168,7 @@ def _turned(
     for k in range(ROTATED, 0, -1):
         try:
             return rotation(products, earlier, later, k=k, centred=centred)
-        except ValueError:
+        except Degenerate:
             continue
     return None
 
@@ -176,7 +177,7 @@ def _stability(products: np.ndarray, form: str, centred: bool) -> Iterator[dict[
     for k in range(min(5, len(products) // 2 - centred), 0, -1):
         try:
             found = halves(products, k=k, centred=centred)
-        except ValueError:
+        except Degenerate:
             continue
         for j, angle in enumerate(found.angles, start=1):
             error = np.radians(found.error[j - 1])

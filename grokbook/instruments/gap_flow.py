@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.edge_windows import Window, rows_until, window
 from grokbook.geometry.gap_class import counted
 from grokbook.geometry.gap_flow import UNITS, by_each, measured, slide, terms
@@ -156,7 +157,7 @@ def _decomposition(
     found = window(updates, count=LEAST)
     try:
         stability = np.cos(np.radians(halves(updates @ updates.T, k=LEAST).angles))
-    except ValueError:  # a half that moves in fewer directions
+    except Degenerate:  # a half that moves in fewer directions
         return
     got = decomposition(
         slot.of(known.loss),
@@ -176,8 +177,9 @@ def _decomposition(
         yield Row(step, "pearson", got.pearson(name), variant=name, count=LEAST)
 
 
-def _enough(subject: Subject) -> bool:
-    return edge_path.enough(subject) and len(even(subject)) > HALVED
+def _lacking(subject: Subject) -> str:
+    short = len(even(subject)) <= HALVED
+    return edge_path.lacking(subject) or (edge_path.MORE if short else "")
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:
@@ -243,6 +245,6 @@ GAP_FLOW = Instrument(
     },
     memory=3_000_000_000,
     needs=("theta", "decayed"),
-    enough=_enough,
+    lacking=_lacking,
     version=2,
 )

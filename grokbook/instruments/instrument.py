@@ -121,15 +121,28 @@ class Parameter:
             return tuple(type(self.default[0])(word) for word in text.split("+"))
         return type(self.default)(text)
 
+    def write(self, value: Any) -> str:
+        """A value, or what JSON made of it, as an option takes it: `read` gives it back.
+
+        >>> Parameter((3.0, 5.0), "…").write([1.0, 2.5]), Parameter(1e-2, "…").write(1e-7)
+        ('1+2.5', '1e-07')
+        """
+        if isinstance(value, list | tuple):
+            return "+".join(map(self._word, value))
+        return self._word(value)
+
+    @staticmethod
+    def _word(value: Any) -> str:
+        short = f"{value:g}" if isinstance(value, float) else str(value)
+        return repr(value) if isinstance(value, float) and float(short) != value else short
+
     def __str__(self) -> str:
         """The default as an option takes it.
 
         >>> str(Parameter((3.0, 5.5), "…")), str(Parameter(0.01, "…"))
         ('3+5.5', '0.01')
         """
-        if isinstance(self.default, tuple):
-            return "+".join(f"{each:g}" for each in self.default)
-        return str(self.default)
+        return self.write(self.default)
 
 
 NEEDS = {
@@ -168,7 +181,7 @@ class Instrument:
         parameters: by name.
         memory: bytes that one point needs at most, the libraries not counted.
         needs: what a run must have kept, or be on; of `NEEDS`.
-        enough: are there as many snapshots as it takes?
+        lacking: what else it needs and a run has not, in words; empty if nothing.
         sibling: does it use the run of another seed, where there is one, as a control?
         version: raised when rows would come out otherwise than before.
     """
@@ -189,7 +202,7 @@ class Instrument:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     memory: int = 1_000_000_000
-    enough: Callable[[Subject], bool] = lambda subject: True
+    lacking: Callable[[Subject], str] = lambda subject: ""
     sibling: bool = False
     version: int = 1
 
@@ -225,8 +238,9 @@ class Instrument:
         """One point's rows, each as the instrument declares it.
 
         Raises:
-            ValueError: naming a quantity, part or variant that it does not, or a free coordinate
-                of a quantity that has none.
+            ValueError: naming a quantity that it does not, a free coordinate of a quantity that has
+                none, a variant with a word that does not occur in `variants`, or the part of an
+                instrument that has none.
         """
         rows = self.take(subject, point, parameters)
         for quantity, located in {(row.quantity, not math.isnan(row.at)) for row in rows}:

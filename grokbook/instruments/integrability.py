@@ -95,9 +95,9 @@ def _vectors(subject: Subject, step: int, pairs: int) -> Iterator[Vectors]:
         yield Vectors("step", "", "corrected", [moved.numpy()])
 
 
-def _enough(subject: Subject) -> bool:
+def _lacking(subject: Subject) -> str:
     """Has the first half of the path as many directions as its basis?"""
-    return len(subject.path(until=50)) > per_matrix(subject)
+    return "" if len(subject.path(until=50)) > per_matrix(subject) else "more snapshots"
 
 
 def _read(
@@ -208,6 +208,6 @@ INTEGRABILITY = Instrument(
         "draws": Parameter(200, "random bases", low=2),
     },
     needs=("theta", "attention", "pairs"),
-    enough=_enough,
+    lacking=_lacking,
     sibling=True,
 )

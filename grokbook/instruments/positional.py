@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from grokbook.geometry.attention_modes import entropies, modes, scores
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.positional_fourier import positional_nulls, positional_spectrum
 from grokbook.geometry.strings import Strings, attention, padded
 from grokbook.instruments import phases
@@ -97,7 +98,7 @@ def _spectra(sequences: _Sequences, states: np.ndarray, step: int, part: str) ->
     for variant, form in FORMS.items():
         try:
             found = positional_spectrum(states, sequences.valid, **form)
-        except ValueError:  # nothing that varies, or no full string among so few
+        except Degenerate:  # nothing that varies, or no full string among so few
             continue
         about = {"part": part, "variant": variant, "count": found.strings}
         for k, share in enumerate(found.shares):
@@ -114,7 +115,7 @@ def _nulls(subject: Subject, sequences: _Sequences, step: int, draws: int) -> It
     for variant, form in FORMS.items():
         try:
             found = positional_nulls(sequences.valid, width, draws=draws, seed=seed, **form)
-        except ValueError:  # no full string among so few
+        except Degenerate:  # no full string among so few
             continue
         for null, law in found.items():
             about = {"variant": f"{variant}, {null}", "count": law.draws or 1}
@@ -194,7 +195,7 @@ POSITIONAL = Instrument(
         "recent": Quantity("1", "weight of a row on its last three positions"),
         "logit_variance": Quantity("1", "of a row's logits over what it sees, mean over rows"),
         "size": Quantity("squared norm", "‖W_Q‖ ‖W_K‖ of a head"),
-        "operator": Quantity("squared norm", "‖W_Qᵀ W_K‖₂ / √d_h: bounds logits of unit inputs"),
+        "operator": Quantity("squared norm", "‖W_Qᵀ W_K‖₂ / √d_h, of a logit without biases"),
     },
     points=_points,
     take=_take,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.depth_geometry import depth_geometry
 from grokbook.geometry.probe_splits import SPLITS, split
 from grokbook.geometry.probes import Probe, probe
@@ -129,7 +130,7 @@ def _linear(tokens: Tokens, features: np.ndarray, part: str, step: int, seed: in
 def _geometry(features: np.ndarray, depths: np.ndarray, part: str, step: int) -> Iterator[Row]:
     try:
         found = depth_geometry(features, depths)
-    except ValueError:  # all centroids alike
+    except Degenerate:  # all centroids alike
         return
     about = {"part": part, "count": len(depths)}
     for k, share in enumerate(found.explained[:5], start=1):
@@ -217,5 +218,5 @@ PROBES = Instrument(
     },
     memory=2_000_000_000,
     needs=("theta", "strings"),
-    enough=lambda subject: subject.config.layers == 2,
+    lacking=lambda subject: "" if subject.config.layers == 2 else "a network of two layers",
 )

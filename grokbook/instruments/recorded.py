@@ -80,7 +80,7 @@ class Recorded:
 
         Args:
             measurement: of a run.
-            replace: put it in the place of one with other rows.
+            replace: put it in the place of one with other rows, or of a damaged one.
 
         Raises:
             StoreError: if points are left, or it was recorded before with other rows and
@@ -96,12 +96,11 @@ class Recorded:
         place = f"measurements/{measurement.config_id}/{measurement.name}"
         with alone(self.folder):
             manifest = self.manifest()
-            if place in manifest:
+            if place in manifest and not replace:
                 before = Measurement.read(self.folder / place)
-                if before.rows.equals(measurement.reread().rows):
-                    return manifest[place]
-                if not replace:
+                if not before.rows.equals(measurement.reread().rows):
                     raise StoreError(f"{place} is recorded already, with other rows")
+                return manifest[place]
             entry = {
                 "instrument": measurement.instrument,
                 "version": measurement.version,

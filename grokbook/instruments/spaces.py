@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from grokbook.geometry import bases
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.subspaces import Basis, Footprint
 from grokbook.instruments.subject import Subject
 
@@ -80,7 +81,7 @@ def singular(
     start, theta = (subject.theta(s).double().numpy() for s in (int(subject.steps[0]), step))
     found = {}
     for name, values in (("weights", theta), ("displacements", theta - start)):
-        with suppress(ValueError):  # a matrix that has not moved, or not in so many directions
+        with suppress(Degenerate):  # a matrix that has not moved, or not in so many directions
             basis = bases.weight_svd(subject.layout, values, rank=rank, feedforward=feedforward)
             found[name + " with feed-forward" * feedforward] = _space(subject, basis)
     return found

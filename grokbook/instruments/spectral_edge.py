@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from grokbook.config import RunConfig
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.spectral_edge import Edge, rotation
 from grokbook.geometry.trajectory import Displacements, displacements, thin
 from grokbook.instruments import edge_rows, phases
@@ -106,7 +107,7 @@ def _turning(
             earlier = slice(count - size - shift, count - shift)
             try:
                 found = rotation(products, earlier, later, k=directions, centred=centred)
-            except ValueError:  # a window that moves in fewer directions has none to turn
+            except Degenerate:  # a window that moves in fewer directions has none to turn
                 continue
             step = {"step": int(rolling.ends[i])}
             yield from (step | row for row in edge_rows.rotated(found, quantity))

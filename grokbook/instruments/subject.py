@@ -163,7 +163,12 @@ class Subject:
         return list(zip(losses[::2], losses[1::2], strict=True))
 
     def seed(self, name: str, step: int = 0) -> int:
-        """A seed of one purpose's own: of its name, ``"instrument/purpose"``, run and step."""
+        """A seed of one purpose's own: of its name, ``"instrument/purpose"``, seed and step.
+
+        Runs of one seed share it, whatever their weight decay: they are compared on the same
+        batches and nulls, so that these are no part of a difference.  Runs of other seeds draw
+        their own.
+        """
         return zlib.crc32(f"{name}/{self.config.seed}/{step}".encode())
 
     def sibling(self) -> Subject | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.trajectory import (
     Displacements,
     Spectrum,
@@ -157,7 +158,7 @@ def _comparable(
         count = parameters["count"]
         try:
             chosen = evenly(rate * steps, end, count)
-        except ValueError:  # a run that is too short, or kept too little, has no such row
+        except Degenerate:  # a run that is too short, or kept too little, has no such row
             continue
         some = moves.take(chosen)
         found = spectrum(some.products, rounding=some.rounding)

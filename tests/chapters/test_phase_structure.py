@@ -544,5 +544,8 @@ def test_the_guard_lets_the_finding_pass_and_stops_where_it_flips():
         chapter.guard(power(0.9, decays=[1.0]))
     with pytest.raises(AssertionError, match="the weakest weight decay no longer takes longest"):
         chapter.guard(power(-0.5))
+    slow_between = [*power(0.9, decays=[1.0, 0.1]), *power(2.0, decays=[0.2])]
+    with pytest.raises(AssertionError, match="the weakest weight decay no longer takes longest"):
+        chapter.guard(slow_between)
     with pytest.raises(AssertionError, match="a run without weight decay groks"):
         chapter.guard([*runs, replace(still, groks=(900, None))])

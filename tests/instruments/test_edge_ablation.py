@@ -91,3 +91,5 @@ def test_what_is_taken_out(subject):
 def test_a_short_window_has_no_bulk(subject):
     rows = pd.DataFrame(EDGE_ABLATION.rows(subject, 20, PARAMETERS))
     assert set(rows.part) == {"", "edge", "v1", "v2"}
+    rows = pd.DataFrame(EDGE_ABLATION.rows(subject, 30, PARAMETERS))
+    assert set(rows.part) == {"", "edge", "v1", "v2", "v3"}  # v3 alone is not v3 and v4

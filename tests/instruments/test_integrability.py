@@ -289,4 +289,4 @@ def test_what_it_costs_is_declared(subject, parameters):
 def test_the_first_half_of_the_path_needs_its_directions(small_run, steps, enough):
     few = Subject(small_run.run)
     few.steps = np.array(steps)
-    assert INTEGRABILITY.enough(few) is enough
+    assert INTEGRABILITY.lacking(few) == ("" if enough else "more snapshots")

@@ -204,9 +204,9 @@ def test_the_agenda_counts_points_and_cost(store):
     measured(store, job(store))
     (item,) = agenda(store, runs, ["norm"], {}, of=4)
     assert (item.points, item.measured, item.seconds, item.lacking) == (12, 6, 3.0, 0)
-    assert {each.allowance for each in item.jobs} == {900.0}
+    assert {each.measuring.allowance for each in item.jobs} == {900.0}
     (item,) = agenda(store, runs, ["norm"], {"norm": {"points": 3}}, of=2, budget=0.5)
-    assert (item.points, item.measured) == (6, 0) and item.jobs[0].allowance == 900.0
+    assert (item.points, item.measured) == (6, 0) and item.jobs[0].measuring.allowance == 900.0
     with pytest.raises(ConfigError, match="is not asked for"):
         agenda(store, runs, ["norm"], {"hessian": {}}, of=1)
 
@@ -225,6 +225,9 @@ def test_complete_measurements_are_recorded_once(store, tmp_path):
     with pytest.raises(StoreError, match="with other rows"):
         recorded.add(other)
     assert recorded.add(other, replace=True)["sha256"] != entry["sha256"]
+    (place,) = recorded.manifest()
+    (tmp_path / "results" / place).write_bytes(b"")  # what is damaged is replaced, too
+    assert recorded.verify() and recorded.add(other, replace=True) and not recorded.verify()
     assert (recorded.find("norm", config)[0].rows["value"] == 0).all() and recorded.verify() == []
     with pytest.raises(StoreError, match="1 of 6 points left"):
         recorded.add(replace(found, measured=found.measured[:-1]))
@@ -311,8 +314,31 @@ def test_recorded_damage_is_named(store, tmp_path):
         recorded.find("norm", config)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "lack"),
+    [
+        ("edge", {"tasks": ("add", "mul")}, "a single task"),
+        ("gap-flow", {"tasks": ("add", "mul")}, "a single task"),
+        ("probes", {"layers": 1}, "a network of two layers"),
+    ],
+)
+def test_what_a_run_lacks_is_said_of_its_config(name, change, lack):
+    config = SimpleNamespace(**{"tasks": ("depth",), "layers": 2} | change)
+    subject = SimpleNamespace(config=config, steps=np.arange(0, 99, 9), cadence=9, last=90)
+    assert catalogue.INSTRUMENTS[name].lacking(subject) == lack
+
+
+@pytest.mark.parametrize(
+    ("steps", "lack"), [((0, 9, 18, 27, 36), ""), ((0, 9, 18, 27), "more snapshots")]
+)
+def test_an_edge_needs_four_updates_to_the_end(steps, lack):
+    config = SimpleNamespace(tasks=("depth",))
+    subject = SimpleNamespace(config=config, steps=np.array(steps), cadence=9, last=steps[-1])
+    assert catalogue.INSTRUMENTS["edge"].lacking(subject) == lack
+
+
 def test_a_run_with_too_few_snapshots_lacks_them(store, monkeypatch):
-    few = replace(NORM, enough=lambda subject: len(subject.steps) > 9_999)
+    few = replace(NORM, lacking=lambda subject: "more snapshots" * (len(subject.steps) < 9_999))
     monkeypatch.setitem(catalogue.INSTRUMENTS, "norm", few)
     runs = store.runs()
     (item,) = agenda(store, runs, ["norm"], {}, of=len(runs))
