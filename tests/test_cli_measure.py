@@ -98,6 +98,10 @@ def test_measured_stopped_short_and_gone_on_with(say, trained):
         ("measure small.toml --with hessian.precision=float16", "is float32 or float64, not"),
         ("measure small.toml --with trajectory.taus=3+x", "must be numbers joined by +, not '3+x'"),
         ("measure small.toml --instruments weight_spectra", "did you mean weight-spectra?"),
+        (
+            "measure small.toml --with commutator.snapshots=3,commutator.checkpoints=2",
+            "give --with once for each parameter",
+        ),
         ("measure small.toml --with commutator", "not of the form INSTRUMENT.PARAMETER=VALUE"),
         ("measure small.toml --workers 0", "workers must"),
         ("measure small.toml --budget -1", "budget must"),
@@ -365,9 +369,7 @@ def test_an_id_is_a_run_as_far_as_no_other_has_it(say, trained, tmp_path, monkey
     with pytest.raises(ConfigError, match=f"2 finished runs .*{other.name}"):
         store.ended("")
     begun = store.open(replace(first.blank, init_seed=99), Numerics(**one.numerics))
-    with pytest.raises(
-        ConfigError, match=f"0 finished runs in the store begin with '{begun.name}'"
-    ):
+    with pytest.raises(ConfigError, match=f"run {begun.name} .* is empty at step 0; the command"):
         store.ended(begun.name)
     heard = []
     (other.path / "config.json").write_text("{}")
@@ -381,7 +383,10 @@ def test_instruments_for_which_no_run_will_do_share_one_line():
     there = item("events", jobs=(Job(None, None, 3, 3),), lacking=2)
     first, last = agenda_lines([there, item("edge"), item("probes")])
     assert first.startswith("events  ") and first.endswith("; 2 runs lack what it needs: a, b")
-    assert last == "no run has what these need: edge, probes"
+    assert last == "no run has a, and b: edge, probes"
+    strings = replace(item("positional"), missing=("strings",))
+    *_, both, other = agenda_lines([there, item("edge"), strings, item("probes")])
+    assert (both, other) == ("no run has a, and b: edge, probes", "no run has strings: positional")
     first, alone = agenda_lines([there, item("edge")])
     assert alone.startswith("edge    ") and alone.endswith("; 3 runs lack what it needs: a, b")
 

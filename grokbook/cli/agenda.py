@@ -46,6 +46,8 @@ def parameters_from(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
     for setting in settings:
         where, sign, text = setting.partition("=")
         name, dot, parameter = where.partition(".")
+        if "=" in text:
+            raise ConfigError(f"--with {setting}: give --with once for each parameter")
         if not (name and dot and parameter and sign and text):
             raise ConfigError(f"--with {setting} is not of the form INSTRUMENT.PARAMETER=VALUE")
         if parameter in found.get(name, {}):
@@ -114,14 +116,17 @@ def is_left(item) -> bool:
 def lines(items: list) -> list[str]:
     """One line an instrument: points, what they take, budget, what cannot be measured.
 
-    Instruments for which no run will do, as those of brackets for a modular task, share the last.
+    Instruments for which no run will do, as those of brackets for a modular task, share a line if
+    they lack the same.
     """
-    idle = [item.name for item in items if not item.jobs]
+    idle = [item for item in items if not item.jobs]
     shown = [item for item in items if item.jobs or len(idle) == 1]
     wide = max((len(item.name) for item in shown), default=0)
     found = [f"{item.name:{wide}}  {'; '.join(_parts(item))}" for item in shown]
-    if len(idle) > 1:
-        found.append(paragraph(f"no run has what these need: {', '.join(idle)}", " " * 4, ""))
+    for missing in dict.fromkeys(item.missing for item in idle) if len(idle) > 1 else ():
+        names = [item.name for item in idle if item.missing == missing]
+        text = f"no run has {', and '.join(missing)}: {', '.join(names)}"
+        found.append(paragraph(text, " " * 4, ""))
     return found
 
 

@@ -62,7 +62,10 @@ def claims(
 
     from grokbook.claims.board import board, disagreements
     from grokbook.store import StoreError
+    from grokbook.store.recorded import Results
 
+    if not (Results().folder / "manifest.json").is_file():
+        fail(f"there are no recorded results in {Results().folder}", 1)
     shown: dict[str, list[str]] = {}
     if check:
         from grokbook.publishing.verdicts import rendered

@@ -88,7 +88,12 @@ class Store:
         """
         config, dash, numerics = map(glob.escape, name.partition("-"))
         pattern = f"{config}{'' if dash else '*'}/{numerics}*"
-        fitting = [run for run in self._readable(pattern, warn) if run.ended]
+        there = self._readable(pattern, warn)
+        fitting = [run for run in there if run.ended]
+        if not fitting and len(there) == 1:
+            (run,) = there
+            begun = f"run {run.name} ({run.config.label}) is {run.status} at step {run.step:,}"
+            raise ConfigError(f"{begun}; the command that began it goes on with it")
         if len(fitting) != 1:
             which = ", ".join(f"{run.name} ({run.config.label})" for run in fitting)
             line = f"{len(fitting)} finished runs in the store begin with {name!r}"

@@ -34,6 +34,15 @@ def test_a_claim_that_waits_says_what_for_in_full():
     assert "control true pass" in found
 
 
+def test_without_results_nothing_is_judged(tmp_path, monkeypatch):
+    for name in ("nowhere", "a file"):
+        monkeypatch.setenv("GROKBOOK_RESULTS", str(tmp_path / name))
+        (tmp_path / "a file").write_text("")
+        found = run("MT-02")
+        line = f"grokbook: there are no recorded results in {tmp_path / name}\n"
+        assert (found.exit_code, found.stdout, found.stderr) == (1, "", line)
+
+
 def test_one_claim_in_full():
     result = run("MT-10")
     assert result.exit_code == 0

@@ -77,21 +77,25 @@ def test_the_step_size_is_the_callers(state):
     assert small.defects[""].published != usual.defects[""].published
 
 
-def test_options_reach_the_eigensolver(state):
+@pytest.fixture(scope="module")
+def solved(state):
+    """A loss on nine pairs, in float64, with the eigenvalues at both ends of its Hessian."""
     layout, theta = read_weights({k: v.double() for k, v in state.items()}, heads=2)
     table = CONFIG.table()
     (loss,) = losses_on(layout, table, [table.train[:9]])
-    both = eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6)
+    return loss, theta, table, eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6)
+
+
+def test_options_reach_the_eigensolver(solved):
+    loss, theta, table, both = solved
     low = eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6, ends="low", pairs=3)
     assert {len(found.values) for found in low.values()} == {3}
     assert low[""].values[0] == pytest.approx(both[""].values[0], rel=1e-6)
 
 
-def test_eigenvalues_are_those_of_the_dense_hessian(state):
-    layout, theta = read_weights({k: v.double() for k, v in state.items()}, heads=2)
-    table = CONFIG.table()
-    (loss,) = losses_on(layout, table, [table.train[:9]])
-    found = eigenpairs_on(loss, theta, table.tasks, seed=0, tolerance=1e-6)
+def test_eigenvalues_are_those_of_the_dense_hessian(solved):
+    loss, theta, table, found = solved
+    layout = loss.layout
     assert list(found) == ["", "add", "mul"]
     pairs, labels = (torch.from_numpy(a)[table.train[:9]] for a in (table.pairs, table.labels))
     for part, heads in (("", (0, 1)), ("mul", (1,))):
