@@ -81,6 +81,7 @@ def test_batches_are_of_training_pairs_and_repeatable(tiny):
     first = list(batches(tiny.table, 3, 50, 2))
     again = list(batches(tiny.table, 3, 50, 2))
     assert set(torch.cat(first).tolist()) == set(tiny.table.train.tolist())
+    assert all(len(set(one.tolist())) < len(one) == 50 for one in first)  # with replacement
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], first[1])
 

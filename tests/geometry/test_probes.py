@@ -99,6 +99,16 @@ def test_products_need_the_quadratic_or_the_mlp(tokens):
     assert both[1] > both[0] - 0.02  # tuned, the larger set of features loses next to nothing
 
 
+def test_standardised_features_have_no_mean_and_unit_spread():
+    train = np.random.default_rng(0).normal(3.0, 2.0, (50, 4))
+    train[:, 3] = 7.0  # constant ones become 0
+    ours, theirs = standardised(train, train[:5] + 1.0)
+    assert ours.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-12)
+    assert ours.std(axis=0) == pytest.approx([1, 1, 1, 0])
+    scaler = StandardScaler().fit(train[:, :3])
+    assert theirs[:, :3] == pytest.approx(scaler.transform(train[:5, :3] + 1.0))
+
+
 def test_a_split_by_token_sees_strings_again():
     """A target that is a number of the string, and features that name the string."""
     generator = np.random.default_rng(6)

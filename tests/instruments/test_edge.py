@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grokbook.geometry.edge_shares import share_errors, shares
+from grokbook.geometry.edge_shares import at_random, share_errors, shares
 from grokbook.geometry.edge_windows import window
-from grokbook.instruments import phases
+from grokbook.geometry.spectral_edge import halves
+from grokbook.instruments import edge_rows, phases
 from grokbook.instruments.edge import EDGE
 from grokbook.instruments.edge_path import EdgePath
 from grokbook.instruments.subject import Subject
@@ -81,6 +82,27 @@ def test_rotations_stability_and_orthogonal_updates(small_strings, rows):
     apart = rows[(rows.part == "5 updates") & (rows.variant == "orthogonal")]
     assert one(apart, quantity="sigma", at=1).value == pytest.approx(lengths[0], rel=1e-5)
     assert one(apart, quantity="rotation_disjoint", at=1).value == pytest.approx(90)
+
+
+def test_errors_are_of_cosines_and_of_samples():
+    generator = np.random.default_rng(0)
+    updates = generator.normal(size=(6, 40))
+    products = updates @ updates.T
+    found = halves(products, k=3)
+    said = [row for row in edge_rows._stability(products, "raw", False) if row["at"] <= 3]
+    for row, angle, degrees in zip(said, found.angles, found.error, strict=True):
+        assert row["value"] == pytest.approx(np.cos(np.radians(angle)))
+        assert row["error"] == pytest.approx(np.radians(degrees))  # |d cos| ≤ |d angle|
+    decay = generator.normal(size=(6, 40))
+    norms = np.linalg.norm(updates - decay, axis=1)
+    drawn = at_random(decay, norms, count=2, draws=4, seed=3).published
+    (first, second) = (
+        row
+        for row in edge_rows.by_chance(updates, decay, draws=4, seed=3)
+        if row["quantity"] == "gradient_share"
+    )
+    assert first["value"] == pytest.approx(drawn[:, 0].mean())
+    assert second["error"] == pytest.approx(drawn[:, 1].std(ddof=1))
 
 
 def test_movement_is_that_of_both(rows):

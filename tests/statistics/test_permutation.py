@@ -132,6 +132,7 @@ def test_draws_approach_enumeration_and_repeat():
     drawn, again = sign_flip(longer, seed=3), sign_flip(longer, seed=3)
     assert exact.exact and not drawn.exact and drawn == again
     assert drawn.p == pytest.approx(exact.p, abs=4 * drawn.error)
+    assert drawn.error == pytest.approx(math.sqrt(drawn.p * (1 - drawn.p) / 9_999))
     assert drawn.least == 1 / 10_000 and drawn.p != sign_flip(longer, seed=4).p
     x, y = generator.normal(0.8, 1, 12), generator.normal(0, 1, 12)
     sampled = two_sample(x, y, draws=3000)
