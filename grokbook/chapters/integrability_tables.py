@@ -30,7 +30,7 @@ def share_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFram
                 "published mean (%)": f"{published[matrix.replace('.', '/')]:.1f}",
                 "ours (%)": mean_over(each.values),
                 "n": len(each.values),
-                "random walks, mean, and mean ± 2 sd of the draws (%)": (
+                "random walks, mean, and lowest − 2 sd to highest + 2 sd (%)": (
                     f"{each.walk:.1f} ({each.low:.1f} to {each.high:.1f})"
                 ),
                 "ours less its own walks (points)": mean_over(each.over_walk),

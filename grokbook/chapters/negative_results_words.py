@@ -91,9 +91,9 @@ def walk_sentence(runs: Sequence[Run]) -> str:
     if found is not None:
         points, z = found
         said += (
-            f" The smallest difference with a z beyond {LARGE_Z:g}, the least that the single-task "
-            f"paper reports, is one of {show(points)} points, with z = {show(z)}"
-            f"{': z is large for nothing' if abs(points) < NOTHING else ''}."
+            f" The smallest difference of a single matrix with a z beyond {LARGE_Z:g}, the least "
+            f"that the single-task paper reports, is one of {show(points)} points, with z = "
+            f"{show(z)}{': z is large for nothing' if abs(points) < NOTHING else ''}."
         )
     return said
 

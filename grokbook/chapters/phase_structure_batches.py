@@ -42,7 +42,7 @@ class BatchCheck:
 
 
 def batch_checks(runs: Sequence[Run]) -> list[BatchCheck]:
-    """Of the runs that were read on both, where the two are two.
+    """Of the runs that were read on both, where the two are two, at all preset steps.
 
     Steps at which one of the values is not negative have no ratio of depths, and are left out.
     """
@@ -57,9 +57,7 @@ def batch_checks(runs: Sequence[Run]) -> list[BatchCheck]:
             continue
         pairs = run.config.table().drawn_from
         both = few.merge(whole, on="step", suffixes=("_few", "_whole"))
-        both = both[
-            (both["step"] <= run.stop) & (both["value_few"] < 0) & (both["value_whole"] < 0)
-        ]
+        both = both[(both["value_few"] < 0) & (both["value_whole"] < 0)]
         both = both[(both["count_few"] < pairs) & (both["count_whole"] == pairs)]
         if both.empty:
             continue
@@ -103,10 +101,12 @@ def batch_sentence(found: Sequence[BatchCheck], asked: Asked) -> str:
         f"deep, and a single one {span(ratios)} times, of {len(ratios)}; no residual is above "
         f"{show(100 * worst)} % of its eigenvalue."
         + (_SHALLOWER if max(deepest) < 1 - worst else "")
+        + (_ON_THE_WHOLE if max(deepest) < 1 - worst and max(ratios) > 1 else "")
     )
 
 
 _SHALLOWER = (
-    " So on these runs it is the fewer pairs, the deeper: a part of the depth is the batch's own, "
-    "and the published batches are smaller still."
+    " So on these runs the deepest reading is deeper on fewer pairs: a part of the depth is the "
+    "batch's own, and the published batches are smaller still."
 )
+_ON_THE_WHOLE = " A single reading need not be so."

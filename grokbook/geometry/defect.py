@@ -52,7 +52,8 @@ class Defect:
 
     Attributes:
         published: D of `published_delta`, over ‖ηg_A‖ ‖ηg_B‖ + 1e-12.
-        rounding: ‖published δ − δ‖ over the same: the error of ``published``.
+        rounding: ‖published δ − δ‖ over the same: the error of ``published`` by its own formula.
+            Where its 1e-12 outweighs η²‖g‖², both vanish, and ``corrected`` may be far from it.
         floor: the published floor: the float32 arithmetic with gradients frozen at θ.
         corrected: D of `delta`, in float64; NaN where a gradient vanishes.
         error: of ``corrected``, from above: its rounding if float64 vectors were subtracted.

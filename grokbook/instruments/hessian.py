@@ -215,8 +215,8 @@ HESSIAN = Instrument(
     error="the residual ‖Hv − λv‖ of an eigenvalue, as published Lanczos's estimate of it, which "
     "sees no rounding; the rounding floor of a curvature; the sum of residuals of a slack",
     parts="the loss: all tasks' (empty), or a task's own: add",
-    variants="published: 25 Lanczos steps on a batch of its own; corrected: converged, every part "
-    "on one batch; resampled: converged, on several batches of the published size",
+    variants="published: 25 Lanczos steps on a batch of its own; corrected: until it converges, "
+    "see its flag, every part on one batch; resampled: likewise, on several of the published size",
     quantities={
         "lowest": Quantity(_UNIT, "a lowest eigenvalue", "its rank"),
         "lowest_converged": Quantity("1", "1 where its residual is within tolerance", "its rank"),

@@ -173,8 +173,8 @@ INTEGRABILITY = Instrument(
     "bases; v: a commutator δ, the step since the last snapshot, a gradient; B: principal "
     "directions of the trajectory, or singular directions u vᵀ of the weights",
     source="2602.18523 sections 4.3, 4.7 and 7 (D9, D10); 2602.16746 sections 4.5, 4.6, 4.13, S2",
-    error="standard deviation over pairs of batches; of a null its own; of a single vector the "
-    "basis's residual",
+    error="standard deviation over pairs of batches; of a null its own; of a single vector "
+    "that share of the basis's residual",
     parts="the loss: all tasks' on both batches (empty), add×mul: one task's on A, another's on B",
     variants="published: one δ, rounded to float32; corrected: the median of `batch_pairs` δ; "
     "then the basis: attention path (two, with three tasks three directions a matrix), full path "

@@ -173,8 +173,8 @@ def _plain(runs: Sequence[Passage]) -> str:
     listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
     return (
         f"{_keeping(runs, turns, shares) or _verdict(shares)}. {who(len(runs))} the gradient makes "
-        f"{listed}{middle}, of the squared movement along the first direction; weight decay makes "
-        "the rest."
+        f"{listed}{middle}, of the squared movements along the first direction, its own and weight "
+        "decay's."
     )
 
 

@@ -298,7 +298,7 @@ def test_shares_are_read_at_the_stop_of_each_run_that_groks(runs):
     assert table.index.tolist() == [matrix.replace(".", "\u00a0·\u00a0") for matrix in MATRICES]
     second = table.loc["0\u00a0·\u00a0W_K"]
     assert second["ours (%)"].startswith("71 [") and set(table["n"]) == {2}
-    walks = "random walks, mean, and mean ± 2 sd of the draws (%)"
+    walks = "random walks, mean, and lowest − 2 sd to highest + 2 sd (%)"
     assert set(table[walks]) == {"75.0 (74.2 to 75.8)"}
     assert second["ours less its own walks (points)"].startswith("−4 [")
     assert set(table["ours less its own relaxations (points)"]) == {"–"}  # not measured here

@@ -24,6 +24,13 @@ def drawn(seed, n, scale=1000.0, budget=1200):
     return [int(t) if t <= budget else None for t in times], [budget] * n
 
 
+@pytest.mark.parametrize("n", [2, 4, 6, 14, 98])
+def test_the_median_is_where_exactly_half_have_grokked(n):
+    """Half by a product of shares, which rounding may put a bit above."""
+    steps = [100 * (k + 1) for k in range(n)]
+    assert survival(steps, steps).median == steps[n // 2 - 1]
+
+
 def test_a_curve_by_hand():
     curve = survival(GROKS, ENDS)
     assert curve.steps.tolist() == [100, 200, 400, 500, 700, 900]

@@ -124,8 +124,8 @@ def test_what_is_said_of_one_run_that_groks(passage):
     assert turn_sentence([passage]) == (
         "The first direction turns to decay at the grok step, and back to the gradient later. In "
         "the run that groks the gradient makes 97 % half-way to the grok step, 5 % at it "
-        "and 97 % at 6.7 times it, of the squared movement along the first direction; weight decay "
-        "makes the rest."
+        "and 97 % at 6.7 times it, of the squared movements along the first direction, its own and "
+        "weight decay's."
     )
     assert turn_sentence([passage], control=True) == (
         "Without the path that decay alone takes the initial weights on, nothing is left of the "
@@ -138,7 +138,7 @@ def test_what_is_said_of_several(passage):
     others = small_passages()
     plain = turn_sentence(others)
     assert "In both runs that grok the gradient makes 97 % half-way" in plain
-    assert "at 6.7 times it (median), of the squared movement along the first" in plain
+    assert "at 6.7 times it (median), of the squared movements along the first" in plain
     assert turn_sentence(others, control=True) == (
         "Without the path that decay alone takes the initial weights on, none of 2 turns remain; "
         "the gradient then makes 94 % at the grok step (median); one more run turns, on labels "
