@@ -182,8 +182,8 @@ def spike_answer(found: dict[str, list[SpikedWindows]]) -> str:
     ]
     if others:
         said += (
-            f" Of {listed(others)} one run at least is no further apart than with its windows "
-            "shifted."
+            f" In {'each of ' * (len(others) > 1)}{listed(others)} one run at least is no further "
+            "apart than with its windows shifted."
         )
     return said + (
         " That was seen first and counted afterwards: it is an observation, and no verdict rests "

@@ -14,10 +14,9 @@ import numpy as np
 from grokbook.config import Config
 from grokbook.geometry.edge_shares import trapezoid
 from grokbook.geometry.edge_windows import decay_path
+from grokbook.instruments.instrument import MORE_SNAPSHOTS
 from grokbook.instruments.subject import Subject
 
-MORE = "more snapshots"
-"""What a run lacks that kept too few."""
 LEAST = 4
 """Updates that a path needs: two halves of a window of two each."""
 
@@ -98,7 +97,7 @@ def lacking(subject: Subject) -> str:
         return "a single task"
     steps = even(subject)
     whole = len(steps) > LEAST and subject.last - steps[-1] < subject.cadence
-    return "" if whole else MORE
+    return "" if whole else MORE_SNAPSHOTS
 
 
 def ends(subject: Subject) -> np.ndarray:

@@ -25,7 +25,7 @@ from grokbook.geometry.loss_decomposition import LEAST, decomposition
 from grokbook.geometry.spectral_edge import edge, halves
 from grokbook.instruments import edge_path, phases
 from grokbook.instruments.edge_path import EdgePath, even
-from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
+from grokbook.instruments.instrument import MORE_SNAPSHOTS, Instrument, Parameter, Quantity, Row
 from grokbook.instruments.network import AttentionSlot, judged, learned_from
 from grokbook.instruments.replayed import Replayed
 from grokbook.instruments.subject import Subject
@@ -179,7 +179,7 @@ def _decomposition(
 
 def _lacking(subject: Subject) -> str:
     short = len(even(subject)) <= HALVED
-    return edge_path.lacking(subject) or (edge_path.MORE if short else "")
+    return edge_path.lacking(subject) or (MORE_SNAPSHOTS if short else "")
 
 
 def _seconds(subject: Subject, parameters: Mapping[str, Any]) -> float:

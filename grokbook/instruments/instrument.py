@@ -155,6 +155,9 @@ NEEDS = {
 }
 """What an instrument may need of a run, in words."""
 
+MORE_SNAPSHOTS = "more snapshots"
+"""What a run lacks that kept too few."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Instrument:

@@ -16,7 +16,7 @@ import numpy as np
 from grokbook.geometry.defect import read_pair
 from grokbook.geometry.shares import Share, within
 from grokbook.geometry.subspaces import Basis, project
-from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
+from grokbook.instruments.instrument import MORE_SNAPSHOTS, Instrument, Parameter, Quantity, Row
 from grokbook.instruments.spaces import OTHER, Space, lasting, per_matrix, present, singular
 from grokbook.instruments.subject import Subject
 
@@ -97,7 +97,7 @@ def _vectors(subject: Subject, step: int, pairs: int) -> Iterator[Vectors]:
 
 def _lacking(subject: Subject) -> str:
     """Has the first half of the path as many directions as its basis?"""
-    return "" if len(subject.path(until=50)) > per_matrix(subject) else "more snapshots"
+    return "" if len(subject.path(until=50)) > per_matrix(subject) else MORE_SNAPSHOTS
 
 
 def _read(

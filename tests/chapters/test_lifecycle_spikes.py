@@ -156,7 +156,9 @@ def test_the_answer_is_of_the_setting_where_spikes_matter_most():
         "That is 70 to 80 points apart, where the same windows shifted along the run are 30 to 44 "
         "at most. So there the gradient's return goes with jumps of the loss"
     )
-    assert "Of “weak” one run at least is no further apart than" in said
+    both = chapter.spike_answer({"weak": LITTLE, "as weak": LITTLE, "strong": MUCH})
+    assert "In each of “weak” and “as weak” one run at least is no further apart" in both
+    assert "In “weak” one run at least is no further apart than" in said
     assert said.endswith("no verdict rests on it.")
     assert "shifted" not in chapter.spike_answer({"strong": MUCH}).split("So there")[1]
     assert "do not tell" in chapter.spike_answer({"weak": LITTLE})
