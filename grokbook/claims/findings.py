@@ -32,6 +32,7 @@ class Finding:
         compared: is it of the quantity that was published, so that both can stand side by side?
         series: that the cell is of, where a claim has several; empty where there is one.
         by: what the parts of the cell's name are, as its criterion says.
+        sure: does the interval, where there is one, say of the outcome what the value says?
     """
 
     cell: str
@@ -46,6 +47,12 @@ class Finding:
     compared: bool = False
     series: str = ""
     by: tuple[str, ...] = ()
+    sure: bool = True
+
+    @property
+    def told(self) -> str:
+        """The outcome, for a reader of a single line."""
+        return self.outcome if self.sure else f"{self.outcome}, its interval leaves it open"
 
     @property
     def name(self) -> str:

@@ -132,12 +132,11 @@ def _few(n: int, least: int) -> list[str]:
     return [f"{n} of {least} seeds"] if n < least else []
 
 
-def _told(few: Sequence[str], sure: bool, low: float) -> list[str]:
-    """Where the mean decides: is the interval, if there is one, as sure of it?"""
-    wide = math.isfinite(low) and not sure
-    if wide and not few:
+def _told(few: Sequence[str], sure: bool) -> list[str]:
+    """Where the mean decides: is the interval as sure of it?"""
+    if not (sure or few):
         return [LEFT_OPEN]
-    return [text + ", whose interval leaves it open" * wide for text in few]
+    return [text + ", whose interval leaves it open" * (not sure) for text in few]
 
 
 def _in_order(row: Sequence[float | None], criterion: Ordering) -> bool:
@@ -215,11 +214,15 @@ def _mean(
         outcome = HOLDS
     else:
         outcome = OPEN if few and low <= region[1] and region[0] <= high else FAILS
-    sure = outcome != HOLDS or (region[0] <= low and high <= region[1])
+    sure = not math.isfinite(low) or outcome != HOLDS
+    sure = sure or (region[0] <= low and high <= region[1])
     wide = [WIDE] if outcome == FAILS and region[0] <= value <= region[1] else []
-    caveats, beside = (*_told(few, sure, low), *wide, *lost), isinstance(criterion, Magnitude)
-    of = GEOMETRIC if geometric else MEAN
-    return Finding(cell, value, low, high, mean.n, mean.n, outcome, caveats, of, compared=beside)
+    return Finding(
+        *(cell, value, low, high, mean.n, mean.n, outcome, (*_told(few, sure), *wide, *lost)),
+        of=GEOMETRIC if geometric else MEAN,
+        compared=isinstance(criterion, Magnitude),
+        sure=sure,
+    )
 
 
 def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: Series) -> Finding:
@@ -238,8 +241,12 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
         outcome = HOLDS
     else:
         outcome = OPEN if few and gap.high > 0 else FAILS
-    caveats = (*_told(few, outcome != HOLDS or gap.low > 0, gap.low), *lost, *more)
-    return Finding(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome, caveats, DIFFERENCE)
+    sure = not math.isfinite(gap.low) or outcome != HOLDS or gap.low > 0
+    return Finding(
+        *(name, gap.mean, gap.low, gap.high, gap.n, gap.n, outcome),
+        *((*_told(few, sure), *lost, *more), DIFFERENCE),
+        sure=sure,
+    )
 
 
 def _welch(x: Sequence[float], y: Sequence[float]) -> Interval:

@@ -91,9 +91,9 @@ def decline(
     rises = int((np.diff(until[peak:]) > 0).sum())
     early, mean = float(g23[peak]), float(ratios[:count].mean())
     errors, ratio_errors = (np.broadcast_to(each, len(steps)) for each in (errors, ratio_errors))
-    # Another window may be the largest: the maximum lies between those of both bounds.
-    top, bottom = ((g23 + sign * errors)[:count].max() for sign in (1, -1))
-    off, mean_off = float(max(top - early, early - bottom)), float(ratio_errors[:count].mean())
+    # Another window may be the largest.  Downwards the peak's own error is enough, which is in it.
+    off = float((g23 + errors)[:count].max() - early)
+    mean_off = float(ratio_errors[:count].mean())
     if grok is None:
         return Decline(early, None, None, False, rises, mean, count, off, None, None, mean_off)
     last, last_off = float(until[-1]), float(errors[len(until) - 1])

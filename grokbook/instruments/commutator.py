@@ -175,7 +175,8 @@ COMMUTATOR = Instrument(
         "as of the bracket, its own rounding, from above, while what the finite step adds is seen "
         "beside exact. "
         "Of a cosine the standard error over the pairs; of the "
-        "converse the standard deviation of a random direction. Else none."
+        "converse the standard deviation of a random direction, for δ orthogonal to one another "
+        "(the more they share, the larger it is in truth). Else none."
     ),
     parts="the loss: all tasks' on both batches (empty), add×mul: one task's on A, another's on "
     "B; of cosine and gradient also a task: its own on both",

@@ -140,16 +140,24 @@ def turning(path: EdgePath, last: int, size: int) -> Iterator[dict[str, Any]]:
         yield from ({"variant": "orthogonal"} | row for row in spectrum(at))
     for form, (each, centred) in inner.items():
         count = len(each)
-        for name, shift in (("rotation", 1), ("rotation_disjoint", size)):
-            if count < size + shift:
-                continue
-            windows = [slice(count - size - by, count - by) for by in (shift, 0)]
-            found = _turned(each, *windows, centred=centred)
+        for name, earlier, later in turns(count, size):
+            found = _turned(each, earlier, later, centred=centred)
             if found is None:
                 continue
             yield from ({"variant": form} | row for row in rotated(found, name))
         if form != "orthogonal" and min(count, size) >= 4:
             yield from _stability(each[-size:, -size:], form, centred)
+
+
+def turns(count: int, size: int) -> Iterator[tuple[str, slice, slice]]:
+    """The last window, after that of one update earlier and after one that shares none with it.
+
+    Yields:
+        The quantity, and both windows of ``size`` updates; nothing where too few are there.
+    """
+    for name, shift in (("rotation", 1), ("rotation_disjoint", size)):
+        if count >= size + shift:
+            yield name, slice(count - size - shift, count - shift), slice(count - size, count)
 
 
 def rotated(found: Rotation, name: str) -> Iterator[dict[str, Any]]:

@@ -99,12 +99,7 @@ def _turning(
     directions = min(DIRECTIONS, size - centred)  # centring takes one away
     for i in chosen:
         products = rolling.products[i]
-        count = len(products)
-        later = slice(count - size, count)
-        for quantity, shift in (("rotation", 1), ("rotation_disjoint", size)):
-            if count < size + shift:
-                continue
-            earlier = slice(count - size - shift, count - shift)
+        for quantity, earlier, later in edge_rows.turns(len(products), size):
             try:
                 found = rotation(products, earlier, later, k=directions, centred=centred)
             except Degenerate:  # a window that moves in fewer directions has none to turn

@@ -36,7 +36,9 @@ class Break:
         slope: b of the one law, from all groups.
         change: c of two laws, from all groups.
         gain: by how much two laws lower the mean squared error on an unseen group, mean over
-            groups with its interval; above 0 they predict better.
+            groups with its interval; above 0 they predict better.  Any two fits share n − 2 groups,
+            so the gains depend on one another and the interval, which takes them for independent,
+            is too narrow by an amount that no formula gives.
         worse: groups that two laws predict no better.
         n: groups.
     """

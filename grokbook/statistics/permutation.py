@@ -29,7 +29,8 @@ class PermutationTest:
         statistic: observed.
         p: exact, or (b + 1) / (draws + 1) for b of the draws at least as far out.
         error: Monte-Carlo standard deviation of p; 0 if exact.
-        least: the smallest p that these runs could have given.
+        least: the smallest p that any arrangement of these runs would have given; of draws
+            1 / (draws + 1), below which they show nothing.
         null_mean, null_sd: of the statistic over the arrangements.
         arrangements: evaluated.
         exact: are they all there are?

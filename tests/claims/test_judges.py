@@ -52,6 +52,7 @@ def test_a_mean_against_its_region(given, target, runs, outcome):
     assert (found.outcome, found.n, found.fewest) == (outcome, 8, 8)
     spread = given == {"absolute": 5} and outcome == HOLDS  # 0.53 to 9.47
     assert found.caveats == ("the mean holds, its interval leaves it open",) * spread
+    assert found.told == outcome + ", its interval leaves it open" * spread
 
 
 def test_the_interval_is_students():
@@ -143,6 +144,7 @@ def test_with_few_seeds_the_mean_speaks_for_an_absence():
     assert found.outcome == HOLDS and found.caveats == ("2 of 8 seeds",)
     (found,) = look("absence", {"below": 1}, {"a": [0.5]})  # one run has no interval to be open
     assert found.outcome == HOLDS and found.caveats == ("1 of 8 seeds",)
+    assert found.told == "holds"
     (found,) = look("magnitude", {"absolute": 10}, {"a": [19.0, 2.0]}, {"a": 10})
     assert found.outcome == HOLDS and found.caveats == wide
     assert look("absence", {"below": 1}, {"a": [2.0]})[0].outcome == OPEN
@@ -321,6 +323,7 @@ def test_a_difference_of_few_seeds_says_when_its_interval_leaves_it_open(b, said
     }
     (found,) = orders({"compare": "groups"}, ours)
     assert found.outcome == HOLDS and found.caveats == (said,)
+    assert found.told == "holds" + ", its interval leaves it open" * ("leaves" in said)
 
 
 def test_every_pair_of_an_order_is_a_finding():

@@ -67,8 +67,8 @@ def test_dual_cannot_be_early_and_looks_ahead():
     event = dual_onset()(steps, late)
     assert (event.step, event.known) == (2800, 3000)
     assert event.threshold == pytest.approx(5.0)
-    # Exactly five times is not more than five times: 10^(log10 5) is 5 up to rounding, so below it.
-    assert not dual_onset()(steps, np.where(steps >= 3000, 4.999, 1.0)).found
+    # Exactly five times is not more: log10 1 is 0, so both sides are log10 5 to the last bit.
+    assert not dual_onset()(steps, np.where(steps >= 3000, 5.0, 1.0)).found
 
 
 def test_the_quarter_is_of_the_run_shown():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from grokbook.geometry.edge_shares import at_random, cosines, shares, trapezoid
+from grokbook.geometry.edge_shares import (
+    at_random,
+    cosines,
+    share_errors,
+    shares,
+    trapezoid,
+)
 from grokbook.geometry.edge_windows import window
 
 RATE, STEPS = 1e-3, np.arange(0, 600, 100)
@@ -178,3 +184,32 @@ def test_chance_is_that_of_a_random_direction():
 def test_what_cannot_be_shared_is_refused(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def turned(parts, angle):
+    """What turning the direction (1, 0) does to both shares of three (1, 2) displacements."""
+    before, after = (shares(np.array([[np.cos(by), np.sin(by)]]), *parts) for by in (0.0, angle))
+    return (
+        abs(after.published[0] - before.published[0]),
+        abs(after.signed[0] - before.signed[0]),
+        share_errors(before, np.array([angle]), *parts),
+    )
+
+
+def test_bounds_of_a_turned_direction_are_reached_where_all_moves_across_it():
+    """∂E = 2⟨Δ, v⟩⟨Δ, v⊥⟩, with ⟨Δ, v⊥⟩ = ‖Δ‖ to second order, and of opposite signs."""
+    gradient, decay = np.array([[1e-3, 1.0]]), np.array([[1e-3, -1.0]])
+    moved, _, (bound, _) = turned((gradient, decay, gradient + decay), 1e-9)
+    assert 0.99 * bound[0] < moved <= bound[0] * (1 + 1e-6)
+    gradient, updates = np.array([[1e-6, 1.0]]), np.array([[1e-3, 1e-3]])
+    _, moved, (_, bound) = turned((gradient, updates - gradient, updates), 1e-9)
+    assert 0.99 * bound[0] < moved <= bound[0] * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_turn_does_more_than_its_bound(seed):
+    generator = np.random.default_rng(seed)
+    gradient, decay = generator.normal(size=(2, 1, 2))
+    published, signed, bounds = turned((gradient, decay, gradient + decay), 1e-7)
+    for moved, bound in zip((published, signed), bounds, strict=True):
+        assert moved <= bound[0] * (1 + 1e-4)

@@ -77,6 +77,13 @@ def test_directions_are_those_of_a_dense_svd(walk):
     assert basis.error == pytest.approx(np.abs(inner - np.eye(19)).max(), rel=1e-6, abs=0)
 
 
+@pytest.mark.parametrize(("share", "rank"), [(1.1e-5, 2), (0.9e-5, 1)])
+def test_directions_end_where_a_gram_matrix_loses_them(share, rank):
+    """A share of 1e-5 is 1e-10 in the Gram matrix: its direction is good to 1e-4 or so."""
+    held = SingularDirections.of(np.diag([1.0, share, 0.0])[:2], np.zeros(3))
+    assert held.rank == rank and np.allclose(held.sizes, [1.0, share][:rank])
+
+
 @pytest.mark.parametrize("where", [None, np.arange(7, 41)])
 def test_centred_directions_are_scikit_learns(walk, where):
     basis = SingularDirections.of(walk, walk[0], centred=True, where=where, count=5)

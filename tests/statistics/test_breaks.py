@@ -32,6 +32,12 @@ def test_no_bend_is_no_gain():
     assert found.gain.mean == pytest.approx(0, abs=1e-12)
 
 
+def test_a_tie_is_no_better():
+    flat = {name: (X, np.zeros_like(X)) for name in "abc"}  # neither law has any error
+    found = breakpoint_comparison(flat, AT)
+    assert (found.gain.mean, found.worse, found.two) == (0.0, 3, False)
+
+
 def test_a_straight_line_is_rarely_taken_for_two_and_a_bend_rarely_missed():
     """Two laws fit every draw better; on unseen seeds they win about as often as 2.5 %."""
     straight = [breakpoint_comparison(groups(0.0, 0.1, seed=s), AT) for s in range(200)]
