@@ -54,6 +54,7 @@ NARROW = ["--set", "width=16", "--set", "hidden=16"]
         (["--tasks", "add", "--learning-rate", "0"], "learning rate must lie in (0, inf], not 0.0"),
         (["--tasks", "add", "--colour", "red"], "No such option: --colour"),
         (["--tasks", "add", "--set", "colour=red"], "no field 'colour'; known: domain"),
+        (["--tasks", "add", "--set", "layers=1,width=8"], "repeat --set for another"),
         (["--tasks", "add", "--set", "layers=two"], "layers must be an integer, not 'two'"),
         (["--tasks", "add", "--resume-seconds", "nan"], "resume seconds must be a finite number"),
         (["--tasks", "add", "--after-grok", "-5"], "after grok must be at least 0, not -5"),

@@ -53,7 +53,7 @@ def train(
             metavar="FIELD=VALUE",
             help="Any other field of a run: layers, width, heads, hidden, domain, split, beta1, "
             "beta2, epsilon, clip_norm, batch_size, split_seed, init_seed, batch_seed; of depth "
-            "data_seed, labels, label_seed, init_scale, positions as well.",
+            "data_seed, labels, label_seed, init_scale, positions as well. Repeatable.",
         ),
     ] = None,
     switches: Annotated[
@@ -125,6 +125,8 @@ def _fields(kind: type, settings: list[str] | None) -> dict[str, object]:
             raise ConfigError(f"--set {setting}: no field {name!r}; {suggest(name, known)}")
         if name in found:
             raise ConfigError(f"--set {setting}: {name} is given twice")
+        if "=" in text:  # no field of a run takes a list
+            raise ConfigError(f"--set {setting}: one field each; repeat --set for another")
         found[name] = read_value(text)
     return found
 
