@@ -10,7 +10,7 @@ claim is undecided.  Nothing is trained or measured here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -88,13 +88,14 @@ class Shelf:
             StoreError: if a file of it is damaged.
         """
         if name not in self._read:
-            recorded = Recorded(self.results)
+            recorded, record = Recorded(self.results), self.results.get(name)
+            entry = self._entries[name]
             self._read[name] = Run(
                 name,
-                self.results.get(name),
+                record,
                 tuple(recorded.read(place) for place in self._places(name)),
-                self._entries[name].get("basis", {}),
-                lambda: self.results.grams(name),
+                entry.get("basis", {}),
+                partial(self.results.grams, name) if "gram.npz" in entry["files"] else None,
             )
         return self._read[name]
 

@@ -15,6 +15,9 @@ bytes compress once they lie together.
     metrics.parquet  plain                   →  the same, split into bytes; no schema of pandas
 
 What reads them takes both forms: packs and the store hold the first.
+
+Of a run with an intervention no inner products are recorded, and its answers are thinned from end
+to end: it is there for when it groks, which the metrics tell, and there are many of them.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import pyarrow.parquet as pq
 from grokbook.store import parquet
 
 if TYPE_CHECKING:  # a record is read by this module
+    from grokbook.config import Config
     from grokbook.record import RunRecord
 
 LONG = 128
@@ -38,15 +42,24 @@ THINNED = 10
 """One evaluation in so many is kept while all is known by heart and nothing half understood."""
 
 
+def products_are_kept(config: Config) -> bool:
+    """Are the inner products of a run recorded?  Not with an intervention."""
+    return config.intervention is None
+
+
 def kept(record: RunRecord) -> np.ndarray:
     """(A,) indices of the evaluations whose answers are recorded, pair by pair.
 
-    Of up to `LONG` evaluations all.  Of more: every one at which a task is still learned by heart
+    Of a run with an intervention one in `THINNED`, and the last.  Of any other with up to `LONG`
+    evaluations all.  Of more: every one at which a task is still learned by heart
     (training accuracy below 0.99) or understood (test accuracy ½ or more), of the others, which are
     the plateau between, one in `THINNED`, and the last.  Accuracies, the twinless pairs' among
     them, are kept of every evaluation.
     """
     some = np.arange(len(record.steps))
+    few = (some % THINNED == 0) | (some == some[-1])
+    if record.config.intervention is not None:
+        return some[few]
     if len(some) <= LONG:
         return some
     train, test = (
@@ -54,7 +67,7 @@ def kept(record: RunRecord) -> np.ndarray:
         for part in ("train", "test")
     )
     moving = ((train < 0.99) | (test >= 0.5)).any(axis=0)
-    return some[moving | (some % THINNED == 0) | (some == some[-1])]
+    return some[moving | few]
 
 
 def files(record: RunRecord, content: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -64,12 +77,10 @@ def files(record: RunRecord, content: Mapping[str, bytes]) -> dict[str, bytes]:
         record: of the run.
         content: the bytes of the files by name, in either form.
     """
-    return dict(content) | {
-        "metrics.parquet": metrics(content["metrics.parquet"]),
-        "answers.npz": answers(record),
-        "gram.npz": grams(content["gram.npz"]),
-        "band.npz": bands(content["band.npz"]),
-    }
+    told = {"metrics.parquet": metrics(content["metrics.parquet"]), "answers.npz": answers(record)}
+    if not products_are_kept(record.config):
+        return told
+    return told | {"gram.npz": grams(content["gram.npz"]), "band.npz": bands(content["band.npz"])}
 
 
 def metrics(content: bytes) -> bytes:

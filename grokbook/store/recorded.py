@@ -6,7 +6,8 @@ results/runs/<config id>/             of an execution after the first: <config i
   metrics.parquet                   the same numbers to the bit, in three fifths of the bytes
   answers.npz                       the same answers, pair by pair over time, plateaus thinned
   band.npz                          packed 20 × 20 inner products of attention updates, float32
-  gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32
+  gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32;
+                                    neither of them of a run with an intervention
   weights.safetensors               of some runs: all parameters at the last step
 """
 
@@ -104,11 +105,13 @@ class Results:
         """Inner products of the displacements of a recorded execution.
 
         Raises:
-            StoreError: if it was not recorded, or the file is damaged.
+            StoreError: if it was not recorded, or without them, or the file is damaged.
         """
         entry = self.manifest().get(name)
         if entry is None:
             raise StoreError(f"run {name} is not recorded")
+        if "gram.npz" not in entry["files"]:
+            raise StoreError(f"run {name} ({entry['label']}) is recorded without inner products")
         return Grams.read(self._content(name, "gram.npz", entry["files"]["gram.npz"]))
 
     def get(self, run: str) -> RunRecord:
@@ -196,7 +199,10 @@ class Results:
             numerics=run.numerics,
             hardware=run.hardware,
         )
-        data = compact.files(record, found.files | {"gram.npz": gram_file(run)})
+        content = dict(found.files)
+        if compact.products_are_kept(run.config):
+            content["gram.npz"] = gram_file(run)
+        data = compact.files(record, content)
         with alone(self.folder):
             manifest, disk = self.manifest(), Disk()
             name = run.config.id
@@ -233,6 +239,8 @@ class Results:
                 entry["basis"] = dict(basis)
             runs = manifest | {name: entry}
             disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": runs}))
+            for file in (before or entry)["files"].keys() - data.keys():
+                (folder / file).unlink()
         return entry
 
     def verify(self) -> list[str]:

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 import made_records
+from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.events import RULES
 from grokbook.plan import Plan
-from grokbook.store import Store, compact, parquet
+from grokbook.store import Store, StoreError, compact, parquet
 from grokbook.store.derived import Grams, gram_file, measured
 from grokbook.store.recorded import Results
 from grokbook.studies.finishing_order import leak_test
@@ -90,6 +91,22 @@ def test_of_a_long_run_the_plateaus_are_thinned_and_the_rise_is_whole():
         np.testing.assert_array_equal(thin.twinless_accuracy(task), record.twinless_accuracy(task))
         assert len(thin.twinless_accuracy(task)) == count
         assert np.nanmax(thin.twinless_accuracy(task)) > 0
+
+
+@pytest.mark.parametrize("count", [7, 21, 25, compact.LONG + 73])
+def test_of_a_run_with_an_intervention_one_evaluation_in_ten_is_kept_and_the_last(count):
+    right = np.random.default_rng(0).random((count, 2, 25)) < 0.5
+    record = told(right, accuracy=0.5)
+    kick = {"transform": "kick", "strength": 1.0, "start": 5}
+    record = dataclasses.replace(
+        record, config=dataclasses.replace(record.config, intervention=kick)
+    )
+    rows = sorted({*range(0, count, 10), count - 1})
+    assert compact.kept(record).tolist() == rows
+    thin = dataclasses.replace(record, **compact.read_answers(compact.answers(record)))
+    np.testing.assert_array_equal(thin.correct(), right[rows])
+    for task in record.config.tasks:  # what is counted is known of every evaluation
+        np.testing.assert_array_equal(thin.twinless_accuracy(task), record.twinless_accuracy(task))
 
 
 def test_a_rule_says_of_subsets_of_a_thinned_run_what_it_says_of_the_whole():
@@ -214,3 +231,27 @@ def test_a_recorded_run_says_what_its_run_says(finished, tmp_path):
         named((folder / "band.npz").read_bytes())["products"], theirs.astype(np.float32)
     )
     assert "bits" in named(measured(finished).files["answers.npz"])  # the store keeps its form
+
+
+def test_of_a_run_with_an_intervention_no_inner_products_are_recorded(
+    finished, tmp_path, monkeypatch
+):
+    kick = {"transform": "kick", "strength": 1.0, "start": 5}
+    kicked = dataclasses.replace(finished.config, intervention=kick)
+    plan = Plan(steps=200, after_grok=None, cadence=10, dense_until=30, window=3)
+    kicked = run(kicked, plan, Store(tmp_path / "store")).directory
+    results = Results(tmp_path / "results")
+    with monkeypatch.context() as before:  # as all runs were recorded once
+        before.setattr(compact, "products_are_kept", lambda config: True)
+        assert len(results.add(kicked)["files"]) == 4
+    assert results.grams(kicked.config.id).products
+    entry = results.add(kicked)
+    folder = tmp_path / "results" / "runs" / kicked.config.id
+    names = ["answers.npz", "metrics.parquet"]
+    assert sorted(entry["files"]) == sorted(each.name for each in folder.iterdir()) == names
+    assert results.verify() == [] and results.add(kicked) == entry
+    steps = kicked.record().steps
+    assert results.get(kicked.config.id).answer_steps.tolist() == [*steps[::10], steps[-1]]
+    with pytest.raises(StoreError, match="kick.*recorded without inner products"):
+        results.grams(kicked.config.id)
+    assert Shelf(results).execution(kicked.config.id).read_grams is None
