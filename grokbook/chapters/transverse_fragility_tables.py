@@ -160,7 +160,7 @@ def computed_table(found: Sequence[Trials], arms: Sequence[Arm]) -> pd.DataFrame
     every = [
         (trials, trial)
         for trials in found
-        for trial in (*trials.plain, *trials.again, *trials.deleted)
+        for trial in (*trials.plain, *trials.again, *trials.deleted, *trials.repeated)
     ]
     rows = [
         {

@@ -164,6 +164,11 @@ def arms(names: Iterable[str], directions: int | None = None) -> list[Arm]:
     return chosen if directions is None else [arm.with_directions(directions) for arm in chosen]
 
 
+def title_of(name: str) -> str:
+    """What a reader calls an arm."""
+    return next(arm.title for arm in _ARMS if arm.name == name)
+
+
 def arm_of(run: Run, among: Iterable[Arm]) -> Arm | None:
     """The arm that a run belongs to; None if to none of these."""
     return next((arm for arm in among if arm.holds(run.config, run.basis)), None)

@@ -14,7 +14,7 @@ from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Run
 from grokbook.statistics import Interval, LogRank, Survival, log_rank, mean_interval, survival
 from grokbook.store import Store, StoreError
-from grokbook.studies.arms import OWN, Arm, arm_of
+from grokbook.studies.arms import OWN, Arm, arm_of, title_of
 from grokbook.studies.bases import note_of
 
 
@@ -36,6 +36,11 @@ class Trial:
     def seed(self) -> int:
         """Of the run."""
         return self.run.config.seed
+
+    @property
+    def place(self) -> tuple[str, float, int]:
+        """Arm, dose and seed, which several executions have in common."""
+        return self.arm, self.dose, self.seed
 
     @property
     def grok(self) -> int | None:
@@ -99,12 +104,14 @@ class Trials:
     Attributes:
         plain: one run a seed, as claims read them.
         again: further executions of these.
-        deleted: with deletion.
+        deleted: with deletion, one run an arm, dose and seed.
+        repeated: further executions of these, each outside the basis of its own plain run.
     """
 
     plain: tuple[Trial, ...]
     again: tuple[Trial, ...] = ()
     deleted: tuple[Trial, ...] = ()
+    repeated: tuple[Trial, ...] = ()
     _by_place: dict[tuple[str, float], dict[int, Trial]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -172,13 +179,16 @@ class Trials:
         }
 
     def noise(self) -> list[Noise]:
-        """Every seed of which several executions grok."""
+        """Every run, plain or deleted, of which several executions grok."""
         found = []
-        for trial in self.plain:
-            each = [trial, *(other for other in self.again if other.seed == trial.seed)]
-            steps = tuple(one.grok for one in each if one.grok is not None)
+        for trial in (*self.plain, *self.deleted):
+            others = (
+                other for other in (*self.again, *self.repeated) if other.place == trial.place
+            )
+            steps = tuple(one.grok for one in (trial, *others) if one.grok is not None)
             if len(steps) > 1:
-                found.append(Noise(f"seed {trial.seed}", steps))
+                dose = f", {title_of(trial.arm)} {100 * trial.dose:g} %" if trial.arm else ""
+                found.append(Noise(f"seed {trial.seed}{dose}", steps))
         return found
 
     @property
@@ -231,20 +241,24 @@ def gather(
         executions: config ↦ its executions.
         interventions: config ↦ runs that are it but for an intervention.
     """
-    again, deleted = [], {}
+    again, deleted, repeated = [], {}, []
     for run in plain:
         again += [Trial(each) for each in executions(run.config) if each.name != run.name]
         for each in interventions(run.config):
             arm = arm_of(each, arms)
             if arm is None:
                 continue
-            place = (arm.name, each.config.intervention.strength, each.config.seed)
-            # Of several executions the one that went furthest tells most.
-            before = deleted.get(place)
-            if before is None or before.run.record.last_step < each.record.last_step:
-                deleted[place] = Trial(each, *place[:2])
+            trial = Trial(each, arm.name, each.config.intervention.strength)
+            first = deleted.setdefault(trial.place, trial)
+            if first.run.name == each.name:  # the same execution, recorded and in the store
+                continue
+            # The first one stands, as for plain runs: the later one to grok would be a selection.
+            # Only of what a budget cut off before it grokked does more steps tell more.
+            if first.grok is None and (trial.grok is not None or trial.end > first.end):
+                deleted[trial.place], trial = trial, first
+            repeated.append(trial)
     found = tuple(deleted[place] for place in sorted(deleted))
-    return Trials(tuple(map(Trial, plain)), tuple(again), found)
+    return Trials(tuple(map(Trial, plain)), tuple(again), found, tuple(repeated))
 
 
 def stored_interventions(

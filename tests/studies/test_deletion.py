@@ -118,16 +118,31 @@ def test_runs_are_gathered_by_arm_dose_and_seed(trials):
     assert {trial.seed: trial.grok for trial in trials.again} == {42: 9900, 137: 6600}
 
 
-def test_of_several_executions_the_longest_counts_and_a_foreign_run_is_left_out():
+def test_of_what_was_cut_off_the_longest_counts_and_a_foreign_run_is_left_out():
     plain = synthetic_run(42, 9000)
-    short = synthetic_run(42, None, OWN_ARM, 0.07, last=5000)
-    long = synthetic_run(42, 18000, OWN_ARM, 0.07)
+    short = replace(synthetic_run(42, None, OWN_ARM, 0.07, last=5000), name="short")
+    long = replace(synthetic_run(42, 18000, OWN_ARM, 0.07), name="long")
     foreign = replace(synthetic_run(42, 9000, OWN_ARM, 0.03), basis={"measure": "weight_svd"})
     assert arm_of(foreign, ARMS) is None
     for several in ([short, long, foreign], [foreign, long, short]):
         found = gather([plain], ARMS, lambda config: [plain], lambda config, s=several: s)
         assert [trial.run for trial in found.deleted] == [long]
-        assert found.again == ()
+        assert found.again == () and [trial.run for trial in found.repeated] == [short]
+        assert found.noise() == []  # one of them has no grok step
+
+
+@pytest.mark.parametrize("steps", [(18_000, 21_600), (21_600, 18_000)])
+def test_of_several_that_grok_the_first_stands_however_late_and_the_others_are_noise(steps):
+    plain = synthetic_run(42, 9000)
+    several = [
+        replace(synthetic_run(42, step, OWN_ARM, 0.07), name=name)
+        for name, step in zip(("a", "b"), steps, strict=True)
+    ]
+    found = gather([plain], ARMS, lambda config: [plain], lambda config: [*several, several[0]])
+    assert [trial.run for trial in found.deleted] == several[:1]
+    assert [trial.run for trial in found.repeated] == several[1:]
+    assert found.noise() == [Noise("seed 42, as published 7 %", steps)] and found.floor == 20
+    assert found.delays(OWN, 0.07)[42].percent == pytest.approx(100 * (steps[0] / 9000 - 1))
 
 
 def test_a_run_that_was_cut_off_has_an_end_and_no_grok_step():
