@@ -51,6 +51,22 @@ def pytest_sessionfinish(session, exitstatus):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(scope="session")
+def shelf():
+    """The recorded results, every file read once a worker; nobody changes what it gives."""
+    from grokbook.claims.shelf import Shelf
+
+    return Shelf()
+
+
+@pytest.fixture(scope="session")
+def rows(shelf):
+    """Every claim, judged by what is recorded."""
+    from grokbook.claims.board import board
+
+    return board(shelf)
+
+
 _SMALL_STUDY = """
 [study]
 name = "{name}"

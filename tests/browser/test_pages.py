@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from grokbook.claims.board import disagreements
+from grokbook.publishing.verdicts import rendered
 from tests.browser.conftest import BOOK, pages_of_toc
 
 PAGES = pages_of_toc()
@@ -16,6 +18,11 @@ def meeting(*ways, names=PAGES):
     """Run a test on pages opened in these ways; tests of one page follow each other."""
     visits = [(way, name) for way in ways for name in names]
     return pytest.mark.parametrize("opened", visits, indirect=True, ids="-".join)
+
+
+def test_the_built_book_says_what_the_results_say(site, rows):
+    """``grokbook claims --check``; without `site` there may be no book."""
+    assert disagreements(rows, rendered(BOOK)) == []
 
 
 # WCAG contrast of an element's text against the first opaque ground behind it

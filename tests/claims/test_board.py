@@ -13,15 +13,9 @@ from grokbook.claims.judgements import STANDINGS, VERDICTS
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.readings import unread
 from grokbook.claims.registry import claims, every
-from grokbook.claims.shelf import Shelf
 from grokbook.claims.verdicts import Evidence, judge
 from grokbook.publishing import scoreboard
 from grokbook.publishing.verdicts import rendered, table
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return board()
 
 
 def test_every_claim_has_a_row_in_the_order_of_the_registry(rows):
@@ -29,8 +23,8 @@ def test_every_claim_has_a_row_in_the_order_of_the_registry(rows):
     assert sum(counts(rows).values()) == len(rows)
 
 
-def test_a_row_names_the_runs_behind_it_and_their_seconds(rows):
-    manifest = Shelf().results.manifest()
+def test_a_row_names_the_runs_behind_it_and_their_seconds(rows, shelf):
+    manifest = shelf.results.manifest()
     by_id = {row.claim.id: row for row in rows}
     row = by_id["MT-02"]
     own = [name for name in row.runs if manifest[name]["config"]["weight_decay"] == 1.0]

@@ -19,9 +19,8 @@ PREFIX = ("SE-20", "SE-21", "SE-23", "SE-38", "SE-39")
 
 
 @pytest.fixture(scope="module")
-def rows():
-    known = every()
-    return {row.claim.id: row for row in board(registry={name: known[name] for name in remarks()})}
+def named(rows):
+    return {row.claim.id: row for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -38,36 +37,36 @@ def test_every_remark_is_on_a_claim_and_has_no_number():
     assert remark("MT-01") == ""
 
 
-def test_a_remark_stands_on_the_tile(rows):
-    shown = page([rows["SE-02"]])
+def test_a_remark_stands_on_the_tile(named):
+    shown = page([named["SE-02"]])
     assert f"<dt>found since</dt><dd>{remark('SE-02')}</dd>" in shown
-    assert rows["SE-02"].to_json()["remark"] == remark("SE-02")
+    assert named["SE-02"].to_json()["remark"] == remark("SE-02")
 
 
-def test_controls_that_are_said_to_split_by_prefix_do(rows):
+def test_controls_that_are_said_to_split_by_prefix_do(named):
     for name in PREFIX:
-        texts = [text for text in rows[name].claim.control.values() if "split by prefix" in text]
+        texts = [text for text in named[name].claim.control.values() if "split by prefix" in text]
         assert len(texts) == (2 if name in ("SE-20", "SE-21") else 1), name
-    assert set(rows["SE-22"].claim.control) == {"tuned", "by string"}
+    assert set(named["SE-22"].claim.control) == {"tuned", "by string"}
 
 
 def _mean(runs, kind, variant, step=LATE):
     return fmean(r2(run, step, kind, variant) for run in runs)
 
 
-def test_split_by_string_the_probes_come_out_as_the_remarks_say(rows, runs):
-    part = rows["SE-21"].claim.criterion[0]
+def test_split_by_string_the_probes_come_out_as_the_remarks_say(named, runs):
+    part = named["SE-21"].claim.criterion[0]
     least, step = part.between[0], 3_900
     assert _mean(runs[1], "mlp", TUNED, step) < least <= _mean(runs[1], "mlp", BY_STRING, step)
     assert (
         _mean(runs[1], "linear", TUNED, step) < least <= _mean(runs[1], "linear", BY_STRING, step)
     )
-    assert rows["SE-21"].judgement.controls == {"by prefix": "falls", "linear": "stands"}
-    part = rows["SE-23"].claim.criterion[0]
-    published = rows["SE-23"].claim.targets()["dyck/5000"]
+    assert named["SE-21"].judgement.controls == {"by prefix": "falls", "linear": "stands"}
+    part = named["SE-23"].claim.criterion[0]
+    published = named["SE-23"].claim.targets()["dyck/5000"]
     off = {form: abs(_mean(runs[0], "linear", form) - published) for form in (TUNED, BY_STRING)}
     assert off[BY_STRING] < part.absolute < off[TUNED]
-    found = rows["SE-23"].judgement.controls
+    found = named["SE-23"].judgement.controls
     assert found == {"standardised": "falls", "initial weights": "falls"}
 
 
@@ -77,9 +76,9 @@ def test_the_first_direction_is_the_gradients_until_the_first_steps_have_left(ru
     assert all(ten.by > five.by for five, ten in zip(found[5], found[10], strict=True))
 
 
-def test_held_out_bases_kill_what_the_remarks_say_they_kill(rows):
+def test_held_out_bases_kill_what_the_remarks_say_they_kill(named):
     for name in ("MT-39", "MT-40", "MT-41"):
-        assert rows[name].judgement.controls["held-out basis"] == "falls"
+        assert named[name].judgement.controls["held-out basis"] == "falls"
 
 
 class Others(Shelf):
@@ -90,14 +89,14 @@ class Others(Shelf):
         return {name: names[::-1] for name, names in super()._configs.items()}
 
 
-def test_the_order_of_three_tasks_hangs_on_the_execution(rows):
-    assert rows["MT-08"].judgement.verdict == "◐"
+def test_the_order_of_three_tasks_hangs_on_the_execution(named):
+    assert named["MT-08"].judgement.verdict == "◐"
     (other,) = board(Others(), {"MT-08": every()["MT-08"]})
     assert other.judgement.standing == "undecided"
 
 
-def test_of_the_depths_geometry_only_the_probe_fails_and_scale_takes_the_rest_away(rows):
-    found = rows["SE-39"].judgement
+def test_of_the_depths_geometry_only_the_probe_fails_and_scale_takes_the_rest_away(named):
+    found = named["SE-39"].judgement
     failed = [each.cell for each in found.findings if each.outcome == "fails"]
     assert failed == ["R²/1.0"] and len(found.findings) == 5
     assert set(found.controls.values()) == {"falls"} and len(found.controls) == 3

@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from grokbook.claims import registry
 from grokbook.claims.board import board
 from grokbook.cli import app
 from grokbook.publishing.verdicts import table
@@ -89,11 +90,8 @@ def test_bad_input_is_one_line(words, said):
 
 
 @pytest.mark.long(14)
-def test_the_check_fails_when_a_page_says_something_else(tmp_path):
-    page = table(board())
-    (tmp_path / "index.html").write_text(page, encoding="utf-8")
-    result = run("--check", "--book", str(tmp_path))
-    assert result.exit_code == 0, result.output
+def test_the_check_fails_when_a_page_says_something_else(rows, tmp_path):
+    page = table(rows)
     first = next(v for v in "●◐○–…" if f"data-verdict='{v}'" in page)
     other = "○" if first != "○" else "●"
     (tmp_path / "index.html").write_text(
@@ -101,3 +99,12 @@ def test_the_check_fails_when_a_page_says_something_else(tmp_path):
     )
     result = run("--check", "--book", str(tmp_path))
     assert result.exit_code == 1 and "1 disagreement" in result.output
+
+
+def test_the_check_is_content_with_what_the_results_say(tmp_path, monkeypatch):
+    """Of three claims; `test_pages.py` asks the built book of all."""
+    some = {name: registry.every()[name] for name in ("MT-02", "MT-16", "MT-51")}
+    monkeypatch.setattr(registry, "every", lambda: some)
+    (tmp_path / "index.html").write_text(table(board(registry=some)), encoding="utf-8")
+    result = run("--check", "--book", str(tmp_path))
+    assert result.exit_code == 0 and result.output.endswith("of all 3 claims\n")

@@ -5,17 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from grokbook.claims.board import board, standings
+from grokbook.claims.board import standings
 from grokbook.claims.judgements import STANDINGS
-from grokbook.claims.registry import every
-from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.figures import miniatures
 from grokbook.instruments.runs import Missing
 from grokbook.publishing.scoreboard import CHAPTERS
 from grokbook.publishing.tiles import QUESTIONS, strip
-
-SHELF = Shelf()
 
 
 def points(shape):
@@ -27,14 +23,14 @@ def points(shape):
 
 
 @pytest.fixture(scope="module")
-def some():
+def some(rows):
     """Claims of three chapters, judged."""
     chosen = ("staggered-order", "transverse-fragility", "spectral-edge-lifecycle")
-    return board(SHELF, {name: each for name, each in every().items() if each.chapter in chosen})
+    return [row for row in rows if row.claim.chapter in chosen]
 
 
-def test_every_chapter_counts_its_own_verdicts(some):
-    tiles = strip(some, SHELF).split("<li>")[1:]
+def test_every_chapter_counts_its_own_verdicts(some, shelf):
+    tiles = strip(some, shelf).split("<li>")[1:]
     for chapter, tile in zip(QUESTIONS, tiles, strict=True):
         title, target = CHAPTERS[chapter]
         assert title in tile
@@ -50,8 +46,8 @@ def test_every_chapter_counts_its_own_verdicts(some):
 
 
 @pytest.mark.parametrize("chapter", QUESTIONS)
-def test_every_picture_stays_within_its_frame(chapter):
-    made = miniatures.MINIATURES[chapter](SHELF)
+def test_every_picture_stays_within_its_frame(chapter, shelf):
+    made = miniatures.MINIATURES[chapter](shelf)
     assert made.shapes
     assert made.caption in made.svg
     for shape in made.shapes:
@@ -65,9 +61,9 @@ def test_every_picture_stays_within_its_frame(chapter):
             assert 0 < y + fall < miniatures.HEIGHT
 
 
-def test_a_line_ends_where_its_run_ends():
-    run = SHELF.run(RunConfig(tasks=("add", "mul", "sq"), seed=42))
-    shapes = miniatures.staggered_order(SHELF).shapes
+def test_a_line_ends_where_its_run_ends(shelf):
+    run = shelf.run(RunConfig(tasks=("add", "mul", "sq"), seed=42))
+    shapes = miniatures.staggered_order(shelf).shapes
     for task, shape in zip(run.tasks, shapes, strict=True):
         assert f"var(--gb-task-{task})" in shape
         (x, y) = points(shape)[-1]
