@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 HEIGHT = 420
 APART = 100_000
 """A page holds the state of its explorables up to so many characters; more is a file beside it."""
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%)")
 _VERSION = re.compile(r"plotly\.js v(\d+\.\d+\.\d+)")
 
 
@@ -124,6 +125,15 @@ def _clean_scripts(app, pagename, templatename, context, doctree):
     context["css_files"] = [c for c in context["css_files"] if "thebe" not in str(c.filename or "")]
 
 
+def keep_together(app, doctree, docname):
+    """No line ends between a number and its per cent; code stays as it was typed."""
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, nodes.literal | nodes.literal_block):
+            whole = _BEFORE_UNIT.sub("\u00a0", text)
+            if whole != text:
+                text.parent.replace(text, nodes.Text(whole))
+
+
 def _stored(app, pagename, states):
     """States of explorables as a script of its own, which a page can load from disk as well."""
     name = f"_state/{pagename}.js"
@@ -137,6 +147,7 @@ def _stored(app, pagename, states):
 def setup(app):
     """Register with Sphinx."""
     app.connect("config-inited", _configure)
+    app.connect("doctree-resolved", keep_together)
     # after every extension that adds scripts
     app.connect("html-page-context", _clean_scripts, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -75,6 +75,9 @@ def test_it_draws_every_part(deletion, trials):
     expect(deletion.locator(".gb-title")).to_have_text(question)
     assert QUESTIONS["transverse-fragility"] == question  # the front page asks the same
     expect(deletion.locator(".gb-answer")).to_have_text(deletion_sentence(trials, 0.07))
+    # Playwright takes all spaces for one; between a number and its per cent no line may end.
+    said = deletion.locator(".gb-answer").evaluate("(p) => p.textContent")
+    assert "\u00a0%" in said and " %" not in said
     assert deletion.locator(".gb-panel").count() == 3
     assert count(deletion, "path.gb-ours") == 2 * 3 and count(deletion, "path.gb-ghost") == 2 * 3
     assert count(deletion, "path.gb-wide") == 0

@@ -6,10 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from grokbook.publishing.links import faults
-from grokbook.publishing.sphinxext import PLOTLY, PlotlyRenderer, plotly_js_version, vendored
+from grokbook.publishing.sphinxext import (
+    PLOTLY,
+    PlotlyRenderer,
+    keep_together,
+    plotly_js_version,
+    vendored,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "book" / "_static" / "vendor"
@@ -31,6 +38,13 @@ def test_figure_is_json_that_cannot_end_its_script():
     assert json.loads(body)["data"] == figure["data"]
     assert 'aria-label="T"' in html
     assert "<noscript>" in html
+
+
+def test_a_number_and_its_per_cent_stay_on_one_line_and_code_as_it_was():
+    text = "falls by 43 % of x %"
+    page = nodes.paragraph("", "", nodes.Text(text), nodes.literal("", text))
+    keep_together(None, page, "page")
+    assert [each.astext() for each in page.children] == [text.replace("43 %", "43\u00a0%"), text]
 
 
 def test_figure_leaves_its_template_and_keeps_its_colours():

@@ -207,9 +207,9 @@ function pictureOf(state, parts) {
     drawn = true;
     slider.max = state.end;
     const { tau, control, group, key } = state, arm = state.get("arm");
-    parts.answer.textContent = group.answers[key];
-    parts.second.textContent = control ? group.controls[`${arm} ${key}`]
-      : "Flip the switch to set another way of deleting beside it: same seeds, same dose.";
+    tell(parts.answer, group.answers[key]);
+    tell(parts.second, control ? group.controls[`${arm} ${key}`]
+      : "Flip the switch to set another way of deleting beside it: same seeds, same dose.");
     parts.control.box.checked = control;
     parts.tau.box.disabled = state.row.decay === 0;
     parts.tau.box.checked = tau;

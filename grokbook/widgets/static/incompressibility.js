@@ -232,7 +232,7 @@ function pictureOf(state, parts) {
     root.classList.toggle("gb-narrow", root.clientWidth < 640);
     shown = run.run + kind;
     slider.max = cut.n - 1;
-    parts.answer.textContent = state.sentence;
+    tell(parts.answer, state.sentence);
     parts.control.box.checked = control;
     parts.control.text.textContent = kind === "directions" ? "hold out the end of the path"
       : "cut the weights, not the displacement";

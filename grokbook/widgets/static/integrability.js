@@ -209,7 +209,7 @@ function pictureOf(state, parts) {
     root.classList.toggle("gb-narrow", room < 640);
     shown = state.course;
     slider.max = shown.end;
-    parts.answer.textContent = state.sentence;
+    tell(parts.answer, state.sentence);
     parts.control.box.checked = control;
     tauSwitch(parts.tau, shown.decay === 0, tau);
     parts.knob.draw(state.get("factor"));

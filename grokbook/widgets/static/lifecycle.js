@@ -210,7 +210,7 @@ function pictureOf(state, parts) {
     root.style.setProperty("--weak", course.ink[0]);
     root.style.setProperty("--strong", course.ink[1]);
     slider.max = shown.end;
-    parts.answer.textContent = state.sentence;
+    tell(parts.answer, state.sentence);
     parts.control.box.checked = control;
     toggle(parts.multiples, multiples, course.unit === null, course.unit === null
       ? "no run of this seed groks" : `one is ${comma(course.unit)} steps for this seed`);

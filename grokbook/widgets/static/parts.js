@@ -11,6 +11,11 @@ function barOf(label = "Training step") {
   };
 }
 
+// A sentence in its element; no line ends between a number and its per cent.
+function tell(el, sentence) {
+  el.textContent = sentence.replace(/(\d) (?=%)/g, "$1\u00a0");
+}
+
 // The slider stands at a frame, and says which moment that is.
 function slideTo({ slider, when }, frame, end, text) {
   slider.value = frame;

@@ -227,7 +227,7 @@ function pictureOf(state, parts) {
     root.classList.toggle("gb-narrow", root.clientWidth < 640);
     shown = state.pace;
     slider.max = shown.end;
-    parts.answer.textContent = state.sentence;
+    tell(parts.answer, state.sentence);
     parts.control.box.checked = control;
     parts.keys.draw();
     parts.foot.draw();

@@ -136,8 +136,8 @@ function pictureOf(state, parts) {
   // A formula is not broken over two lines.
   function showAnswer() {
     const formulas = state.lanes.flatMap((lane) => lane.titles);
-    parts.answer.textContent = formulas.reduce(
-      (text, title) => text.replaceAll(title, title.replaceAll(" ", "\u00a0")), state.sentence);
+    tell(parts.answer, formulas.reduce(
+      (text, title) => text.replaceAll(title, title.replaceAll(" ", "\u00a0")), state.sentence));
   }
   function draw() {
     const room = root.clientWidth, mid = room >= 680 && room < 860, { control, tau, clock } = state;
