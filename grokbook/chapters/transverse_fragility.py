@@ -101,9 +101,8 @@ def published_noise(claims: Mapping[str, Claim], orders: Mapping[str, Claim]) ->
     seed = 42
     main = max(orders[name].at(1.0)["seeds"][seed] for name in ("MT-02", "MT-03"))
     scan = max(claims["MT-51"].published["values"][0.0].values())
-    return Noise(
-        f"published, seed {seed}", (main, scan, claims["MT-55"].published["steps"]["without"])
-    )
+    steps = (main, scan, claims["MT-55"].published["steps"]["without"])
+    return Noise(f"published, seed {seed}", steps, plain=scan)
 
 
 def outsides(found: Sequence[Trials]) -> dict[str, tuple[float, float]]:

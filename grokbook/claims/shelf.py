@@ -104,23 +104,31 @@ class Shelf:
     ) -> Run:
         """The run of a config whose intervention is this one, whatever its basis is called.
 
+        Of several bases, measured on several executions of the run without intervention, the one
+        that serves most doses, so that a dose response is of one basis.
+
         Args:
             config: without intervention.
             measure: by which the basis was measured.
             parameters: of the measure, all of them, as its note has them.
-            wanted: fields of the intervention.
+            wanted: fields of the intervention, ``strength`` among them.
 
         Raises:
             Missing: if it was not recorded.
         """
+        dose, others = wanted.pop("strength"), dict(wanted)
+        doses: dict[str | None, dict[float, str]] = {}
         for name in self._changed(config):
             entry = self._entries[name]
             basis, change = entry.get("basis", {}), entry["config"]["intervention"]
             known = (basis.get("measure"), basis.get("parameters"))
-            fits = all(change.get(key) == value for key, value in wanted.items())
+            fits = all(change.get(key) == value for key, value in others.items())
             if fits and known == (measure, dict(parameters)):
-                return self.execution(name)
-        raise Missing(f"{config.label}, {wanted}, is not recorded")
+                doses.setdefault(change["basis"], {}).setdefault(change["strength"], name)
+        there = [each for each in doses.values() if dose in each]
+        if not there:
+            raise Missing(f"{config.label}, {others} at {dose:g}, is not recorded")
+        return self.execution(max(there, key=len)[dose])
 
     def interventions(self, config: Config) -> list[Run]:
         """Every recorded run that is this one but for an intervention.

@@ -82,19 +82,23 @@ class Noise:
     Attributes:
         label: of the run.
         steps: its time in each execution.
+        plain: the time of the plain run of its seed, in which delays are told.
+        same: is it the same config?  Else the basis is that of another execution of the plain run.
     """
 
     label: str
     steps: tuple[int, ...]
+    plain: int
+    same: bool = True
 
     @property
     def percent(self) -> float:
-        """How much later the slowest execution groks than the quickest, in %.
+        """How far apart the slowest and the quickest lie, in % of the plain run's time.
 
-        >>> Noise("seed 1", (1_000, 1_100)).percent
-        10.0
+        >>> Noise("seed 1", (1_000, 1_100), plain=2_000).percent
+        5.0
         """
-        return round(100 * (max(self.steps) / min(self.steps) - 1), 6)
+        return round(100 * (max(self.steps) - min(self.steps)) / self.plain, 6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +109,8 @@ class Trials:
         plain: one run a seed, as claims read them.
         again: further executions of these.
         deleted: with deletion, one run an arm, dose and seed.
-        repeated: further executions of these, each outside the basis of its own plain run.
+        repeated: further runs of the same arm, dose and seed: executions of these, or outside the
+            basis of another execution of the plain run.
     """
 
     plain: tuple[Trial, ...]
@@ -179,22 +184,33 @@ class Trials:
         }
 
     def noise(self) -> list[Noise]:
-        """Every run, plain or deleted, of which several executions grok."""
+        """Every plain or deleted run beside what should be the same, where several grok."""
         found = []
         for trial in (*self.plain, *self.deleted):
-            others = (
-                other for other in (*self.again, *self.repeated) if other.place == trial.place
-            )
-            steps = tuple(one.grok for one in (trial, *others) if one.grok is not None)
-            if len(steps) > 1:
-                dose = f", {title_of(trial.arm)} {100 * trial.dose:g} %" if trial.arm else ""
-                found.append(Noise(f"seed {trial.seed}{dose}", steps))
+            alike = [other for other in (*self.again, *self.repeated) if other.place == trial.place]
+            plain = self.plain_of(trial.seed).grok
+            if trial.grok is None or plain is None:
+                continue
+            dose = f", {title_of(trial.arm)} {100 * trial.dose:g} %" if trial.arm else ""
+            for same, word in ((True, ""), (False, ", basis of another execution")):
+                steps = tuple(
+                    other.grok
+                    for other in alike
+                    if other.grok is not None
+                    and (other.run.config.id == trial.run.config.id) == same
+                )
+                if steps:
+                    label = f"seed {trial.seed}{dose}{word}"
+                    found.append(Noise(label, (trial.grok, *steps), plain, same))
         return found
 
     @property
     def floor(self) -> float | None:
-        """The largest same-seed difference, in %; None without a second execution."""
-        return max((each.percent for each in self.noise()), default=None)
+        """The largest difference of one config's executions, in % of the plain run's time.
+
+        None without a second execution of any.
+        """
+        return max((each.percent for each in self.noise() if each.same), default=None)
 
     def curve(self, arm: str = "", dose: float = 0.0) -> Survival | None:
         """The share of runs that have not grokked yet; of the plain ones without an arm."""
@@ -244,21 +260,42 @@ def gather(
     again, deleted, repeated = [], {}, []
     for run in plain:
         again += [Trial(each) for each in executions(run.config) if each.name != run.name]
-        for each in interventions(run.config):
-            arm = arm_of(each, arms)
-            if arm is None:
-                continue
-            trial = Trial(each, arm.name, each.config.intervention.strength)
+        found = [
+            Trial(each, arm.name, each.config.intervention.strength)
+            for each in _once(interventions(run.config))
+            if (arm := arm_of(each, arms)) is not None
+        ]
+        for trial in _by_basis(found):
             first = deleted.setdefault(trial.place, trial)
-            if first.run.name == each.name:  # the same execution, recorded and in the store
+            if first is trial:
                 continue
             # The first one stands, as for plain runs: the later one to grok would be a selection.
             # Only of what a budget cut off before it grokked does more steps tell more.
-            if first.grok is None and (trial.grok is not None or trial.end > first.end):
+            longer = trial.grok is not None or trial.end > first.end
+            if first.run.config.id == trial.run.config.id and first.grok is None and longer:
                 deleted[trial.place], trial = trial, first
             repeated.append(trial)
-    found = tuple(deleted[place] for place in sorted(deleted))
-    return Trials(tuple(map(Trial, plain)), tuple(again), found, tuple(repeated))
+    chosen = tuple(deleted[place] for place in sorted(deleted))
+    return Trials(tuple(map(Trial, plain)), tuple(again), chosen, tuple(repeated))
+
+
+def _once(runs: Iterable[Run]) -> list[Run]:
+    """Every execution once, as far as it went: what is recorded may be in the store as well."""
+    furthest: dict[tuple, Run] = {}
+    for run in runs:
+        key = (run.config.id, *sorted(run.record.numerics.items()))
+        if key not in furthest or furthest[key].record.last_step < run.record.last_step:
+            furthest[key] = run
+    return list(furthest.values())
+
+
+def _by_basis(found: Sequence[Trial]) -> list[Trial]:
+    """First those whose basis serves most doses of their arm, so that a curve is of one basis."""
+    doses: dict[tuple[str, str], set[float]] = {}
+    for trial in found:
+        basis = trial.run.config.intervention.basis
+        doses.setdefault((trial.arm, basis), set()).add(trial.dose)
+    return sorted(found, key=lambda t: -len(doses[t.arm, t.run.config.intervention.basis]))
 
 
 def stored_interventions(

@@ -230,6 +230,33 @@ def test_an_arm_is_found_by_what_its_basis_was_measured_by(shelf):
         fragility.deleted(Place({}, 137, arms), "dual", 0.07)
 
 
+def test_a_dose_response_is_of_the_basis_that_serves_most_doses(shelf):
+    path = complete("trajectory", fragility.BASES["trajectory"])
+
+    def entry(basis, strength):
+        change = {"transform": "delete", "strength": strength, "start": 500, "times": 0}
+        config = DUAL.to_json() | {"intervention": change | {"basis": basis * 64}}
+        return {"config": config, "basis": {"measure": "trajectory", "parameters": path}}
+
+    entries = {
+        "a 3": entry("a", 0.03),
+        "b 3": entry("b", 0.03),
+        "b 3 again": entry("b", 0.03),
+        "b 7": entry("b", 0.07),
+        "a 10": entry("a", 0.1),
+        "b 25": entry("b", 0.25),
+    }
+    for names in (list(entries), list(entries)[::-1]):
+        arms = Shelf(shelf.results)
+        arms.__dict__["_entries"] = {name: entries[name] for name in names}
+        arms.execution = lambda name: name
+        at = Place({}, 42, arms)
+        first = next(name for name in names if name.startswith("b 3"))
+        assert fragility.deleted(at, "dual", 0.03) == first
+        assert fragility.deleted(at, "dual", 0.07) == "b 7"
+        assert fragility.deleted(at, "dual", 0.1) == "a 10"  # no other has that dose
+
+
 def test_a_note_holds_what_a_reading_was_handed_and_no_other(shelf):
     """Two readings of one shelf know nothing of each other; what is missing leaves no note."""
     first, second = NotedShelf(shelf), NotedShelf(shelf)

@@ -120,8 +120,8 @@ def test_runs_are_gathered_by_arm_dose_and_seed(trials):
 
 def test_of_what_was_cut_off_the_longest_counts_and_a_foreign_run_is_left_out():
     plain = synthetic_run(42, 9000)
-    short = replace(synthetic_run(42, None, OWN_ARM, 0.07, last=5000), name="short")
-    long = replace(synthetic_run(42, 18000, OWN_ARM, 0.07), name="long")
+    short = carried_out(synthetic_run(42, None, OWN_ARM, 0.07, last=5000), 1)
+    long = carried_out(synthetic_run(42, 18000, OWN_ARM, 0.07), 2)
     foreign = replace(synthetic_run(42, 9000, OWN_ARM, 0.03), basis={"measure": "weight_svd"})
     assert arm_of(foreign, ARMS) is None
     for several in ([short, long, foreign], [foreign, long, short]):
@@ -131,18 +131,53 @@ def test_of_what_was_cut_off_the_longest_counts_and_a_foreign_run_is_left_out():
         assert found.noise() == []  # one of them has no grok step
 
 
+def carried_out(run, threads, basis="a"):
+    """The same run by other arithmetic, or outside another basis."""
+    change = replace(run.config.intervention, basis=basis * 64)
+    config = replace(run.config, intervention=change)
+    return replace(
+        run,
+        name=f"{basis}{threads}",
+        record=replace(run.record, config=config, numerics={"threads": threads}),
+    )
+
+
 @pytest.mark.parametrize("steps", [(18_000, 21_600), (21_600, 18_000)])
 def test_of_several_that_grok_the_first_stands_however_late_and_the_others_are_noise(steps):
     plain = synthetic_run(42, 9000)
-    several = [
-        replace(synthetic_run(42, step, OWN_ARM, 0.07), name=name)
-        for name, step in zip(("a", "b"), steps, strict=True)
-    ]
-    found = gather([plain], ARMS, lambda config: [plain], lambda config: [*several, several[0]])
+    several = [carried_out(synthetic_run(42, s, OWN_ARM, 0.07), k) for k, s in enumerate(steps)]
+    stored = replace(several[0], name="the first, in the store")
+    found = gather([plain], ARMS, lambda config: [plain], lambda config: [*several, stored])
     assert [trial.run for trial in found.deleted] == several[:1]
     assert [trial.run for trial in found.repeated] == several[1:]
-    assert found.noise() == [Noise("seed 42, as published 7 %", steps)] and found.floor == 20
+    assert found.noise() == [Noise("seed 42, as published 7 %", steps, 9000)]
+    assert found.floor == 40  # 3,600 of the plain run's 9,000 steps
     assert found.delays(OWN, 0.07)[42].percent == pytest.approx(100 * (steps[0] / 9000 - 1))
+
+
+def test_an_execution_that_went_on_in_the_store_is_the_same_execution():
+    plain = synthetic_run(42, 9000)
+    recorded = carried_out(synthetic_run(42, None, OWN_ARM, 0.07, last=5000), 1)
+    stored = carried_out(synthetic_run(42, 18000, OWN_ARM, 0.07), 1)
+    found = gather([plain], ARMS, lambda config: [plain], lambda config: [recorded, stored])
+    assert [trial.run for trial in found.deleted] == [stored] and found.repeated == ()
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_a_curve_is_of_one_basis_and_what_another_gives_is_no_noise_of_one_config(first):
+    """The basis with more doses is taken, whatever comes of it."""
+    plain, other = synthetic_run(42, 9000), "ab".replace(first, "")
+    runs = [
+        carried_out(synthetic_run(42, 13_500, OWN_ARM, 0.03), 1, first),
+        carried_out(synthetic_run(42, 18_000, OWN_ARM, 0.03), 1, other),
+        carried_out(synthetic_run(42, 27_000, OWN_ARM, 0.07), 1, other),
+    ]
+    for order in (runs, runs[::-1]):
+        found = gather([plain], ARMS, lambda config: [plain], lambda config, some=order: some)
+        assert [trial.grok for trial in found.deleted] == [18_000, 27_000]
+        label = "seed 42, as published 3 %, basis of another execution"
+        assert found.noise() == [Noise(label, (18_000, 13_500), 9000, same=False)]
+        assert found.noise()[0].percent == 50 and found.floor is None
 
 
 def test_a_run_that_was_cut_off_has_an_end_and_no_grok_step():
@@ -191,7 +226,10 @@ def test_shifts_are_delays_less_delays_and_keep_what_is_open(trials):
 
 
 def test_the_noise_is_the_largest_difference_of_one_seeds_executions(trials):
-    assert trials.noise() == [Noise("seed 42", (9000, 9900)), Noise("seed 137", (7000, 6600))]
+    assert trials.noise() == [
+        Noise("seed 42", (9000, 9900), 9000),
+        Noise("seed 137", (7000, 6600), 7000),
+    ]
     assert trials.floor == 10
     assert replace(trials, again=()).floor is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
 import json
 import re
@@ -312,7 +313,8 @@ def synthetic_run(
     last = last or (grok + 2_000 if grok and arm is None else grok)
     change = None
     if arm is not None:
-        change = {"transform": arm.transform, "strength": dose, "start": 500, "basis": "a" * 64}
+        basis = hashlib.sha256(arm.name.encode()).hexdigest()
+        change = {"transform": arm.transform, "strength": dose, "start": 500, "basis": basis}
     config = RunConfig(tasks=tasks, seed=seed, weight_decay=1.0, intervention=change)
     steps = np.array([0, 1, *range(CADENCE, last + 1, CADENCE)])
     rows = {"step": steps, "parameter_norm": 20 + 98 * np.exp(-steps * (1 - dose) / 4000)}
