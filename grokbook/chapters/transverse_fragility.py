@@ -122,14 +122,29 @@ def outsides_of(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
     return shares
 
 
-def overall(trials: Trials, arm: str, doses: Sequence[float]) -> Interval | None:
-    """Mean shift of an arm against the published one, a seed's doses averaged first, in %."""
+def overall(
+    trials: Trials, arm: str, doses: Sequence[float]
+) -> tuple[Interval | None, list[float], list[float]]:
+    """Mean shift of an arm against the published one, a seed's doses averaged first, in points.
+
+    Only of doses at which no budget cuts a comparison off: what is left over of a dose of which it
+    cuts some would be the quick ones.
+
+    Returns:
+        The mean, None without such a dose; these doses; and those that are left out.
+    """
     by_seed: dict[int, list[float]] = {}
+    told, cut = [], []
     for dose in doses:
-        for seed, change in trials.shifts(arm, dose).items():
-            if not change.bound:
+        shifts = trials.shifts(arm, dose)
+        if any(change.bound for change in shifts.values()):
+            cut.append(dose)
+        elif shifts:
+            told.append(dose)
+            for seed, change in shifts.items():
                 by_seed.setdefault(seed, []).append(change.percent)
-    return mean_interval([np.mean(v) for v in by_seed.values()]) if by_seed else None
+    mean = mean_interval([np.mean(v) for v in by_seed.values()]) if by_seed else None
+    return mean, told, cut
 
 
 def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]) -> str:
@@ -173,13 +188,19 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
     text += f", {cut} of them cut off before" if cut else ""
     said = [f"{text}; {noise}."]
     for arm in arms:
-        mean = None if arm.name == OWN else overall(trials, arm.name, doses)
+        if arm.name == OWN:
+            continue
+        mean, told, cut = overall(trials, arm.name, doses)
+        open_ = f"at {percentages(cut)} a budget cuts comparisons off" if cut else ""
         if mean is not None:
             away = "" if mean.n < 2 else f" [{show(mean.low)}, {show(mean.high)}]"
             said.append(
                 f"Deleted {arm.what}, the grok step moves by {show(mean.mean)} points{away} "
-                f"against that ({counted(mean.n, 'seed')})."
+                f"against that at {percentages(told)} ({counted(mean.n, 'seed')})"
+                + (f"; {open_}." if cut else ".")
             )
+        elif cut:
+            said.append(f"Deleted {arm.what}, {open_}.")
     return said
 
 
@@ -211,22 +232,6 @@ def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
         f"With {where} every run {which} was cut off before the published budget of {limit:,} "
         "steps, so none tells whether it groks within it."
     )
-
-
-def log_ranks(
-    trials: Trials, arms: Sequence[Arm], doses: Sequence[float]
-) -> dict[tuple[str, float], float]:
-    """(arm, dose) ↦ p of the log-rank permutation test.
-
-    The published arm against the plain runs, the others against the published arm.
-    """
-    found = {}
-    for arm in arms:
-        for dose in doses:
-            test = trials.compared(arm.name, dose, "" if arm.name == OWN else OWN)
-            if test is not None:
-                found[arm.name, dose] = test.test.p
-    return found
 
 
 def guard(found: Sequence[Trials]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import pandas as pd
 
@@ -10,7 +11,6 @@ from grokbook.chapters.deleted import Gap
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.transverse_fragility import (
     budget,
-    log_ranks,
     outsides,
     published_steps,
     title,
@@ -18,7 +18,7 @@ from grokbook.chapters.transverse_fragility import (
 from grokbook.chapters.wording import listed, percentages, share
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
-from grokbook.statistics import holm, mean_interval
+from grokbook.statistics import mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials, mean_of
 from grokbook.studies.settings import setting
@@ -42,12 +42,13 @@ def outside_table(found: Sequence[Trials]) -> pd.DataFrame:
 
 
 def noise_table(found: Sequence[Trials], published: Noise) -> pd.DataFrame:
-    """The same run carried out several times: when its last task groks."""
+    """What should be the same run, several times: when its last task groks."""
+    apart = "apart (% of the plain run's time)"
     rows = [
         {
             "run": f"{title(trials)}, {each.label}",
             "groks at": ", ".join(f"{step:,}" for step in each.steps),
-            "apart": f"{show(each.percent)} %",
+            apart: show(each.percent),
         }
         for trials in found
         for each in trials.noise()
@@ -55,7 +56,7 @@ def noise_table(found: Sequence[Trials], published: Noise) -> pd.DataFrame:
     theirs = {
         "run": f"dual, {published.label}",
         "groks at": ", ".join(f"{step:,}" for step in published.steps),
-        "apart": f"{show(published.percent)} %",
+        apart: show(published.percent),
     }
     return keyed([*rows, theirs], "run")
 
@@ -89,10 +90,16 @@ def _later(changes: Sequence[Change], runs: int) -> str:
 
 
 def _mean(changes: Sequence[Change]) -> str:
-    mean = mean_of(changes)
-    if mean is not None:
+    """The mean of all; where some are bounds it is one itself, and has no interval."""
+    bounds = {change.bound for change in changes} - {""}
+    if not changes:
+        return "–"
+    if not bounds:
+        mean = mean_of(changes)
         return interval(mean.mean, mean.low, mean.high)
-    return f"at least {show(min(c.percent for c in changes))}" if changes else "–"
+    if bounds in ({"at least"}, {"at most"}):
+        return f"{bounds.pop()} {show(fmean(change.percent for change in changes))}"
+    return "open"
 
 
 def _theirs(
@@ -113,24 +120,18 @@ def shift_table(
     rows = []
     for trials in found:
         where = setting(trials.plain[0].run.config)
-        p = log_ranks(trials, [arm for arm in arms if arm.name != OWN], doses)
-        adjusted = holm({f"{arm} {dose:g}": value for (arm, dose), value in p.items()})
         for arm in arms:
             for dose in doses if arm.name != OWN else ():
                 shifts = list(trials.shifts(arm.name, dose).values())
                 if not shifts:
                     continue
-                mean, key = mean_of(shifts), f"{arm.name} {dose:g}"
                 rows.append(
                     {
                         "control": f"{arm.title}, {100 * dose:g} %, {where}",
-                        "shift (points)": "–"
-                        if mean is None
-                        else interval(mean.mean, mean.low, mean.high),
+                        "shift (points)": _mean(shifts),
                         "seeds": len(shifts),
                         "cut off": sum(bool(change.bound) for change in shifts),
-                        "noise (%)": "–" if trials.floor is None else show(trials.floor),
-                        "p (Holm)": show(adjusted[key]) if key in adjusted else "–",
+                        "noise (points)": "–" if trials.floor is None else show(trials.floor),
                     }
                 )
     return keyed(rows, "control")

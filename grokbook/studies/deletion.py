@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from grokbook.config import Config
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Run
-from grokbook.statistics import Interval, LogRank, Survival, log_rank, mean_interval, survival
+from grokbook.statistics import Interval, Survival, mean_interval, survival
 from grokbook.store import Store, StoreError
 from grokbook.studies.arms import OWN, Arm, arm_of, title_of
 from grokbook.studies.bases import note_of
@@ -185,10 +185,10 @@ class Trials:
 
     def noise(self) -> list[Noise]:
         """Every plain or deleted run beside what should be the same, where several grok."""
-        found = []
+        found, groks = [], {trial.seed: trial.grok for trial in self.plain}
         for trial in (*self.plain, *self.deleted):
             alike = [other for other in (*self.again, *self.repeated) if other.place == trial.place]
-            plain = self.plain_of(trial.seed).grok
+            plain = groks.get(trial.seed)
             if trial.grok is None or plain is None:
                 continue
             dose = f", {title_of(trial.arm)} {100 * trial.dose:g} %" if trial.arm else ""
@@ -219,18 +219,6 @@ class Trials:
             return None
         return survival([t.grok for t in chosen], [t.end for t in chosen])
 
-    def compared(self, arm: str, dose: float, against: str = OWN) -> LogRank | None:
-        """Do the runs of two arms grok at different times?  None for fewer than two of either."""
-        one, two = (list(self.of(name, dose).values()) for name in (arm, against))
-        if not against:
-            two = list(self.plain)
-        groks = [t.grok for t in (*one, *two)]
-        if min(len(one), len(two)) < 2 or all(grok is None for grok in groks):
-            return None
-        return log_rank(
-            [t.grok for t in one], [t.end for t in one], [t.grok for t in two], [t.end for t in two]
-        )
-
     def within(self, arm: str, dose: float, budget: int) -> tuple[int, int]:
         """How many runs grok within a budget, of those that tell."""
         told = [t for t in self.of(arm, dose).values() if t.grok is not None or t.end >= budget]
@@ -238,9 +226,14 @@ class Trials:
 
 
 def mean_of(changes: Iterable[Change]) -> Interval | None:
-    """Mean of what is known exactly, with its interval over seeds; None if nothing is."""
-    known = [change.percent for change in changes if not change.bound]
-    return mean_interval(known) if known else None
+    """Mean with its interval over seeds; None of nothing, or where a budget cut one off.
+
+    A mean of what is left over would be one of the quick runs.
+    """
+    changes = list(changes)
+    if not changes or any(change.bound for change in changes):
+        return None
+    return mean_interval([change.percent for change in changes])
 
 
 def gather(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grokbook.claims.numbers import show
+from grokbook.statistics import Interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Trials, mean_of
 
@@ -46,12 +47,14 @@ def _delayed(found: Sequence[Change]) -> str:
         (one,) = found
         how = "was cut off, still waiting," if cut else "groks"
         return f"the one run at hand {how} {moved_against_each(one, 0)}"
-    if mean is None:
+    if cut == n:
         return f"none of {n} runs grokked before it was cut off"
     if cut:
+        sizes = [change.percent for change in found if not change.bound]
+        others = [_moved(percent) for percent in dict.fromkeys((min(sizes), max(sizes)))]
         return (
-            f"{cut} of {n} runs did not grok before they were cut off, and the others grok "
-            f"{_moved(mean.mean)} than their plain twins on average"
+            f"{cut} of {n} runs did not grok before they were cut off; of the others each groks "
+            f"{' to '.join(others)} than its plain twin"
         )
     later = sum(change.percent > 0 for change in found)
     return (
@@ -103,10 +106,9 @@ def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:
         if not delays:
             return f"{start}: not here yet at this dose."
         return f"{start}: {_delayed(delays)}; no published deletion is there to compare."
+    if any(shift.bound for shift in shifts):
+        return f"{start}: {_cut_short([shift.bound for shift in shifts])}."
     mean = mean_of(shifts)
-    if mean is None:
-        many = "the one seed" if len(shifts) == 1 else f"all {len(shifts)} seeds"
-        return f"{start}: in {many} a budget cuts the comparison short, so there is only a bound."
     said = (
         f"{start}: {abs(mean.mean):.0f} points {'later' if mean.mean >= 0 else 'earlier'} than "
         "the published deletion"
@@ -116,6 +118,30 @@ def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:
     else:
         said += " in one seed, which gives no interval"
     if trials.floor is not None:
-        near = "within" if abs(mean.mean) <= trials.floor else "beyond"
-        said += f", {near} the same-seed noise"
+        said += f", {_against(trials.floor, mean)}"
     return f"{said}."
+
+
+def _cut_short(bounds: Sequence[str]) -> str:
+    """What is known where a budget cut some of the runs off: no mean of the others alone."""
+    words = {
+        "": "both runs grok",
+        "at least": "only the published deletion groks before its budget ends",
+        "at most": "only this one groks before its budget ends",
+        "unknown": "neither groks before its budget ends",
+    }
+    if len(bounds) == 1:
+        return f"in the one seed {words[bounds[0]]}"
+    counts = [(words[bound], bounds.count(bound)) for bound in words]
+    said = ", ".join(f"in {n} {what}" for what, n in counts if n)
+    return f"of {len(bounds)} seeds {said}, so no mean is told"
+
+
+def _against(floor: float, mean: Interval) -> str:
+    """A mean beside the largest difference of two executions, its interval with it."""
+    low, high = (mean.low, mean.high) if mean.n > 1 else (mean.mean, mean.mean)
+    if low > floor or high < -floor:
+        return "beyond the same-seed noise"
+    if -floor <= low and high <= floor:
+        return "within the same-seed noise"
+    return "and its interval reaches into the same-seed noise"

@@ -242,11 +242,15 @@ def test_the_finding_counts_what_is_there(trials):
         "With add and mul, 7 of 8 deleted runs grok later than their plain twins or not at all, "
         "1 of them cut off before; the same run carried out twice differs by up to 10 %."
     )
-    assert "Deleted from the Adam step instead, the grok step moves by −70 points" in said
-    assert (
-        "Deleted outside another seed's path, the grok step moves by 30 points against that" in said
+    assert "Deleted from the Adam step instead, at 7 % a budget cuts comparisons off." in said
+    assert said.endswith(
+        "Deleted outside another seed's path, the grok step moves by 30 points against that at 7 % "
+        "(one seed)."
     )
-    assert "(one seed)" in said
+    two = replace(trials, plain=trials.plain[:2])
+    assert "the grok step moves by −70 points [−324, 184] against that at 7 % (2 seeds)." in (
+        chapter.finding([two], ARMS, DOSES)
+    )
 
 
 def test_the_finding_without_deleted_runs(bare):
@@ -317,10 +321,21 @@ def test_a_seeds_doses_are_averaged_before_seeds_are(trials):
     """Two doses of one seed are no two runs."""
     update = ARMS[1]
     more = Trial(synthetic_run(42, 10_800, update, 0.03), "update", 0.03)
-    found = chapter.overall(replace(trials, deleted=(*trials.deleted, more)), "update", DOSES)
-    assert found.n == 2
+    two = replace(trials, plain=trials.plain[:2], deleted=(*trials.deleted, more))
+    found, told, cut = chapter.overall(two, "update", DOSES)
+    assert (found.n, told, cut) == (2, [0.03, 0.07], [])
     assert found.mean == pytest.approx(((-90 + 0) / 2 - 50) / 2)
-    assert chapter.overall(trials, "amplify", DOSES) is None
+    assert chapter.overall(trials, "amplify", DOSES) == (None, [], [])
+
+
+def test_a_dose_at_which_a_budget_cuts_some_is_in_no_mean(trials):
+    """Of three runs on the update one is cut off at 7 %: the other two are the quick ones."""
+    assert chapter.overall(trials, "update", DOSES) == (None, [], [0.07])
+    more = Trial(synthetic_run(42, 10_800, ARMS[1], 0.03), "update", 0.03)
+    found, told, cut = chapter.overall(
+        replace(trials, deleted=(*trials.deleted, more)), "update", DOSES
+    )
+    assert (found.mean, found.n, told, cut) == (0, 1, [0.03], [0.07])
 
 
 def test_recovery_is_counted_within_the_published_budget(trials, bare):
@@ -464,22 +479,23 @@ def test_tables_say_what_the_trials_say(trials, bare, published):
     table = tables.dose_table([trials], published, DOSES)
     row = table.loc["7 %, dual"].tolist()
     assert row[:2] == ["3 of 3", 0] and row[2].startswith("93.3 [") and row[3] == "202"
-    assert table.loc["25 %, dual"].tolist() == ["2 of 2", 1, "200", "at least 255"]
+    assert table.loc["25 %, dual"].tolist() == ["2 of 2", 1, "at least 183", "at least 255"]
     assert table.loc["50 %, dual"].tolist() == ["none yet", "–", "–", "162"]
     shifts = tables.shift_table([trials], ARMS, DOSES)
     assert shifts.index.tolist() == ["on the update, 7 %, dual", "another seed's, 7 %, dual"]
     first = shifts.loc["on the update, 7 %, dual"]
-    assert first["shift (points)"].startswith("−70 [") and first["noise (%)"] == "10"
+    assert (first["shift (points)"], first["noise (points)"]) == ("at least −13.3", "10")
     assert (first["seeds"], first["cut off"]) == (3, 1)
-    p = chapter.log_ranks(trials, ARMS[1:], DOSES)
-    assert set(p) == {("update", 0.07)} and float(first["p (Holm)"]) == pytest.approx(
-        p["update", 0.07], rel=0.01
-    )
-    assert shifts.loc["another seed's, 7 %, dual", "p (Holm)"] == "–"
+    two = replace(trials, plain=trials.plain[:2])
+    both = tables.shift_table([two], ARMS, DOSES).loc["on the update, 7 %, dual"]
+    assert both["shift (points)"] == "−70 [−324, 184]"
+    cut = Trial(synthetic_run(42, None, ARMS[2], 0.25, last=24_000), "amplify", 0.25)
+    neither = tables.shift_table([replace(two, deleted=(*two.deleted, cut))], ARMS, DOSES)
+    assert neither.loc["amplified inside, 25 %, dual", "shift (points)"] == "open"
     assert len(tables.shift_table([bare], ARMS, DOSES)) == 0
     noise = chapter.published_noise(published, claims("multitask", "staggered-order"))
     rows = tables.noise_table([trials], noise)
-    assert rows.loc["dual, λ = 1, seed 42"].tolist() == ["9,000, 9,900", "10 %"]
+    assert rows.loc["dual, λ = 1, seed 42"].tolist() == ["9,000, 9,900", "10"]
     runs = tables.computed_table([trials], ARMS)["run"].tolist()
     assert len(runs) == 5 + 8 + 4
     assert "dual, λ = 1, seed 137, as published 3 %" in runs
@@ -503,7 +519,10 @@ def test_figures_hold_the_numbers(trials, bare, published):
     shifts = {trace.name: trace for trace in draw.shifts(trials, ARMS, DOSES).data}
     assert sorted(shifts["every seed"].x) == pytest.approx([-90, -50, 30])
     assert list(shifts["at least"].x) == pytest.approx([100])
-    assert list(shifts["mean and interval over seeds"].x) == pytest.approx([-70])
+    assert list(shifts["mean and interval over seeds"].x) == []  # a budget cuts one of them off
+    two = draw.shifts(replace(trials, plain=trials.plain[:2]), ARMS, DOSES)
+    (mean,) = (each for each in two.data if each.name == "mean and interval over seeds")
+    assert list(mean.x) == pytest.approx([-70])
     points = clock.norm_clock(size.clock(trials), ARMS).data
     assert sum(len(trace.x) for trace in points[1:]) == len(size.clock(trials))
     cut = [trace for trace in points if trace.name.endswith("cut off: later, or never")]

@@ -220,9 +220,10 @@ def test_shifts_are_delays_less_delays_and_keep_what_is_open(trials):
     assert back[2024].bound == "at most" and back[2024].percent == pytest.approx(-100)
     assert trials.shifts(OWN, 0.25)[42].bound == "unknown"
     assert trials.shifts("amplify", 0.07) == {}
-    mean = mean_of(found.values())
-    assert (mean.mean, mean.n) == (pytest.approx(-70), 2)  # what is cut off is not averaged
-    assert mean_of([Change(5, "at least")]) is None
+    assert mean_of(found.values()) is None  # what is left over would be the quick ones
+    mean = mean_of([found[42], found[137]])
+    assert (mean.mean, mean.n) == (pytest.approx(-70), 2)
+    assert mean_of([]) is None and mean_of([Change(5, "at least")]) is None
 
 
 def test_the_noise_is_the_largest_difference_of_one_seeds_executions(trials):
@@ -241,13 +242,6 @@ def test_survival_counts_what_is_cut_off_as_open(trials):
     assert curve.steps.tolist() == [9100, 9900, 24000]
     assert curve.share == pytest.approx([2 / 3, 1 / 3, 1 / 3])
     assert trials.curve("amplify", 0.07) is None
-
-
-def test_groups_are_compared_by_permutation_from_two_runs_on(trials):
-    test = trials.compared(OWN, 0.07, against="")
-    assert test.test.p == pytest.approx(2 / 20)  # all three later: the least that six runs give
-    assert trials.compared("other-seed", 0.07) is None
-    assert trials.compared("update", 0.07).test.n == 6
 
 
 def test_within_a_budget_only_runs_that_tell_are_counted(trials):

@@ -112,8 +112,8 @@ def test_what_is_said_of_a_dose(trials):
     )
     assert deletion_sentence(trials, 0.03).startswith("With 3 % deleted, 2 of 3 runs grok later")
     assert deletion_sentence(trials, 0.25) == (
-        f"With 25 % deleted, 1 of 2 runs did not grok before they were cut off, and the others "
-        f"grok 200 % later than their plain twins on average; {NOISE}"
+        f"With 25 % deleted, 1 of 2 runs did not grok before they were cut off; of the others "
+        f"each groks 200 % later than its plain twin; {NOISE}"
     )
     assert deletion_sentence(trials, 0.5) == (
         "No run with 50 % deleted is here yet; the plain runs grok at 7,000 to 9,000 steps, and "
@@ -146,7 +146,7 @@ def test_what_is_said_of_one_seed(trials):
     )
     open_end = alone(trials, 2024)
     assert shift_sentence(open_end, BY_NAME["update"], 0.07).endswith(
-        "in the one seed a budget cuts the comparison short, so there is only a bound."
+        ": in the one seed only the published deletion groks before its budget ends."
     )
 
 
@@ -162,9 +162,23 @@ def test_what_is_said_where_no_plain_run_groks():
 
 
 def test_what_is_said_of_a_control(trials):
-    said = shift_sentence(trials, BY_NAME["update"], 0.07)
-    assert said.startswith("On the update (deleted from the Adam step instead): 70 points earlier")
-    assert "[−324, 184; 2 seeds], beyond the same-seed noise." in said
+    assert shift_sentence(trials, BY_NAME["update"], 0.07) == (
+        "On the update (deleted from the Adam step instead): of 3 seeds in 2 both runs grok, in 1 "
+        "only the published deletion groks before its budget ends, so no mean is told."
+    )
+    both = replace(trials, plain=trials.plain[:2])
+    assert shift_sentence(both, BY_NAME["update"], 0.07) == (
+        "On the update (deleted from the Adam step instead): 70 points earlier than the published "
+        "deletion [−324, 184; 2 seeds], and its interval reaches into the same-seed noise."
+    )
+    cut = [synthetic_run(s, None, BY_NAME["amplify"], 0.25, last=24_000) for s in (42, 137)]
+    neither = replace(
+        trials, deleted=(*trials.deleted, *(Trial(each, "amplify", 0.25) for each in cut))
+    )
+    assert shift_sentence(neither, BY_NAME["amplify"], 0.25).endswith(
+        ": of 2 seeds in 1 only the published deletion groks before its budget ends, in 1 neither "
+        "groks before its budget ends, so no mean is told."
+    )
     assert "30 points later than the published deletion in one seed" in shift_sentence(
         trials, BY_NAME["other-seed"], 0.07
     )
@@ -197,9 +211,8 @@ def test_it_holds_every_run_and_what_is_said_of_it(explorable, trials):
         for arm in ARMS[1:]:
             said = first["controls"][f"{arm.name} {key_of(dose)}"]
             assert said == shift_sentence(trials, arm, dose)
-    assert first["changes"]["update 7"]["mean"] == pytest.approx(
-        [-70, -324.12, 184.12, 2], abs=0.01
-    )
+    assert first["changes"]["update 7"]["mean"] is None  # one of three is a bound
+    assert first["changes"]["own 7"]["mean"] == pytest.approx([93.33, 64.65, 122.02, 3], abs=0.01)
     assert first["changes"]["other-seed 7"]["mean"][1:] == [None, None, 1]
     assert first["changes"]["own 50"] == {"each": [], "mean": None}
     assert first["survival"][""] == [[7000, 8000, 9000], pytest.approx([2 / 3, 1 / 3, 0])]
