@@ -177,6 +177,7 @@ class Depth:
             published Lanczos's estimate, which sees no rounding.
         step: where it was read.
         points: read along the run.
+        last: step of the last of them.
     """
 
     label: str
@@ -187,6 +188,7 @@ class Depth:
     residual: float
     step: int
     points: int
+    last: int
 
     @property
     def floor(self) -> float:
@@ -210,6 +212,7 @@ def depths(paces: Sequence[Pace]) -> list[Depth]:
                     residual=float(line.residuals[at]),
                     step=int(line.steps[at]),
                     points=len(line.steps),
+                    last=int(line.steps[-1]),
                 )
             )
     return found

@@ -12,7 +12,7 @@ from grokbook.chapters.phase_structure import Depth
 from grokbook.chapters.phase_structure_leads import TITLES, borrowed, detectors, lead_shares
 from grokbook.chapters.phase_structure_words import Asked
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import mean_over, share
+from grokbook.chapters.wording import mean_over, share, span
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
@@ -65,7 +65,11 @@ def pace_table(
 
 
 def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.DataFrame:
-    """The deepest curvature of a run by both protocols, mean over seeds, beside the published."""
+    """The deepest curvature of a run by both protocols, mean over seeds, beside the published.
+
+    The converged one is read at few steps, the last of which is named: a deeper reading may lie
+    after it.
+    """
     rows, cells = [], dict.fromkeys((d.setting, d.weight_decay) for d in found)
     for name, decay in sorted(cells, key=lambda cell: (cell[0], -cell[1])):
         mine = [d for d in found if (d.setting, d.weight_decay) == (name, decay)]
@@ -78,6 +82,8 @@ def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.Da
             of = [d for d in mine if d.protocol == protocol]
             row[title] = mean_over([d.depth for d in of])
             row[residual] = _largest(of)
+        ends = [d.last for d in mine if d.protocol == "corrected"]
+        row["last of them"] = span(ends) if ends else "–"
         row["n"] = len({d.label for d in mine})
         rows.append(row)
     return keyed(rows, "setting and λ")
@@ -85,7 +91,7 @@ def depth_table(found: Sequence[Depth], published: Mapping[str, Claim]) -> pd.Da
 
 _RESIDUALS = (
     ("published", "as published", "estimated residual, as published"),
-    ("corrected", "converged", "residual, converged"),
+    ("corrected", "converged, at the preset steps", "residual, converged"),
 )
 
 

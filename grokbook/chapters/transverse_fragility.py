@@ -181,12 +181,18 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
         return [f"With {where}, the one deleted run {_alone(changes[0][1])}; {noise}."]
     later = sum(change.percent > 0 for _, change in changes)
     cut = sum(bool(change.bound) for _, change in changes)
+    seeds = len({seed for dose in doses for seed in trials.delays(OWN, dose)})
     text = (
-        f"With {where}, {share(later, len(changes))} deleted runs grok later than their plain "
-        "twins or not at all"
+        f"With {where}, {share(later, len(changes))} deleted runs ({counted(seeds, 'seed')}) grok "
+        "later than their plain twins"
     )
-    text += f", {cut} of them cut off before" if cut else ""
+    text += f" or not at all, {cut} of them cut off before" if cut else ""
     said = [f"{text}; {noise}."]
+    if not any(trials.of(arm.name, dose) for arm in arms if arm.name != OWN for dose in doses):
+        said.append(
+            "No control stands beside them yet, so whether the delay comes from what is deleted is "
+            "open."
+        )
     for arm in arms:
         if arm.name == OWN:
             continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from grokbook.chapters.transverse_fragility import names
 from grokbook.chapters.wording import share
 from grokbook.claims.numbers import show
@@ -23,7 +25,8 @@ class Mark:
         kind: `PLAIN`, `AGAIN`, or the name of an arm.
         label: of the seed.
         dose: f, 0 without deletion.
-        falls: step at which ‖θ‖ is down to that size; None if it never is in the record.
+        falls: step at which ‖θ‖ comes down to that size, see `_comes_down`; None if it never
+            does in the record.
         grok: step at which the last task groks; None if the run was cut off before.
         end: the grok step, or the last step of a run that was cut off.
         size: ‖θ‖ of the plain run when it groks.
@@ -59,13 +62,31 @@ def clock(trials: Trials) -> list[Mark]:
             continue
         size = _norm_at(plain.run, plain.grok)
         norms = trial.run.record.metrics.set_index("step")["parameter_norm"]
-        below = norms.index[norms <= size]
-        falls = int(below[0]) if len(below) else None
+        falls = _comes_down(norms.index.to_numpy(), norms.to_numpy(), size, trial.end)
         place = (kind or trial.arm, f"seed {trial.seed}", trial.dose)
         least, last = float(norms.min()), trial.run.record.last_step
         falling = bool(norms.diff().iloc[-1] < 0)
         found.append(Mark(*place, falls, trial.grok, trial.end, size, least, last, falling))
     return found
+
+
+def _comes_down(steps: np.ndarray, norms: np.ndarray, size: float, end: int) -> int | None:
+    """The last step up to the run's end at which ‖θ‖ comes down to a size; else the first later.
+
+    ‖θ‖ does not only fall: after the start it rises again for as long as a run waits, so it may be
+    that small once before, which is not what the run waited for.
+
+    >>> steps, norms = np.arange(6), np.array([9.0, 2, 5, 4, 2, 1])
+    >>> _comes_down(steps, norms, 2.0, 4), _comes_down(steps, norms, 1.0, 4)
+    (4, 5)
+    >>> _comes_down(steps, norms, 0.5, 4) is None
+    True
+    """
+    there = norms <= size
+    down = steps[there & ~np.concatenate([[False], there[:-1]])]
+    before, after = down[down <= end], down[down > end]
+    chosen = before[-1:] if len(before) else after[:1]
+    return int(chosen[0]) if len(chosen) else None
 
 
 def _norm_at(run: Run, step: int) -> float:

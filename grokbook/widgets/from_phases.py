@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from grokbook.claims.readings.curvature import published_checkpoints
 from grokbook.claims.readings.leads import onset
 from grokbook.events import FACTORS
 from grokbook.instruments.runs import Missing, Run
@@ -69,6 +70,8 @@ def _curvature(run: Run) -> dict[str, Curvature]:
         except Missing:
             continue
         rows = rows[rows["step"] <= run.stop]
+        if protocol == "published":  # which was applied at the preset steps, too
+            rows = rows[rows["step"].isin(published_checkpoints(run, rows["step"].to_numpy()))]
         found[protocol] = Curvature(
             rows["step"].to_numpy(), rows["value"].to_numpy(float), rows["error"].to_numpy(float)
         )

@@ -12,7 +12,7 @@ from grokbook.claims.shelf import Shelf
 from grokbook.widgets.from_phases import pace
 from grokbook.widgets.incompressibility import OPENING
 
-DEPTH = Depth("add + mul, seed 1", "dual", 1.0, "published", 40.0, 30.0, 500, 30)
+DEPTH = Depth("add + mul, seed 1", "dual", 1.0, "published", 40.0, 30.0, 500, 30, 900)
 CONVERGED = replace(DEPTH, protocol="corrected", depth=20.0, residual=0.1)
 
 

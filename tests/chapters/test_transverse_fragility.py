@@ -239,8 +239,8 @@ def test_published_numbers_are_those_of_the_claims(published, trials):
 def test_the_finding_counts_what_is_there(trials):
     said = chapter.finding([trials], ARMS, DOSES)
     assert said.startswith(
-        "With add and mul, 7 of 8 deleted runs grok later than their plain twins or not at all, "
-        "1 of them cut off before; the same run carried out twice differs by up to 10 %."
+        "With add and mul, 7 of 8 deleted runs (3 seeds) grok later than their plain twins or not "
+        "at all, 1 of them cut off before; the same run carried out twice differs by up to 10 %."
     )
     assert "Deleted from the Adam step instead, at 7 % a budget cuts comparisons off." in said
     assert said.endswith(

@@ -306,6 +306,52 @@ def test_the_lowest_eigenvalue_is_the_deepest_up_to_the_stop():
     assert read("MT-26/lowest", [late], at) == -4
 
 
+def test_a_published_minimum_is_over_the_published_checkpoints_alone():
+    """A run of 9,000 steps has a snapshot every 100, and thirty of them are 300 or so apart."""
+    grid = np.unique(np.linspace(0, 90, 30).round().astype(int)) * 100
+    assert len(grid) == 30
+    values = {int(step): -1.0 for step in grid} | {500: -50.0, 1_000: -60.0}  # preset steps
+    values[int(grid[7])] = -2.0
+    extra = run("dual", 9_000, lowest(values), last=9_000)
+    at = {"weight decay": "1.0"}
+    assert read("MT-22/lowest", [extra], at | {"mode": "total"}) == -2
+    late = {step: (-4.0 if step > 4_500 else -1.0) for step in values}
+    assert read("MT-26/lowest", [run("tri", 9_000, lowest(late), last=9_000)], at) == -4
+    del values[int(grid[9])]
+    with pytest.raises(Missing, match="were not measured"):
+        read("MT-22/lowest", [run("dual", 9_000, lowest(values), last=9_000)], at)
+
+
+@pytest.mark.parametrize(
+    ("converged", "found"),
+    [
+        ({100: -1.0, 300: -3.0}, -3.0),  # read next to the published minimum, and shallower
+        ({0: -1.0, 100: -7.0}, -7.0),  # nowhere near, and deeper all the same
+        ({0: -1.0, 100: -3.0}, None),  # shallower, and nothing was read at step 400
+    ],
+)
+def test_a_shallower_converged_minimum_tells_only_where_the_published_one_lies(converged, found):
+    published = lowest({step: -5.0 if step == 400 else -1.0 for step in range(0, 601, 100)})
+    full = lowest(converged, "", "corrected", examples=4_608)
+    at = {"weight decay": "1.0", "mode": "total"}
+    both = run("dual", 600, published, full)
+    if found is None:
+        with pytest.raises(Missing, match="near step 400"):
+            read("MT-22/lowest/converged", [both], at)
+    else:
+        assert read("MT-22/lowest/converged", [both], at) == found
+
+
+def test_a_late_mean_takes_converged_values_of_the_second_half_alone():
+    published = lowest(dict.fromkeys(range(0, 601, 100), -1.0))
+    at = {"weight decay": "1.0"}
+    early = lowest({0: -9.0, 200: -9.0}, "", "corrected", examples=4_608)
+    with pytest.raises(Missing, match="second half"):
+        read("MT-26/lowest/converged", [run("tri", 600, published, early)], at)
+    late = lowest({0: -9.0, 300: -2.0, 600: -4.0}, "", "corrected", examples=4_608)
+    assert read("MT-26/lowest/converged", [run("tri", 600, published, late)], at) == -3
+
+
 def test_the_depth_at_equal_tau_stops_where_the_shortest_run_does():
     """The run at 0.5 reaches τ = 0.3, the other 0.6: its deepest point lies beyond that."""
     short = run("dual", 600, lowest({0: -1.0, 300: -2.0, 600: -4.0}), decay=0.5)
