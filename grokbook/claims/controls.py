@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isfinite
 
-from grokbook.claims.criteria import LEAST
+from grokbook.claims.criteria import LEAST, REFUTES
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
 
 _STATES = ("falls", "missing", "stands")
@@ -29,8 +29,8 @@ def state_of(
         checked: the same cells under the control.
 
     Returns:
-        ``falls`` where one comes out otherwise, ``missing`` where one has too few runs or is
-        undecided, else ``stands``; and what is to be said, as (cell, text).
+        ``falls`` where one comes out otherwise in `REFUTES` runs or more, ``missing`` where one has
+        too few runs or is undecided, else ``stands``; and what is to be said, as (cell, text).
 
     Raises:
         ValueError: if the cells are not the same number.
@@ -49,8 +49,9 @@ def state_of(
             states.add("missing")
             remarks.append((its.name, f"control {name!r} is undecided"))
         if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
-            states.add("falls")
+            states.add("falls" if its.fewest >= REFUTES else "missing")
             said = "holds too" if its.outcome == HOLDS else "does not hold"
-            remarks.append((its.name, f"with control {name!r} it {said}"))
+            few = f" in {its.fewest} runs, too few to kill" if its.fewest < REFUTES else ""
+            remarks.append((its.name, f"with control {name!r} it {said}{few}"))
         states.add("stands")
     return worst(states), remarks

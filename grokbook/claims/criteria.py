@@ -24,6 +24,9 @@ from typing import Any
 LEAST = 4
 """Three seeds never make a reproduction."""
 
+REFUTES = 3
+"""Runs with which a control may kill a claim: as many as were published, and no fewer."""
+
 EXPECTATIONS = ("holds", "fails")
 
 

@@ -9,6 +9,7 @@ import pytest
 from grokbook.chapters import negative_results_edge as edge
 from grokbook.chapters.spectral_edge_lifecycle_windows import brackets
 from grokbook.claims.board import board
+from grokbook.claims.readings import gather
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
 from grokbook.claims.registry import every
 from grokbook.claims.remarks import remark, remarks
@@ -34,7 +35,7 @@ def test_every_remark_is_on_a_claim_and_has_no_number():
     assert set(remarks()) <= set(every())
     for name, said in remarks().items():
         assert said and not re.search(r"\d", re.sub(r"chapter \d", "", said)), name
-    assert remark("MT-01") == ""
+    assert remark("MT-02") == ""
 
 
 def test_a_remark_stands_on_the_tile(named):
@@ -100,3 +101,47 @@ def test_of_the_depths_geometry_only_the_probe_fails_and_scale_takes_the_rest_aw
     failed = [each.cell for each in found.findings if each.outcome == "fails"]
     assert failed == ["R²/1.0"] and len(found.findings) == 5
     assert set(found.controls.values()) == {"falls"} and len(found.controls) == 3
+
+
+def means(shelf, claim, series, control):
+    """Cell ↦ mean of our runs, and of the control's."""
+    found = gather(every()[claim], shelf).evidence[series]
+    return [
+        {cell: fmean(map(float, runs.values())) for cell, runs in each.items()}
+        for each in (found.ours, found.controls[control])
+    ]
+
+
+@pytest.mark.parametrize("claim", ["MT-10", "MT-11"])
+def test_random_walks_come_near_for_queries_and_keys_and_not_for_every_matrix(shelf, claim):
+    _, walks = means(shelf, claim, "share", "random walk")
+    published = every()[claim].targets()
+    off = {cell: abs(walks[cell] - published[cell]) for cell in walks}
+    near = {cell for cell in off if off[cell] <= 5}
+    assert near < set(off)
+    if claim == "MT-10":
+        assert {cell for cell in off if cell.endswith(("W_Q", "W_K"))} <= near
+        for layer in ("0", "1"):
+            by_name = {c.split("/")[-1][-3:]: walks[c] for c in walks if layer in c.split("/")[0]}
+            assert by_name["W_V"] < by_name["W_O"] < by_name["W_Q"]
+
+
+def test_noise_leaves_heads_nearly_as_they_were_and_nothing_of_what_is_larger_than_itself(shelf):
+    ours, noise = means(shelf, "MT-48", "accuracy", "random perturbation")
+    assert noise["remove/heads"] > 90 > 5 * ours["remove/heads"]
+    assert max(noise[cell] for cell in noise if cell != "remove/heads") < 10
+
+
+def test_the_first_way_keeps_more_than_random_directions_and_the_others_cannot(shelf):
+    ours, random = means(shelf, "MT-50", "three", "random rank")
+    assert all(ours[cell] > 10 * random[cell] for cell in ours) and len(ours) == 2
+    _, random = means(shelf, "MT-50", "best", "random rank")
+    assert max(random.values()) < 5
+
+
+@pytest.mark.parametrize("claim", ["MT-01", "MT-08"])
+def test_there_are_fewer_seeds_than_runs(named, claim):
+    row = named[claim]
+    manifest = Shelf().results.manifest()
+    seeds = {manifest[name]["config"]["seed"] for name in row.runs}
+    assert len(seeds) < row.judgement.n

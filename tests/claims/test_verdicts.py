@@ -115,9 +115,13 @@ def test_a_control_that_kills_outweighs_one_that_is_missing():
     assert "holds too" in found.why and "'strict' has 0 runs" in found.why
 
 
-def test_a_thin_control_can_kill_too():
-    found = verdict({"x": Evidence(FULL.ours, {**FULL.controls, "walk": cells(10.0, 99.0, 2)})})
-    assert (found.verdict, found.control) == ("◐", "falls")
+@pytest.mark.parametrize(("runs", "control"), [(1, "missing"), (2, "missing"), (3, "falls")])
+def test_a_thin_control_kills_with_as_many_runs_as_were_published(runs, control):
+    thin = cells(10.0, 99.0, runs)
+    found = verdict({"x": Evidence(FULL.ours, {**FULL.controls, "walk": thin})})
+    assert (found.verdict, found.control) == ("◐", control)
+    few = f"it holds too in {runs} runs, too few to kill"
+    assert (few in found.why) == (control == "missing") and "it holds too" in found.why
 
 
 def test_what_fails_is_not_reproduced_whatever_the_controls():
