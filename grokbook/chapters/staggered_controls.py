@@ -93,7 +93,7 @@ def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:
                 "n": str(len(race.records)),
                 f"{first} first": share(found.first.runs, found.n),
                 "whole order": share(found.strict.runs, found.n),
-                "as many by chance": percent(found.strict.p),
+                "as many whole orders by chance": percent(found.strict.p),
                 f"{last} after {first}, %": _interval(gaps),
             }
         )

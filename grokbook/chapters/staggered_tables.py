@@ -74,7 +74,7 @@ def order_table(records: Sequence[RunRecord], *, control: bool = False) -> pd.Da
             row = {
                 "runs, rule": f"{race.title}, {RULES[rule].text}",
                 f"{count.order[0]} first": share(count.first.runs, count.n),
-                "as many by chance": percent(count.first.p),
+                "as many firsts by chance": percent(count.first.p),
                 "first or tied": share(count.first_or_tied.runs, count.n),
                 "whole order": share(count.strict.runs, count.n),
             }
