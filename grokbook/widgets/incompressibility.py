@@ -29,6 +29,9 @@ _INSTEAD = {
 }
 
 
+_RIGHT = "of the test pairs are answered right"
+
+
 def at_depth(
     surgery: Surgery, kind: str, line: str = "published", of: str = "accuracy"
 ) -> float | None:
@@ -55,22 +58,32 @@ def cut_sentence(surgeries: Sequence[Surgery], kind: str, control: bool = False)
         kind: of `CUTS`.
         control: speak of the control, beside what was published.
     """
-    found = [(at_depth(each, kind), at_depth(each, kind, "control")) for each in surgeries]
-    pairs = [(one, two) for one, two in found if one is not None and two is not None]
-    if not pairs:
+    by_setting: dict[str, list[Surgery]] = {}
+    for each in surgeries:
+        if None not in (at_depth(each, kind), at_depth(each, kind, "control")):
+            by_setting.setdefault(each.setting, []).append(each)
+    if not by_setting:
         return f"No run here was cut by {CUTS[kind]}."
-    published, corrected = (100 * float(np.mean(values)) for values in zip(*pairs, strict=True))
-    many = "the run answers" if len(pairs) == 1 else f"{len(pairs)} runs answer"
     done, instead = (
         text[kind].format(OPENING[kind]).replace("%", " %") for text in (_DONE, _INSTEAD)
     )
-    whole = "" if len(pairs) == 1 else " (mean)"
-    if not control:
-        return f"As published, {done}, {many} {published:.1f} % of the test pairs{whole}."
-    return (
-        f"{instead[0].upper()}{instead[1:]} it is {corrected:.1f} %, as published "
-        f"{published:.1f} %{whole}: {_said(kind, published, corrected, _moves(surgeries, kind))}."
-    )
+    said, several = [], len(by_setting) > 1
+    for setting, found in by_setting.items():
+        published, corrected = (
+            100 * float(np.mean([at_depth(each, kind, line) for each in found]))
+            for line in ("published", "control")
+        )
+        notes = [setting] * several + [f"mean of {len(found)} runs"] * (len(found) > 1)
+        whole = f" ({', '.join(notes)})" if notes else ""
+        right = f" {_RIGHT}" * (not said)  # what is answered is said of the first alone
+        if control:
+            why = _said(kind, published, corrected, _moves(found, kind))
+            said.append(f"{corrected:.1f} %{right}, as published {published:.1f} %{whole}: {why}")
+        else:
+            said.append(f"{published:.1f} %{right}{whole}")
+    if control:
+        return f"{instead[0].upper()}{instead[1:]} {'; '.join(said)}."
+    return f"As published, {done}, {' and '.join(said)}."
 
 
 def _moves(surgeries: Sequence[Surgery], kind: str) -> str:
@@ -89,7 +102,7 @@ def _said(kind: str, published: float, corrected: float, moves: str) -> str:
     if corrected > published + 10:
         return f"it does less harm, and moves the weights {moves}"
     if corrected < published - 10:
-        late = "the end of the path is what rebuilds the network"
+        late = "without the end of the path less of the network is rebuilt"
         return late if kind == "directions" else "the network is more fragile than was published"
     return "both ways of cutting say the same"
 

@@ -149,8 +149,8 @@ BEFORE = "before the first task groks"
         (
             [(4_000, 9_000), (9_500, 9_000), (None, 9_000), (9_000, 9_000)],
             [None],
-            f"In 1 of 4 runs that grok {GROWN} 5,000 steps (median) {BEFORE}; it has not by step "
-            "9,000 in the one run that never groks.",
+            f"In 1 of 4 runs that grok {GROWN} 5,000 steps {BEFORE}, and 0 to 500 steps after it "
+            "in 2; it has not by step 9,000 in the one run that never groks.",
         ),
         (
             [(9_500, 9_000), (None, 8_000)],

@@ -87,25 +87,39 @@ def test_packed_bytes_are_the_values(surgery):
 def test_the_sentence_speaks_of_the_published_example():
     runs = [flat(0.01, 0.99), flat(0.03, 0.97)]
     assert cut_sentence(runs[:1], "scale") == (
-        "As published, with the displacement scaled by 0.95, the run answers 1.0 % of the test "
-        "pairs."
+        "As published, with the displacement scaled by 0.95, 1.0 % of the test pairs are answered "
+        "right."
     )
     assert cut_sentence(runs, "scale", True) == (
-        "With the weights themselves scaled by 0.95 it is 98.0 %, as published 2.0 % (mean): it "
-        "does less harm, and moves the weights by 33 % of their length, not by 110 %."
+        "With the weights themselves scaled by 0.95 98.0 % of the test pairs are answered right, "
+        "as published 2.0 % (mean of 2 runs): it does less harm, and moves the weights by 33 % of "
+        "their length, not by 110 %."
     )
     assert cut_sentence(runs, "rank").startswith("As published, with the displacement of every")
     worse = cut_sentence([flat(0.9, 0.1)], "share", True)
     assert worse.endswith(
-        "10.0 %, as published 90.0 %: the network is more fragile than was published."
+        "answered right, as published 90.0 %: the network is more fragile than was published."
     )
     held = cut_sentence([flat(0.9, 0.1)], "directions", True)
-    assert held.startswith("From as many directions of a path that ends a tenth earlier it is 10.0")
-    assert held.endswith("the end of the path is what rebuilds the network.")
+    assert held.startswith("From as many directions of a path that ends a tenth earlier 10.0 % of")
+    assert held.endswith("without the end of the path less of the network is rebuilt.")
     same = cut_sentence([flat(0.5, 0.55)], "rank", True)
     assert same.endswith("both ways of cutting say the same.")
     alone = synthetic_surgery(kinds=("directions",), tables=False)
     assert cut_sentence([alone], "rank") == "No run here was cut by rank."
+
+
+def test_settings_are_told_apart():
+    """A mean over runs of two tasks and of three is a number that no run has."""
+    three = [replace(flat(0.95, 0.6), setting="three tasks") for _ in range(2)]
+    two = replace(flat(0.8, 0.1), setting="two tasks")
+    assert cut_sentence([two, *three], "directions") == (
+        "As published, from the first 5 directions of the path, 80.0 % of the test pairs are "
+        "answered right (two tasks) and 95.0 % (three tasks, mean of 2 runs)."
+    )
+    said = cut_sentence([two, *three], "directions", True)
+    assert "10.0 % of the test pairs are answered right, as published 80.0 % (two tasks): " in said
+    assert "; 60.0 %, as published 95.0 % (three tasks, mean of 2 runs): " in said
 
 
 def flat(published, control):
