@@ -19,6 +19,7 @@ from grokbook.claims.shelf import Shelf
 from grokbook.config import Config, DyckConfig, RunConfig
 from grokbook.geometry.edge_windows import WINDOW
 from grokbook.instruments.runs import Missing, Run
+from grokbook.palette import decay_colour
 
 WIDTH, HEIGHT, EDGE = 120, 48, 3
 
@@ -117,17 +118,18 @@ def phase_structure(shelf: Shelf) -> Miniature:
                 except Missing:
                     continue
                 if None not in steps:
-                    found.append((tasks[-1], decay, max(steps)))
-    ends = [step * decay**way for _, decay, step in found for way in (0, 1)]  # steps, and τ/η
+                    found.append((decay, max(steps)))
+    ends = [step * decay**way for decay, step in found for way in (0, 1)]  # steps, and τ/η
     low, high = math.log(0.7 * min(ends, default=1)), math.log(1.4 * max(ends, default=10))
     dots = []
-    for task, decay, step in found:
+    for decay, step in found:
         x = (math.log(decay) - math.log(0.1)) / math.log(10)
         y = (math.log(step) - low) / (high - low)
         fall = -math.log(decay) / (high - low) * (HEIGHT - 2 * EDGE)  # to where τ would put it
         dots.append(
             f"<circle class='gb-mini-dot' cx='{_across(0.05 + 0.9 * x)}' cy='{_up(y)}' r='2.6' "
-            f"style='fill:{_task(task)};--gb-fall:{fall:.1f}px'/>"
+            f"style='--gb-weak:{decay_colour(decay)};--gb-strong:{decay_colour(decay, dark=True)};"
+            f"--gb-fall:{fall:.1f}px'/>"
         )
     return Miniature(
         tuple(dots), "Grok steps at several weight decays; measured in decay times they slide."

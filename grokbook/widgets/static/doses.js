@@ -2,11 +2,6 @@
 
 const keyOf = (dose) => String(+(100 * dose).toPrecision(6));
 const signed = (v) => `${v < 0 ? "−" : "+"}${Math.abs(v) >= 99.5 ? comma(Math.abs(v)) : +Math.abs(v).toPrecision(2)}`;
-const tip3 = (x, y, r, turn = 0) => {
-  const at = (k) => [x + r * Math.sin(turn + (k * 2 * Math.PI) / 3), y - r * Math.cos(turn + (k * 2 * Math.PI) / 3)];
-  return `M${[0, 1, 2].map((k) => at(k).map((v) => v.toFixed(1)).join(" ")).join("L")}Z`;
-};
-
 // The share of runs that have not grokked yet: of the plain ones, the deleted ones and the control.
 function survivalChart(state, goTo) {
   const chart = panel({ height: 124, axis: true, left: 58 });
@@ -22,7 +17,7 @@ function survivalChart(state, goTo) {
       const xs = [0], ys = [1];
       curve[0].forEach((step, i) => { xs.push(step, step); ys.push(ys.at(-1), curve[1][i]); });
       lines.push({ xs, ys, kind });
-      if (ys.at(-1) > 0) marks.push({ step: xs.at(-1), value: ys.at(-1), kind: "gb-open-end" });
+      if (ys.at(-1) > 0) marks.push({ step: xs.at(-1), value: ys.at(-1), kind: "gb-open-end", tip: true });
     }
     chart.draw({
       ...axis, width: Math.max(240, el.clientWidth), scale: "share", lines, marks,

@@ -34,6 +34,8 @@ function stateOf(model) {
     // The runs of an arm at the dose; without one the plain runs.
     of: (arm) => traces.filter((trace) => trace.group === state.row.group && !trace.again && trace.arm === arm
       && (!arm || trace.dose === state.dose)),
+    any: (arm, dose) => traces.some((trace) => trace.group === state.row.group
+      && trace.arm === arm && trace.dose === dose),
     mine: (row, arm) => traces.find((trace) => trace.group === row.group && trace.seed === row.seed && !trace.again
       && trace.arm === arm && trace.dose === state.dose),
     clock: (step) => (state.tau ? state.row.tau(step) : step),
@@ -90,6 +92,7 @@ function timeline(state, goTo) {
     const ends = (lines) => lines.map(({ trace, ys }) => ({
       step: trace.end, value: ys[trace.at(trace.end)],
       kind: trace.grok === null ? "gb-open-end" : trace.arm === "own" ? "gb-own-dot" : "gb-plain-dot",
+      tip: trace.grok === null,
     })).filter((_, i) => lines[i].trace.arm || lines[i].trace.grok !== null);
     accuracy.draw({
       ...common, scale: "share", title: "right test answers, worst task", lines: right, marks: ends(right), flags: edge,
@@ -117,7 +120,8 @@ function seedRow(row, pick) {
     for (const [trace, kind] of shown.filter(([one]) => one)) {
       const cx = x(trace.end), cy = y(trace.accuracy[trace.at(trace.end)]);
       track.append(svg("path", { class: kind, d: pathOf(trace.steps.map((s) => x(s)), trace.accuracy.map(y)) }),
-        svg("circle", { class: trace.grok === null ? "gb-open-end" : "gb-plain-dot", cx, cy, r: 3.5 }));
+        trace.grok === null ? svg("path", { class: "gb-open-end", d: tip3(cx, cy, 5) })
+          : svg("circle", { class: "gb-plain-dot", cx, cy, r: 3.5 }));
     }
     track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
     const plain = row.grok === null ? "plain never groks" : `plain groks at ${comma(row.grok)}`;
@@ -155,12 +159,14 @@ function csvOf(state) {
 function legend(state) {
   const el = html("div", { class: "gb-legend" });
   const open = html("span", { class: "gb-key" }, svg("svg", { width: 12, height: 12, "aria-hidden": "true" },
-    svg("circle", { class: "gb-open-end", cx: 6, cy: 6, r: 4.5 })), "cut off");
+    svg("path", { class: "gb-open-end", d: tip3(6, 7, 5) })), "cut off");
+  const done = html("span", { class: "gb-key" }, svg("svg", { width: 12, height: 12, "aria-hidden": "true" },
+    svg("circle", { class: "gb-own-dot", cx: 6, cy: 6, r: 4.5 })), "groks");
   function draw() {
     const more = state.control ? [lineKey("gb-wide", `control: ${state.title}`)] : [];
     const edge = state.group.budget && state.group.budget <= state.last ? [lineKey("gb-edge", "published budget")] : [];
     const own = lineKey("gb-ours", `${state.key} % deleted`);
-    el.replaceChildren(lineKey("gb-ghost", "plain"), own, ...more, open, ...edge);
+    el.replaceChildren(lineKey("gb-ghost", "plain"), own, ...more, done, open, ...edge);
   }
   return { el, draw };
 }
@@ -213,8 +219,8 @@ function pictureOf(state, parts) {
     parts.control.box.checked = control;
     parts.tau.box.disabled = state.row.decay === 0;
     parts.tau.box.checked = tau;
-    parts.dose.draw(state.dose);
-    parts.arm.draw(control ? arm : null);
+    parts.dose.draw(state.dose, (dose) => !state.any("own", dose));
+    parts.arm.draw(control ? arm : null, (name) => !state.any(name, state.dose));
     for (const part of [parts.missing, parts.keys, parts.foot, parts.doses, parts.changes, parts.list]) part.draw();
     const axis = { ...timeAxis(tau), xOf: state.clock, last: state.last };
     parts.time.draw(axis);

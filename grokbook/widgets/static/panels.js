@@ -80,9 +80,15 @@ function upTo(high, text) {
   };
 }
 
+// A triangle that points up, or where `turn` turns it: what was cut off goes on.
+const tip3 = (x, y, r, turn = 0) => {
+  const at = (k) => [x + r * Math.sin(turn + (k * 2 * Math.PI) / 3), y - r * Math.cos(turn + (k * 2 * Math.PI) / 3)];
+  return `M${[0, 1, 2].map((k) => at(k).map((v) => v.toFixed(1)).join(" ")).join("L")}Z`;
+};
+
 // One chart: draw({width, xOf, last, scale: "share", [low, high] or upTo(high), tight, lines, bands,
 // flags, marks, title}). A line is {xs, ys, kind, style, dots, bars: [lows, highs]}; a band {xs, low,
-// high, kind}; a flag {step, kind, text}; a mark {step, value, kind}.
+// high, kind}; a flag {step, kind, text}; a mark {step, value, kind, tip}.
 function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = null }) {
   const below = axis ? 38 : bottom;
   const root = svg("svg", { class: "gb-panel", role: "img" });
@@ -156,8 +162,10 @@ function panel({ height, left = 52, right = 14, top = 22, bottom = 6, axis = nul
         if (at.x - (near ? said.getComputedTextLength() : 0) < end) said.setAttribute("y", top + 12);
       }
     }
-    for (const { step, value, kind } of marks) {
-      root.append(svg("circle", { class: kind, cx: x(xOf(step)).toFixed(1), cy: y(value).toFixed(1), r: 4.5 }));
+    for (const { step, value, kind, tip } of marks) {
+      const cx = x(xOf(step)), cy = y(value);
+      root.append(tip ? svg("path", { class: kind, d: tip3(cx, cy, 6) })
+        : svg("circle", { class: kind, cx: cx.toFixed(1), cy: cy.toFixed(1), r: 4.5 }));
     }
     root.append(svg("line", { class: "gb-cursor", y1: top - 6, y2: height + top }));
   }

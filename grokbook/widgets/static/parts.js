@@ -46,13 +46,16 @@ function switchOf(label, note, title, flip) {
   return { box, text, el };
 }
 
-// A knob of few positions: options are [value, text].
+// A knob of few positions: options are [value, text]; positions with nothing to show are pale.
 function choiceKnob(question, options, pick) {
   const name = uniqueId(), asked = html("legend", {}, question);
   const radios = options.map(([value]) => html("input", { type: "radio", name, value }));
   const labels = options.map(([, text], i) => html("label", {}, radios[i], html("span", {}, text)));
   radios.forEach((radio, i) => radio.addEventListener("change", () => pick(options[i][0])));
-  const draw = (value) => radios.forEach((radio, i) => { radio.checked = options[i][0] === value; });
+  const draw = (value, bare = () => false) => radios.forEach((radio, i) => {
+    radio.checked = options[i][0] === value;
+    labels[i].classList.toggle("gb-bare", bare(options[i][0]));
+  });
   return { el: html("fieldset", { class: "gb-knob" }, asked, ...labels), draw };
 }
 
