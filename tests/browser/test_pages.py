@@ -158,6 +158,25 @@ def test_finger_scrolls_past_figures(met):
     assert set(met.evaluate(modes)) == {False}
 
 
+@meeting("phone", names=WITH_FIGURES)
+def test_no_text_of_a_figure_leaves_it_on_a_phone(met):
+    """Titles and legends are broken; plotly itself would let them run off the figure."""
+    met.wait_for_function(
+        "[...document.querySelectorAll('.gb-plotly')].every(b => b.dataset.state === 'drawn')",
+        timeout=30_000,
+    )
+    cut = met.evaluate(
+        """[...document.querySelectorAll(".gb-plotly")].flatMap((box) => {
+            const room = box.getBoundingClientRect();
+            return [...box.querySelectorAll("svg text")].filter((text) => {
+                const at = text.getBoundingClientRect();
+                return at.width && (at.left < room.left - 1 || at.right > room.right + 1);
+            }).map((text) => text.textContent);
+        })"""
+    )
+    assert cut == []
+
+
 @meeting("paper", names=WITH_FIGURES)
 def test_a_dark_page_that_nobody_scrolled_prints_whole_and_black_on_white(met):
     states = "[...document.querySelectorAll('.gb-plotly')].every(b => b.dataset.state === 'drawn')"

@@ -52,6 +52,37 @@
     } };
   }
 
+  // plotly breaks no lines, and on a phone a long one would leave its figure
+  const wrap = (text, letters) => text.split("<br>").map((line) => {
+    let used = 0;
+    return line.split(" ").reduce((said, word) => {
+      const size = word.replace(/<[^>]*>/g, "").length, full = said && used + 1 + size > letters;
+      used = full || !said ? size : used + 1 + size;
+      return said + (full ? "<br>" : said && " ") + word;
+    }, "");
+  }).join("<br>");
+
+  // texts by their place in the layout, as they came or broken to fit
+  function texts(layout, width) {
+    const small = width < narrow, found = {};
+    const put = (place, text, room) => { if (text) found[place] = small ? wrap(text, room) : text; };
+    put("title.text", layout.title?.text, width / 9);
+    for (const [name, axis] of Object.entries(layout)) {
+      if (!/^xaxis\d*$/.test(name)) continue;
+      const [from, to] = axis.domain ?? [0, 1];
+      put(`${name}.title.text`, axis.title?.text, ((width - 90) * (to - from)) / 8);
+    }
+    const heads = (layout.annotations ?? []).map((note, i) => [i, note])
+      .filter(([, note]) => note.xref === "paper" && note.showarrow === false);
+    const columns = new Set(heads.map(([, note]) => note.x)).size;
+    heads.forEach(([i, note]) => put(`annotations[${i}].text`, note.text,
+      (width - 60) / columns / (0.53 * (note.font?.size ?? 16))));
+    return found;
+  }
+
+  const named = (data, width) => (width < narrow
+    ? data.map((trace) => (trace.name ? { ...trace, name: wrap(trace.name, (width - 70) / 8) } : trace)) : data);
+
   // on a phone the legend goes below the plot, where it takes no width
   const below = { orientation: "h", x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom" };
 
@@ -79,9 +110,10 @@
       plot.className = "gb-plot";
       box.append(plot);
       const width = box.clientWidth;
-      await Plotly.newPlot(plot, figure.data, arranged(figure.layout, width), {
+      await Plotly.newPlot(plot, named(figure.data, width), arranged(figure.layout, width), {
         responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover",
         modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], ...figure.config });
+      if (width < narrow) await Plotly.relayout(plot, texts(figure.layout, width));
       if (figure.frames) await Plotly.addFrames(plot, figure.frames);
       drawn.set(box, { plot, layout: figure.layout, small: width < narrow });
       box.dataset.state = "drawn";
@@ -97,7 +129,7 @@
 
   const redraw = ({ plot, layout }, width) =>
     window.Plotly.relayout(plot, { width: paper.matches ? sheet : null, autosize: !paper.matches,
-      template: template(width < narrow), legend: arranged(layout, width).legend ?? {},
+      template: template(width < narrow), legend: arranged(layout, width).legend ?? {}, ...texts(layout, width),
       dragmode: touch || width < narrow ? false : layout.dragmode ?? "zoom" });
 
   const resized = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => {
