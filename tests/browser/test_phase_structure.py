@@ -551,3 +551,20 @@ def test_a_move_of_the_slider_is_drawn_within_a_frame(quiet, bench, tau):
     if tau:
         control(page)
     assert_drawn_within_a_frame(page, 61)
+
+
+def test_in_a_long_list_the_run_that_is_shown_is_seen(quiet, bench):
+    page = show(quiet, f"{bench}/long.html")
+    seen = """() => {
+        const list = document.querySelector(".gb-lanes").getBoundingClientRect();
+        const row = document.querySelector(".gb-lane[aria-checked=true]").getBoundingClientRect();
+        return row.top >= list.top && row.bottom <= list.bottom;
+    }"""
+    rows = page.locator(".gb-lane")
+    assert rows.count() > 20 and page.evaluate(seen)
+    page.locator(".gb-lane[aria-checked=true]").press("Home")
+    page.wait_for_timeout(200)
+    assert rows.first.get_attribute("aria-checked") == "true" and page.evaluate(seen)
+    page.locator(".gb-lane[aria-checked=true]").press("End")
+    page.wait_for_timeout(200)
+    assert rows.last.get_attribute("aria-checked") == "true" and page.evaluate(seen)

@@ -135,6 +135,14 @@ function choiceRow(lane, height, pick) {
 function rowList(rows, chosen, pick) {
   const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });
   const el = choiceList(rows, axis, chosen, pick);
+  let seen = null;
+  // In a long list that scrolls by itself the run that is shown has to be seen.
+  function reveal() {
+    const { offsetTop: top, offsetHeight: tall } = rows[chosen()].el, room = el.clientHeight - 60;
+    if (seen === chosen() || el.scrollHeight <= el.clientHeight) return;
+    seen = chosen();
+    if (top < el.scrollTop || top + tall > el.scrollTop + room) el.scrollTop = top - (room - tall) / 2;
+  }
   function draw(axisOf, drawRow) {
     const width = Math.max(120, rows[0].track.getBoundingClientRect().width);
     const { at, marks, xLabel, xText } = axisOf(width);
@@ -143,6 +151,7 @@ function rowList(rows, chosen, pick) {
         svg("text", { x: clamp(at(v), 16, width - 22), y: 14, "text-anchor": "middle" }, xText(v))));
     fill(axis, { viewBox: `0 0 ${width} 36`, width });
     rows.forEach((row, i) => { row.choose(i === chosen()); drawRow(row, { width, at }); });
+    reveal();
   }
   const cursor = (value) => rows.forEach((row) => row.cursor(value));
   return { el, draw, cursor };
