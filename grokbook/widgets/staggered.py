@@ -46,7 +46,7 @@ def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> s
     none = len(races) - len(done)
     if not done:
         return f"Nothing to order: in none of the {len(races)} runs does any task get there."
-    tail = f"; in {none} {_plural('run', none)} no task does" if none else ""
+    tail = f"; in {none} {_plural('run', none)} no task gets there" if none else ""
     if cut:
         absent = _listing([OPERATIONS[task].formula for task in OPERATIONS if task in open_places])
         tail = (

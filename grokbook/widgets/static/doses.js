@@ -156,6 +156,10 @@ function changeStrip(state) {
       if (mean && mean[1] !== null) {
         const ends = { x1: inside(mean[1]), x2: inside(mean[2]), y1: at, y2: at };
         root.append(svg("line", { class: "gb-bar-of", "data-arm": name, ...ends }));
+        for (const [value, turn] of [[mean[1], -Math.PI / 2], [mean[2], Math.PI / 2]]) {
+          const d = tip3(inside(value), at, 5, turn);
+          if (inside(value) !== x(value)) root.append(svg("path", { class: "gb-bar-on", d }));
+        }
       }
       for (const [seed, value, bound] of each) {
         const turn = { "at least": Math.PI / 2, "at most": -Math.PI / 2 }[bound];
@@ -172,7 +176,7 @@ function changeStrip(state) {
     const noise = group.floor === null ? "No run was carried out twice, so there is no band of noise."
       : "Band: what two executions of one run differ by.";
     note.textContent = (control ? "First row against plain, the others against the published deletion. " : "")
-      + `${noise} ▶ at least so much.`;
+      + `◇ mean of the seeds, with its 95 % interval; at a tip it goes on. ${noise} ▷ at least so much.`;
   }
   return { el, draw };
 }
