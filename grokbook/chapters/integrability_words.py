@@ -62,7 +62,7 @@ def finding(runs: Sequence[Run], courses: Sequence[Course], paths: Sequence[Run]
     if n < FEWEST:
         said.append(_undecided(found, n))
     elif found:
-        said.append(path_sentence(found))
+        said.append(f"\n\n{path_sentence(found)}")
     return " ".join(said)
 
 
@@ -212,15 +212,19 @@ def _silent(found: Sequence[TrackRecord]) -> list[str]:
     placebos = [each for each in able if each.kind == "placebo"]
     if not found[0].quiet or not geometry:
         return []
+    readings = sum(each.kind != "placebo" for each in found)
     said = (
-        "Leading wherever there is grokking, and silent where there is none: "
-        f"{share(len(geometry), sum(each.kind != 'placebo' for each in found))} readings of the "
-        f"defect, by up to {max(each.median for each in geometry):,.0f} steps (median)"
+        f"{share(len(geometry), readings)} readings of the defect lead in every run that groks and "
+        "stay silent in those that never do, by up to "
+        f"{max(each.median for each in geometry):,.0f} steps (median)"
     )
     if not placebos:
-        return [f"{said}; and nothing that knows no geometry."]
+        return [f"{said}. Nothing that knows no geometry does the same."]
     best = max(placebos, key=lambda each: each.median)
-    return [f"{said}; and “{best.name}”, without any geometry, by {best.median:,.0f}."]
+    return [
+        f"{said}. “{best.name[0].upper()}{best.name[1:]}”, without any geometry, does the same, by "
+        f"{best.median:,.0f}."
+    ]
 
 
 def _what(geometry: Sequence[TrackRecord]) -> str:

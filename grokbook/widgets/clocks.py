@@ -250,10 +250,20 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     wide = found.high / found.low
     if wide > WIDE:
         band += f", whose band forbids little (its upper end is {wide:.2g} times its lower one)"
-    other_way = "".join(
-        f"; set at λ = {decay:g}, {again.count('in')} of {len(again)} keep it"
-        for decay, again in turned(paces, found)
-    )
+    missing = f" ({', '.join(missed)})" if missed else ""
+    return f"{said}; {held} {band}{missing}{_other_way(turned(paces, found))}."
+
+
+def _other_way(found: Sequence[tuple[float, list[str]]]) -> str:
+    """Who keeps a clock that another weight decay sets, as the end of a sentence."""
+    if len(found) < 2:
+        return "".join(
+            f"; set at λ = {decay:g}, {again.count('in')} of {len(again)} keep it"
+            for decay, again in found
+        )
+    counts = sorted((again.count("in"), len(again)) for _, again in found)
+    (low, least), (high, most) = counts[0], counts[-1]
     return (
-        f"{said}; {held} {band}" + (f" ({', '.join(missed)})" if missed else "") + f"{other_way}."
+        f"; of the clocks set at the {len(found)} other weight decays the one that fewest keep is "
+        f"kept by {low} of {least} runs, and the one that most keep by {high} of {most}"
     )

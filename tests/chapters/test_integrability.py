@@ -356,8 +356,8 @@ def paths(runs):
 
 
 SILENT = (
-    "Leading wherever there is grokking, and silent where there is none: 1 of 18 readings of the "
-    "defect, by up to 550 steps (median); and nothing that knows no geometry."
+    "1 of 18 readings of the defect lead in every run that groks and stay silent in those that "
+    "never do, by up to 550 steps (median). Nothing that knows no geometry does the same."
 )
 """The tri detector on the true defect alone; growth is seen in the third run as well."""
 
@@ -500,7 +500,9 @@ def test_a_placebo_that_is_as_silent_is_named(runs, courses):
         for each, step in zip(courses, (500, 300, None), strict=True)
     ]
     said = words.lead_answer(chapter.detectors(runs, light))
-    assert said.endswith("; and “weights at half their norm”, without any geometry, by 450.")
+    assert said.endswith(
+        " “Weights at half their norm”, without any geometry, does the same, by 450."
+    )
     loud = [*light[:2], replace(light[2], placebos=light[2].placebos | {"norm": 900})]
     assert words.lead_answer(chapter.detectors(runs, loud)).endswith(SILENT)
     late = [
@@ -510,7 +512,7 @@ def test_a_placebo_that_is_as_silent_is_named(runs, courses):
     ]
     assert words.lead_answer(chapter.detectors(runs, late)).endswith(SILENT)
     alarms = [record for record in chapter.detectors(runs, courses) if record.raised]
-    assert "Leading wherever" not in words.lead_answer(alarms)
+    assert "stay silent" not in words.lead_answer(alarms)
 
 
 def test_a_peak_that_is_rounding_is_named_with_its_step(courses):

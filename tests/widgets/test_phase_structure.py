@@ -194,6 +194,13 @@ def test_a_clock_that_holds_one_way_only_does_not_hold():
     assert "3 of 3 other runs keep the clock set at λ = 1, whose band forbids" in said
     assert said.endswith(" times its lower one); set at λ = 0.5, 1 of 3 keep it.")
     assert clock(runs, "dual", 0.5).n == 3 and clock(runs, "dual").weight_decay == 1.0
+    third = [close(1, 0.3, 8.5), close(2, 0.3, 8.2), close(3, 0.3, 8.1)]
+    again = [each.count("in") for _, each in turned([*runs, *third], clock(runs, "dual"))]
+    assert again == [4, 3]
+    assert clock_sentence([*runs, *third], control=True).endswith(
+        "; of the clocks set at the 2 other weight decays the one that fewest keep is kept by 3 of "
+        "6 runs, and the one that most keep by 4 of 6."
+    )
 
 
 def test_what_cannot_be_compared_is_not():
