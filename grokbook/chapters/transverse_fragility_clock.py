@@ -135,21 +135,32 @@ def _alone(mark: Mark) -> str:
     )
     if mark.grok is None:
         return f"{small}, and was cut off at step {mark.end:,} before it grokked."
-    return f"{small}, and groks {_moved(mark)}."
+    return f"{small}, and groks {_when([mark.end - mark.falls])}."
 
 
-def _moved(mark: Mark) -> str:
-    """When a run that does both groks, beside the moment at which it is small enough."""
-    away = mark.end - mark.falls
-    if not away:
+def _when(away: Sequence[int]) -> str:
+    """When runs that do both grok, beside the moment at which they are small enough.
+
+    >>> _when([0]), _when([0, 100])
+    ('right then', 'right then or up to 100 steps after it')
+    >>> _when([200, 100]), _when([-100, 200])
+    ('100 to 200 steps after it', 'from 100 steps before it to 200 steps after it')
+    """
+    low, high = min(away), max(away)
+    if low < 0 < high:
+        return f"from {-low:,} steps before it to {high:,} steps after it"
+    side = "after" if high > 0 else "before"
+    near, far = sorted((abs(low), abs(high)))
+    if not far:
         return "right then"
-    return f"{abs(away):,} steps {'after' if away > 0 else 'before'} it"
+    if not near:
+        return f"right then or up to {far:,} steps {side} it"
+    return f"{near:,}" + f" to {far:,}" * (far > near) + f" steps {side} it"
 
 
 def _counts(deleted: Sequence[Mark]) -> str:
     both = [mark for mark in deleted if None not in (mark.falls, mark.grok)]
-    away = sorted(both, key=lambda mark: mark.end - mark.falls)
-    when = " to ".join(dict.fromkeys(_moved(mark) for mark in (*away[:1], *away[-1:])))
+    when = _when([mark.end - mark.falls for mark in both]) if both else ""
     cases = {
         "it does not come within the record, and the run groks all the same": sum(
             mark.falls is None and mark.grok is not None for mark in deleted
