@@ -22,7 +22,7 @@ def remarks() -> dict[str, str]:
 def remark(name: str) -> str:
     """On one claim; empty where there is none.
 
-    >>> remark("MT-01")
+    >>> remark("MT-02")
     ''
     """
     return remarks().get(name, "")
