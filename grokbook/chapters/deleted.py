@@ -17,10 +17,10 @@ from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.instruments.runs import Run
 from grokbook.store import Store
-from grokbook.studies import deletion
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.asking import MissingRun, say, training_allowed
 from grokbook.studies.carrying_out import carry_out
+from grokbook.studies.deleted_runs import gather, stored_interventions
 from grokbook.studies.deletion import Trials
 from grokbook.studies.members import Stage, stages
 from grokbook.studies.published import STUDIES
@@ -83,12 +83,15 @@ def _gathered(
     plain: Sequence[Run], arms: Sequence[Arm], shelf: Shelf, store: Store
 ) -> list[Trials]:
     def interventions(config: RunConfig) -> list[Run]:
-        return [*shelf.interventions(config), *deletion.stored_interventions(store, config, say)]
+        return [
+            *shelf.interventions(config),
+            *stored_interventions(store, config, say),
+        ]
 
     kinds: dict[str, list[Run]] = {}
     for run in plain:
         kinds.setdefault(setting(run.config), []).append(run)
-    return [deletion.gather(runs, arms, shelf.executions, interventions) for runs in kinds.values()]
+    return [gather(runs, arms, shelf.executions, interventions) for runs in kinds.values()]
 
 
 def _train(trials: Trials, arm: Arm, doses: Sequence[float], steps: int, store: Store) -> None:

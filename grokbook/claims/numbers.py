@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 WHOLE = ("steps", "directions", "cases", "parameters")
 """Units in which nobody counts fractions."""
@@ -43,3 +44,13 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return show(value, unit)
     return f"{show(value, unit)} [{show(low, unit)}, {show(high, unit)}]"
+
+
+def steps_span(steps: Sequence[int]) -> str:
+    """The range of some numbers of steps, or the one that they all are.
+
+    >>> steps_span([1_000, 300]), steps_span([300])
+    ('300 to 1,000', '300')
+    """
+    low, high = min(steps), max(steps)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -255,7 +255,11 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
 
 
 def _other_way(found: Sequence[tuple[float, list[str]]]) -> str:
-    """Who keeps a clock that another weight decay sets, as the end of a sentence."""
+    """Who keeps a clock that another weight decay sets, as the end of a sentence.
+
+    >>> _other_way([(0.5, ["in", "late"]), (0.3, ["early", "in"])])
+    '; 1 of 2 keep each of those set at the 2 other weight decays'
+    """
     if len(found) < 2:
         return "".join(
             f"; set at λ = {decay:g}, {again.count('in')} of {len(again)} keep it"
@@ -263,6 +267,8 @@ def _other_way(found: Sequence[tuple[float, list[str]]]) -> str:
         )
     counts = sorted((again.count("in"), len(again)) for _, again in found)
     (low, least), (high, most) = counts[0], counts[-1]
+    if counts[0] == counts[-1]:
+        return f"; {low} of {least} keep each of those set at the {len(found)} other weight decays"
     return (
         f"; of the clocks set at the {len(found)} other weight decays the one that fewest keep is "
         f"kept by {low} of {least} runs, and the one that most keep by {high} of {most}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grokbook.claims.numbers import show
+from grokbook.claims.numbers import show, steps_span
 from grokbook.statistics import Interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Trials, mean_of
@@ -35,7 +35,7 @@ def deletion_sentence(trials: Trials, dose: float) -> str:
         )
     if not found:
         groks = [trial.grok for trial in trials.plain if trial.grok is not None]
-        plain = f"the plain runs grok at {_span(groks)} steps, and " if groks else ""
+        plain = f"the plain runs grok at {steps_span(groks)} steps, and " if groks else ""
         return f"No run with {percent} deleted is here yet; {plain}{noise_sentence(trials)}."
     return f"With {percent} deleted, {_delayed(found)}; {noise_sentence(trials)}."
 
@@ -61,11 +61,6 @@ def _delayed(found: Sequence[Change]) -> str:
         f"{later} of {n} runs grok later than their plain twins, and the mean is "
         f"{_moved(mean.mean)}"
     )
-
-
-def _span(steps: Sequence[int]) -> str:
-    low, high = min(steps), max(steps)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _moved(percent: float) -> str:

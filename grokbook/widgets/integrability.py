@@ -9,6 +9,7 @@ import anywidget
 import numpy as np
 import traitlets as t
 
+from grokbook.claims.numbers import steps_span
 from grokbook.events import FACTORS
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.courses import PROTOCOLS, Course
@@ -54,7 +55,7 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     elif len(grokked) == 1:
         first = f"In the run that groks {grown} {early[0]:,} steps {before}"
     elif len(early) < len(leads):  # a median of the early ones alone would flatter it
-        spans = [_span(early), _span([-lead for lead in leads if lead <= 0])]
+        spans = [steps_span(early), steps_span([-lead for lead in leads if lead <= 0])]
         first = (
             f"In {len(early)} of {len(grokked)} runs that grok {grown} {spans[0]} steps {before}, "
             f"and {spans[1]} steps after it in {len(leads) - len(early)}"
@@ -73,12 +74,6 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     else:
         second = "; no run that never groks is shown here, so nothing says what this is worth"
     return first + second + "."
-
-
-def _span(steps: Sequence[int]) -> str:
-    """The range of some numbers of steps, or the one that they all are."""
-    low, high = min(steps), max(steps)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 class Integrability(anywidget.AnyWidget):

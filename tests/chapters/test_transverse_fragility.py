@@ -24,7 +24,8 @@ from grokbook.store import Store
 from grokbook.store.recorded import Results
 from grokbook.studies.arms import OWN, arms
 from grokbook.studies.asking import MissingRun
-from grokbook.studies.deletion import Trial, gather
+from grokbook.studies.deleted_runs import gather
+from grokbook.studies.deletion import Trial
 
 NOTEBOOK = "05_transverse_fragility"
 SMALL = {
@@ -163,7 +164,7 @@ def test_what_is_missing_is_trained_on_request_and_found_again(tmp_path, monkeyp
 
 
 def test_a_run_of_whose_basis_nothing_is_known_is_left_out_and_named(tmp_path, monkeypatch):
-    from grokbook.studies import deletion
+    from grokbook.studies import deleted_runs
 
     class Directory:
         config = synthetic_run(42, 9000, ARMS[0], 0.07).config
@@ -178,7 +179,7 @@ def test_a_run_of_whose_basis_nothing_is_known_is_left_out_and_named(tmp_path, m
 
     lines = []
     plain = RunConfig(tasks=("add", "mul"), seed=42)
-    assert deletion.stored_interventions(Stored(), plain, lines.append) == []
+    assert deleted_runs.stored_interventions(Stored(), plain, lines.append) == []
     assert len(lines) == 1 and lines[0].startswith("run abc/def is left out: no note of basis")
 
 

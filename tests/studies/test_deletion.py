@@ -11,7 +11,8 @@ from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.studies import declaring
 from grokbook.studies.arms import NAMES, OWN, arm_of, arms
-from grokbook.studies.deletion import Change, Noise, Trial, gather, mean_of
+from grokbook.studies.deleted_runs import gather
+from grokbook.studies.deletion import Change, Noise, Trial, mean_of
 from grokbook.studies.members import stages
 
 DUAL = RunConfig(tasks=("add", "mul"), seed=42)

@@ -23,7 +23,8 @@ from grokbook.instruments.runs import Run
 from grokbook.palette import DARK_PAGE
 from grokbook.record import RunRecord
 from grokbook.studies.arms import Arm, arms
-from grokbook.studies.deletion import Trials, gather
+from grokbook.studies.deleted_runs import gather
+from grokbook.studies.deletion import Trials
 from grokbook.tasks.modular import Table
 from grokbook.widgets import Course, Cut, Lane, Pace, Passage, Surgery, frame_axis
 from grokbook.widgets.courses import BARS

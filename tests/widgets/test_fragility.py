@@ -18,7 +18,8 @@ from explorable_harness import (
 )
 from grokbook.palette import decay_colour
 from grokbook.studies.arms import OWN
-from grokbook.studies.deletion import Trial, gather
+from grokbook.studies.deleted_runs import gather
+from grokbook.studies.deletion import Trial
 from grokbook.widgets import Fragility
 from grokbook.widgets.delays import deletion_sentence, key_of, shift_sentence
 from grokbook.widgets.traces import MOST, NORM, Trace, thinned
