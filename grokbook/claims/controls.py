@@ -17,6 +17,10 @@ def worst(states: Iterable[str]) -> str:
     return min(states, key=_STATES.index, default="missing")
 
 
+def _seeds(n: int) -> str:
+    return "1 seed" if n == 1 else f"{n} seeds"
+
+
 def state_of(
     name: str, expected: str, found: Sequence[Finding], checked: Sequence[Finding]
 ) -> tuple[str, list[tuple[str, str]]]:
@@ -29,8 +33,8 @@ def state_of(
         checked: the same cells under the control.
 
     Returns:
-        ``falls`` where one comes out otherwise in `REFUTES` runs or more, ``missing`` where one has
-        too few runs or is undecided, else ``stands``; and what is to be said, as (cell, text).
+        ``falls`` where one comes out otherwise on `REFUTES` seeds or more, ``missing`` where one
+        has too few or is undecided, else ``stands``; and what is to be said, as (cell, text).
 
     Raises:
         ValueError: if the cells are not the same number.
@@ -44,14 +48,14 @@ def state_of(
             cell = "a cell with " * (its.fewest < its.n)
             told = len(found) == 1 and isfinite(its.value)  # of many cells it would be a list
             saw = f", {its.value:.3g} in what there is" if told else ""
-            remarks.append((its.name, f"control {name!r} has {cell}{its.fewest} runs{saw}"))
+            remarks.append((its.name, f"control {name!r} has {cell}{_seeds(its.fewest)}{saw}"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             states.add("missing")
             remarks.append((its.name, f"control {name!r} is undecided"))
         if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
             states.add("falls" if its.fewest >= REFUTES else "missing")
             said = "holds too" if its.outcome == HOLDS else "does not hold"
-            few = f" in {its.fewest} runs, too few to kill" if its.fewest < REFUTES else ""
+            few = f" on {_seeds(its.fewest)}, too few to kill" if its.fewest < REFUTES else ""
             remarks.append((its.name, f"with control {name!r} it {said}{few}"))
         states.add("stands")
     return worst(states), remarks

@@ -25,7 +25,7 @@ LEAST = 4
 """Three seeds never make a reproduction."""
 
 REFUTES = 3
-"""Runs with which a control may kill a claim: as many as were published, and no fewer."""
+"""Seeds with which a control may kill a claim: as many as were published, and no fewer."""
 
 EXPECTATIONS = ("holds", "fails")
 
@@ -38,7 +38,7 @@ class Criterion:
         series: what one run gives; the claim's protocol says how it is measured.
         by: what the parts of a cell's name are.
         cells: those that are judged; by default all that have a published number.
-        least_seeds: runs that every cell needs for a full verdict; with fewer the mean or the
+        least_seeds: seeds that every cell needs for a full verdict; with fewer the mean or the
             count at hand decides, and the verdict is capped.
         control: name of a control ↦ ``holds`` or ``fails``.
 

@@ -22,8 +22,8 @@ class Finding:
         cell: its name; of an order between groups also the pair, of a pooled share ``all``.
         value: mean, geometric mean, share or difference; NaN without a number.
         low, high: its 95 % interval, infinite for one run; of ``exact`` the range of the runs.
-        n: runs behind it.
-        fewest: runs in the smallest of the cells or groups behind it.
+        n: seeds behind it.
+        fewest: seeds in the smallest of the cells or groups behind it.
         outcome: ``holds``, ``fails``, ``open`` (it fails with fewer seeds than agreed, and more
             could turn it) or ``not run``.
         caveats: why it is less than it seems.

@@ -26,11 +26,8 @@ from grokbook.claims.findings import (
     Finding,
     named,
 )
+from grokbook.claims.series import Runs, Series, by_seed, seeds_of, split
 from grokbook.statistics import Interval, chance_of_at_least, mean_interval, proportion
-
-Runs = Mapping[str, float | None]
-Series = Mapping[str, Runs]
-"""Cell ↦ run ↦ number; None: cut off by the budget, NaN: undefined."""
 
 ALPHA = 0.05
 LEFT_OPEN = "the mean holds, its interval leaves it open"
@@ -44,18 +41,17 @@ def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> lis
     found = []
     for cell in criterion.cells or published:
         runs = ours.get(cell, {})
-        values, lost = _split(runs)
+        values, lost = split(runs)
         if not values and None not in runs.values():
             found.append(_nothing(cell, lost))
             continue
-        wrong = [value for value in values if value != published[cell]]
-        value = (wrong or values or [math.nan])[0]
-        low, high = (min(values), max(values)) if values else (math.nan, math.nan)
-        caveats = (*_few(len(runs), criterion.least_seeds), *lost)
+        numbers, n = list(values.values()), seeds_of(runs)
+        wrong = [value for value in numbers if value != published[cell]]
+        value = (wrong or numbers or [math.nan])[0]
+        low, high = (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)
+        caveats = (*_few(n, criterion.least_seeds), *lost)
         outcome = FAILS if wrong or lost else HOLDS
-        found.append(
-            Finding(cell, value, low, high, len(runs), len(runs), outcome, caveats, compared=True)
-        )
+        found.append(Finding(cell, value, low, high, n, n, outcome, caveats, compared=True))
     return found
 
 
@@ -64,7 +60,7 @@ def count(criterion: Count, published: Mapping[str, float], ours: Series) -> lis
     low = -math.inf if criterion.above is None else criterion.above
     high = math.inf if criterion.below is None else criterion.below
     yes = {
-        cell: [value is not None and low < value < high for value in ours.get(cell, {}).values()]
+        cell: {r: v is not None and low < v < high for r, v in ours.get(cell, {}).items()}
         for cell in criterion.cells or published
     }
     return _shares(criterion, yes)
@@ -100,8 +96,8 @@ def ordering(criterion: Ordering, published: Mapping[str, float], ours: Series) 
     yes = {}
     for cell in criterion.cells:
         items = [ours.get(f"{cell}/{item}", {}) for item in criterion.order]
-        rows = [[item[run] for item in items] for run in items[0] if all(run in i for i in items)]
-        yes[cell] = [_in_order(row, criterion) for row in rows if set(row) != {None}]
+        rows = {r: [i[r] for i in items] for r in items[0] if all(r in i for i in items)}
+        yes[cell] = {r: _in_order(row, criterion) for r, row in rows.items() if set(row) != {None}}
     return _shares(criterion, yes)
 
 
@@ -117,15 +113,6 @@ JUDGES: dict[type[Criterion], Callable[..., list[Finding]]] = {
 
 def _nothing(cell: str, caveats: Sequence[str] = ()) -> Finding:
     return Finding(cell, math.nan, math.nan, math.nan, 0, 0, NONE, tuple(caveats))
-
-
-def _split(runs: Runs) -> tuple[list[float], list[str]]:
-    """The numbers, and what to say of runs that have none."""
-    cut = sum(value is None for value in runs.values())
-    values = [float(v) for v in runs.values() if v is not None and not math.isnan(v)]
-    undefined = len(runs) - cut - len(values)
-    said = (("cut off", cut), ("undefined", undefined))
-    return values, [f"{number} of {len(runs)} {what}" for what, number in said if number]
 
 
 def _few(n: int, least: int) -> list[str]:
@@ -149,41 +136,52 @@ def _in_order(row: Sequence[float | None], criterion: Ordering) -> bool:
     )
 
 
-def _shares(criterion: Count | Ordering, yes: Mapping[str, list[bool]]) -> list[Finding]:
+def _shares(criterion: Count | Ordering, yes: Mapping[str, Mapping[str, bool]]) -> list[Finding]:
     if criterion.pool and len(yes) > 1:
         return [_share(criterion, "all", yes)]
     return [_share(criterion, cell, {cell: here}) for cell, here in yes.items()]
 
 
-def _share(criterion: Count | Ordering, name: str, yes: Mapping[str, list[bool]]) -> Finding:
-    """One share over the runs of some cells."""
-    successes, n = sum(map(sum, yes.values())), sum(map(len, yes.values()))
+def _share(
+    criterion: Count | Ordering, name: str, yes: Mapping[str, Mapping[str, bool]]
+) -> Finding:
+    """One share over the runs of some cells; its interval is of seeds."""
+    successes, n = sum(sum(here.values()) for here in yes.values()), sum(map(len, yes.values()))
     if not n:
         return _nothing(name)
-    least = criterion.least_seeds
+    least, seeds = criterion.least_seeds, seeds_of(*yes.values())
     short: dict[str, list[str]] = {}
     for cell, here in yes.items():
-        for text in _few(len(here), least):
+        for text in _few(seeds_of(here), least):
             short.setdefault(text, []).append(named("", cell, criterion.by))
     few = [
         text if len(yes) == 1 else f"{text} at {', '.join(cells)}" for text, cells in short.items()
     ]
-    absent = sum(max(0, least - len(here)) for here in yes.values())
+    absent = sum(_absent(here, least) for here in yes.values())
     best = successes + absent * (criterion.at_most is None)
-    if _enough(criterion, successes, n):
+    if _enough(criterion, successes, n, seeds):
         outcome = HOLDS
     else:
+        # Whether more could turn it is asked of runs, as it was before seeds were counted.
         outcome = OPEN if absent and _enough(criterion, best, n + absent) else FAILS
-    found, fewest = proportion(successes, n), min(map(len, yes.values()))
-    return Finding(name, found.share, found.low, found.high, n, fewest, outcome, tuple(few), SHARE)
+    found, fewest = proportion(successes, n, seeds=seeds), min(map(seeds_of, yes.values()))
+    return Finding(
+        *(name, found.share, found.low, found.high, seeds, fewest, outcome, tuple(few), SHARE)
+    )
 
 
-def _enough(criterion: Count | Ordering, successes: int, n: int) -> bool:
+def _absent(here: Mapping[str, bool], least: int) -> int:
+    """How many runs a cell lacks, each seed having as many as those that are there."""
+    seeds = seeds_of(here)
+    return math.ceil(max(0, least - seeds) * len(here) / max(seeds, 1)) if seeds else least
+
+
+def _enough(criterion: Count | Ordering, successes: int, n: int, seeds: int | None = None) -> bool:
     """Is the count what the criterion asks for?  Shares are compared up to rounding."""
     if criterion.at_most is not None:
         return successes / n <= criterion.at_most + 1e-12
     chance = criterion.chance
-    lucky = chance is not None and chance_of_at_least(successes, n, chance) > ALPHA
+    lucky = chance is not None and chance_of_at_least(successes, n, chance, seeds=seeds) > ALPHA
     return successes / n >= criterion.at_least - 1e-12 and not lucky
 
 
@@ -193,16 +191,19 @@ def _mean(
     geometric = isinstance(criterion, Magnitude) and criterion.factor is not None
     if geometric:  # what is not positive has no logarithm
         runs = {r: v if v is None or v > 0 else math.nan for r, v in runs.items()}
-    values, lost = _split(runs)
+    values, lost = split(runs)
     if not values:
         if None not in runs.values():
             return _nothing(cell, lost)
         nan = math.nan
         beside = isinstance(criterion, Magnitude)
         return Finding(
-            cell, nan, nan, nan, len(runs), len(runs), FAILS, tuple(lost), compared=beside
+            *(cell, nan, nan, nan, seeds_of(runs), seeds_of(runs), FAILS, tuple(lost)),
+            compared=beside,
         )
-    mean = mean_interval(np.log(values) if geometric else values)
+    if geometric:
+        values = {run: math.log(value) for run, value in values.items()}
+    mean = mean_interval(list(by_seed(values).values()))
     value, low, high = mean.mean, mean.low, mean.high
     if geometric:
         with np.errstate(over="ignore"):
@@ -229,13 +230,13 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
     """Mean of the higher item less that of the lower one."""
     name = f"{cell}: {lower} < {higher}"
     a, b = (ours.get(f"{cell}/{item}", {}) for item in (lower, higher))
-    (x, lost), (y, more) = _split(a), _split(b)
+    (x, lost), (y, more) = split(a), split(b)
     if not x or not y:
         return _nothing(name, lost + more)
     if set(a) == set(b) and not lost and not more:
-        gap = mean_interval([b[run] - a[run] for run in a])
+        gap = mean_interval(list(by_seed({run: y[run] - x[run] for run in x}).values()))
     else:
-        gap = _welch(x, y)
+        gap = _welch(*(list(by_seed(each).values()) for each in (x, y)))
     few = _few(gap.n, criterion.least_seeds)
     if (gap.mean if few else gap.low) > 0:
         outcome = HOLDS

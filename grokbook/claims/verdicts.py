@@ -11,8 +11,9 @@ from grokbook.claims.controls import state_of, worst
 from grokbook.claims.criteria import Criterion, Magnitude
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
 from grokbook.claims.judgements import Judgement
-from grokbook.claims.judges import JUDGES, Series
+from grokbook.claims.judges import JUDGES
 from grokbook.claims.registry import Claim
+from grokbook.claims.series import Series
 
 UNSEEN = "the runs that it asks for, or the measurements, are not here yet"
 """Why nothing can be said."""

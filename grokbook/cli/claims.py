@@ -113,7 +113,7 @@ def _table(rows: list) -> None:
         )
         for row in rows
     ]
-    head = ("claim", "", "published", "ours, 95 %", "n", "runs", "seconds", "statement")
+    head = ("claim", "", "published", "ours, 95 %", "seeds", "runs", "seconds", "statement")
     widths = [max(len(line[k]) for line in (head, *lines)) for k in range(7)]
     room = max(24, shutil.get_terminal_size((120, 24)).columns - sum(widths) - 14)
     for line in (head, *lines):

@@ -119,7 +119,7 @@ def _tile(row: Row, target: str) -> str:
     runs = "one run" if claim.n == 1 else f"{claim.n} runs"
     facts = [
         ("published", f"{show(row.published, unit)}; the claim rests on {runs}"),
-        ("ours", f"{ours}, n = {found.n}"),
+        ("ours", f"{ours}, {found.n} seed{'s' * (found.n != 1)}" if found.n else ours),
         ("unit", escape(unit) if unit not in ("", "1") else "–"),
         ("where", escape(found.name) or "–"),
         ("test", escape(claim.test)),

@@ -29,7 +29,13 @@ def table(rows: Iterable[Row], *, controls: bool = True) -> str:
         rows: of the scoreboard.
         controls: with what the control is and what it does.
     """
-    head = ["claim and verdict", "published", "ours, 95 % interval", "n", *(["control"] * controls)]
+    head = [
+        "claim and verdict",
+        "published",
+        "ours, 95 % interval",
+        "seeds",
+        *(["control"] * controls),
+    ]
     cells = "".join(f"<th scope='col'>{escape(text)}</th>" for text in head)
     body = "".join(_line(row, controls) for row in rows)
     return (
@@ -56,7 +62,7 @@ def _line(row: Row, controls: bool) -> str:
         ),
         ("published", show(row.published, unit)),
         ("ours", ours),
-        ("n", str(found.n)),
+        ("seeds", str(found.n)),
     ]
     if controls:
         does = (f"{escape(name)}: {WORDS[_state(found, name)]}" for name in claim.control)

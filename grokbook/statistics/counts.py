@@ -25,6 +25,7 @@ class Proportion:
         successes: runs.
         n: runs in all.
         level: of confidence; the interval covers at least so often.
+        seeds: of which the runs are; None if each is of its own.
     """
 
     share: float
@@ -33,6 +34,7 @@ class Proportion:
     successes: int
     n: int
     level: float
+    seeds: int | None = None
 
     @property
     def caution(self) -> str:
@@ -40,39 +42,69 @@ class Proportion:
         return f"only {self.n} run" if self.n == 1 else caution(self.n)
 
 
-def proportion(successes: int, n: int, *, level: float = 0.95) -> Proportion:
-    """A share of runs: Beta quantiles B(α/2; k, n−k+1) and B(1−α/2; k+1, n−k).
+def proportion(
+    successes: int, n: int, *, level: float = 0.95, seeds: int | None = None
+) -> Proportion:
+    """A share of runs: Beta quantiles B(α/2; k, m−k+1) and B(1−α/2; k+1, m−k).
 
-    Source: Clopper and Pearson 1934.
+    m is n and k the successes.  Where there are fewer seeds than runs, m is the number of seeds and
+    k = m · successes / n: the runs of a seed have its split, initial weights and batches in common,
+    so they may be all alike and count as one.  That is the widest of Korn and Graubard's intervals.
+
+    Args:
+        successes: runs.
+        n: runs in all.
+        level: of confidence.
+        seeds: of which the runs are; by default each is of its own.
+
+    Source: Clopper and Pearson 1934; Korn and Graubard 1998 (an effective number of runs).
 
     Raises:
-        ValueError: for no runs, more successes than runs, or fewer than none.
+        ValueError: for no runs, more successes than runs, or fewer than none; for no seed, or more
+            seeds than runs.
 
     >>> p = proportion(3, 3)
     >>> round(p.low, 3), p.high  # (α/2)^(1/3)
     (0.292, 1.0)
+    >>> proportion(15, 15, seeds=3).low == p.low
+    True
     """
-    if n < 1 or not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes of {n} runs")
+    k, m = _by_seed(successes, n, seeds)
     tail = (1 - fraction("the level", level)) / 2
-    low = stats.beta.ppf(tail, successes, n - successes + 1) if successes else 0.0
-    high = stats.beta.isf(tail, successes + 1, n - successes) if successes < n else 1.0
-    return Proportion(successes / n, float(low), float(high), int(successes), int(n), level)
+    low = stats.beta.ppf(tail, k, m - k + 1) if successes else 0.0
+    high = stats.beta.isf(tail, k + 1, m - k) if successes < n else 1.0
+    return Proportion(successes / n, float(low), float(high), int(successes), int(n), level, seeds)
 
 
-def chance_of_at_least(successes: int, n: int, probability: float) -> float:
-    """Exact P(X ≥ successes) for X binomial: how often chance would do as well.
+def chance_of_at_least(
+    successes: int, n: int, probability: float, *, seeds: int | None = None
+) -> float:
+    """How often chance would do as well: I_p(k, m−k+1), for whole k P(X ≥ k) of m trials.
+
+    k and m are those of `proportion`: with fewer seeds than runs they count seeds.
 
     Raises:
-        ValueError: for more successes than trials or fewer than none, or no probability.
+        ValueError: as `proportion`; for no probability.
 
-    >>> chance_of_at_least(3, 3, 0.5)
-    0.125
+    >>> chance_of_at_least(3, 3, 0.5), chance_of_at_least(15, 15, 0.5, seeds=3)
+    (0.125, 0.125)
     """
     _check(probability)
-    if not 0 <= successes <= n:
+    k, m = _by_seed(successes, n, seeds)
+    if not successes:
+        return 1.0
+    return float(stats.beta.cdf(probability, k, m - k + 1))
+
+
+def _by_seed(successes: int, n: int, seeds: int | None) -> tuple[float, int]:
+    """The k and m of `proportion`."""
+    if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n} runs")
-    return float(stats.binom.sf(successes - 1, n, probability))
+    if seeds is None:
+        return successes, n
+    if not 1 <= seeds <= n:
+        raise ValueError(f"{seeds} seeds of {n} runs")
+    return seeds * successes / n, seeds
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ def test_what_is_set_beside_nothing_published_has_its_unit_all_the_same():
     """MT-45 asks for an accuracy near none, MT-12 for an order of shares in per cent."""
     none = judged("MT-45", accuracy={"64/add": seeds(0.8, 0.9)})
     assert not none.judgement.compared and none.unit == "%"
-    assert "] % <small>" in table([none]) and "] %, n = 2" in scoreboard.page([none])
+    assert "] % <small>" in table([none]) and "] %, 2 seeds" in scoreboard.page([none])
     apart = {"1.0/tri": seeds(50.0, 60.0), "1.0/dual": seeds(60.0, 65.0)}
     order = judged("MT-12", share=apart)
     assert order.unit == "points" and "7.5 [" in table([order])
@@ -243,6 +243,6 @@ def test_a_tile_does_not_lend_all_runs_of_a_claim_to_one_of_its_numbers():
 def test_a_control_with_runs_in_one_cell_is_not_said_to_have_none():
     here = {"1.0": seeds(5, 5)}
     why = judged("MT-30", lead=Evidence(here, {"shuffled": here})).judgement.why
-    assert "control 'shuffled' has a cell with 0 runs" in why
+    assert "control 'shuffled' has a cell with 0 seeds" in why
     assert "with control 'shuffled' it holds too" in why
-    assert "control 'exact commutator' has 0 runs" in why
+    assert "control 'exact commutator' has 0 seeds" in why

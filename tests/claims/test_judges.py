@@ -21,6 +21,12 @@ def look(kind, given, ours, published=None):
     return JUDGES[type(part)](part, published or {}, named)
 
 
+def judged(kind, given, ours, published=None):
+    """Findings on cells of runs that are named by their seeds."""
+    part = criterion(kind, {"series": "s", "by": ["cell"], "cells": list(ours), **given})
+    return JUDGES[type(part)](part, published or {}, ours)
+
+
 def orders(given, ours):
     """The same of an order: item ↦ runs, in one cell."""
     part = criterion(
@@ -206,6 +212,53 @@ def test_counts_are_pooled_or_not():
     assert (found.outcome, found.caveats) == (HOLDS, ("2 of 8 seeds at c",))
     each = look("count", {"above": 0, "at_least": 0.9, "pool": False}, ours)
     assert [(f.cell, f.outcome) for f in each] == [("a", HOLDS), ("b", FAILS), ("c", HOLDS)]
+
+
+def test_the_same_seeds_in_several_cells_are_no_further_seeds():
+    ours = {decay: {"42": 1, "137": 1, "2024": 1} for decay in ("a", "b", "c", "d", "e")}
+    (found,) = judged("count", {"above": 0, "at_least": 0.9}, ours)
+    assert (found.n, found.fewest, found.value, found.outcome) == (3, 3, 1.0, HOLDS)
+    assert found.low == pytest.approx(0.025 ** (1 / 3)) and found.high == 1
+    assert found.caveats == ("3 of 8 seeds at a, b, c, d, e",)
+
+
+def test_several_runs_of_a_seed_are_no_full_cell():
+    ours = {"a": {f"{seed}, {decay}": 1 for seed in (42, 137, 2024) for decay in (0.1, 0.5, 1.0)}}
+    (found,) = judged("count", {"above": 0, "at_least": 0.9, "pool": False}, ours)
+    assert (found.n, found.fewest, found.caveats) == (3, 3, ("3 of 8 seeds",))
+    (found,) = judged("magnitude", {"absolute": 1}, ours, {"a": 1})
+    assert (found.n, found.caveats) == (3, ("3 of 8 seeds",))
+
+
+@pytest.mark.parametrize(("seeds", "outcome"), [(5, HOLDS), (4, OPEN)])
+def test_chance_is_asked_of_seeds(seeds, outcome):
+    """Twenty of twenty is no luck of twenty coins; of four that fell together it may be."""
+    ours = {"a": {f"{k % seeds}, {k}": 1 for k in range(20)}}
+    given = {"above": 0, "at_least": 0.5, "chance": 0.5, "pool": False}
+    assert judged("count", given, ours)[0].outcome == outcome
+
+
+def test_a_mean_is_of_seeds():
+    """One seed has two runs: it counts once, with their mean."""
+    runs = {"1, a": 1, "1, b": 1, "2": 4, "3": 4}
+    (found,) = judged("magnitude", {"absolute": 1}, {"c": runs}, {"c": 3})
+    assert (found.value, found.n) == (3.0, 3)
+    mean = stats.ttest_1samp([1, 4, 4], 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((mean.low, mean.high))
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_difference_is_of_seeds(paired):
+    low = {"1, a": 0, "1, b": 2, "2": 1, "3": 3}
+    high = {"1, a": 4, "1, b": 6, "2": 7, "3": 5} if paired else {"4": 5, "5": 7, "6": 5}
+    (found,) = orders({"compare": "groups", "at_least": None}, {"low": low, "high": high})
+    want = [(5 - 1), 7 - 1, 5 - 3]
+    gap = (
+        stats.ttest_1samp(want, 0)
+        if paired
+        else stats.ttest_ind([5, 7, 5], [1, 1, 3], equal_var=False)
+    ).confidence_interval(0.95)
+    assert (found.low, found.high, found.n) == pytest.approx((gap.low, gap.high, 3))
 
 
 def test_runs_beyond_those_agreed_stand_in_for_none_of_another_cell():

@@ -76,7 +76,7 @@ def test_a_control_that_is_missing_or_thin_is_a_caveat(name):
     rest = {key: value for key, value in FULL.controls.items() if key != name}
     found = verdict({"x": Evidence(FULL.ours, rest)})
     assert (found.verdict, found.control) == ("◐", "missing")
-    assert f"control '{name}' has 0 runs" in found.why
+    assert f"control '{name}' has 0 seeds" in found.why
     thin = {cell: dict(list(runs.items())[:3]) for cell, runs in FULL.controls[name].items()}
     found = verdict({"x": Evidence(FULL.ours, {**rest, name: thin})})
     assert (found.verdict, found.control) == ("◐", "missing")
@@ -112,7 +112,7 @@ def test_every_control_says_what_it_does_by_itself():
 def test_a_control_that_kills_outweighs_one_that_is_missing():
     found = verdict({"x": Evidence(FULL.ours, {"walk": FULL.ours})})
     assert (found.verdict, found.control) == ("◐", "falls")
-    assert "holds too" in found.why and "'strict' has 0 runs" in found.why
+    assert "holds too" in found.why and "'strict' has 0 seeds" in found.why
 
 
 @pytest.mark.parametrize(("runs", "control"), [(1, "missing"), (2, "missing"), (3, "falls")])
@@ -120,7 +120,7 @@ def test_a_thin_control_kills_with_as_many_runs_as_were_published(runs, control)
     thin = cells(10.0, 99.0, runs)
     found = verdict({"x": Evidence(FULL.ours, {**FULL.controls, "walk": thin})})
     assert (found.verdict, found.control) == ("◐", control)
-    few = f"it holds too in {runs} runs, too few to kill"
+    few = f"it holds too on {runs} seed{'s' * (runs > 1)}, too few to kill"
     assert (few in found.why) == (control == "missing") and "it holds too" in found.why
 
 

@@ -42,6 +42,23 @@ def test_clopper_pearson_covers_at_least_as_often_as_it_says(n):
         assert stats.binom.pmf(covering, n, p).sum() >= 0.95
 
 
+@pytest.mark.parametrize(("k", "n", "seeds"), [(30, 30, 3), (0, 12, 3), (10, 15, 3), (8, 8, 8)])
+def test_runs_of_one_seed_count_as_one(k, n, seeds):
+    """Where whole seeds are meant, the interval is that of as many single runs."""
+    ours, single = proportion(k, n, seeds=seeds), proportion(seeds * k // n, seeds)
+    assert (ours.share, ours.successes, ours.n, ours.seeds) == (k / n, k, n, seeds)
+    assert (ours.low, ours.high) == pytest.approx((single.low, single.high), rel=1e-12)
+    chance = chance_of_at_least(k, n, 0.4, seeds=seeds)
+    assert chance == pytest.approx(stats.binom.sf(seeds * k // n - 1, seeds, 0.4), rel=1e-9)
+
+
+def test_part_of_a_seed_lies_between_the_whole_ones():
+    low, mid, high = (proportion(k, 15, seeds=3) for k in (10, 13, 15))
+    assert low.low < mid.low < high.low and low.high < mid.high <= high.high
+    chances = [chance_of_at_least(k, 15, 0.5, seeds=3) for k in (10, 13, 15)]
+    assert chances == sorted(chances, reverse=True)
+
+
 def test_one_run_is_little():
     assert proportion(1, 1).caution == "only 1 run" and proportion(1, 1).low < 0.03
     assert proportion(3, 3).caution == "only 3 runs" and proportion(8, 8).caution == ""
@@ -120,6 +137,8 @@ def test_fisher_at_the_edges():
         (lambda: proportion(4, 3), "4 successes of 3"),
         (lambda: proportion(-1, 3), "-1 successes"),
         (lambda: proportion(0, 0), "0 runs"),
+        (lambda: proportion(1, 2, seeds=0), "0 seeds of 2 runs"),
+        (lambda: proportion(1, 2, seeds=3), "3 seeds of 2 runs"),
         (lambda: proportion(1, 2, level=95), "95"),
         (lambda: binomial_test(1, 2, 1.5), "1.5"),
         (lambda: binomial_test(1, 2, alternative="more"), "more"),
