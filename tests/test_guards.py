@@ -133,7 +133,7 @@ def test_what_is_recorded(finished, tmp_path):
     path = folder / "metrics.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(StoreError, match="metrics.parquet is damaged"):
-        results.find(TINY)
+        results.get(TINY.id)
 
 
 def test_results_may_be_named_from_the_home_folder(monkeypatch):

@@ -18,7 +18,6 @@ import numpy as np
 from grokbook.config import Config
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
-from grokbook.numerics import Numerics
 from grokbook.store.recorded import Results
 from grokbook.studies.study import PUBLISHED_SEEDS
 
@@ -39,28 +38,14 @@ class Shelf:
         return self.results.manifest()
 
     @cached_property
-    def _measured(self) -> dict[tuple[str, str], list[str]]:
-        """Places of measurements by config id and numerics id."""
-        found: dict[tuple[str, str], list[str]] = {}
-        for place, entry in Recorded(self.results).manifest().items():
-            found.setdefault((entry["config_id"], entry["numerics_id"]), []).append(place)
-        return found
+    def _places(self) -> dict[str, list[str]]:
+        """As `Recorded.places`."""
+        return Recorded(self.results).places()
 
     @cached_property
     def _configs(self) -> dict[str, list[str]]:
-        """Names of executions by config id; the one with most measurements first."""
-        found: dict[str, list[str]] = {}
-        for name in self._entries:
-            found.setdefault(name.partition("-")[0], []).append(name)
-        for names in found.values():
-            names.sort(key=lambda name: (-len(self._places(name)), name))
-        return found
-
-    def _places(self, name: str) -> list[str]:
-        return self._measured.get((name.partition("-")[0], self._numerics(name)), [])
-
-    def _numerics(self, name: str) -> str:
-        return Numerics(**self._entries[name]["numerics"]).id
+        """As `Recorded.executions`."""
+        return Recorded(self.results).executions()
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
@@ -93,7 +78,7 @@ class Shelf:
             self._read[name] = Run(
                 name,
                 record,
-                tuple(recorded.read(place) for place in self._places(name)),
+                tuple(recorded.read(place) for place in self._places[name]),
                 entry.get("basis", {}),
                 partial(self.results.grams, name) if "gram.npz" in entry["files"] else None,
             )

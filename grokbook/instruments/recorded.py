@@ -15,6 +15,7 @@ from typing import Any
 from grokbook.config import Config
 from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.measurement import FORMAT, Measurement, as_json
+from grokbook.numerics import Numerics
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.ledger import note
 from grokbook.store.recorded import Results, today
@@ -24,7 +25,8 @@ class Recorded:
     """The measurements in a results folder."""
 
     def __init__(self, results: Results | None = None) -> None:
-        self.folder = (results or Results()).folder
+        self.results = results or Results()
+        self.folder = self.results.folder
 
     def manifest(self) -> dict[str, dict[str, Any]]:
         """Entries by path in the folder; empty if nothing was recorded.
@@ -34,6 +36,35 @@ class Recorded:
         """
         path = self.folder / "measurements.json"
         return read_sealed(path, known=FORMAT)["measurements"] if path.exists() else {}
+
+    def places(self) -> dict[str, list[str]]:
+        """Name of a recorded execution ↦ paths of what was measured on it, in order.
+
+        Raises:
+            StoreError: if a manifest was edited by hand, is damaged or of another format.
+        """
+        measured: dict[tuple[str, str], list[str]] = {}
+        for place, entry in self.manifest().items():
+            measured.setdefault((entry["config_id"], entry["numerics_id"]), []).append(place)
+        return {
+            name: measured.get((name.partition("-")[0], Numerics(**entry["numerics"]).id), [])
+            for name, entry in self.results.manifest().items()
+        }
+
+    def executions(self) -> dict[str, list[str]]:
+        """Config id ↦ names of its executions, the one with most measurements first.
+
+        That one stands for the config, on every page and in every verdict; of several alike, the
+        first by name.  What a run came to plays no part.
+
+        Raises:
+            StoreError: as `places`.
+        """
+        found: dict[str, list[str]] = {}
+        places = self.places()
+        for name in sorted(places, key=lambda name: (-len(places[name]), name)):
+            found.setdefault(name.partition("-")[0], []).append(name)
+        return found
 
     def find(
         self, name: str, config: Config, parameters: Mapping[str, Any] | None = None

@@ -66,11 +66,6 @@ class Results:
             return {}
         return read_sealed(path, known=FORMAT)["runs"]
 
-    def find(self, config: Config) -> RunRecord | None:
-        """The record of a config, its files checked; None if it was not recorded."""
-        entry = self.manifest().get(config.id)
-        return None if entry is None else self._read(config, entry, config.id)
-
     def executions(self, config: Config) -> list[RunRecord]:
         """Every recorded execution of a config, the first one first; their files are checked.
 

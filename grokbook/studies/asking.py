@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from grokbook.config import Config
+from grokbook.instruments.recorded import Recorded
 from grokbook.plan import Plan
 from grokbook.record import RunRecord
 from grokbook.store import RunDirectory, Store
@@ -57,7 +58,7 @@ def ask(
         StoreError: if a record is damaged.
     """
     plan = plan or Plan.published(config)
-    record = (results or Results()).find(config)
+    record = _recorded(config, results or Results())
     if record is not None and record.reaches(plan):
         return record
     store = store or Store()
@@ -90,12 +91,18 @@ def at_hand(
     """
     results, store, found = results or Results(), store or Store(), []
     for config in configs:
-        record = results.find(config)
+        record = _recorded(config, results)
         ended = (each for each in store.runs(config, warn=say) if each.ended)
         if record is None and (directory := next(ended, None)) is not None:
             record = directory.record("store")
         found += [] if record is None else [record]
     return found
+
+
+def _recorded(config: Config, results: Results) -> RunRecord | None:
+    """The execution that stands for a config, as it does in the verdicts."""
+    names = Recorded(results).executions().get(config.id)
+    return results.get(names[0]) if names else None
 
 
 def trained(config: Config, plan: Plan, store: Store) -> RunDirectory:

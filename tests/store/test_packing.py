@@ -542,7 +542,7 @@ def test_a_partial_record_says_so(stop, whole, tmp_path, monkeypatch):
     with pytest.raises(StoreError, match="is partial at step .* only finished runs"):
         results.add(here)
     assert results.add(here, allow_partial=True)["status"] == "partial"
-    assert results.find(SMALL).status == "partial" and results.verify() == []
+    assert results.get(SMALL.id).status == "partial" and results.verify() == []
     # However little is asked for, a partial record is not an answer.
     monkeypatch.setenv("GROKBOOK_TRAIN", "never")
     with pytest.raises(MissingRun, match="not recorded as far as asked"):
@@ -553,7 +553,7 @@ def test_a_partial_record_says_so(stop, whole, tmp_path, monkeypatch):
     for less in (here, at_the_end):
         with pytest.raises(StoreError, match="recorded already"):
             results.add(less, allow_partial=True)
-    assert results.find(SMALL).status == "finished" and results.verify() == []
+    assert results.get(SMALL.id).status == "finished" and results.verify() == []
 
 
 @pytest.mark.parametrize(("stop", "step"), [(interrupted, 20), (interrupted, 90), (killed, 70)])

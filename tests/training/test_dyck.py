@@ -175,7 +175,7 @@ def test_records_packs_and_results(tmp_path, whole):
     entry = results.add(whole)
     assert entry["label"] == TINY.label and set(entry["grok_steps"]) == {"depth"}
     assert results.verify() == []
-    record = results.find(TINY)
+    record = results.get(TINY.id)
     table = record.table
     right = record.correct()[:, 0]
     for part in ("train", "test"):
