@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent
 PYTHON = sys.executable
 START = time.monotonic()
 
+PINS = ["requirements.txt", "constraints.txt"]
+
 DOIT_CONFIG = {
     "default_tasks": ["report"],
     "dep_file": "_build/doit.json",
@@ -34,7 +36,7 @@ def task_chapter():
     publishing = "grokbook/publishing/"
     names = "normalisation", "notebooks", "parameters", "scoreboard", "tiles", "verdicts"
     needed = tuple(f"{publishing}{name}.py" for name in names)
-    inputs = [f for f in runs if not f.startswith(publishing) or f in needed]
+    inputs = [f for f in runs if not f.startswith(publishing) or f in needed] + PINS
     for path in places.sources(ROOT):
         source = str(path.relative_to(ROOT))
         target = str(places.target_of(path, ROOT).relative_to(ROOT))

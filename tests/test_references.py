@@ -4,6 +4,8 @@ import importlib
 import re
 from pathlib import Path
 
+from grokbook.studies.published import STUDIES
+
 ROOT = Path(__file__).parents[1]
 PATTERNS = ("*.md", "book/*.md", "results/*.md", "notebooks/*.ipynb", "grokbook/**/*.py")
 NAME = re.compile(r"`(grokbook(?:\.\w+)+)(?:\(\))?`")
@@ -62,3 +64,20 @@ def test_the_tree_names_every_part_of_the_package():
         if not path.name.startswith("__") and (path.suffix == ".py" or list(path.glob("*.py")))
     }
     assert parts == {place for place in tree() if place.startswith("grokbook/") and place[9:]}
+
+
+def test_every_study_is_named_for_a_reader():
+    """By its name in the README, or by a beginning of it before an ellipsis."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z-]+…?)`", text))
+    starts = tuple(name[:-1] for name in named if name.endswith("…"))
+    assert starts and not {name for name in STUDIES if name not in named} - {
+        name for name in STUDIES if name.startswith(starts)
+    }
+
+
+def test_results_stay_within_their_size():
+    """As CONTRIBUTING says, for they are in every clone."""
+    limit = int(re.search(r"below (\d+) MB", (ROOT / "CONTRIBUTING.md").read_text())[1])
+    files = [path for path in (ROOT / "results").rglob("*") if path.is_file()]
+    assert len(files) > 300 and sum(path.stat().st_size for path in files) < limit * 1e6

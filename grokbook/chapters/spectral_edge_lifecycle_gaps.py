@@ -80,7 +80,7 @@ def gap_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:
         rows.append(
             {
                 "run": f"{setting(run.config)}, seed {run.config.seed}",
-                "read at step": f"{one.unit:,}" + " (its plain twin's)" * (one.grok is None),
+                "read at step": f"{one.unit:,}" + " (its plain run's)" * (one.grok is None),
                 "g₂₃, as published": f"{show(found.published)} ×",
                 "windows of five": f"{show(found.five)} ×",
                 "as a share of all movement": f"{show(found.share)} ×",

@@ -184,7 +184,7 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
     seeds = len({seed for dose in doses for seed in trials.delays(OWN, dose)})
     text = (
         f"With {where}, {share(later, len(changes))} deleted runs ({counted(seeds, 'seed')}) grok "
-        "later than their plain twins"
+        "later than their plain runs"
     )
     text += f" or not at all, {cut} of them cut off before" if cut else ""
     said = [f"{text}; {noise}."]
@@ -211,7 +211,7 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
 
 
 def _alone(change: Change) -> str:
-    """What a single run does, beside its plain twin."""
+    """What a single run does, beside its plain run."""
     if change.bound:
         return "was cut off before it grokked"
     return f"groks {moved_against_each(change)}"

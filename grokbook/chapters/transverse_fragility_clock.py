@@ -53,7 +53,7 @@ class Mark:
 
 
 def clock(trials: Trials) -> list[Mark]:
-    """Every run whose plain twin groks, those too that never get as small as that."""
+    """Every run whose plain run groks, those too that never get as small as that."""
     found = []
     kinds = ((PLAIN, trials.plain), (AGAIN, trials.again), ("", trials.deleted))
     for kind, trial in ((kind, trial) for kind, several in kinds for trial in several):
@@ -114,7 +114,7 @@ def _alone(mark: Mark) -> str:
     if mark.falls is None and mark.grok is None:
         return (
             "was cut off before it grokked and before its weights were as small as those of its "
-            "plain twin when that one groks, so it does not tell."
+            "plain run when that one groks, so it does not tell."
         )
     if mark.falls is None:
         end = (
@@ -124,13 +124,13 @@ def _alone(mark: Mark) -> str:
         )
         return (
             f"groks at step {mark.grok:,}, {end} its weights are not as small as those of its "
-            f"plain twin when that one groks: ‖θ‖ is {show(mark.size)} there and "
+            f"plain run when that one groks: ‖θ‖ is {show(mark.size)} there and "
             f"{show(mark.smallest)} or more here{', and still falls at the end' * mark.falling}. "
             "So it did not wait for that size. But weights may also shrink because a network "
             "groks, and then their size at the grok step does not tell what a run waits for."
         )
     small = (
-        f"has, at step {mark.falls:,}, weights as small as those of its plain twin when that one "
+        f"has, at step {mark.falls:,}, weights as small as those of its plain run when that one "
         "groks"
     )
     if mark.grok is None:
@@ -176,5 +176,5 @@ def _counts(deleted: Sequence[Mark]) -> str:
     said = [f"in {share(n, len(deleted))} {words}" for words, n in cases.items() if n]
     return (
         "the moment to watch is when the weights of a deleted run are as small as those of its "
-        f"plain twin when that one groks: {'; '.join(said)}"
+        f"plain run when that one groks: {'; '.join(said)}"
     )

@@ -81,7 +81,8 @@ class _Share(Criterion):
     Attributes:
         at_least, at_most: the share that is needed; exactly one of the two.
         chance: of a single run to be so by luck; with it the count must also be one that chance
-            reaches with a probability of at most 5 % (exact binomial).
+            reaches with a probability of at most 5 % (exact binomial; of seeds, where there are
+            fewer than runs).
         pool: count the runs of all cells together.
     """
 
@@ -124,7 +125,7 @@ class Count(_Share):
 
 @dataclass(frozen=True, kw_only=True)
 class Magnitude(Criterion):
-    """The mean over runs lies in a region; exactly one of the four ways to give it.
+    """The mean over seeds lies in a region; exactly one of the four ways to give it.
 
     Attributes:
         relative: ± this share of the published number.

@@ -56,7 +56,7 @@ def exact(criterion: Exact, published: Mapping[str, float], ours: Series) -> lis
 
 
 def count(criterion: Count, published: Mapping[str, float], ours: Series) -> list[Finding]:
-    """The share of runs beyond a bound, with its Clopper–Pearson interval."""
+    """The share of runs beyond a bound; its interval counts seeds (`proportion`)."""
     low = -math.inf if criterion.above is None else criterion.above
     high = math.inf if criterion.below is None else criterion.below
     yes = {
@@ -67,7 +67,10 @@ def count(criterion: Count, published: Mapping[str, float], ours: Series) -> lis
 
 
 def magnitude(criterion: Magnitude, published: Mapping[str, float], ours: Series) -> list[Finding]:
-    """The mean over runs against its region; runs that were cut off are missing from it."""
+    """The mean over seeds, each with the mean of its runs, against its region.
+
+    Runs that were cut off are missing from it.
+    """
     return [
         _mean(criterion, cell, criterion.region(published.get(cell)), ours.get(cell, {}))
         for cell in criterion.cells or published
@@ -162,7 +165,7 @@ def _share(
     if _enough(criterion, successes, n, seeds):
         outcome = HOLDS
     else:
-        # Whether more could turn it is asked of runs, as it was before seeds were counted.
+        # Of runs, for seeds that are to come may fall together less than these did.
         outcome = OPEN if absent and _enough(criterion, best, n + absent) else FAILS
     found, fewest = proportion(successes, n, seeds=seeds), min(map(seeds_of, yes.values()))
     return Finding(

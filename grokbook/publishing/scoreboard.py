@@ -18,7 +18,7 @@ from grokbook.claims.numbers import interval, show
 from grokbook.claims.remarks import remark
 from grokbook.publishing.verdicts import WORDS, mark
 
-CHAPTERS = {
+PAGES = {
     "staggered-order": ("Staggered order", "01_staggered_order"),
     "integrability": ("Integrability", "02_integrability"),
     "phase-structure": ("Phase structure", "03_phase_structure"),
@@ -61,7 +61,7 @@ def sentence(rows: Sequence[Row]) -> str:
 def page(rows: Sequence[Row]) -> str:
     """Sentence, counts, filters and tiles."""
     groups = []
-    for chapter, (title, target) in CHAPTERS.items():
+    for chapter, (title, target) in PAGES.items():
         own = [row for row in rows if row.claim.chapter == chapter]
         if tiles := [_tile(row, target) for row in own]:
             head = f"<a href='{target}.html'>{escape(title)}</a>" if target else escape(title)
@@ -90,7 +90,7 @@ def _filters(rows: Sequence[Row]) -> str:
     papers = dict.fromkeys(row.claim.paper for row in rows)
     groups = [
         ("verdict", "verdict", [(name, mark(name)) for name in STANDINGS]),
-        ("chapter", "chapter", [(key, escape(title)) for key, (title, _) in CHAPTERS.items()]),
+        ("chapter", "chapter", [(key, escape(title)) for key, (title, _) in PAGES.items()]),
     ]
     if len(papers) > 1:
         named = [(_slug(paper), escape(PAPERS.get(paper, paper))) for paper in papers]
@@ -133,7 +133,7 @@ def _tile(row: Row, target: str) -> str:
         *(("wants", escape(text)) for text in row.wants),
     ]
     if target:
-        facts.append(("chapter", f"<a href='{target}.html'>{CHAPTERS[claim.chapter][0]}</a>"))
+        facts.append(("chapter", f"<a href='{target}.html'>{PAGES[claim.chapter][0]}</a>"))
     rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
     return (
         f"<details class='gb-tile gb-tile-{found.standing}' id='{claim.id}' "

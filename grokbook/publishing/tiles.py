@@ -10,7 +10,7 @@ from grokbook.claims.judgements import STANDINGS
 from grokbook.claims.shelf import Shelf
 from grokbook.figures.miniatures import MINIATURES
 from grokbook.palette import css_variables
-from grokbook.publishing.scoreboard import CHAPTERS
+from grokbook.publishing.scoreboard import PAGES
 
 QUESTIONS = {
     "staggered-order": "Do tasks always finish in the same order?",
@@ -38,7 +38,7 @@ def strip(rows: Sequence[Row], shelf: Shelf) -> str:
 
 
 def _tile(number: int, chapter: str, rows: Sequence[Row], shelf: Shelf) -> str:
-    title, target = CHAPTERS[chapter]
+    title, target = PAGES[chapter]
     inner = (
         f"{MINIATURES[chapter](shelf).svg}<b>{number} · {escape(title)}</b>"
         f"<span>{escape(QUESTIONS[chapter])}</span><small>{_verdicts(rows)}</small>"

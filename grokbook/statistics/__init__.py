@@ -1,8 +1,9 @@
 """How sure: intervals, exact and permutation tests, fits, orders and survival over runs.
 
-The run is the unit.  Every function takes one value a run, by the run's name where it has one, and
-refuses a run that is there twice: evaluations, tasks and layers of one run are no further samples.
-One run has no interval.
+The seed is the unit.  Every function takes one value a run, by the run's name where it has one, and
+refuses a run that is there twice: evaluations, tasks and layers of one run are no further samples,
+and runs of one seed are to be brought to one value first, or counted as one (`proportion`).  One
+run has no interval.
 """
 
 from grokbook.statistics.bootstrap import Bootstrap, bootstrap_interval

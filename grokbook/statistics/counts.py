@@ -9,14 +9,14 @@ import numpy as np
 from scipy import stats
 from scipy.stats.contingency import odds_ratio
 
-from grokbook.statistics.units import caution, fraction
+from grokbook.statistics.units import FEW, fraction
 
 _SIDES = ("two-sided", "greater", "less")
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share of runs with its Clopper–Pearson interval.
+    """A share of runs with its interval, Clopper and Pearson's where each run has its own seed.
 
     Attributes:
         share: successes / n.
@@ -39,7 +39,10 @@ class Proportion:
     @property
     def caution(self) -> str:
         """What to say of so few runs; empty if nothing."""
-        return f"only {self.n} run" if self.n == 1 else caution(self.n)
+        n, word = (self.n, "run") if self.seeds is None else (self.seeds, "seed")
+        if n == 1:
+            return f"only 1 {word}"
+        return f"only {n} {word}s" if n < FEW else ""
 
 
 def proportion(

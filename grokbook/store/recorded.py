@@ -123,11 +123,9 @@ class Results:
         first = [name for name in manifest if name.startswith(run) and "-" not in name]
         fitting = [run] if run in manifest else first
         if len(fitting) != 1:
-            known = ", ".join(f"{name} ({entry['label']})" for name, entry in manifest.items())
-            count = len(fitting) or "no"
-            raise NotRecorded(
-                f"{count} recorded runs begin with {run!r}; recorded: {known or 'none'}"
-            )
+            several = ", ".join(f"{name} ({manifest[name]['label']})" for name in fitting)
+            known = several or f"{len(manifest)} are recorded; grokbook runs lists them"
+            raise NotRecorded(f"{len(fitting) or 'no'} recorded runs begin with {run!r}: {known}")
         entry = manifest[fitting[0]]
         return self._read(Config.from_json(entry["config"]), entry, fitting[0])
 

@@ -41,7 +41,7 @@ def deletion_sentence(trials: Trials, dose: float) -> str:
 
 
 def _delayed(found: Sequence[Change]) -> str:
-    """What runs do against their plain twins."""
+    """What runs do against their plain runs."""
     cut, mean, n = sum(bool(change.bound) for change in found), mean_of(found), len(found)
     if n == 1:
         (one,) = found
@@ -54,12 +54,11 @@ def _delayed(found: Sequence[Change]) -> str:
         others = [_moved(percent) for percent in dict.fromkeys((min(sizes), max(sizes)))]
         return (
             f"{cut} of {n} runs did not grok before they were cut off; of the others each groks "
-            f"{' to '.join(others)} than its plain twin"
+            f"{' to '.join(others)} than its plain run"
         )
     later = sum(change.percent > 0 for change in found)
     return (
-        f"{later} of {n} runs grok later than their plain twins, and the mean is "
-        f"{_moved(mean.mean)}"
+        f"{later} of {n} runs grok later than their plain runs, and the mean is {_moved(mean.mean)}"
     )
 
 
@@ -68,21 +67,21 @@ def _moved(percent: float) -> str:
 
 
 def moved_against_each(change: Change, decimals: int = 1) -> str:
-    """How much later one run is than its plain twin, against each of that one's executions.
+    """How much later one run is than its plain run, against each of that one's executions.
 
     >>> moved_against_each(Change(40.94))
-    '40.9 % later than its plain twin'
+    '40.9 % later than its plain run'
     >>> moved_against_each(Change(40.94, again=(32.08,)))
-    '32.1 to 40.9 % later than the 2 executions of its plain twin'
+    '32.1 to 40.9 % later than the 2 executions of its plain run'
     >>> moved_against_each(Change(-3.0, again=(5.0,)), 0)
-    'from 3 % earlier to 5 % later than the 2 executions of its plain twin'
+    'from 3 % earlier to 5 % later than the 2 executions of its plain run'
     """
     low, high = change.every[0], change.every[-1]
     ends = [f"{abs(value):.{decimals}f}" for value in (low, high)]
     sides = ["later" if value >= 0 else "earlier" for value in (low, high)]
     if len(change.every) == 1:
-        return f"{ends[0]} % {sides[0]} than its plain twin"
-    whom = f"than the {len(change.every)} executions of its plain twin"
+        return f"{ends[0]} % {sides[0]} than its plain run"
+    whom = f"than the {len(change.every)} executions of its plain run"
     if sides[0] != sides[1]:
         return f"from {ends[0]} % {sides[0]} to {ends[1]} % {sides[1]} {whom}"
     first, last = ends if sides[0] == "later" else ends[::-1]

@@ -134,7 +134,7 @@ class StaggeredOrder(anywidget.AnyWidget):
         )
         frames = np.asarray(frames)
         # Open where the picture is richest: the strongest decay, on its way to the end.
-        run = int(kwargs.pop("run", len(ordered) - 1))
+        run = within(int(kwargs.pop("run", len(ordered) - 1)), len(ordered), "run")
         opening = int(np.searchsorted(frames, ordered[run].last_step * 0.6))
         kwargs.setdefault("frame", min(opening, frames.size - 1))
         super().__init__(

@@ -199,7 +199,7 @@ def test_random_labels_take_the_place_of_the_real_ones_where_there_are_any(edge,
     assert label.endswith(f"{twin.label}, {twin.setting}")
     expect(edge.locator("code")).to_have_text(twin.command)
     title = edge.locator(".gb-panel-title").first
-    expect(title).to_have_text("test accuracy; dotted: its plain twin groks")
+    expect(title).to_have_text("test accuracy; dotted: its plain run groks")
     assert note(edge, 0) == "This was not measured on this run."
     edge.locator(".gb-lane").nth(1).click()  # has no twin
     expect(box).to_be_disabled()

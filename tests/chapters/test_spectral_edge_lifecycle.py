@@ -382,8 +382,8 @@ def test_tables_of_removals_probes_gaps_and_classes(runs):
     fallen = gaps.gap_table(runs, passages(runs))
     assert fallen["read at step"].tolist() == [
         "600",
-        "600 (its plain twin's)",
-        "600 (its plain twin's)",
+        "600 (its plain run's)",
+        "600 (its plain run's)",
     ]
     assert fallen["g₂₃, as published"].tolist() == ["8 ×", "16 ×", "8 ×"]
     assert fallen["windows of five"].tolist() == ["16 ×", "32 ×", "16 ×"]

@@ -39,7 +39,7 @@ SMALL = {
     "arms": ["own", "update"],
     "directions": 3,
     "steps": 600,
-    "train": True,
+    "make_missing": True,
 }
 DOSES = (0.03, 0.07, 0.25, 0.5)
 
@@ -79,7 +79,9 @@ def test_small_parameters_train_and_render(execute):
     assert "its finding is not checked here" in text
     assert "dual, λ = 0.8, seed 3, as published 25 %" in text
     assert "dual, λ = 0.8, seed 3, on the update 25 %" in text
-    again = execute(NOTEBOOK, SMALL | {"train": False}, train=False)  # now it is in the store
+    again = execute(
+        NOTEBOOK, SMALL | {"make_missing": False}, train=False
+    )  # now it is in the store
     widgets = [
         c["state"]
         for nb in (notebook, again)
@@ -240,7 +242,7 @@ def test_published_numbers_are_those_of_the_claims(published, trials):
 def test_the_finding_counts_what_is_there(trials):
     said = chapter.finding([trials], ARMS, DOSES)
     assert said.startswith(
-        "With add and mul, 7 of 8 deleted runs (3 seeds) grok later than their plain twins or not "
+        "With add and mul, 7 of 8 deleted runs (3 seeds) grok later than their plain runs or not "
         "at all, 1 of them cut off before; the same run carried out twice differs by up to 10 %."
     )
     assert "Deleted from the Adam step instead, at 7 % a budget cuts comparisons off." in said
@@ -274,8 +276,8 @@ def test_the_finding_says_first_that_not_even_the_plain_run_groks():
 @pytest.mark.parametrize(
     ("grok", "words"),
     [
-        (14_000, "the one deleted run groks 40.0 % later than its plain twin; no run was"),
-        (8_000, "the one deleted run groks 20.0 % earlier than its plain twin; no run was"),
+        (14_000, "the one deleted run groks 40.0 % later than its plain run; no run was"),
+        (8_000, "the one deleted run groks 20.0 % earlier than its plain run; no run was"),
         (None, "the one deleted run was cut off before it grokked; no run was"),
     ],
 )
@@ -301,7 +303,7 @@ def test_a_single_deleted_run_is_set_beside_every_execution_of_its_twin():
     )
     assert chapter.finding([one], ARMS, DOSES).startswith(
         "With add and mul, the one deleted run groks 20.0 to 32.0 % later than the 2 executions of "
-        "its plain twin; the same run carried out twice differs by up to 10 %."
+        "its plain run; the same run carried out twice differs by up to 10 %."
     )
 
 
@@ -404,7 +406,7 @@ def test_a_run_that_never_gets_that_small_is_kept_drawn_and_said():
     assert mark.smallest == pytest.approx(20 + 98 * np.exp(-1.75))
     assert size.clock_sentence(found) == (
         "With add and mul, the one deleted run groks at step 14,000, where its record ends, and "
-        "up to there its weights are not as small as those of its plain twin when that one groks: "
+        "up to there its weights are not as small as those of its plain run when that one groks: "
         "‖θ‖ is 28 there and 37 or more here, and still falls at the end. So it did not wait for "
         "that size. But weights may also shrink because a network groks, and then their size at "
         "the grok step does not tell what a run waits for."
@@ -437,7 +439,7 @@ def test_no_diagonal_stands_where_no_mark_can_miss_it(bare):
         (
             (0.25, 13_400),
             20_000,
-            "has, at step 13,400, weights as small as those of its plain twin when that one "
+            "has, at step 13,400, weights as small as those of its plain run when that one "
             "groks, and groks right then.",
         ),
         ((0.25, None), 20_000, "groks, and was cut off at step 20,000 before it grokked."),
@@ -451,7 +453,7 @@ def test_what_the_size_says_of_one_deleted_run(made, last, said):
 def test_what_the_size_says_of_several_deleted_runs(trials):
     assert size.clock_sentence(trials) == (
         "With add and mul, the moment to watch is when the weights of a deleted run are as small "
-        "as those of its plain twin when that one groks: in 1 of 12 it does not come within "
+        "as those of its plain run when that one groks: in 1 of 12 it does not come within "
         "the record, and the run groks all the same; in 2 of 12 it comes, and the run was cut off "
         "before it grokked; in 9 of 12 the run groks 200 to 11,600 steps after it."
     )

@@ -7,10 +7,11 @@ import pytest
 
 from grokbook.claims.board import standings
 from grokbook.claims.judgements import STANDINGS
+from grokbook.claims.registry import CHAPTERS
 from grokbook.config import RunConfig
 from grokbook.figures import miniatures
 from grokbook.instruments.runs import Missing
-from grokbook.publishing.scoreboard import CHAPTERS
+from grokbook.publishing.scoreboard import PAGES
 from grokbook.publishing.tiles import QUESTIONS, strip
 
 
@@ -32,7 +33,7 @@ def some(rows):
 def test_every_chapter_counts_its_own_verdicts(some, shelf):
     tiles = strip(some, shelf).split("<li>")[1:]
     for chapter, tile in zip(QUESTIONS, tiles, strict=True):
-        title, target = CHAPTERS[chapter]
+        title, target = PAGES[chapter]
         assert title in tile
         assert QUESTIONS[chapter] in tile
         assert not target or f"href='chapters/{target}.html'" in tile
@@ -43,6 +44,13 @@ def test_every_chapter_counts_its_own_verdicts(some, shelf):
         shown = dict(re.findall(r"aria-hidden='true'>(.) (\d+)</span>", tile))
         assert shown == {shape: number for (shape, _), number in told.items()}
     assert len({shape for shape, _ in STANDINGS.values()}) == len(STANDINGS)
+
+
+def test_no_chapter_is_left_out():
+    """Of a chapter that the scoreboard does not know the claims would be gone without a word."""
+    assert list(PAGES) == list(CHAPTERS)
+    with_page = [chapter for chapter, (_, target) in PAGES.items() if target]
+    assert list(QUESTIONS) == list(miniatures.MINIATURES) == with_page
 
 
 @pytest.mark.parametrize("chapter", QUESTIONS)

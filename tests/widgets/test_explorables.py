@@ -117,6 +117,9 @@ def test_state_outside_the_data_is_refused(lanes):
         widget.frame = 999
     with pytest.raises(t.TraitError):
         widget.threshold = "0.5"
+    for run in (4, -1):
+        with pytest.raises(t.TraitError, match=rf"run must be 0..3, got {run}"):
+            StaggeredOrder(*lanes, run=run)
     with pytest.raises(ValueError, match="at least one lane"):
         StaggeredOrder([], lanes[1])
     with pytest.raises(ValueError, match="answer frames"):

@@ -108,13 +108,13 @@ NOISE = "the same run carried out twice differs by up to 10 %."
 
 def test_what_is_said_of_a_dose(trials):
     assert deletion_sentence(trials, 0.07) == (
-        f"With 7 % deleted, 3 of 3 runs grok later than their plain twins, and the mean is 93 % "
+        f"With 7 % deleted, 3 of 3 runs grok later than their plain runs, and the mean is 93 % "
         f"later; {NOISE}"
     )
     assert deletion_sentence(trials, 0.03).startswith("With 3 % deleted, 2 of 3 runs grok later")
     assert deletion_sentence(trials, 0.25) == (
         f"With 25 % deleted, 1 of 2 runs did not grok before they were cut off; of the others "
-        f"each groks 200 % later than its plain twin; {NOISE}"
+        f"each groks 200 % later than its plain run; {NOISE}"
     )
     assert deletion_sentence(trials, 0.5) == (
         "No run with 50 % deleted is here yet; the plain runs grok at 7,000 to 9,000 steps, and "
@@ -133,14 +133,14 @@ def test_what_is_said_of_one_seed(trials):
     one = alone(trials, 42)
     unknown = "no run was carried out twice, so the same-seed noise is not known."
     assert deletion_sentence(one, 0.07) == (
-        "With 7 % deleted, the one run at hand groks 100 % later than its plain twin; " + unknown
+        "With 7 % deleted, the one run at hand groks 100 % later than its plain run; " + unknown
     )
     assert deletion_sentence(one, 0.25) == (
         "With 25 % deleted, the one run at hand was cut off, still waiting, 167 % later than its "
-        "plain twin; " + unknown
+        "plain run; " + unknown
     )
     early = alone(trials, 2024)
-    assert "groks 5 % earlier than its plain twin" in deletion_sentence(early, 0.03)
+    assert "groks 5 % earlier than its plain run" in deletion_sentence(early, 0.03)
     assert shift_sentence(one, BY_NAME["update"], 0.07) == (
         "On the update (deleted from the Adam step instead): 90 points earlier than the published "
         "deletion in one seed, which gives no interval."

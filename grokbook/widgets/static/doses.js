@@ -133,7 +133,7 @@ function changeStrip(state) {
     const x = scale(low - pad, high + pad, left, width - right), foot = rows.length * tall + 8;
     const inside = (v) => clamp(x(v), left, width - right);
     title.textContent = control ? "How much later, and does the way of deleting matter?"
-      : "How much later than its plain twin?";
+      : "How much later than its plain run?";
     root.replaceChildren();
     fill(root, { viewBox: `0 0 ${width} ${foot + 38}`, width, height: foot + 38, "aria-label": title.textContent });
     const band = { class: "gb-null", x: x(-floor), y: 0, width: x(floor) - x(-floor), height: foot };
@@ -192,7 +192,7 @@ function missingLine(state) {
   return { el, draw };
 }
 
-// What a run does against its plain twin.
+// What a run does against its plain run.
 function against(row, trace) {
   if (!trace) return "not here yet";
   if (trace.grok === null) return `cut off at ${comma(trace.end)}`;

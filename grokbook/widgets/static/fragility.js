@@ -3,12 +3,11 @@
 const SPARK = 44;
 
 function traceOf(raw) {
-  const steps = wholesOf(raw.steps), E = steps.length, bytes = bytesOf(raw.curves).slice();
-  const both = new Uint16Array(bytes.buffer);
+  const steps = wholesOf(raw.steps), E = steps.length, both = bytesOf(raw.curves).slice();
   const trace = {
     ...raw, steps, last: steps[E - 1],
-    accuracy: Array.from(both.subarray(0, E), (v) => v / 65534),
-    norm: Array.from(both.subarray(E), (v) => v / 100),
+    accuracy: Array.from(sharesOf(both.subarray(0, 2 * E))),
+    norm: Array.from(new Uint16Array(both.buffer).subarray(E), (v) => v / 100),
   };
   trace.tau = (step) => trace.rate * trace.decay * step;
   trace.at = (step) => Math.max(0, steps.findLastIndex((x) => x <= step));

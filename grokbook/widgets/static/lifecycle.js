@@ -55,7 +55,7 @@ function timeline(state, goTo) {
     const { course: c, control, form, k } = state, width = Math.max(260, el.clientWidth);
     const common = { width, last: c.last, xOf: (step) => state.clock(c, step), ...axis };
     const flags = c.unit !== null && c.unit <= c.last ? [{ step: c.unit, kind: "gb-grok", text: "" }] : [];
-    const who = flags.length ? `; dotted: ${c.grok !== null ? "it" : "its plain twin"} groks` : "";
+    const who = flags.length ? `; dotted: ${c.grok !== null ? "it" : "its plain run"} groks` : "";
     const less = form ? ", pure decay taken out" : "";
     accuracy.draw({
       ...common, scale: "share", title: `test accuracy${who}`, label: `Test accuracy, ${c.label}, ${c.setting}`, flags,

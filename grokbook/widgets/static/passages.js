@@ -1,14 +1,5 @@
 // Passages as Python packs them (passages.py): one run of the sixth chapter.
 
-function sharesOf(view) {
-  const data = bytesOf(view), out = new Float32Array(data.length / 2);
-  for (let i = 0; i < out.length; i++) {
-    const code = data[2 * i] | (data[2 * i + 1] << 8);
-    out[i] = code === 65535 ? NaN : code / 65534;
-  }
-  return out;
-}
-
 // Column k of rows of K.
 const column = (values, count, k, K = 4) => Float32Array.from({ length: count }, (_, i) => values[i * K + k]);
 

@@ -4,9 +4,8 @@ const ROW = 40, SHOWN = 12;
 const roundTau = (v) => (v >= 10 ? v.toFixed(1) : v.toPrecision(2));
 
 function paceOf(raw, frames) {
-  const steps = wholesOf(raw.steps), E = steps.length, codes = bytesOf(raw.accuracy).slice();
-  const shares = new Uint16Array(codes.buffer);
-  const test = raw.tasks.map((_, t) => Float32Array.from(shares.subarray(t * E, (t + 1) * E), (v) => v / 65534));
+  const steps = wholesOf(raw.steps), E = steps.length, shares = sharesOf(raw.accuracy);
+  const test = raw.tasks.map((_, t) => shares.subarray(t * E, (t + 1) * E));
   const curvature = Object.fromEntries(Object.entries(raw.curvature).map(([protocol, line]) => {
     const at = wholesOf(line.steps), values = floatsOf(line.values);
     const depth = values.subarray(0, at.length).map((v) => -v);

@@ -5,6 +5,16 @@ function bytesOf(view) {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
+// Shares as 16 bits each; the highest code is a share of nothing.
+function sharesOf(view) {
+  const data = bytesOf(view), out = new Float64Array(data.length / 2);
+  for (let i = 0; i < out.length; i++) {
+    const code = data[2 * i] | (data[2 * i + 1] << 8);
+    out[i] = code === 65535 ? NaN : code / 65534;
+  }
+  return out;
+}
+
 function bitsOf(view, count) {
   const packed = bytesOf(view), bits = new Uint8Array(count);
   for (let i = 0; i < count; i++) bits[i] = (packed[i >> 3] >> (7 - (i & 7))) & 1;
@@ -51,13 +61,10 @@ const countsOf = (text, lane, tables) => [text, ...tables.map(({ el }, t) =>
 
 function laneOf(raw, frames) {
   const T = raw.tasks.length, cells = raw.side * raw.side;
-  const s = bytesOf(raw.steps), c = bytesOf(raw.curves);
+  const s = bytesOf(raw.steps), curves = sharesOf(raw.curves);
   const word = (data, i) => data[2 * i] | (data[2 * i + 1] << 8);
   const steps = Array.from({ length: s.length / 4 }, (_, i) => word(s, 2 * i) + 65536 * word(s, 2 * i + 1));
-  const curve = (kind, t) => steps.map((_, e) => {
-    const code = word(c, (kind * T + t) * steps.length + e);
-    return code === 65535 ? NaN : code / 65534;
-  });
+  const curve = (kind, t) => Array.from(steps, (_, e) => curves[(kind * T + t) * steps.length + e]);
   const each = (make) => raw.tasks.map((_, t) => make(t));
   const twinless = bitsOf(raw.twinless, T * cells);
   const lane = {
