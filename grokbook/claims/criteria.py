@@ -25,7 +25,7 @@ LEAST = 4
 """Three seeds never make a reproduction."""
 
 REFUTES = 3
-"""Seeds with which a control may kill a claim: as many as were published, and no fewer."""
+"""Seeds with which a claim may hold, and a control kill it: as many as were published."""
 
 EXPECTATIONS = ("holds", "fails")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean, geometric_mean
 
 from grokbook.claims.controls import state_of, worst
-from grokbook.claims.criteria import Criterion, Magnitude
+from grokbook.claims.criteria import REFUTES, Criterion, Magnitude
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
 from grokbook.claims.judgements import Judgement
 from grokbook.claims.judges import JUDGES
@@ -71,15 +71,19 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     caveats += [(each.name, "not run") for each in findings if each.outcome == NONE]
     failed = [each for each in ran if each.outcome == FAILS]
     undecided = [each for each in ran if each.outcome == OPEN]
+    thin = [each for each in ran if each.outcome == HOLDS and each.n < REFUTES]
     if failed:
         verdict, why = "○", [_fault(each) for each in failed]
     elif undecided:
-        verdict, why = "…", [f"{f.name}: undecided, n = {f.n}" for f in undecided]
+        verdict, why = "…", [f"{f.name}: undecided, {_seeds(f.n)}" for f in undecided]
+    elif thin:
+        few = [(f.name, f"holds on {_seeds(f.n)}, too few to tell") for f in thin]
+        verdict, why = "…", _grouped([*few, *caveats, *remarks])
     elif caveats or remarks:
         verdict, why = "◐", _grouped(caveats + remarks)
     else:
         verdict, why = "●", ["every cell holds, and its controls come out as they must"]
-    one = (failed or undecided or ran)[0]
+    one = (failed or undecided or thin or ran)[0]
     numbers = (one.value, one.low, one.high, one.n)
     return Judgement(
         *numbers,
@@ -94,6 +98,10 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         one.series,
         controls,
     )
+
+
+def _seeds(n: int) -> str:
+    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def _geometric(values: Sequence[float]) -> float:
@@ -128,7 +136,7 @@ def _beside_geometric(
 
 def _fault(finding: Finding) -> str:
     """What a cell fails by, and what is to be said of that."""
-    said = f"{finding.name}: fails at {finding.value:.4g}, n = {finding.n}"
+    said = f"{finding.name}: fails at {finding.value:.4g}, {_seeds(finding.n)}"
     return said + (f" ({'; '.join(finding.caveats)})" if finding.caveats else "")
 
 

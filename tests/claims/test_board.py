@@ -217,7 +217,7 @@ def test_a_geometric_mean_is_called_so():
 
 
 def test_the_sentence_tells_a_verdict_from_runs_and_a_caveat_from_a_death():
-    lived = judged("MT-02", steps={"1.0": seeds(13_000, 14_000)})
+    lived = judged("MT-02", steps={"1.0": seeds(13_000, 14_000, 13_500)})
     held = {"1.0": dict.fromkeys("abcd", 6.0)}
     none = {"1.0": dict.fromkeys("abcd")}
     killed = judged("MT-39", threshold=Evidence(held, {"held-out basis": none}))

@@ -57,7 +57,22 @@ def test_all_there_and_all_as_it_must():
     assert len(found.findings) == 2
 
 
-@pytest.mark.parametrize("n", [1, 3, 4, 7])
+@pytest.mark.parametrize(("n", "seeds"), [(1, "1 seed"), (2, "2 seeds")])
+def test_one_or_two_seeds_hold_nothing(n, seeds):
+    """As one or two kill nothing; each cell of them says so."""
+    found = verdict({"x": Evidence(cells(10.0, 20.0, n), FULL.controls)})
+    assert (found.verdict, found.standing, found.n) == ("…", "undecided", n)
+    assert found.why.startswith(f"decay 1, decay 0.5: holds on {seeds}, too few to tell; ")
+
+
+def test_one_thin_cell_is_enough_to_decide_nothing():
+    thin = cells(10.0, 20.0, 8) | {"0.5": cells(10.0, 20.0, 2)["0.5"]}
+    found = verdict({"x": Evidence(thin, FULL.controls)})
+    assert (found.verdict, found.cell) == ("…", "0.5")
+    assert found.why == "decay 0.5: holds on 2 seeds, too few to tell; decay 0.5: 2 of 8 seeds"
+
+
+@pytest.mark.parametrize("n", [3, 4, 7])
 def test_few_seeds_never_reproduce(n):
     found = verdict({"x": Evidence(cells(10.0, 20.0, n), FULL.controls)})
     assert (found.verdict, found.n) == ("◐", n)
@@ -128,7 +143,7 @@ def test_what_fails_is_not_reproduced_whatever_the_controls():
     for controls in ({}, FULL.controls):
         found = verdict({"x": Evidence(cells(10.0, 23.0), controls)})
         assert (found.verdict, found.value, found.n) == ("○", 23, 8)
-        assert found.why == "decay 0.5: fails at 23, n = 8"
+        assert found.why == "decay 0.5: fails at 23, 8 seeds"
 
 
 def test_which_mean_of_the_published_seeds_is_taken_is_told_where_it_decides():
@@ -153,13 +168,13 @@ def test_a_cell_that_fails_by_its_interval_alone_says_so():
     runs = {f"a{seed}": value for seed, value in enumerate([-4.0, 5.0] * 4)}
     found = verdict({"y": Evidence({"1.0": runs}, {})}, THREE)
     assert found.verdict == "○"
-    assert found.why.endswith("n = 8 (the mean would do, its interval goes beyond)")
+    assert found.why.endswith("8 seeds (the mean would do, its interval goes beyond)")
 
 
 def test_few_seeds_that_could_still_turn_decide_nothing():
     found = verdict({"x": Evidence(cells(10.0, 23.0, 1), FULL.controls)})
     assert (found.verdict, found.value) == ("…", 23)
-    assert found.why == "decay 0.5: undecided, n = 1"
+    assert found.why == "decay 0.5: undecided, 1 seed"
     found = verdict({"x": Evidence({"1.0": {"a": 12.0}, "0.5": cells(0, 99.0)["0.5"]})})
     assert (found.verdict, found.value) == ("○", 99)  # one cell is decided
 
