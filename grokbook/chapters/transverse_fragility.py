@@ -187,6 +187,9 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
         "later than their plain runs"
     )
     text += f" or not at all, {cut} of them cut off before" if cut else ""
+    beyond = sum(change.percent > (trials.floor or 0) for _, change in changes)
+    if trials.floor is not None:
+        noise += f", and {share(beyond, len(changes))} are later by more than that"
     said = [f"{text}; {noise}."]
     if not any(trials.of(arm.name, dose) for arm in arms if arm.name != OWN for dose in doses):
         said.append(

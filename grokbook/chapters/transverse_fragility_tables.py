@@ -48,7 +48,7 @@ def noise_table(found: Sequence[Trials], published: Noise) -> pd.DataFrame:
         {
             "run": f"{title(trials)}, {each.label}",
             "groks at": ", ".join(f"{step:,}" for step in each.steps),
-            apart: show(each.percent),
+            apart: "at least " * each.bound + show(each.percent),
         }
         for trials in found
         for each in trials.noise()

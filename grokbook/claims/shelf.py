@@ -81,6 +81,7 @@ class Shelf:
                 tuple(recorded.read(place) for place in self._places[name]),
                 entry.get("basis", {}),
                 partial(self.results.grams, name) if "gram.npz" in entry["files"] else None,
+                budget=entry["plan"]["steps"],
             )
         return self._read[name]
 

@@ -40,6 +40,7 @@ class Run:
         read_grams: gives the inner products of its displacements.
         meant: instrument ↦ the parameters whose rows are meant where none are named; those that
             are not here are at their default.
+        budget: steps that it was given; None if that is not known.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Run:
     basis: Mapping[str, Any] = field(default_factory=dict)
     read_grams: Callable[[], Grams] | None = None
     meant: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    budget: int | None = None
 
     @property
     def config(self) -> Config:

@@ -39,8 +39,8 @@ def gather(
             if first is trial:
                 continue
             # The first one stands, as for plain runs: the later one to grok would be a selection.
-            # Only of what a budget cut off before it grokked does more steps tell more.
-            longer = trial.grok is not None or trial.end > first.end
+            # Only of what a budget cut off before it grokked do more steps tell more.
+            longer = trial.end > first.end
             if first.run.config.id == trial.run.config.id and first.grok is None and longer:
                 deleted[trial.place], trial = trial, first
             repeated.append(trial)

@@ -6,7 +6,7 @@ that is only known to be later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from grokbook.events import PUBLISHED_RULE
@@ -78,15 +78,17 @@ class Noise:
 
     Attributes:
         label: of the run.
-        steps: its time in each execution.
+        steps: its time in each execution; of one that was cut off the last step.
         plain: the time of the plain run of its seed, in which delays are told.
         same: is it the same config?  Else the basis is that of another execution of the plain run.
+        bound: was the longest cut off, so that they lie at least that far apart?
     """
 
     label: str
     steps: tuple[int, ...]
     plain: int
     same: bool = True
+    bound: bool = False
 
     @property
     def percent(self) -> float:
@@ -181,33 +183,33 @@ class Trials:
         }
 
     def noise(self) -> list[Noise]:
-        """Every plain or deleted run beside what should be the same, where several grok."""
+        """Every plain or deleted run beside what should be the same, where one of them groks."""
         found, groks = [], {trial.seed: trial.grok for trial in self.plain}
         for trial in (*self.plain, *self.deleted):
             alike = [other for other in (*self.again, *self.repeated) if other.place == trial.place]
             plain = groks.get(trial.seed)
-            if trial.grok is None or plain is None:
+            if plain is None:
                 continue
             dose = f", {title_of(trial.arm)} {100 * trial.dose:g} %" if trial.arm else ""
             for same, word in ((True, ""), (False, ", basis of another execution")):
-                steps = tuple(
-                    other.grok
-                    for other in alike
-                    if other.grok is not None
-                    and (other.run.config.id == trial.run.config.id) == same
-                )
-                if steps:
+                mine, theirs = trial.run.config.id, [other.run.config.id for other in alike]
+                others = [o for o, id_ in zip(alike, theirs, strict=True) if (id_ == mine) == same]
+                several = _comparable((trial, *others))
+                if len(several) > 1:
                     label = f"seed {trial.seed}{dose}{word}"
-                    found.append(Noise(label, (trial.grok, *steps), plain, same))
+                    steps = tuple(each.end for each in several)
+                    bound = max(several, key=lambda each: each.end).grok is None
+                    found.append(Noise(label, steps, plain, same, bound))
         return found
 
     @property
     def floor(self) -> float | None:
-        """The largest difference of one config's executions, in % of the plain run's time.
+        """The largest difference of what should be the same run, in % of the plain run's time.
 
-        None without a second execution of any.
+        Another execution's basis counts too: the basis is a part of the experiment.  None without a
+        second execution of any.
         """
-        return max((each.percent for each in self.noise() if each.same), default=None)
+        return max((each.percent for each in self.noise()), default=None)
 
     def curve(self, arm: str = "", dose: float = 0.0) -> Survival | None:
         """The share of runs that have not grokked yet; of the plain ones without an arm."""
@@ -220,6 +222,18 @@ class Trials:
         """How many runs grok within a budget, of those that tell."""
         told = [t for t in self.of(arm, dose).values() if t.grok is not None or t.end >= budget]
         return sum(t.grok is not None and t.grok <= budget for t in told), len(told)
+
+
+def _comparable(trials: Sequence[Trial]) -> list[Trial]:
+    """Those whose distance is known or bounded: all that grok, and the longest that was cut off.
+
+    One that was cut off before the others grokked says nothing.
+    """
+    groks = [trial for trial in trials if trial.grok is not None]
+    if not groks:
+        return []
+    last = max(trial.grok for trial in groks)
+    return [t for t in trials if t.grok is not None or t.end > last]
 
 
 def mean_of(changes: Iterable[Change]) -> Interval | None:

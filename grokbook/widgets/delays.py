@@ -23,7 +23,9 @@ def noise_sentence(trials: Trials) -> str:
     """How far executions of one run lie apart, as a clause."""
     if trials.floor is None:
         return "no run was carried out twice, so the same-seed noise is not known"
-    return f"the same run carried out twice differs by up to {trials.floor:.0f} %"
+    least = any(each.bound and each.percent == trials.floor for each in trials.noise())
+    how = "at least" if least else "up to"
+    return f"what should be the same run twice differs by {how} {trials.floor:.0f} %"
 
 
 def deletion_sentence(trials: Trials, dose: float) -> str:

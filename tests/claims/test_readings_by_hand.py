@@ -444,6 +444,10 @@ def test_the_slope_takes_three_doses_and_starts_at_the_plain_run():
         for dose in (0.01, 0.03, 0.07)
     }
     assert read("MT-51/slope", [plain], at, changed=changed) == pytest.approx(20)
+    slowest = run("dual", None, seed=9, last=5_000)  # cut off, 400 % later at least
+    assert read("MT-51/slope", [plain], at, changed=changed | {
+        ("trajectory", "delete", 0.07): slowest
+    }) == pytest.approx(np.polyfit([0, 1, 3, 7], [0, 20, 60, 400], 1)[0])  # fmt: skip
     changed.pop(("trajectory", "delete", 0.03))
     with pytest.raises(Missing, match="fewer than three doses"):
         read("MT-51/slope", [plain], at, changed=changed)
@@ -454,8 +458,12 @@ def test_a_deleted_run_counts_as_grokked_within_the_budget_of_its_setting():
     at = {"setting": "dual", "dose": "0.5"}
     assert read("MT-54/grokked", [run("dual", 1_000)], at, changed=changed) == 0
     assert read("MT-54/grokked/longer budget", [run("dual", 1_000)], at, changed=changed) == 1
-    at = {"setting": "tri", "dose": "0.5"}
-    assert read("MT-54/grokked", [run("tri", 1_000)], at, changed=changed) == 1  # of 60,000
+    tri = {"setting": "tri", "dose": "0.5"}
+    assert read("MT-54/grokked", [run("tri", 1_000)], tri, changed=changed) == 1  # of 60,000
+    short = {("trajectory", "delete", 0.5): replace(run("dual", 900, seed=9), budget=60_000)}
+    assert read("MT-54/grokked", [run("dual", 1_000)], at, changed=short) == 1
+    with pytest.raises(Missing, match="was given 60,000 steps of 200,000"):
+        read("MT-54/grokked/longer budget", [run("dual", 1_000)], at, changed=short)
 
 
 def test_what_lies_outside_is_of_the_square():

@@ -156,6 +156,29 @@ def test_of_several_that_grok_the_first_stands_however_late_and_the_others_are_n
     assert found.delays(OWN, 0.07)[42].percent == pytest.approx(100 * (steps[0] / 9000 - 1))
 
 
+@pytest.mark.parametrize("quick", [7_000, 18_000])
+def test_a_quick_execution_does_not_stand_for_one_that_was_cut_off_later(quick):
+    """Which one groks plays no part; how far they lie apart is a bound, and is not passed over."""
+    plain = synthetic_run(42, 9000)
+    cut = carried_out(synthetic_run(42, None, OWN_ARM, 0.07, last=60_000), 1)
+    other = carried_out(synthetic_run(42, quick, OWN_ARM, 0.07), 2)
+    for order in ([cut, other], [other, cut]):
+        found = gather([plain], ARMS, lambda config: [plain], lambda config, some=order: some)
+        assert [trial.run for trial in found.deleted] == [order[0]]
+        (noise,) = found.noise()
+        assert noise.bound and sorted(noise.steps) == [quick, 60_000]
+        assert found.floor == pytest.approx(100 * (60_000 - quick) / 9000)
+
+
+def test_another_basis_never_takes_the_place_of_a_run_that_was_cut_off():
+    plain = synthetic_run(42, 9000)
+    cut = carried_out(synthetic_run(42, None, OWN_ARM, 0.07, last=20_000), 1, "a")
+    low = carried_out(synthetic_run(42, 9_900, OWN_ARM, 0.03), 1, "a")
+    longer = carried_out(synthetic_run(42, 45_000, OWN_ARM, 0.07), 1, "b")
+    found = gather([plain], ARMS, lambda config: [plain], lambda config: [low, cut, longer])
+    assert [trial.run for trial in found.deleted] == [low, cut]
+
+
 def test_an_execution_that_went_on_in_the_store_is_the_same_execution():
     plain = synthetic_run(42, 9000)
     recorded = carried_out(synthetic_run(42, None, OWN_ARM, 0.07, last=5000), 1)
@@ -165,7 +188,7 @@ def test_an_execution_that_went_on_in_the_store_is_the_same_execution():
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
-def test_a_curve_is_of_one_basis_and_what_another_gives_is_no_noise_of_one_config(first):
+def test_a_curve_is_of_one_basis_and_what_another_gives_says_so(first):
     """The basis with more doses is taken, whatever comes of it."""
     plain, other = synthetic_run(42, 9000), "ab".replace(first, "")
     runs = [
@@ -178,7 +201,7 @@ def test_a_curve_is_of_one_basis_and_what_another_gives_is_no_noise_of_one_confi
         assert [trial.grok for trial in found.deleted] == [18_000, 27_000]
         label = "seed 42, as published 3 %, basis of another execution"
         assert found.noise() == [Noise(label, (18_000, 13_500), 9000, same=False)]
-        assert found.noise()[0].percent == 50 and found.floor is None
+        assert found.noise()[0].percent == 50 and found.floor == 50
 
 
 def test_a_run_that_was_cut_off_has_an_end_and_no_grok_step():

@@ -14,7 +14,14 @@ LONGER = 250_000
 
 
 def grokked(run: Run, within: int) -> float:
-    """1 if every task groks within a budget, else 0."""
+    """1 if every task groks within a budget, else 0.
+
+    Raises:
+        Missing: if the run was given less, also where it grokked: of runs with a smaller budget
+            those alone would count that grok.
+    """
+    if run.budget is not None and run.budget < within:
+        raise Missing(f"{run.name} was given {run.budget:,} steps of {within:,}")
     return float(all(run.grok(task, within=within) is not None for task in run.tasks))
 
 
