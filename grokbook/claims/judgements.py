@@ -6,7 +6,7 @@
 ○  not reproduced: a cell fails
 ◐  with caveat: every cell that was run holds, but one was not run, has fewer seeds than agreed,
    an interval that goes beyond the tolerance, or runs that were cut off or are undefined; or a
-   control is missing, or kills the claim
+   control is missing, or kills the claim or a part of it
 ●  reproduced: every cell holds, and every control comes out as it must
 """
 
@@ -48,7 +48,7 @@ class Judgement:
         value, low, high, n: of the cell that decides: the first that fails, else the first.
         verdict: one of `VERDICTS`.
         why: one line.
-        control: of all of them ``stands``, ``falls`` or ``missing``.
+        control: of all of them ``stands``, ``falls``, ``partly`` or ``missing``.
         controls: name ↦ the same of one control.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.

@@ -123,7 +123,7 @@ def _few(n: int, least: int) -> list[str]:
 
 
 def _told(few: Sequence[str], sure: bool) -> list[str]:
-    """Where the mean decides: is the interval as sure of it?"""
+    """Where a mean or a share decides: is the interval as sure of it?"""
     if not (sure or few):
         return [LEFT_OPEN]
     return [text + ", whose interval leaves it open" * (not sure) for text in few]
@@ -168,9 +168,20 @@ def _share(
         # Of runs, for seeds that are to come may fall together less than these did.
         outcome = OPEN if absent and _enough(criterion, best, n + absent) else FAILS
     found, fewest = proportion(successes, n, seeds=seeds), min(map(seeds_of, yes.values()))
+    # With the seeds that were agreed, the share alone is asked for.
+    sure = outcome != HOLDS or not few or _beyond(criterion, found.low, found.high)
+    few = _told(few, sure)
     return Finding(
-        *(name, found.share, found.low, found.high, seeds, fewest, outcome, tuple(few), SHARE)
+        *(name, found.share, found.low, found.high, seeds, fewest, outcome, tuple(few), SHARE),
+        sure=sure,
     )
+
+
+def _beyond(criterion: Count | Ordering, low: float, high: float) -> bool:
+    """Does a whole interval of a share meet the criterion?"""
+    if criterion.at_most is not None:
+        return high <= criterion.at_most
+    return low >= criterion.at_least
 
 
 def _absent(here: Mapping[str, bool], least: int) -> int:
@@ -236,10 +247,11 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
     (x, lost), (y, more) = split(a), split(b)
     if not x or not y:
         return _nothing(name, lost + more)
-    if set(a) == set(b) and not lost and not more:
-        gap = mean_interval(list(by_seed({run: y[run] - x[run] for run in x}).values()))
+    below, above = by_seed(x), by_seed(y)
+    if set(below) == set(above):
+        gap = mean_interval([above[seed] - below[seed] for seed in below])
     else:
-        gap = _welch(*(list(by_seed(each).values()) for each in (x, y)))
+        gap = _welch(list(below.values()), list(above.values()))
     few = _few(gap.n, criterion.least_seeds)
     if (gap.mean if few else gap.low) > 0:
         outcome = HOLDS

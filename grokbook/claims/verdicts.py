@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, geometric_mean
 
-from grokbook.claims.controls import state_of, worst
+from grokbook.claims.controls import states_of, together, worst
 from grokbook.claims.criteria import REFUTES, Criterion, Magnitude
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
 from grokbook.claims.judgements import Judgement
@@ -55,15 +55,15 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         for name, expected in part.control.items():
             checked = look(part, published, given.controls.get(name, {}))
             checked = [_placed(claim, part, each) for each in checked]
-            state, said = state_of(name, expected, found, checked)
-            states.setdefault(name, []).append(state)
+            here, said = states_of(name, expected, found, checked)
+            states.setdefault(name, []).extend(here)
             remarks += said
     if not claim.criterion:
         return Judgement(nan, nan, nan, 0, "–", claim.test)
     ran = [each for each in findings if each.outcome != NONE]
     if not ran:
         return Judgement(nan, nan, nan, 0, "…", UNSEEN, findings=tuple(findings))
-    controls = {name: worst(each) for name, each in states.items()}
+    controls = {name: together(each) for name, each in states.items()}
     control = worst(controls.values()) if controls else "stands"
     if not claim.control:
         control, remarks = "missing", [("", "there is no control")]

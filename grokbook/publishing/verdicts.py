@@ -15,6 +15,7 @@ from grokbook.claims.numbers import interval, show
 WORDS = {
     "stands": "the claim survives it",
     "falls": "it kills the claim",
+    "partly": "it kills a part of the claim",
     "missing": "not decided yet",
 }
 """What a control does, by `Judgement.control`; one with too few runs, or undecided, is missing."""

@@ -209,7 +209,10 @@ def test_counts_are_pooled_or_not():
     ours = {"a": [1] * 8, "b": [0] + [1] * 7, "c": [1] * 2}
     (found,) = look("count", {"above": 0, "at_least": 0.9}, ours)
     assert (found.cell, found.value, found.n, found.fewest) == ("all", 17 / 18, 18, 2)
-    assert (found.outcome, found.caveats) == (HOLDS, ("2 of 8 seeds at c",))
+    assert (found.outcome, found.caveats) == (
+        HOLDS,
+        ("2 of 8 seeds at c, whose interval leaves it open",),
+    )
     each = look("count", {"above": 0, "at_least": 0.9, "pool": False}, ours)
     assert [(f.cell, f.outcome) for f in each] == [("a", HOLDS), ("b", FAILS), ("c", HOLDS)]
 
@@ -219,15 +222,46 @@ def test_the_same_seeds_in_several_cells_are_no_further_seeds():
     (found,) = judged("count", {"above": 0, "at_least": 0.9}, ours)
     assert (found.n, found.fewest, found.value, found.outcome) == (3, 3, 1.0, HOLDS)
     assert found.low == pytest.approx(0.025 ** (1 / 3)) and found.high == 1
-    assert found.caveats == ("3 of 8 seeds at a, b, c, d, e",)
+    assert found.caveats == ("3 of 8 seeds at a, b, c, d, e, whose interval leaves it open",)
+    assert not found.sure
 
 
 def test_several_runs_of_a_seed_are_no_full_cell():
     ours = {"a": {f"{seed}, {decay}": 1 for seed in (42, 137, 2024) for decay in (0.1, 0.5, 1.0)}}
     (found,) = judged("count", {"above": 0, "at_least": 0.9, "pool": False}, ours)
-    assert (found.n, found.fewest, found.caveats) == (3, 3, ("3 of 8 seeds",))
+    assert (found.n, found.fewest) == (3, 3)
+    assert found.caveats == ("3 of 8 seeds, whose interval leaves it open",)
     (found,) = judged("magnitude", {"absolute": 1}, ours, {"a": 1})
     assert (found.n, found.caveats) == (3, ("3 of 8 seeds",))
+
+
+def test_a_share_of_few_seeds_says_what_its_interval_leaves_open():
+    """Four of four: at least 0.398 of all with 97.5 %."""
+    ours = {"a": dict.fromkeys(["1", "2", "3", "4"], 1)}
+    for least, sure in ((0.39, True), (0.4, False)):
+        (found,) = judged("count", {"above": 0, "at_least": least}, ours)
+        assert (found.outcome, found.sure) == (HOLDS, sure)
+    for most, sure in ((0.61, True), (0.6, False)):
+        (found,) = judged("count", {"above": 2, "at_most": most}, ours)
+        assert (found.outcome, found.sure) == (HOLDS, sure)
+    eight = {"a": dict.fromkeys(map(str, range(8)), 1)}
+    assert judged("count", {"above": 0, "at_least": 1.0}, eight)[0].sure
+
+
+@pytest.mark.parametrize(
+    ("there", "outcome"),
+    [({"1, a": 1, "1, b": 0}, OPEN), ({"1, a": 1, "1, b": 0, "1, c": 0, "1, d": 0}, OPEN)],
+)
+def test_seeds_that_are_absent_have_as_many_runs_as_those_that_are_there(there, outcome):
+    """Seven more seeds of four runs could all be right: 29 of 32; seven runs would give 8 of 11."""
+    (found,) = judged("count", {"above": 0, "at_least": 0.9, "pool": False}, {"a": there})
+    assert found.outcome == outcome
+
+
+def test_one_seed_however_often_is_one_seed_of_an_exact_claim():
+    ours = {"a": {f"1, {k}": 5 for k in range(9)}}
+    (found,) = judged("exact", {}, ours, {"a": 5})
+    assert (found.n, found.outcome, found.caveats) == (1, HOLDS, ("1 of 8 seeds",))
 
 
 @pytest.mark.parametrize(("seeds", "outcome"), [(5, HOLDS), (4, OPEN)])
@@ -250,7 +284,7 @@ def test_a_mean_is_of_seeds():
 @pytest.mark.parametrize("paired", [True, False])
 def test_a_difference_is_of_seeds(paired):
     low = {"1, a": 0, "1, b": 2, "2": 1, "3": 3}
-    high = {"1, a": 4, "1, b": 6, "2": 7, "3": 5} if paired else {"4": 5, "5": 7, "6": 5}
+    high = {"1": 5, "2": 7, "3": 5} if paired else {"4": 5, "5": 7, "6": 5}
     (found,) = orders({"compare": "groups", "at_least": None}, {"low": low, "high": high})
     want = [(5 - 1), 7 - 1, 5 - 3]
     gap = (

@@ -53,6 +53,9 @@ def test_runs_of_one_seed_count_as_one(k, n, seeds):
 
 
 def test_part_of_a_seed_lies_between_the_whole_ones():
+    few = proportion(1, 15, seeds=3)  # a fifth of a seed
+    assert few.low == pytest.approx(stats.beta.ppf(0.025, 0.2, 3.8)) and few.low > 0
+    assert proportion(14, 15, seeds=3).high == pytest.approx(1 - few.low)
     low, mid, high = (proportion(k, 15, seeds=3) for k in (10, 13, 15))
     assert low.low < mid.low < high.low and low.high < mid.high <= high.high
     chances = [chance_of_at_least(k, 15, 0.5, seeds=3) for k in (10, 13, 15)]
