@@ -22,7 +22,11 @@ from grokbook.claims.verdicts import judge
 RUNS = "share of runs"
 """The unit of a count and of an order within runs."""
 
-OWN_UNITS = {("MT-05", "gap in sd"): "sd"}
+OWN_UNITS = {
+    ("MT-05", "gap in sd"): "sd",
+    ("MT-51", "slope"): "% per %",
+    ("MT-52", "slope"): "% per %",
+}
 """Claim and first series ↦ its unit, where that is not the published quantity's."""
 
 

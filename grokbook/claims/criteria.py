@@ -41,6 +41,7 @@ class Criterion:
         least_seeds: seeds that every cell needs for a full verdict; with fewer the mean or the
             count at hand decides, and the verdict is capped.
         control: name of a control ↦ ``holds`` or ``fails``.
+        called: what a reader calls this part of the test; by default its series.
 
     Raises:
         ValueError: naming what is wrong.
@@ -50,6 +51,7 @@ class Criterion:
     by: tuple[str, ...]
     cells: tuple[str, ...] = ()
     least_seeds: int = 8
+    called: str = ""
     control: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -33,6 +33,7 @@ class Finding:
         series: that the cell is of, where a claim has several; empty where there is one.
         by: what the parts of the cell's name are, as its criterion says.
         sure: does the interval, where there is one, say of the outcome what the value says?
+        called: what a reader calls the part of the test, where it is not its series.
     """
 
     cell: str
@@ -48,6 +49,7 @@ class Finding:
     series: str = ""
     by: tuple[str, ...] = ()
     sure: bool = True
+    called: str = ""
 
     @property
     def told(self) -> str:
@@ -57,7 +59,7 @@ class Finding:
     @property
     def name(self) -> str:
         """The cell, after its series where a claim has several."""
-        return named(self.series, self.cell, self.by)
+        return named(self.called or self.series, self.cell, self.by)
 
 
 def named(series: str, cell: str, by: Sequence[str] = ()) -> str:

@@ -52,7 +52,8 @@ class Judgement:
         controls: name ↦ the same of one control.
         findings: of the cells of every part of the criterion.
         cell: the one that decides; empty if nothing was judged.
-        by, compared, of, series: what the number is, as in `grokbook.claims.findings.Finding`.
+        by, compared, of, series, called: what the number is, as in
+            `grokbook.claims.findings.Finding`.
     """
 
     value: float
@@ -69,11 +70,12 @@ class Judgement:
     of: str = MEAN
     series: str = ""
     controls: Mapping[str, str] = field(default_factory=dict)
+    called: str = ""
 
     @property
     def name(self) -> str:
         """Of the cell that decides, as in `grokbook.claims.findings.Finding`."""
-        return named(self.series, self.cell, self.by)
+        return named(self.called or self.series, self.cell, self.by)
 
     @property
     def standing(self) -> str:

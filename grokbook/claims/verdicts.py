@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, geometric_mean
 
 from grokbook.claims.controls import states_of, together, worst
 from grokbook.claims.criteria import REFUTES, Criterion, Magnitude
-from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
+from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, SHARE, Finding
 from grokbook.claims.judgements import Judgement
 from grokbook.claims.judges import JUDGES
 from grokbook.claims.registry import Claim
@@ -97,6 +98,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         one.of,
         one.series,
         controls,
+        one.called,
     )
 
 
@@ -137,7 +139,11 @@ def _beside_geometric(
 def _fault(finding: Finding) -> str:
     """What a cell fails by, and what is to be said of that."""
     said = f"{finding.name}: fails at {finding.value:.4g}, {_seeds(finding.n)}"
-    return said + (f" ({'; '.join(finding.caveats)})" if finding.caveats else "")
+    caveats = list(finding.caveats)
+    if any(re.match(r"\d+ of \d+ seeds", caveat) for caveat in caveats):  # else it would be open
+        of_runs = "no outcome of the seeds that are missing could turn it"
+        caveats.append(of_runs if finding.of == SHARE else "its whole interval lies outside")
+    return said + (f" ({'; '.join(caveats)})" if caveats else "")
 
 
 def _placed(claim: Claim, part: Criterion, found: Finding) -> Finding:
@@ -152,6 +158,7 @@ def _placed(claim: Claim, part: Criterion, found: Finding) -> Finding:
     return replace(
         found,
         series=part.series if several else "",
+        called=part.called,
         by=part.by,
         compared=found.compared and not apart,
     )

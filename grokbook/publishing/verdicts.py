@@ -11,6 +11,7 @@ from grokbook.claims.board import RUNS, Row
 from grokbook.claims.findings import GEOMETRIC
 from grokbook.claims.judgements import STANDINGS, Judgement
 from grokbook.claims.numbers import interval, show
+from grokbook.claims.remarks import remark
 
 WORDS = {
     "stands": "the claim survives it",
@@ -59,7 +60,7 @@ def _line(row: Row, controls: bool) -> str:
         (
             "claim",
             f"<b>{claim.id}</b> <span class='gb-verdict' title='{escape(found.why, quote=True)}'>"
-            f"{mark(found.standing)}</span><br>{escape(claim.statement)}",
+            f"{mark(found.standing)}</span><br>{escape(claim.statement)}{_since(claim.id)}",
         ),
         ("published", show(row.published, unit)),
         ("ours", ours),
@@ -70,6 +71,12 @@ def _line(row: Row, controls: bool) -> str:
         cells.append(("control", f"<span>{'<br>'.join(does) or 'none'}</span>"))
     inner = "".join(f"<td data-label='{escape(name)}'>{text}</td>" for name, text in cells)
     return f"<tr data-claim='{claim.id}' data-verdict='{found.verdict}'>{inner}</tr>"
+
+
+def _since(name: str) -> str:
+    """What was found out about a claim since its criterion was written down."""
+    said = remark(name)
+    return f" <small class='gb-since'><i>Found since:</i> {escape(said)}</small>" if said else ""
 
 
 def _state(found: Judgement, name: str) -> str:

@@ -11,10 +11,12 @@ from grokbook.chapters.spectral_edge_lifecycle_windows import brackets
 from grokbook.claims.board import board
 from grokbook.claims.readings import gather
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
+from grokbook.claims.readings.transverse_fragility import LONGER
 from grokbook.claims.registry import every
 from grokbook.claims.remarks import remark, remarks
 from grokbook.claims.shelf import Shelf
 from grokbook.publishing.scoreboard import page
+from grokbook.statistics import chance_of_at_least
 
 PREFIX = ("SE-20", "SE-21", "SE-23", "SE-38", "SE-39")
 
@@ -137,6 +139,30 @@ def test_the_first_way_keeps_more_than_random_directions_and_the_others_cannot(s
     assert all(ours[cell] > 10 * random[cell] for cell in ours) and len(ours) == 2
     _, random = means(shelf, "MT-50", "best", "random rank")
     assert max(random.values()) < 5
+
+
+def test_that_the_gap_is_undecided_hangs_on_runs_being_counted(named):
+    """Six of fifteen; with five more seeds at five decays it could be 31 of 40."""
+    found = named["MT-05"].judgement.findings[-1]
+    yes, runs = round(found.value * 15), 15
+    best, most = yes + 25, runs + 25
+    assert (found.cell, found.outcome, found.value) == ("all", "open", yes / runs)
+    assert chance_of_at_least(best, most, 0.5) < 0.05 < chance_of_at_least(best, most, 0.5, seeds=8)
+
+
+def test_deleted_runs_were_cut_off_before_the_budget_of_the_test(shelf):
+    manifest = shelf.results.manifest()
+    deleted = [
+        entry
+        for entry in manifest.values()
+        if (entry["config"].get("intervention") or {}).get("transform") == "delete"
+    ]
+    assert all(entry["plan"]["steps"] < LONGER["dual"] for entry in deleted)
+    assert any(entry["grok_steps"]["add"]["0.98x3"] is None for entry in deleted)
+    plain = [name for name, e in manifest.items() if e["config"] == deleted[0]["config"] | {
+        "intervention": None
+    }]  # fmt: skip
+    assert len(plain) > 1
 
 
 @pytest.mark.parametrize("claim", ["MT-01", "MT-08"])
