@@ -151,9 +151,8 @@ def _whole(row) -> str:
         published = show(row.beside(each), unit)
         ours = interval(each.value, each.low, each.high, unit)
         ours += " of the runs" * (unit == RUNS) + " (geometric mean)" * (each.of == GEOMETRIC)
-        lines.append(
-            f"  {each.name}: {ours}, {each.n} seed{'s' * (each.n != 1)}, published {published}: {each.told}"
-        )
+        seeds = f"{each.n} seed{'s' * (each.n != 1)}"
+        lines.append(f"  {each.name}: {ours}, {seeds}, published {published}: {each.told}")
     lines += _named("verdict", found.why)
     if said := remark(claim.id):
         lines += _named("found since", said)
