@@ -13,7 +13,7 @@ from grokbook.chapters.integrability import (
     rounding_factor,
 )
 from grokbook.chapters.integrability_paths import Share, shares
-from grokbook.chapters.wording import PLACEBO, counted, share
+from grokbook.chapters.wording import PLACEBO, bullets, counted, share
 from grokbook.claims.readings.integrability import held
 from grokbook.claims.readings.paths import WALK
 from grokbook.events import FACTORS
@@ -28,42 +28,45 @@ FEWEST = 3
 
 
 def finding(runs: Sequence[Run], courses: Sequence[Course], paths: Sequence[Run]) -> str:
-    """The chapter's finding in plain words.
+    """The chapter's finding in plain words, a bullet a result.
 
     Args:
         runs: of the page.
         courses: the same.
         paths: all runs whose path was measured.
     """
-    said = [lead_sentence(courses, FACTOR, control=True)]
+    grown = [lead_sentence(courses, FACTOR, control=True)]
     chosen = grokking(runs)
     if not chosen:
-        return said[0]
+        return grown[0]
     if soon := _before_memorising(courses):
-        said.append(
+        grown.append(
             f"In {share(soon, len(chosen))} that is before the network has memorised the pairs "
             "that it is shown, when there is nothing to understand yet."
         )
+    rounded, clocked = "", []
     factors = rounding_factor(courses)
     if factors:
         # From twice the true value on, more than half of what is read is not there.
         factor = float(np.mean(factors))
         why = ": most of what is read there is rounding" if factor > 2 else ""
-        said.append(f"As published, the defect starts at {factor:.2g} times the true one{why}.")
+        rounded = f"As published, the defect starts at {factor:.2g} times the true one{why}."
     records = detectors(runs, courses)
     constant = next(each for each in records if each.name == PLACEBO["constant"])
     if constant.ahead == len(chosen):
-        said.append(
+        clocked.append(
             "But a clock that always says step 1,000 leads in every run that groks, by "
             f"{constant.median:,.0f} steps (median)."
         )
-    said += _silent(records)
+    clocked += _silent(records)
     found, n = shares(paths), len(grokking(paths))
-    if n < FEWEST:
-        said.append(_undecided(found, n))
-    elif found:
-        said.append(f"\n\n{path_sentence(found)}")
-    return " ".join(said)
+    path = _undecided(found, n) if n < FEWEST else path_sentence(found) if found else ""
+    lead = f"Of {counted(len(runs), 'run')} on this page {len(chosen)} grok{'s' * _one(chosen)}."
+    return bullets([" ".join(grown), rounded, " ".join(clocked), path], lead)
+
+
+def _one(runs: Sequence[Run]) -> bool:
+    return len(runs) == 1
 
 
 def path_sentence(found: Mapping[str, Share], *, named: bool = False) -> str:

@@ -97,7 +97,7 @@ def others_than(paces: Sequence[Pace], set_by: Clock) -> list[Pace]:
 
 
 def kept(paces: Sequence[Pace], found: Clock) -> list[str]:
-    """Verdicts of the runs that did not set a clock, where there is one."""
+    """Verdicts on the runs that did not set a clock, in the order of `others_than`."""
     return [v for pace in others_than(paces, found) if (v := found.verdict(pace))]
 
 
@@ -239,37 +239,43 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     others = kept(paces, found)
     if not found.known:
         return f"{said}; one run a weight decay gives a clock no band to miss."
-    inside = others.count("in")
-    missed = [f"{others.count(side)} too {side}" for side in ("early", "late") if side in others]
-    held = (
-        f"the one other run {'keeps' if inside else 'misses'} the clock"
-        if len(others) == 1
-        else f"{inside} of {len(others)} other runs keep the clock"
-    )
-    band = f"set at λ = {found.weight_decay:g}"
     wide = found.high / found.low
-    if wide > WIDE:
-        band += f", whose band forbids little (its upper end is {wide:.2g} times its lower one)"
+    band = (
+        f"A clock set at λ = {found.weight_decay:g} predicts when the other runs grok, in a band "
+        f"whose upper end is {wide:.2g} times its lower one"
+    ) + ", which forbids little" * (wide > WIDE)
+    if not others:
+        return f"{said}. {band}; there is no other run to test it."
+    inside = others.count("in")
+    held = (
+        f"the one other run falls {'inside' if inside else 'outside'}"
+        if len(others) == 1
+        else f"{inside} of {len(others)} fall inside"
+    )
+    missed = [f"{others.count(side)} too {side}" for side in ("early", "late") if side in others]
     missing = f" ({', '.join(missed)})" if missed else ""
-    return f"{said}; {held} {band}{missing}{_other_way(turned(paces, found))}."
+    return f"{said}. {band}; {held}{missing}.{_other_way(turned(paces, found))}"
 
 
 def _other_way(found: Sequence[tuple[float, list[str]]]) -> str:
-    """Who keeps a clock that another weight decay sets, as the end of a sentence.
+    """How many other runs fall inside the band of a clock that another weight decay sets.
 
+    >>> _other_way([(0.5, ["in", "late"])])
+    ' Set at λ = 0.5 instead, 1 of 2 does.'
     >>> _other_way([(0.5, ["in", "late"]), (0.3, ["early", "in"])])
-    '; 1 of 2 keep each of those set at the 2 other weight decays'
+    ' Set at either of the 2 other weight decays instead, 1 of 2 does.'
     """
-    if len(found) < 2:
-        return "".join(
-            f"; set at λ = {decay:g}, {again.count('in')} of {len(again)} keep it"
-            for decay, again in found
-        )
+    if not found:
+        return ""
+    where = (
+        f"λ = {found[0][0]:g}"
+        if len(found) == 1
+        else f"{'either' if len(found) == 2 else 'any one'} of the {len(found)} other weight decays"
+    )
     counts = sorted((again.count("in"), len(again)) for _, again in found)
     (low, least), (high, most) = counts[0], counts[-1]
-    if counts[0] == counts[-1]:
-        return f"; {low} of {least} keep each of those set at the {len(found)} other weight decays"
-    return (
-        f"; of the clocks set at the {len(found)} other weight decays the one that fewest keep is "
-        f"kept by {low} of {least} runs, and the one that most keep by {high} of {most}"
-    )
+    some = f"{low} of {least} do{'es' * (low == 1)}"
+    if counts[0] != counts[-1]:
+        whole = "" if least == most else f" of {least}"
+        some = f"between {low}{whole} and {high} of {most} do"
+    return f" Set at {where} instead, {some}."

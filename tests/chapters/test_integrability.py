@@ -298,7 +298,7 @@ def test_shares_are_read_at_the_stop_of_each_run_that_groks(runs):
     assert table.index.tolist() == [matrix.replace(".", "\u00a0·\u00a0") for matrix in MATRICES]
     second = table.loc["0\u00a0·\u00a0W_K"]
     assert second["ours (%)"].startswith("71 [") and set(table["n"]) == {2}
-    walks = "random walks, mean, and lowest − 2 sd to highest + 2 sd (%)"
+    walks = f"random walks, mean, and {along.BAND} (%)"
     assert set(table[walks]) == {"75.0 (74.2 to 75.8)"}
     assert second["ours less its own walks (points)"].startswith("−4 [")
     assert set(table["ours less its own relaxations (points)"]) == {"–"}  # not measured here
@@ -364,18 +364,18 @@ SILENT = (
 
 def test_the_finding_counts_what_is_there(runs, courses):
     said = words.finding(runs, courses, runs)
-    assert said == " ".join(
+    assert said == "\n- ".join(
         [
+            "Of 3 runs on this page 2 grok.\n",
             lead_sentence(courses, 10.0, control=True),
             "As published, the defect starts at 6 times the true one: most of what is read there "
             "is rounding.",
             "But a clock that always says step 1,000 leads in every run that groks, by 750 steps "
-            "(median).",
-            SILENT,
+            f"(median). {SILENT}",
             UNDECIDED,
         ]
     )
-    assert said.startswith("In both runs that grok the true defect has grown 10-fold 400 steps")
+    assert "\n- In both runs that grok the true defect has grown 10-fold 400 steps" in said
     assert "so it has by step 900 in the one run that never groks." in said
 
 
@@ -386,7 +386,7 @@ def test_a_defect_that_starts_as_it_is_has_no_rounding_to_speak_of(runs, courses
         for course in courses
     ]
     said = words.finding(runs, same, runs)
-    assert "the defect starts at 1 times the true one. " in said and "rounding" not in said
+    assert "the defect starts at 1 times the true one.\n" in said and "rounding" not in said
 
 
 def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
