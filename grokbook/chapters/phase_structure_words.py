@@ -15,7 +15,7 @@ from grokbook.studies.published import EXCHANGE
 from grokbook.studies.settings import TASKS, setting
 from grokbook.studies.study import first_seeds
 from grokbook.widgets import Pace, clock_sentence
-from grokbook.widgets.clocks import answer, never, together
+from grokbook.widgets.clock_words import answer, never, together
 
 
 @dataclass(frozen=True)

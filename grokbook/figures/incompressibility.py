@@ -71,8 +71,8 @@ def thresholds(
         ticktext=[*map(str, reach), "never"],
     )
     figure.update_layout(
-        height=34 * len(order) + 220,
-        margin=MARGIN,
+        height=34 * len(order) + 260,
+        margin={**MARGIN, "b": 150},
         legend=BELOW,
         title={"text": "Which path? Every task at 90 %", "x": 0, "xref": "container"},
     )

@@ -65,8 +65,8 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         ticktext=[name.replace(".", "\u00a0·\u00a0") for name in names],
     )
     figure.update_layout(
-        height=442,
-        margin={**MARGIN, "b": 132},
+        height=482,
+        margin={**MARGIN, "b": 172},
         legend=BELOW,
         title_text="How much is one direction?",
     )

@@ -10,15 +10,8 @@ from scipy import stats
 
 from explorable_harness import small_paces, synthetic_pace
 from grokbook.widgets import PhaseStructure, clock_sentence
-from grokbook.widgets.clocks import (
-    answer,
-    by_decay,
-    clock,
-    never,
-    others_than,
-    together,
-    turned,
-)
+from grokbook.widgets.clock_words import answer, never, together
+from grokbook.widgets.clocks import by_decay, clock, others_than, turned
 from grokbook.widgets.paces import SAMPLES, samples_of
 
 
@@ -193,13 +186,17 @@ def test_a_clock_that_holds_one_way_only_does_not_hold():
     assert turned(runs, clock(runs, "dual")) == [(0.5, ["late", "in", "late"])]
     assert answer(runs) == "Whether a plain clock holds depends on the weight decay that sets it"
     said = clock_sentence(runs, control=True)
-    assert said.endswith("forbids little; 3 of 3 fall inside. Set at λ = 0.5 instead, 1 of 3 does.")
+    assert said.endswith(
+        "forbids little; 3 of 3 fall inside. Set at λ = 0.5 instead, the upper end is 1.4 times "
+        "the lower one, and 1 of 3 does."
+    )
     assert clock(runs, "dual", 0.5).n == 3 and clock(runs, "dual").weight_decay == 1.0
     third = [close(1, 0.3, 8.5), close(2, 0.3, 8.2), close(3, 0.3, 8.1)]
     again = [each.count("in") for _, each in turned([*runs, *third], clock(runs, "dual"))]
     assert again == [4, 3]
     assert clock_sentence([*runs, *third], control=True).endswith(
-        " Set at either of the 2 other weight decays instead, between 3 and 4 of 6 do."
+        " Set at either of the 2 other weight decays instead, the upper end is 1.3 to 1.4 times "
+        "the lower one, and between 3 and 4 of 6 do."
     )
 
 
