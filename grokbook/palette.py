@@ -15,7 +15,8 @@ DARK_PAGE = "#14181d"
 """The page's colours: those of ``publishing/static/gb-book.css``."""
 
 PUBLISHED = ("#767676", "#9a9a9a")
-"""Published values are drawn hollow in this grey (light page, dark page)."""
+"""Published values are drawn hollow, in this grey (light page, dark page) unless marks of several
+tasks share a row: then each has its task's colour."""
 
 NULL_BAND = ("#8c8c8c", "#8c8c8c")
 """Null models and controls are a band of this grey, never a line (light page, dark page)."""

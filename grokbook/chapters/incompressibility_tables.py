@@ -17,7 +17,7 @@ from grokbook.chapters.incompressibility import (
     thresholds,
 )
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import mean_over, share_of
+from grokbook.chapters.wording import PERCENTAGES, mean_over, share_of
 from grokbook.claims.registry import Claim
 from grokbook.instruments.runs import Run
 
@@ -70,6 +70,11 @@ def depths(found: Sequence[Cut]) -> Iterator[tuple[str, str, float]]:
                 yield NAMES[kind].format(depth).replace("%", " %"), kind, depth
 
 
+def _share(values: Sequence[float]) -> str:
+    """Mean accuracy over runs with its interval, in %."""
+    return mean_over(values, within=PERCENTAGES)
+
+
 def cut_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Accuracy under every protocol, in %; noise stands in `change_table`."""
     found, rows = cuts(runs), []
@@ -79,7 +84,7 @@ def cut_table(runs: Sequence[Run]) -> pd.DataFrame:
             for protocol, text in PROTOCOLS.items()
             if "noise" not in protocol
         }
-        means = {text: mean_over(each) for text, each in by_protocol.items()}
+        means = {text: _share(each) for text, each in by_protocol.items()}
         rows.append({"accuracy (%)": name} | means | {"n": max(map(len, by_protocol.values()))})
     return keyed(rows, "accuracy (%)")
 
@@ -97,9 +102,9 @@ def change_table(runs: Sequence[Run]) -> pd.DataFrame:
                 {
                     "cut": f"{name}, {text}",
                     "weights move by (%)": mean_over([100 * each.change for each in cut]),
-                    "accuracy (%)": mean_over([each.accuracy for each in cut]),
-                    "noise as large in every tensor (%)": mean_over([c.accuracy for c in tensor]),
-                    "noise as large in all (%)": mean_over([c.accuracy for c in whole]),
+                    "accuracy (%)": _share([each.accuracy for each in cut]),
+                    "noise as large in every tensor (%)": _share([c.accuracy for c in tensor]),
+                    "noise as large in all (%)": _share([c.accuracy for c in whole]),
                     "n": len(cut),
                 }
             )
@@ -115,8 +120,8 @@ def module_table(runs: Sequence[Run]) -> pd.DataFrame:
             {
                 "module": _MODULES.get(name, name),
                 "what is done": tests[test],
-                "test accuracy (%)": mean_over(by_protocol["published"]),
-                "with noise as large (%)": mean_over(by_protocol["published, noise by tensor"]),
+                "test accuracy (%)": _share(by_protocol["published"]),
+                "with noise as large (%)": _share(by_protocol["published, noise by tensor"]),
                 "n": len(by_protocol["published"]),
             }
         )

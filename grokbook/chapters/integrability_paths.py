@@ -24,6 +24,10 @@ from grokbook.statistics import mean_interval
 from grokbook.store import Store
 from grokbook.studies.asking import MissingRun
 
+BAND = "lowest mean − 2 sd to highest + 2 sd"
+"""What the figure and the table call the range of `Share.low` to `Share.high`: a run's walks have
+a mean and a standard deviation (sd), and it takes in all runs."""
+
 
 def with_paths(
     runs: Sequence[Run],
@@ -70,8 +74,8 @@ class Share:
     Attributes:
         values: one a run.
         walks: mean of the random walks with its step lengths, one a run.
-        low: the lowest of the walks' means less two standard deviations of their draws.
-        high: the highest of the means and two standard deviations.
+        low: the lowest of the walks' means less two standard deviations of their draws; 0 or more.
+        high: the highest of the means and two standard deviations; 100 or less.
         relaxations: mean of the relaxations from its start, one a run; none if one has none.
     """
 
@@ -133,11 +137,12 @@ def _share_of(matrix: str, runs: Sequence[Run]) -> Share:
         rows = run.at_stop("trajectory", "share", part=matrix, variant=WALK, at=1)
         walks.append(100 * rows[["value", "error"]].to_numpy(float)[0])
     means, spreads = np.transpose(walks)
+    reach = 2 * np.nan_to_num(spreads)
     return Share(
         tuple(first_share(run, matrix) for run in runs),
         tuple(means.tolist()),
-        float(np.min(means - 2 * np.nan_to_num(spreads))),
-        float(np.max(means + 2 * np.nan_to_num(spreads))),
+        max(0.0, float(np.min(means - reach))),
+        min(100.0, float(np.max(means + reach))),
         _relaxations(matrix, runs),
     )
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from grokbook.chapters.integrability import inside
-from grokbook.chapters.integrability_paths import shares
+from grokbook.chapters.integrability_paths import BAND, shares
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import mean_over, share
+from grokbook.chapters.wording import PERCENTAGES, mean_over, share
 from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.events.track_record import TrackRecord
@@ -28,9 +28,9 @@ def share_table(runs: Sequence[Run], claims: Mapping[str, Claim]) -> pd.DataFram
             {
                 "layer and matrix": matrix.replace(".", "\u00a0·\u00a0"),
                 "published mean (%)": f"{published[matrix.replace('.', '/')]:.1f}",
-                "ours (%)": mean_over(each.values),
+                "ours (%)": mean_over(each.values, within=PERCENTAGES),
                 "n": len(each.values),
-                "random walks, mean, and lowest − 2 sd to highest + 2 sd (%)": (
+                f"random walks, mean, and {BAND} (%)": (
                     f"{each.walk:.1f} ({each.low:.1f} to {each.high:.1f})"
                 ),
                 "ours less its own walks (points)": mean_over(each.over_walk),
@@ -47,7 +47,7 @@ def inside_table(runs: Sequence[Run]) -> pd.DataFrame:
         rows.append(
             {
                 "what": name,
-                "inside (% of the norm)": mean_over(values),
+                "inside (% of the norm)": mean_over(values, within=PERCENTAGES),
                 "n": len(values),
             }
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from grokbook.chapters.integrability import (
     inside,
     rounding_factor,
 )
-from grokbook.chapters.integrability_paths import Share, shares
-from grokbook.chapters.wording import PLACEBO, counted, share
+from grokbook.chapters.integrability_path_words import FEWEST, path_sentence, undecided
+from grokbook.chapters.integrability_paths import shares
+from grokbook.chapters.wording import PLACEBO, bullets, counted, share
 from grokbook.claims.readings.integrability import held
-from grokbook.claims.readings.paths import WALK
 from grokbook.events import FACTORS
 from grokbook.events.track_record import TrackRecord
 from grokbook.instruments.runs import Missing, Run
@@ -23,89 +23,47 @@ from grokbook.widgets import Course, lead_sentence
 from grokbook.widgets.courses import PROTOCOLS
 from grokbook.widgets.integrability import FACTOR, in_order
 
-FEWEST = 3
-"""Runs whose interval can decide something: that of two reaches far beyond what can be."""
-
 
 def finding(runs: Sequence[Run], courses: Sequence[Course], paths: Sequence[Run]) -> str:
-    """The chapter's finding in plain words.
+    """The chapter's finding in plain words, a bullet a result.
 
     Args:
         runs: of the page.
         courses: the same.
         paths: all runs whose path was measured.
     """
-    said = [lead_sentence(courses, FACTOR, control=True)]
+    grown = [lead_sentence(courses, FACTOR, control=True)]
     chosen = grokking(runs)
     if not chosen:
-        return said[0]
+        return grown[0]
     if soon := _before_memorising(courses):
-        said.append(
+        grown.append(
             f"In {share(soon, len(chosen))} that is before the network has memorised the pairs "
             "that it is shown, when there is nothing to understand yet."
         )
+    rounded, clocked = "", []
     factors = rounding_factor(courses)
     if factors:
         # From twice the true value on, more than half of what is read is not there.
         factor = float(np.mean(factors))
         why = ": most of what is read there is rounding" if factor > 2 else ""
-        said.append(f"As published, the defect starts at {factor:.2g} times the true one{why}.")
+        rounded = f"As published, the defect starts at {factor:.2g} times the true one{why}."
     records = detectors(runs, courses)
     constant = next(each for each in records if each.name == PLACEBO["constant"])
     if constant.ahead == len(chosen):
-        said.append(
+        clocked.append(
             "But a clock that always says step 1,000 leads in every run that groks, by "
             f"{constant.median:,.0f} steps (median)."
         )
-    said += _silent(records)
+    clocked += _silent(records)
     found, n = shares(paths), len(grokking(paths))
-    if n < FEWEST:
-        said.append(_undecided(found, n))
-    elif found:
-        said.append(f"\n\n{path_sentence(found)}")
-    return " ".join(said)
+    path = undecided(found, n) if n < FEWEST else path_sentence(found) if found else ""
+    lead = f"Of {counted(len(runs), 'run')} on this page {len(chosen)} grok{'s' * _one(chosen)}."
+    return bullets([" ".join(grown), rounded, " ".join(clocked), path], lead)
 
 
-def path_sentence(found: Mapping[str, Share], *, named: bool = False) -> str:
-    """In how many matrices the first component holds more or less than each null of its own run.
-
-    Args:
-        found: matrix ↦ shares of two or more runs.
-        named: say which matrices.
-    """
-    n = len(next(iter(found.values())).values)
-
-    def sides(attribute: str) -> str:
-        parts = []
-        for side in ("more", "less"):
-            names = [matrix for matrix, each in found.items() if getattr(each, attribute) == side]
-            where = ", ".join(name.replace(".", " · ") for name in names)
-            parts.append(f"{side} in {len(names)}" + f" ({where})" * (named and bool(names)))
-        return " and ".join(parts)
-
-    said = (
-        f"Of the {len(found)} attention matrices the first component of the path holds "
-        f"{sides('beyond')} than random walks with the run's own steps, by the interval over {n} "
-        "runs of the difference within a run"
-    )
-    if any(each.relaxations for each in found.values()):
-        said += (
-            f"; and {sides('relaxed')} than relaxations from the run's own start, which only decay "
-            "and are pushed at random"
-        )
-    return f"{said}. In the others these runs do not tell."
-
-
-def _undecided(found: Mapping[str, Share], n: int) -> str:
-    """Of one or two runs: that they decide nothing, and where their points lie."""
-    sides = [each.side for each in found.values()]
-    who, points = ("One run", "its point lies") if n == 1 else ("Two runs", "both points lie")
-    return (
-        f"{who} cannot decide whether the path is more one-dimensional than a random walk with "
-        f"the same steps: {points} above what such walks reach in "
-        f"{share(sides.count('above'), len(sides))} attention matrices, and below in "
-        f"{share(sides.count('below'), len(sides))}."
-    )
+def _one(runs: Sequence[Run]) -> bool:
+    return len(runs) == 1
 
 
 def _before_memorising(courses: Sequence[Course]) -> int:
@@ -113,42 +71,6 @@ def _before_memorising(courses: Sequence[Course]) -> int:
     at = FACTORS.index(FACTOR)
     dates = [(c.onsets["corrected"][at], c.placebos["memorisation"]) for c in courses if c.grok]
     return sum(None not in (onset, known) and onset < known for onset, known in dates)
-
-
-def path_answer(runs: Sequence[Run]) -> str:
-    """What the figures of the path's shares say, and what more of the path would."""
-    found = shares(runs)
-    if not found:
-        return "No run here groks, so there is no path to a published stop."
-    n = len(grokking(runs))
-    if n < FEWEST:
-        said = _undecided(found, n)
-    else:
-        said = path_sentence(found, named=True)
-    ends = [end for run in grokking(runs) if (end := _beyond(run)) is not None]
-    if ends:
-        steps, at_stop, at_end, walk = np.mean(ends, axis=0)
-        said += (
-            f" The number depends on where one stops looking: {steps:,.0f} steps after the "
-            f"published stop the share of all matrices together is {at_end:.1f} % in place of "
-            f"{at_stop:.1f} %; a random walk's is {walk:.1f} %."
-        )
-    return said
-
-
-def _beyond(run: Run) -> tuple[float, float, float, float] | None:
-    """Steps beyond the stop, the share of all matrices at the stop and at the end, a walk's."""
-    try:
-        last = run.rows("trajectory", "share", variant="published", at=1).sort_values("step")
-        walk = run.rows("trajectory", "share", variant=WALK, at=1).sort_values("step")
-    except Missing:
-        return None
-    before = last[last["step"] <= run.stop]
-    if before.empty or last["step"].iloc[-1] <= run.stop:
-        return None
-    ends = (before, last, walk)
-    values = [100 * float(rows["value"].iloc[-1]) for rows in ends]
-    return float(last["step"].iloc[-1] - run.stop), *values
 
 
 def late_rounding(courses: Sequence[Course]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grokbook.chapters.integrability_path_words import path_sentence
 from grokbook.chapters.integrability_paths import shares
-from grokbook.chapters.integrability_words import path_sentence
 from grokbook.chapters.negative_results import (
     LARGE_Z,
     SPACINGS,

@@ -12,11 +12,10 @@ from grokbook.chapters.phase_structure import Depth
 from grokbook.chapters.phase_structure_leads import TITLES, borrowed, detectors, lead_shares
 from grokbook.chapters.phase_structure_words import Asked
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import mean_over, share, span
-from grokbook.claims.numbers import interval, show
+from grokbook.chapters.wording import bounded, mean_over, share, span
+from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
-from grokbook.statistics import Interval
 from grokbook.widgets import Pace
 from grokbook.widgets.paces import DETECTORS
 
@@ -103,6 +102,10 @@ def _largest(found: Sequence[Depth]) -> str:
     return show(worst.residual) if worst.residual > worst.floor else f"below {show(worst.floor)}"
 
 
+_LEADS = (-math.inf, 100.0)
+"""What a lead can be, in % of the grok step: no onset is earlier than the start."""
+
+
 def share_table(paces: Sequence[Pace], published: Mapping[str, Claim]) -> pd.DataFrame:
     """Lead as a share of the first grok step, by weight decay and detector."""
     theirs = {"dual": "MT-30", "tri": "MT-33"}
@@ -114,14 +117,11 @@ def share_table(paces: Sequence[Pace], published: Mapping[str, Claim]) -> pd.Dat
             "published (%)": show(known["percent"]) if known else "–",
         }
         for detector in DETECTORS:
-            row[f"{TITLES[detector]} (%)"] = _interval(cell.get(detector))
+            lead = cell.get(detector)
+            row[f"{TITLES[detector]} (%)"] = "–" if lead is None else bounded(lead, _LEADS)
         row["n"] = max((found.n for found in cell.values()), default=0)
         rows.append(row)
     return keyed(rows, "setting and λ")
-
-
-def _interval(found: Interval | None) -> str:
-    return "–" if found is None else interval(found.mean, found.low, found.high)
 
 
 def detector_table(paces: Sequence[Pace]) -> pd.DataFrame:

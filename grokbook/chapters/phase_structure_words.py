@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grokbook.chapters.phase_structure import LONGER
+from grokbook.chapters.wording import bullets
 from grokbook.claims.numbers import show
 from grokbook.claims.registry import Claim
 from grokbook.config import RunConfig
@@ -14,7 +15,7 @@ from grokbook.studies.published import EXCHANGE
 from grokbook.studies.settings import TASKS, setting
 from grokbook.studies.study import first_seeds
 from grokbook.widgets import Pace, clock_sentence
-from grokbook.widgets.clocks import answer, never, together
+from grokbook.widgets.clock_words import answer, never, together
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,17 @@ class Asked:
 
 
 def finding(paces: Sequence[Pace]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
+    """The chapter's finding in plain words, from the runs at hand, a bullet a result."""
     said, clause = [clock_sentence(paces, control=True)], answer(paces)
     if clause:
-        said = [f"{clause}.", *said, together(paces)]
+        said.append(together(paces))
     still = [pace for pace in paces if pace.weight_decay == 0]
     if still:
         words, whose = never(still)[2:], "its" if len(still) == 1 else "their"
         said.append(f"{words[0].upper()}{words[1:]}{_of_each(still)}; {whose} clock stands still.")
     if not any(pace.exchanged for pace in paces):
         said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
-    return " ".join(part for part in said if part)
+    return bullets(said, f"{clause}." if clause else "")
 
 
 def _of_each(runs: Sequence[Pace]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from grokbook.chapters.spectral_edge_lifecycle import Others, gather, members
 from grokbook.chapters.spectral_edge_lifecycle_answers import critical_in_short, read_in_short
 from grokbook.chapters.spectral_edge_lifecycle_windows import window_answer
-from grokbook.chapters.wording import counted, share
+from grokbook.chapters.wording import bullets, counted, share
 from grokbook.instruments.runs import Run
 from grokbook.studies.command import command
 from grokbook.studies.lifecycle import CONTROLS
@@ -26,8 +26,7 @@ def finding(passages: Sequence[Passage], runs: Sequence[Run] = ()) -> str:
     if grokking(passages):
         parts += [turn_sentence(passages, control=True), unseen(passages)]
         parts += [critical_in_short(passages), read_in_short(passages)]
-    told = [part for part in parts if part]
-    return told[0] if len(told) == 1 else "\n\n" + "\n".join(f"- {part}" for part in told)
+    return bullets(parts)
 
 
 def unseen(passages: Sequence[Passage]) -> str:

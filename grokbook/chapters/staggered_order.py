@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.chapters.wording import listed, percent, share
+from grokbook.chapters.wording import bullets, listed, percent, share
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import OrderTest
@@ -84,7 +84,7 @@ def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, li
 
 
 def finding(records: Sequence[RunRecord], swept: Sequence[RunRecord] = ()) -> str:
-    """The chapter's finding in plain words, from the runs at hand.
+    """The chapter's finding in plain words, from the runs at hand, a bullet a result.
 
     Args:
         records: of the page.
@@ -95,7 +95,8 @@ def finding(records: Sequence[RunRecord], swept: Sequence[RunRecord] = ()) -> st
     for name in CLAIMED:
         said += [_race_sentence(race) for race in races(records) if race.name == name]
         said += _over_decays([race for race in every if race.name == name])
-    return " ".join([*said, *_stillness(records)])
+    rule = RULES[PUBLISHED_RULE].text
+    return bullets([*said, *_stillness(records)], f"Orders are counted by the rule {rule}.")
 
 
 def _over_decays(found: Sequence[Race]) -> list[str]:
@@ -110,8 +111,8 @@ def _over_decays(found: Sequence[Race]) -> list[str]:
     said += [f"tied for first in {tied - first}"] * (tied > first)
     said += [f"behind another task in {runs - tied}"] * (runs > tied)
     text = (
-        f"Over the {len(found)} weight decays with runs ({listed([f'{d:g}' for d in decays])}) "
-        f"{', '.join(said)}"
+        f"With {len(order)} tasks, over the {len(found)} weight decays with runs "
+        f"({listed([f'{d:g}' for d in decays])}), {', '.join(said)}"
     )
     if len(order) > 2:
         text += f"; the full order holds in {share(sum(c.strict.runs for c in each), runs)}"

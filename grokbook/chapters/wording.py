@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from grokbook.claims.numbers import interval, show
-from grokbook.statistics import mean_interval
+from grokbook.statistics import Interval, mean_interval
 
 PLACEBO = {
     "constant": "step 1,000, always",
@@ -46,16 +47,39 @@ def span(values: Sequence[float], unit: str = "") -> str:
     return (low if low == high else f"{low} to {high}") + unit
 
 
-def mean_over(values: Sequence[float], unit: str = "") -> str:
+PERCENTAGES = (0.0, 100.0)
+"""What a share can be, in %."""
+
+
+def mean_over(
+    values: Sequence[float], unit: str = "", within: tuple[float, float] = (-math.inf, math.inf)
+) -> str:
     """The mean over runs and its 95 % interval, which one run does not have; a dash without any.
 
-    >>> mean_over([5.0]), mean_over([])
-    ('5', '–')
+    >>> mean_over([5.0]), mean_over([]), mean_over([1.0, 3.0], within=PERCENTAGES)
+    ('5', '–', '2 [0*, 14.7]')
     """
     if not len(values):
         return "–"
-    found = mean_interval([float(value) for value in values])
-    return interval(found.mean, found.low, found.high, unit)
+    return bounded(mean_interval([float(value) for value in values]), within, unit)
+
+
+def bounded(found: Interval, within: tuple[float, float], unit: str = "") -> str:
+    """A mean with its interval, cut off at what is possible: a star marks an end that was cut.
+
+    Args:
+        found: of runs; without an interval if it is of one.
+        within: lowest and highest possible value.
+        unit: of both.
+
+    >>> bounded(Interval(98.0, 95.0, 101.0, 3, 0.95), PERCENTAGES)
+    '98 [95, 100*]'
+    """
+    if not math.isfinite(found.high - found.low):
+        return interval(found.mean, found.low, found.high, unit)
+    low, high = np.clip([found.low, found.high], *within).tolist()
+    ends = (show(low, unit) + "*" * (low > found.low), show(high, unit) + "*" * (high < found.high))
+    return f"{show(found.mean, unit)} [{', '.join(ends)}]"
 
 
 def give_or_take(values: Sequence[float]) -> str:
@@ -125,3 +149,21 @@ def percentages(parts: Sequence[float], last: str = "and") -> str:
     ('25, 50 or 75 %', '7 %')
     """
     return f"{listed([f'{100 * part:g}' for part in parts], last)} %"
+
+
+def bullets(told: Sequence[str], lead: str = "") -> str:
+    r"""What a chapter finds, as Markdown: a short sentence, then a result a bullet.
+
+    Args:
+        told: results; empty ones are left out, and a single one without a lead needs no bullet.
+        lead: the sentence.
+
+    >>> bullets(["One.", "", "Two."], "In short."), bullets(["One."])
+    ('In short.\n\n- One.\n- Two.', 'One.')
+    """
+    parts = [part for part in told if part]
+    if not parts:
+        return lead
+    if len(parts) == 1 and not lead:
+        return parts[0]
+    return f"{lead}\n\n" + "\n".join(f"- {part}" for part in parts)

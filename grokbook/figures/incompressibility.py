@@ -61,17 +61,18 @@ def thresholds(
                 marker=hollow(symbol, 17),
                 hovertemplate=f"published, {name}: %{{x:.1f}}<extra></extra>",
             )
+    reach = range(0, BEYOND, 5)
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True)
     figure.update_xaxes(
-        title_text="k*",
+        title_text="directions needed (k*)",
         range=[0, BEYOND + 1 + 0.9 * len(found)],
         tickangle=0,
-        tickvals=[0, 5, 10, 15, BEYOND],
-        ticktext=["0", "5", "10", "15", "never"],
+        tickvals=[*reach, BEYOND],
+        ticktext=[*map(str, reach), "never"],
     )
     figure.update_layout(
-        height=34 * len(order) + 220,
-        margin=MARGIN,
+        height=34 * len(order) + 260,
+        margin={**MARGIN, "b": 150},
         legend=BELOW,
         title={"text": "Which path? Every task at 90 %", "x": 0, "xref": "container"},
     )
@@ -144,10 +145,10 @@ def _panel_title(name: str, null: str | None, by_basis: Mapping[str, Sequence[np
 
 
 def _band(curves: Sequence[np.ndarray]) -> dict[str, Any]:
-    """From the lowest to the highest run, a point wide at least so that it can be seen."""
+    """From the lowest to the highest run, a point wide so that it can be seen, from 0 to 100 %."""
     n = min(map(len, curves))
     each, k = np.array([curve[:n] for curve in curves]), np.arange(n) + 1
-    low, high = np.maximum(each.min(axis=0) - 0.5, 0), each.max(axis=0) + 0.5
+    low, high = np.clip([each.min(axis=0) - 0.5, each.max(axis=0) + 0.5], 0, 100)
     return {
         "x": np.concatenate([k, k[::-1]]),
         "y": np.concatenate([high, low[::-1]]),

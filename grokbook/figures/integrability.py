@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from grokbook.chapters.integrability_paths import Decline, Share
+from grokbook.chapters.integrability_paths import BAND, Decline, Share
 from grokbook.chapters.wording import counted
 from grokbook.events.track_record import TrackRecord
 from grokbook.figures.layout import BELOW, MARGIN, hollow
@@ -28,8 +28,9 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         y=[each.high - each.low for each in found.values()],
         width=0.7,
         marker={"color": NULL_BAND[0], "opacity": 0.4},
-        name="random walks, mean ± 2 sd",
-        hovertemplate="random walks, %{x}: mean ± 2 sd<extra></extra>",
+        name=f"random walks, {BAND}",
+        hovertemplate="random walks, %{x}: %{base:.1f} to %{customdata:.1f} %<extra></extra>",
+        customdata=[each.high for each in found.values()],
     )
     most = max((len(each.values) for each in found.values()), default=0)
     figure.add_scatter(
@@ -64,8 +65,8 @@ def first_shares(found: Mapping[str, Share], published: Mapping[str, float]) -> 
         ticktext=[name.replace(".", "\u00a0·\u00a0") for name in names],
     )
     figure.update_layout(
-        height=442,
-        margin={**MARGIN, "b": 132},
+        height=482,
+        margin={**MARGIN, "b": 172},
         legend=BELOW,
         title_text="How much is one direction?",
     )

@@ -39,12 +39,13 @@ def log_axis(values: Iterable[float]) -> dict[str, Any]:
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:,.10g}" for tick in ticks]}
 
 
-def hollow(symbol: str, size: int) -> dict[str, Any]:
-    """The mark of what was published: hollow and grey in every figure.
+def hollow(symbol: str, size: int, colour: str = PUBLISHED[0]) -> dict[str, Any]:
+    """The mark of what was published: hollow in every figure, and grey.
 
     Args:
         symbol: Plotly's name of the filled one.
         size: in pixels.
+        colour: of a task, where marks of several tasks share a row.
 
     >>> hollow("diamond", 14)["symbol"]
     'diamond-open'
@@ -52,6 +53,6 @@ def hollow(symbol: str, size: int) -> dict[str, Any]:
     return {
         "symbol": f"{symbol}-open",
         "size": size,
-        "color": PUBLISHED[0],
+        "color": colour,
         "line": {"width": 2},
     }

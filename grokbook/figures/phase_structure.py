@@ -16,6 +16,12 @@ _SYMBOLS = {"dual": "circle", "tri": "triangle-up"}
 _ASIDE = {"dual": 0.98, "tri": 1.04}
 """Settings at one weight decay stand beside each other."""
 
+_READINGS = {
+    "published": ("as published", "-open", PUBLISHED[0]),
+    "corrected": ("converged", "", INK),
+}
+"""Protocol ↦ what its readings are called, what the symbol's name ends in, colour."""
+
 _HATCHES = ("", "/", "\\", "x")
 """Bands are all of one grey, so each has its own hatching."""
 
@@ -134,6 +140,8 @@ def _symbol(pace: Pace) -> str:
 def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> go.Figure:
     """The deepest curvature of every run by both protocols, with residuals as bars.
 
+    Settings have the marks that the explorable gives them.
+
     Args:
         found: of `grokbook.chapters.phase_structure.Depth`.
         published: λ ↦ mean and sd of the lowest eigenvalue, in nats/|θ|².
@@ -147,33 +155,39 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
         error_y={"array": [value["sd"] for value in published.values()], "thickness": 1.5},
         mode="markers",
         name="published mean and spread, dual",
+        offsetgroup="dual",
         marker=hollow("diamond", 13),
         hovertemplate="published, λ = %{x}: %{y:.3g}<extra></extra>",
     )  # fmt: skip
-    looks = {
-        "published": ("ours, as published", "circle-open", PUBLISHED[0]),
-        "corrected": ("ours, converged", "circle", INK),
-    }
-    for protocol, (title, symbol, colour) in looks.items():
-        mine = [each for each in found if each.protocol == protocol]
-        figure.add_scatter(
-            x=[f"{each.weight_decay:g}" for each in mine],
-            y=[each.depth for each in mine],
-            error_y={"array": [each.residual for each in mine], "thickness": 2},
-            customdata=[f"{each.label}, step {each.step:,}" for each in mine],
-            mode="markers",
-            name=title,
-            marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 2}},
-            hovertemplate="%{customdata}: %{y:.3g}<extra></extra>",
-        )
+    for setting in dict.fromkeys(each.setting for each in found):
+        for protocol, (title, end, colour) in _READINGS.items():
+            mine = [d for d in found if (d.setting, d.protocol) == (setting, protocol)]
+            figure.add_scatter(
+                x=[f"{each.weight_decay:g}" for each in mine],
+                y=[each.depth for each in mine],
+                error_y={"array": [each.residual for each in mine], "thickness": 2},
+                customdata=[f"{each.label}, step {each.step:,}" for each in mine],
+                mode="markers",
+                name=f"{setting}, {title}",
+                offsetgroup=setting,
+                marker={
+                    "symbol": _SYMBOLS.get(setting, "diamond") + end,
+                    "size": 9,
+                    "color": colour,
+                    "line": {"width": 2},
+                },
+                hovertemplate="%{customdata}: %{y:.3g}<extra></extra>",
+            )
     figure.update_xaxes(
         title_text="weight decay λ", type="category", categoryorder="array", categoryarray=names
     )
     figure.update_yaxes(title_text="depth: −(lowest curvature)<br>(nats/|θ|²)", rangemode="tozero")
     figure.update_layout(
-        height=420,
-        margin=MARGIN,
+        height=460,
+        margin={**MARGIN, "b": 150},
         legend=BELOW,
+        scattermode="group",  # settings of one weight decay side by side
+        scattergap=0.5,
         title_text="How deep does the curvature go?",
     )
     return figure

@@ -14,6 +14,12 @@ from grokbook.record import RunRecord
 from grokbook.studies.finishing_order import Gap
 from grokbook.studies.settings import short_name
 
+FEWEST = 3
+"""Runs whose interval is drawn: that of two is many times as wide as the axis."""
+
+_SHAPES = {"add": "circle", "mul": "square", "sq": "diamond"}
+"""Of published steps, as colour tells nothing alone."""
+
 _MARGIN = {"t": 80, "r": 10, "b": 110}
 
 
@@ -67,25 +73,26 @@ def grok_steps(
 
     Args:
         records: runs, drawn top to bottom.
-        published: config id ↦ task ↦ step, drawn hollow and grey.
+        published: config id ↦ task ↦ step, drawn hollow in the task's colour.
         rule: of ours; the published rule is 0.98x3.
     """
     figure = go.Figure()
     rows = [short_name(r.config) for r in records]
-    ghosts = [
-        (step, row, task)
-        for r, row in zip(records, rows, strict=True)
-        for task, step in published.get(r.config.id, {}).items()
-    ]
-    figure.add_scatter(
-        x=[g[0] for g in ghosts],
-        y=[g[1] for g in ghosts],
-        mode="markers",
-        name="published",
-        customdata=[g[2] for g in ghosts],
-        marker=hollow("circle", 13),
-        hovertemplate="published, %{customdata}: step %{x:,}<br>%{y}<extra></extra>",
-    )
+    for task in dict.fromkeys(t for r in records for t in r.config.tasks):
+        theirs = [
+            (step, row)
+            for r, row in zip(records, rows, strict=True)
+            if (step := published.get(r.config.id, {}).get(task)) is not None
+        ]
+        figure.add_scatter(
+            x=[each[0] for each in theirs],
+            y=[each[1] for each in theirs],
+            mode="markers",
+            name=f"{task}, published",
+            showlegend=bool(theirs),
+            marker=hollow(_SHAPES.get(task, "circle"), 13, task_colour(task)),
+            hovertemplate=f"published, {task}: step %{{x:,}}<br>%{{y}}<extra></extra>",
+        )
     for task in dict.fromkeys(t for r in records for t in r.config.tasks):
         at = [
             (r.grok_step(task, rule), row)
@@ -121,7 +128,9 @@ def grok_steps(
 def gaps(
     found: Mapping[str, Sequence[Gap]], published: Mapping[str, float], *, note: str = ""
 ) -> go.Figure:
-    """Gaps between tasks with intervals: one panel a comparison, one row a rule.
+    """Gaps between tasks, in steps: one panel a comparison, one row a rule, reached or not.
+
+    A mean over fewer than `FEWEST` runs has no bar: that of two would squash the axis.
 
     Args:
         found: panel title ↦ one gap a rule.
@@ -134,61 +143,33 @@ def gaps(
         subplot_titles=list(found),
         vertical_spacing=0.34 / max(len(found), 1),
     )
+    labels = [rule.text for rule in reversed(RULES.values())]
     for row, (title, row_gaps) in enumerate(found.items(), start=1):
+        at = {"row": row, "col": 1}
         for one in row_gaps:
-            colour, label = task_colour(one.later), RULES[one.rule].text
-            values = list(one.steps.values())
-            figure.add_scatter(
-                x=values,
-                y=[label] * len(values),
-                mode="markers",
-                showlegend=False,
-                row=row,
-                col=1,
-                customdata=list(one.steps),
-                marker={"color": colour, "size": 8, "opacity": 0.6},
-                hovertemplate="%{customdata}<br>gap %{x:,} steps<extra></extra>",
-            )
-            if one.interval is not None and one.interval.n > 1:
-                i = one.interval
-                figure.add_scatter(
-                    x=[i.mean],
-                    y=[label],
-                    mode="markers",
-                    showlegend=False,
-                    row=row,
-                    col=1,
-                    marker={"color": colour, "size": 13, "symbol": "diamond"},
-                    error_x={
-                        "type": "data",
-                        "array": [i.high - i.mean],
-                        "color": colour,
-                        "thickness": 2,
-                    },
-                    hovertemplate=f"mean %{{x:,.0f}} steps, n = {i.n}<br>95 % interval "
-                    f"{i.low:,.0f} to {i.high:,.0f}<extra></extra>",
-                )
+            _gap(figure, one, at)
         if title in published:
             figure.add_scatter(
                 x=[published[title]],
                 y=[RULES[PUBLISHED_RULE].text],
                 mode="markers",
-                row=row,
-                col=1,
                 name="published mean",
-                showlegend=True,
                 marker=hollow("diamond", 15),
                 hovertemplate="published mean %{x:,} steps<extra></extra>",
+                **at,
             )
         figure.update_yaxes(
             type="category",  # "90 %" would be read as a number
             categoryorder="array",
-            row=row,
-            col=1,
+            categoryarray=labels,
+            tickvals=labels,
+            range=[-0.5, len(labels) - 0.5],  # also rows without a run
             automargin=True,
-            categoryarray=[rule.text for rule in reversed(RULES.values())],
+            **at,
         )
-        figure.update_xaxes(zeroline=True, tickformat=",", row=row, col=1)
+        figure.update_xaxes(
+            zeroline=True, rangemode="tozero", tickformat=",", nticks=5, tickangle=0, **at
+        )
     figure.update_xaxes(title_text="steps later", row=len(found), col=1)
     for k, trace in enumerate(t for t in figure.data if t.name == "published mean"):
         trace.showlegend = k == 0
@@ -199,3 +180,37 @@ def gaps(
         title_text=f"Steps behind multiplication{note}",
     )
     return figure
+
+
+def _gap(figure: go.Figure, one: Gap, at: Mapping[str, int]) -> None:
+    """One row: its runs, their mean, its interval; or that there is no pair of steps."""
+    colour, label = task_colour(one.later), RULES[one.rule].text
+    if one.interval is None:
+        figure.add_annotation(
+            x=0.5, xref="x domain", y=label, text="not reached", showarrow=False, **at
+        )
+        return
+    figure.add_scatter(
+        x=list(one.steps.values()),
+        y=[label] * len(one.steps),
+        mode="markers",
+        showlegend=False,
+        customdata=list(one.steps),
+        marker={"color": colour, "size": 8, "opacity": 0.6},
+        hovertemplate="%{customdata}<br>gap %{x:,} steps<extra></extra>",
+        **at,
+    )
+    i = one.interval
+    if i.n > 1:
+        width = "no interval" if i.n < FEWEST else f"95 % interval {i.low:,.0f} to {i.high:,.0f}"
+        bar = {"array": [i.high - i.mean], "color": colour, "thickness": 2}
+        figure.add_scatter(
+            x=[i.mean],
+            y=[label],
+            mode="markers",
+            showlegend=False,
+            marker={"color": colour, "size": 13, "symbol": "diamond"},
+            error_x={"type": "data", **bar} if i.n >= FEWEST else None,
+            hovertemplate=f"mean %{{x:,.0f}} steps, n = {i.n}<br>{width}<extra></extra>",
+            **at,
+        )

@@ -1,6 +1,6 @@
 """Explorables: widgets that answer in the browser, with and without a kernel."""
 
-from grokbook.widgets.clocks import clock_sentence
+from grokbook.widgets.clock_words import clock_sentence
 from grokbook.widgets.courses import Course
 from grokbook.widgets.fragility import Fragility
 from grokbook.widgets.front import FrontPicture

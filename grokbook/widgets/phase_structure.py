@@ -9,7 +9,8 @@ import numpy as np
 import traitlets as t
 
 from grokbook.widgets.assets import css, module
-from grokbook.widgets.clocks import clock, clock_sentence
+from grokbook.widgets.clock_words import clock_sentence
+from grokbook.widgets.clocks import clock
 from grokbook.widgets.lanes import frame_axis, within
 from grokbook.widgets.paces import Pace, samples_of
 

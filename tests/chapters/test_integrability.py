@@ -10,6 +10,7 @@ import made_records as cases
 from chapter_outputs import shown
 from explorable_harness import synthetic_course
 from grokbook.chapters import integrability as chapter
+from grokbook.chapters import integrability_path_words as along_words
 from grokbook.chapters import integrability_paths as along
 from grokbook.chapters import integrability_tables as tables
 from grokbook.chapters import integrability_words as words
@@ -298,7 +299,7 @@ def test_shares_are_read_at_the_stop_of_each_run_that_groks(runs):
     assert table.index.tolist() == [matrix.replace(".", "\u00a0·\u00a0") for matrix in MATRICES]
     second = table.loc["0\u00a0·\u00a0W_K"]
     assert second["ours (%)"].startswith("71 [") and set(table["n"]) == {2}
-    walks = "random walks, mean, and lowest − 2 sd to highest + 2 sd (%)"
+    walks = f"random walks, mean, and {along.BAND} (%)"
     assert set(table[walks]) == {"75.0 (74.2 to 75.8)"}
     assert second["ours less its own walks (points)"].startswith("−4 [")
     assert set(table["ours less its own relaxations (points)"]) == {"–"}  # not measured here
@@ -364,18 +365,18 @@ SILENT = (
 
 def test_the_finding_counts_what_is_there(runs, courses):
     said = words.finding(runs, courses, runs)
-    assert said == " ".join(
+    assert said == "\n- ".join(
         [
+            "Of 3 runs on this page 2 grok.\n",
             lead_sentence(courses, 10.0, control=True),
             "As published, the defect starts at 6 times the true one: most of what is read there "
             "is rounding.",
             "But a clock that always says step 1,000 leads in every run that groks, by 750 steps "
-            "(median).",
-            SILENT,
+            f"(median). {SILENT}",
             UNDECIDED,
         ]
     )
-    assert said.startswith("In both runs that grok the true defect has grown 10-fold 400 steps")
+    assert "\n- In both runs that grok the true defect has grown 10-fold 400 steps" in said
     assert "so it has by step 900 in the one run that never groks." in said
 
 
@@ -386,7 +387,7 @@ def test_a_defect_that_starts_as_it_is_has_no_rounding_to_speak_of(runs, courses
         for course in courses
     ]
     said = words.finding(runs, same, runs)
-    assert "the defect starts at 1 times the true one. " in said and "rounding" not in said
+    assert "the defect starts at 1 times the true one.\n" in said and "rounding" not in said
 
 
 def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
@@ -397,8 +398,8 @@ def test_the_finding_says_when_growth_comes_before_memorising(runs, courses):
 
 
 def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs, paths):
-    assert words.path_answer(runs).startswith(UNDECIDED)
-    said = words.path_answer(paths)
+    assert along_words.path_answer(runs).startswith(UNDECIDED)
+    said = along_words.path_answer(paths)
     assert said.startswith(
         "Of the 8 attention matrices the first component of the path holds more in 2 (1 · W_V, 1 · "
         "W_O) and less in 5 (0 · W_Q, 0 · W_K, 0 · W_V, 0 · W_O, 1 · W_Q) than random walks with "
@@ -407,7 +408,7 @@ def test_the_path_is_compared_with_its_walks_up_to_the_stop_and_beyond(runs, pat
     )
     assert "100 steps after the published stop" in said
     assert "is 42.0 % in place of 60.0 %; a random walk's is 35.0 %." in said
-    assert words.path_answer(runs[2:]).startswith("No run here groks")
+    assert along_words.path_answer(runs[2:]).startswith("No run here groks")
 
 
 @pytest.mark.parametrize(
@@ -426,7 +427,7 @@ def test_every_run_is_set_against_its_own_nulls():
     """Shares differ by 20 points, but every run lies 5 above its walk and 2 below its decay."""
     one = along.Share((60.0, 80.0), (55.0, 75.0), 50.0, 80.0, (62.0, 82.0))
     assert (one.beyond, one.relaxed) == ("more", "less")
-    assert words.path_sentence({"0.W_Q": one}) == (
+    assert along_words.path_sentence({"0.W_Q": one}) == (
         "Of the 1 attention matrices the first component of the path holds more in 1 and less in 0 "
         "than random walks with the run's own steps, by the interval over 2 runs of the difference "
         "within a run; and more in 0 and less in 1 than relaxations from the run's own start, "
@@ -435,7 +436,7 @@ def test_every_run_is_set_against_its_own_nulls():
 
 
 def test_one_run_is_not_told_from_a_walk(runs, courses):
-    said = words.path_answer(runs[:1])
+    said = along_words.path_answer(runs[:1])
     assert said.startswith("One run cannot decide whether the path")
     assert "its point lies above what such walks reach in 2 of 8" in said
     assert "One run cannot decide" in words.finding(runs[:1], courses[:1], runs[:1])

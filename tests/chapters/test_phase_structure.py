@@ -510,7 +510,9 @@ def test_the_figure_has_every_run_in_steps_and_in_tau():
 
 def test_the_finding_counts_what_is_there():
     said = words.finding(small_paces())
-    assert said.startswith("A plain clock is not ruled out, and hardly put to the test. Counted in")
+    assert said.startswith(
+        "A plain clock is not ruled out, and hardly put to the test.\n\n- Counted in"
+    )
     assert (
         "The run without weight decay had not grokked when it was cut off at 50,000 steps; its "
         "clock stands still" in said

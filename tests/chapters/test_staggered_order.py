@@ -79,7 +79,8 @@ def test_wanted_runs():
 def test_the_finding_counts_what_is_there():
     said = chapter.finding(made_records.DUAL)
     assert said == (
-        "With 2 tasks at weight decay 1, mul is strictly first in 1 of 4 runs (as many by "
+        "Orders are counted by the rule 98 % × 3.\n\n"
+        "- With 2 tasks at weight decay 1, mul is strictly first in 1 of 4 runs (as many by "
         "chance alone: 87.5 %)."
     )
 
@@ -92,16 +93,18 @@ def test_the_finding_counts_all_weight_decays_together():
     ]
     said = chapter.finding(page, [*page, *weaker])
     assert said.endswith(
-        "Over the 2 weight decays with runs (1 and 0.5) mul is strictly first in 1 of 4, tied for "
-        "first in 1, behind another task in 2."
+        "\n- With 2 tasks, over the 2 weight decays with runs (1 and 0.5), mul is strictly first "
+        "in 1 of 4, tied for first in 1, behind another task in 2."
     )
-    assert "Over the" not in chapter.finding(page, page)
+    assert "over the" not in chapter.finding(page, page)
     first = made_records.DUAL[:1]
     again = [replace(first[0], config=replace(first[0].config, weight_decay=0.5))]
     assert chapter.finding(first, again).endswith("mul is strictly first in 2 of 2.")
     three = made_records.record(5, {"add": 600, "mul": 400, "sq": 500})
     other = replace(three, config=replace(three.config, weight_decay=0.5))
-    assert chapter.finding([three], [other]).endswith("; the full order holds in 2 of 2.")
+    said = chapter.finding([three], [other])
+    assert said.endswith("; the full order holds in 2 of 2.")
+    assert "\n- With 3 tasks, over the 2 weight decays" in said and said.count("\n- ") == 2
 
 
 def test_what_is_one_evaluation_later_is_counted_apart():

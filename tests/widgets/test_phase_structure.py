@@ -10,15 +10,8 @@ from scipy import stats
 
 from explorable_harness import small_paces, synthetic_pace
 from grokbook.widgets import PhaseStructure, clock_sentence
-from grokbook.widgets.clocks import (
-    answer,
-    by_decay,
-    clock,
-    never,
-    others_than,
-    together,
-    turned,
-)
+from grokbook.widgets.clock_words import answer, never, together
+from grokbook.widgets.clocks import by_decay, clock, others_than, turned
 from grokbook.widgets.paces import SAMPLES, samples_of
 
 
@@ -164,23 +157,25 @@ MORE = "Weight decay does not only set the clock"
 @pytest.mark.parametrize(
     ("others", "held", "clause"),
     [
-        ([10.0], "the one other run keeps the clock", "Weight decay does what a plain clock would"),
-        ([5.0], "the one other run misses the clock ~ (1 too early)", MORE),
-        ([10.0, 20.0], "1 of 2 other runs keep the clock ~ (1 too late)", MORE),
+        ([10.0], "the one other run falls inside.", "Weight decay does what a plain clock would"),
+        ([5.0], "the one other run falls outside (1 too early).", MORE),
+        ([10.0, 20.0], "1 of 2 fall inside (1 too late).", MORE),
     ],
 )
-def test_the_sentence_about_tau_counts_who_keeps_the_clock(others, held, clause):
+def test_the_sentence_about_tau_says_what_a_clock_predicts(others, held, clause):
     runs = [*THREE, *(close(k, 0.5, tau) for k, tau in enumerate(others))]
     said = clock_sentence(runs, control=True)
     assert said.startswith("Counted in τ = ηλt, dual groks at 10 at λ = 1 (n = 3) and ")
-    where = " set at λ = 1"
-    assert f"; {held.replace(' ~', where) if '~' in held else held + where}" in said
+    assert (
+        ". A clock set at λ = 1 predicts when the other runs grok, in a band whose upper end is "
+        f"1.1 times its lower one; {held}" in said
+    )
     assert answer(runs) == clause
 
 
 def test_a_wide_band_is_said_to_forbid_little(paces):
     wide = [close(1, 1.0, 7.0), close(2, 1.0, 10.0), close(3, 1.0, 14.0), close(1, 0.5, 9.0)]
-    assert "times its lower one)." in clock_sentence(wide, control=True)
+    assert "times its lower one, which forbids little; the one" in clock_sentence(wide, True)
     assert answer(wide) == "A plain clock is not ruled out, and hardly put to the test"
 
 
@@ -191,16 +186,25 @@ def test_a_clock_that_holds_one_way_only_does_not_hold():
     assert turned(runs, clock(runs, "dual")) == [(0.5, ["late", "in", "late"])]
     assert answer(runs) == "Whether a plain clock holds depends on the weight decay that sets it"
     said = clock_sentence(runs, control=True)
-    assert "3 of 3 other runs keep the clock set at λ = 1, whose band forbids" in said
-    assert said.endswith(" times its lower one); set at λ = 0.5, 1 of 3 keep it.")
+    assert said.endswith(
+        "forbids little; 3 of 3 fall inside. Set at λ = 0.5 instead, the upper end is 1.4 times "
+        "the lower one, and 1 of 3 does."
+    )
     assert clock(runs, "dual", 0.5).n == 3 and clock(runs, "dual").weight_decay == 1.0
     third = [close(1, 0.3, 8.5), close(2, 0.3, 8.2), close(3, 0.3, 8.1)]
     again = [each.count("in") for _, each in turned([*runs, *third], clock(runs, "dual"))]
     assert again == [4, 3]
     assert clock_sentence([*runs, *third], control=True).endswith(
-        "; of the clocks set at the 2 other weight decays the one that fewest keep is kept by 3 of "
-        "6 runs, and the one that most keep by 4 of 6."
+        " Set at either of the 2 other weight decays instead, the upper end is 1.3 to 1.4 times "
+        "the lower one, and between 3 and 4 of 6 do."
     )
+
+
+def test_a_clock_that_no_other_run_can_test_says_so():
+    early = synthetic_pace(7, (None, None), 0.5, last=100)  # cut off long before the band
+    alone = [*THREE, early]
+    assert clock_sentence(alone, True).startswith("The runs of dual that grok have one weight")
+    assert "keep" not in clock_sentence([*THREE, close(1, 0.5, 10.0)], True)
 
 
 def test_what_cannot_be_compared_is_not():
