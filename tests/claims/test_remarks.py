@@ -102,7 +102,7 @@ def test_of_the_depths_geometry_only_the_probe_fails_and_scale_takes_the_rest_aw
     found = named["SE-39"].judgement
     failed = [each.cell for each in found.findings if each.outcome == "fails"]
     assert failed == ["R²/1.0"] and len(found.findings) == 5
-    assert set(found.controls.values()) == {"falls"} and len(found.controls) == 3
+    assert set(found.controls.values()) <= {"falls", "partly"} and len(found.controls) == 3
 
 
 def means(shelf, claim, series, control):
