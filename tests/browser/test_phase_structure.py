@@ -25,6 +25,7 @@ from explorable_checks import (
 )
 from explorable_harness import (
     SETTLE,
+    hex_of,
     move,
     show,
     small_paces,
@@ -498,8 +499,12 @@ def test_on_paper_it_is_light_and_whole(phase, paces):
     for name in (".gb-play", ".gb-foot"):
         expect(phase.locator(name)).to_be_hidden()
     assert_readable(phase)
-    for mark in phase.locator(".gb-scatter .gb-mark").all():
-        assert contrast(stroke(mark), "#ffffff") >= 3
+    for within in (".gb-scatter", ".gb-states .gb-legend"):
+        marks = phase.locator(f"{within} .gb-mark").all()
+        assert len(marks) >= 3
+        for mark in marks:
+            drawn = mark.evaluate("el => getComputedStyle(el).stroke")
+            assert drawn != "none" and contrast(hex_of(drawn), "#ffffff") >= 3, within
     expect(phase.locator(".gb-answer")).to_have_text(clock_sentence(paces, control=True))
     assert phase.pdf().startswith(b"%PDF")
 
