@@ -550,6 +550,30 @@ def test_many_runs_scroll_in_their_own_box_and_a_chosen_one_is_seen(quiet, bench
     expect(page.locator(".gb-lane").first).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_list_with_more_below_or_above_says_so_and_is_shaded_there(quiet, bench, theme):
+    page = show(quiet, f"{bench}/long.html")
+    dress(page, theme)
+    count = page.locator(".gb-lane").count()
+    expect(page.locator(".gb-scrolls")).to_have_text(f"{count} runs; scroll for more")
+    box = page.locator(".gb-lanes")
+    box.scroll_into_view_if_needed()
+
+    def shades(share):
+        box.evaluate("(el, s) => { el.scrollTop = s * el.scrollHeight; }", share)
+        page.wait_for_timeout(100)
+        above = box.evaluate("el => getComputedStyle(el, '::before').content !== 'none'")
+        foot = box.locator(".gb-lane-foot")
+        below = foot.evaluate("el => getComputedStyle(el, '::before').content !== 'none'")
+        return above, below
+
+    assert shades(0) == (False, True)
+    assert shades(0.3) == (True, True)
+    assert shades(1) == (True, False)
+    few = show(quiet, f"{bench}/few.html")
+    expect(few.locator(".gb-scrolls")).to_be_hidden()
+
+
 @pytest.mark.parametrize("tau", [False, True])
 def test_a_move_of_the_slider_is_drawn_within_a_frame(quiet, bench, tau):
     page = show(quiet, f"{bench}/long.html")
