@@ -202,7 +202,7 @@ def probes(passages: Sequence[Passage], published: Mapping[str, Claim]) -> go.Fi
     runs = [p for p in passages if p.plain and len(p.probed)]
     looks = (
         ("as published", {"dash": "dash", "width": 1.6}, "circle-open"),
-        ("standardised, unseen prefixes", {"dash": "solid", "width": 2.2}, "circle"),
+        ("standardised, unseen strings", {"dash": "solid", "width": 2.2}, "circle"),
     )
     for row, (kind, claim) in enumerate((("linear", "SE-20"), ("mlp", "SE-21")), start=1):
         points = published[claim].published["seed 42"]
@@ -236,7 +236,7 @@ def probes(passages: Sequence[Passage], published: Mapping[str, Claim]) -> go.Fi
                     row=row,
                     col=1,
                 )
-        # R² of an unseen prefix far from all others has no lower end; such points lie below.
+        # R² on strings unlike those fitted on has no lower end; such points lie below.
         figure.update_yaxes(title_text="R², from 0", range=[0, 1.03], row=row, col=1)
     figure.update_xaxes(tickformat=",", nticks=5, tickangle=0)
     figure.update_xaxes(title_text="training step", row=2, col=1)

@@ -12,6 +12,7 @@ from grokbook.claims.readings.lifecycle import RULE
 from grokbook.config import Config
 from grokbook.config.base import words
 from grokbook.geometry.edge_windows import WINDOW
+from grokbook.instruments.catalogue import instrument
 from grokbook.instruments.runs import Missing, Run
 from grokbook.tasks.dyck import TASK
 from grokbook.widgets.passages import (
@@ -61,7 +62,7 @@ def passage(run: Run, *, plain: bool = True) -> Passage:
     config, record = run.config, run.record
     grok = record.grok_step(TASK, RULE)
     ends = run.rows("edge", "sigma", part=WINDOW, variant="uncentred", at=1)["step"].to_numpy()
-    ablated, changes, removed = _ablations(run)
+    ablated, changes, removed, alone = _ablations(run)
     swept, curves, marks, drift = _curves(run)
     probed, probes = _probes(run)
     return Passage(
@@ -99,12 +100,14 @@ def passage(run: Run, *, plain: bool = True) -> Passage:
         ablated=ablated,
         changes=changes,
         removed=removed,
+        alone=alone,
         swept=swept,
         curves=curves,
         marks=marks,
         drift=drift,
         probed=probed,
         probes=probes,
+        strings={name: _strings(run, by) for name, by in _READ.items()},
     )
 
 
@@ -163,7 +166,15 @@ def _compared(run: Run, variant: str, ends: np.ndarray) -> np.ndarray:
     )
 
 
-def _ablations(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+_READ = {"ablated": "edge-ablation", "swept": "edge-curves"}
+"""Where a passage says how many test strings were read, and the instrument that reads them."""
+
+
+def _strings(run: Run, name: str) -> int:
+    return instrument(name).complete(run.meant.get(name, {}))["strings"]
+
+
+def _ablations(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarray]:
     def of(quantity: str, variant: str) -> pd.DataFrame:
         return run.rows("edge-ablation", quantity, part="edge", variant=variant)
 
@@ -171,7 +182,7 @@ def _ablations(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]
         removed = of("removed", EDGE)
     except Missing:
         nothing = np.zeros((2, 0))
-        return np.array([], dtype=int), dict.fromkeys(BARS, nothing), np.array([])
+        return np.array([], dtype=int), dict.fromkeys(BARS, nothing), np.array([]), np.array([])
     steps, changes = removed["step"].to_numpy(), {}
     for bar in BARS:
         try:
@@ -179,7 +190,12 @@ def _ablations(run: Run) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]
             changes[bar] = np.stack([_at(steps, rows), _at(steps, rows, "error")])
         except Missing:
             changes[bar] = np.full((2, len(steps)), np.nan)
-    return steps, changes, removed["value"].to_numpy(float)
+    try:
+        rows = run.rows("edge-ablation", "accuracy_change", part="v1", variant=EDGE)
+        alone = _at(steps, rows)
+    except Missing:
+        alone = np.full(len(steps), np.nan)
+    return steps, changes, removed["value"].to_numpy(float), alone
 
 
 def _curves(run: Run) -> tuple[np.ndarray, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -77,12 +77,14 @@ class Passage:
         changes: of `BARS` ↦ (2, a) change of the accuracy without the edge, or with as much taken
             elsewhere, and its standard deviation over draws.
         removed: (a,) ‖θ′ − θ‖ / ‖θ‖ of the edge.
+        alone: (a,) change of the accuracy without v_1 alone, on the same strings.
         swept: (c,) steps.
         curves: (c, K, 2, POINTS) |ε| ascending and the accuracy there.
         marks: (c, K, 2) of each curve σ_k, the window's own move, and ⟨θ, v_k⟩, the removal.
         drift: (c, 2, POINTS) accuracy along random directions at v_1's ε, and its sd over them.
         probed: (p,) steps.
         probes: kind of `PROBES` ↦ (2, p) R² by `READINGS`.
+        strings: ``"ablated"`` and ``"swept"`` ↦ how many test strings, the first ones, were read.
 
     Raises:
         ValueError: in one line, if anything does not fit together.
@@ -111,12 +113,14 @@ class Passage:
     ablated: np.ndarray
     changes: Mapping[str, np.ndarray]
     removed: np.ndarray
+    alone: np.ndarray
     swept: np.ndarray
     curves: np.ndarray
     marks: np.ndarray
     drift: np.ndarray
     probed: np.ndarray
     probes: Mapping[str, np.ndarray]
+    strings: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_steps(self, ("steps", "ends"), self._refuse)
@@ -130,6 +134,7 @@ class Passage:
             "chance": (n, 2),
             "signed": (n, DIRECTIONS),
             "removed": (a,),
+            "alone": (a,),
             "curves": (c, DIRECTIONS, 2, POINTS),
             "marks": (c, DIRECTIONS, 2),
             "drift": (c, 2, POINTS),
@@ -193,10 +198,11 @@ class Passage:
             "shares": codes(*(self.shares[form] for form in FORMS), self.chance),
             "cosines": codes(*(self.cosines[form] for form in FORMS)),
             "ablated": whole(self.ablated),
-            "changes": single(*(self.changes[bar] for bar in BARS), self.removed),
+            "changes": single(*(self.changes[bar] for bar in BARS), self.removed, self.alone),
             "swept": whole(self.swept),
             "sizes": single(self.curves[:, :, 0], self.marks),
             "along": codes(self.curves[:, :, 1], self.drift),
             "probed": whole(self.probed),
             "probes": single(*(self.probes[kind] for kind in PROBES)),
+            "strings": dict(self.strings),
         }

@@ -248,6 +248,37 @@ def test_time_can_be_counted_as_decay_feels_it(deletion, made):
     step = made.frames[50]
     expect(deletion.locator(".gb-when")).to_have_text(f"τ = {step / 1000:.2f}, step {step:,}")
     expect(deletion.locator(".gb-panel .gb-axis-title").first).to_have_text("τ = ηλt")
+    # No axis, caption or result stays in steps.
+    expect(deletion.locator(".gb-lane-foot .gb-axis-title")).to_have_text("τ = ηλt")
+    expect(deletion.locator(".gb-doses .gb-panel-title")).to_have_text("last task groks at τ = ηλt")
+    said = deletion.locator(".gb-time figcaption")
+    expect(said).to_contain_text(f"Not grokked by τ = {step / 1000:.2f}: plain")
+    for result in deletion.locator(".gb-lane .gb-result").all_text_contents():
+        assert "step" not in result and "τ " in result
+    words = deletion.locator(".gb-doses title").all_text_contents()
+    assert "published, 10 %: cut off at τ = 20.00" in words
+    assert "add + mul, seed 42, 25 % deleted: cut off at τ = 24.00" in words
+    # λ is 1 and η 0.001 in every run here: the same picture in other units.
+    places = "all => all.map((el) => el.getBBox().y + el.getBBox().x)"
+    drawn = deletion.locator(".gb-lane path, .gb-doses :is(path, circle)")
+    counted = drawn.evaluate_all(places)
+    deletion.get_by_text("Count time as").click()
+    assert drawn.evaluate_all(places) == pytest.approx(counted)
+    expect(deletion.locator(".gb-lane-foot .gb-axis-title")).to_have_text("training step")
+
+
+def test_hollow_is_published_and_what_was_cut_off_is_filled(deletion):
+    """A triangle of ours has the ink of its run; the published one is hollow, as the note says."""
+    turn(deletion, 0.25)
+    control(deletion)
+    page = deletion.evaluate("getComputedStyle(document.body).backgroundColor")
+    ours = ".gb-open-end, .gb-own-dot-open, .gb-plain-dot-open, .gb-control-dot-open"
+    assert deletion.locator(ours).count() >= 5
+    looks = "all => all.map((el) => [getComputedStyle(el).fill, getComputedStyle(el).stroke])"
+    for fill, stroked in deletion.locator(ours).evaluate_all(looks):
+        assert fill == stroked not in ("none", page)
+    theirs = deletion.locator(".gb-doses path.gb-hollow")
+    assert [fill for fill, _ in theirs.evaluate_all(looks)] == ["none"]
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])

@@ -99,6 +99,9 @@ def test_the_knob_moves_cursor_answers_and_words(cut, surgeries, kind, controlle
     assert cut.locator(".gb-slider").get_attribute("max") == str(len(data.at) - 1)
     for i in (0, len(data.at) // 2, len(data.at) - 1):
         move(cut, i)
+        # The sentence is made of what is seen at the slider.
+        said = cut_sentence(surgeries, kind, controlled, data.at[i])
+        expect(cut.locator(".gb-answer")).to_have_text(said)
         for cursor in cut.locator(".gb-stack .gb-cursor").all():
             at = place(cut, data.at[i], data.at[-1])
             assert float(cursor.get_attribute("x1")) == pytest.approx(at, abs=0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,17 @@ def frames(passages):
 
 @pytest.fixture(scope="module")
 def folder(passages, tmp_path_factory):
-    """Pages: index, long (of published lengths), bare (with nothing but windows)."""
+    """Pages: index, long (of published lengths), bare (nothing but windows), nothing (lost)."""
     root = tmp_path_factory.mktemp("lifecycle")
     write_page(root, EdgeLifecycle(passages, NOTES, frame=20))
     long = [synthetic_passage(seed, last=10_000, grok=600 + seed) for seed in (42, 137, 2024)]
     long.append(synthetic_passage(1, grok=None, weight_decay=0.0, last=10_000))
     write_page(root, EdgeLifecycle(long, NOTES), name="long.html")
     write_page(root, EdgeLifecycle([synthetic_passage(measured=False)], NOTES), name="bare.html")
+    whole = synthetic_passage()
+    no_loss = {name: np.tile([[-2e-4], [0.0]], (1, 8)) for name in whole.changes}
+    same = replace(whole, changes=no_loss, alone=np.full(8, -4e-4))
+    write_page(root, EdgeLifecycle([same], NOTES, frame=20), name="nothing.html")
     return root
 
 
@@ -113,12 +118,25 @@ def test_the_slider_moves_charts_and_states(edge, passages, frames, share):
     last = one.ablated[one.ablated <= step][-1]
     assert note(edge, 0).startswith(f"At step {last:,}: accuracy 98.0\u00a0% after a touch, ")
     assert "38.0\u00a0% with all of it taken out (●, ε = 8.0)" in note(edge, 0)
+    assert "Read on the first 200 test strings, the bars on 300" in note(edge, 0)
     assert note(edge, 1).startswith(
         f"At step {last:,} the edge is 60.0\u00a0% of the weights' norm; without it the accuracy "
-        "changes by −30.0 points, without random directions by 0.0."
+        "changes by −30.0 points, without v₁ alone by −40.0 "
+        "(taking v₂ out as well gives some back), without random directions by 0.0."
     )
     value = float(one.probes["linear"][0][one.probed == last][0])
     assert f"a linear probe has R² = {value:.3f} as published" in note(edge, 2)
+
+
+def test_no_zero_has_a_sign(quiet, bench):
+    """A change that rounds to nothing is neither a loss nor a gain."""
+    page = show(quiet, f"{bench}/nothing.html")
+    assert "without v₁ alone by 0.0, without random directions by 0.0." in note(page, 1)
+
+
+def test_the_strings_that_no_probe_was_fitted_on_are_called_strings(edge):
+    control(edge)
+    assert "strings that it was not fitted on" in note(edge, 2)
 
 
 def test_before_anything_is_measured_it_says_from_when(edge):

@@ -25,6 +25,7 @@ from explorable_checks import (
 )
 from explorable_harness import (
     SETTLE,
+    hex_of,
     move,
     show,
     small_paces,
@@ -498,8 +499,12 @@ def test_on_paper_it_is_light_and_whole(phase, paces):
     for name in (".gb-play", ".gb-foot"):
         expect(phase.locator(name)).to_be_hidden()
     assert_readable(phase)
-    for mark in phase.locator(".gb-scatter .gb-mark").all():
-        assert contrast(stroke(mark), "#ffffff") >= 3
+    for within in (".gb-scatter", ".gb-states .gb-legend"):
+        marks = phase.locator(f"{within} .gb-mark").all()
+        assert len(marks) >= 3
+        for mark in marks:
+            drawn = mark.evaluate("el => getComputedStyle(el).stroke")
+            assert drawn != "none" and contrast(hex_of(drawn), "#ffffff") >= 3, within
     expect(phase.locator(".gb-answer")).to_have_text(clock_sentence(paces, control=True))
     assert phase.pdf().startswith(b"%PDF")
 
@@ -543,6 +548,30 @@ def test_many_runs_scroll_in_their_own_box_and_a_chosen_one_is_seen(quiet, bench
     page.locator(".gb-lane[tabindex='0']").focus()
     page.keyboard.press("Home")
     expect(page.locator(".gb-lane").first).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_list_with_more_below_or_above_says_so_and_is_shaded_there(quiet, bench, theme):
+    page = show(quiet, f"{bench}/long.html")
+    dress(page, theme)
+    count = page.locator(".gb-lane").count()
+    expect(page.locator(".gb-scrolls")).to_have_text(f"{count} runs; scroll for more")
+    box = page.locator(".gb-lanes")
+    box.scroll_into_view_if_needed()
+
+    def shades(share):
+        box.evaluate("(el, s) => { el.scrollTop = s * el.scrollHeight; }", share)
+        page.wait_for_timeout(100)
+        above = box.evaluate("el => getComputedStyle(el, '::before').content !== 'none'")
+        foot = box.locator(".gb-lane-foot")
+        below = foot.evaluate("el => getComputedStyle(el, '::before').content !== 'none'")
+        return above, below
+
+    assert shades(0) == (False, True)
+    assert shades(0.3) == (True, True)
+    assert shades(1) == (True, False)
+    few = show(quiet, f"{bench}/few.html")
+    expect(few.locator(".gb-scrolls")).to_be_hidden()
 
 
 @pytest.mark.parametrize("tau", [False, True])

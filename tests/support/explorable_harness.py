@@ -515,12 +515,14 @@ def synthetic_passage(
         ablated=at,
         changes=changes,
         removed=np.full(a, 0.6),
+        alone=np.full(a, -0.4),
         swept=at,
         curves=curves,
         marks=np.tile([2.0, 8.0], (a, 4, 1)),
         drift=np.tile(np.stack([fall, np.full(POINTS, 0.01)]), (a, 1, 1)),
         probed=at,
         probes=probes,
+        strings={"ablated": 300, "swept": 200},
     )
 
 

@@ -67,7 +67,8 @@ def test_packed_bytes_hold_the_numbers(passage):
     a = len(passage.ablated)
     last = BARS.index("learned, equal distance")
     assert changes[2 * a * last] == pytest.approx(passage.changes["learned, equal distance"][0, 0])
-    assert changes[2 * a * len(BARS) :] == pytest.approx(passage.removed)
+    assert changes[2 * a * len(BARS) : -a] == pytest.approx(passage.removed)
+    assert changes[-a:] == pytest.approx(passage.alone)
     sizes = np.frombuffer(packed["sizes"], "<f4")
     assert np.isnan(sizes[16]) and sizes[15] == pytest.approx(8.0)
     assert sizes[-2:].tolist() == [2.0, 8.0]

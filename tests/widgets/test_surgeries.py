@@ -91,7 +91,7 @@ def test_the_sentence_speaks_of_the_published_example():
         "right."
     )
     assert cut_sentence(runs, "scale", True) == (
-        "With the weights themselves scaled by 0.95 98.0 % of the test pairs are answered right, "
+        "With the weights themselves scaled by 0.95, 98.0 % of the test pairs are answered right, "
         "as published 2.0 % (mean of 2 runs): it does less harm, and moves the weights by 33 % of "
         "their length, not by 110 %."
     )
@@ -101,10 +101,14 @@ def test_the_sentence_speaks_of_the_published_example():
         "answered right, as published 90.0 %: the network is more fragile than was published."
     )
     held = cut_sentence([flat(0.9, 0.1)], "directions", True)
-    assert held.startswith("From as many directions of a path that ends a tenth earlier 10.0 % of")
+    assert held.startswith("From as many directions of a path that ends a tenth earlier, 10.0 % of")
     assert held.endswith("without the end of the path less of the network is rebuilt.")
     same = cut_sentence([flat(0.5, 0.55)], "rank", True)
     assert same.endswith("both ways of cutting say the same.")
+    first = cut_sentence(runs[:1], "directions", depth=1)
+    assert first.startswith("As published, from the first direction of the path, 1.0 % of")
+    few = cut_sentence(runs[:1], "share", True, depth=0.1)
+    assert few.startswith("With the largest 10 % of the weights themselves kept, 99.0 % of")
     alone = synthetic_surgery(kinds=("directions",), tables=False)
     assert cut_sentence([alone], "rank") == "No run here was cut by rank."
 

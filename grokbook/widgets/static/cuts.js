@@ -53,7 +53,11 @@ function stateOf(model) {
     get frame() { return clamp(get("frame"), 0, state.cut.n - 1); },
     get control() { return get("control"); },
     get line() { return state.control ? "control" : "published"; },
-    get sentence() { return get("sentences")[state.kind + (state.control ? "+control" : "")]; },
+    // Of the depth at the slider.
+    get sentence() {
+      const said = get("sentences")[state.kind + (state.control ? "+control" : "")];
+      return said[nearest(get("depths")[state.kind], state.cut.at[state.frame])];
+    },
     opening: (cut, kind) => nearest(cut.at, openings[kind]),
   };
   return state;

@@ -2,6 +2,9 @@
 
 const keyOf = (dose) => String(+(100 * dose).toPrecision(6));
 const signed = (v) => `${v < 0 ? "−" : "+"}${Math.abs(v) >= 99.5 ? comma(Math.abs(v)) : +Math.abs(v).toPrecision(2)}`;
+// Where a line ends because its run, or all of them, were cut off: in the ink of the line.
+const openEnd = (arm) => `gb-open-end${arm === "own" ? "" : arm ? " gb-of-control" : " gb-of-plain"}`;
+
 // The share of runs that have not grokked yet: of the plain ones, the deleted ones and the control.
 function survivalChart(state, goTo) {
   const chart = panel({ height: 124, axis: true, left: 58 });
@@ -17,7 +20,7 @@ function survivalChart(state, goTo) {
       const xs = [0], ys = [1];
       curve[0].forEach((step, i) => { xs.push(step, step); ys.push(ys.at(-1), curve[1][i]); });
       lines.push({ xs, ys, kind });
-      if (ys.at(-1) > 0) marks.push({ step: xs.at(-1), value: ys.at(-1), kind: "gb-open-end", tip: true });
+      if (ys.at(-1) > 0) marks.push({ step: xs.at(-1), value: ys.at(-1), kind: openEnd(arm), tip: true });
     }
     chart.draw({
       ...axis, width: Math.max(240, el.clientWidth), scale: "share", lines, marks,
@@ -38,10 +41,13 @@ function survivalChart(state, goTo) {
       const share = at(curveOf(arm), step);
       return `${names[arm]} ${share === null ? "not known" : `${Math.round(100 * share)} %`}`;
     });
-    note.textContent = `Not grokked by step ${comma(step)}: ${said.join(", ")}.`;
+    note.textContent = `Not grokked by ${state.moment(state.row, step)}: ${said.join(", ")}.`;
   }
   return { el, draw, cursor, note };
 }
+
+// A moment without its unit where the words before it have said which; τ names itself.
+const when = (state, run, step) => (state.tau ? state.moment(run, step) : comma(step));
 
 // Time to grok against the dose, one mark a run; what the paper published is hollow and grey.
 function doseChart(state, pick) {
@@ -58,13 +64,14 @@ function doseChart(state, pick) {
   });
   function marksOf(x, traces, kind, shape) {
     traces.forEach((trace, i) => {
-      const at = x + (i - (traces.length - 1) / 2) * Math.min(7, 20 / traces.length), up = y(trace.end);
+      const at = x + (i - (traces.length - 1) / 2) * Math.min(7, 20 / traces.length);
+      const up = y(state.clockOf(trace, trace.end));
       const back = trace.seed === state.row.seed ? "" : " gb-behind";
       const mark = trace.grok === null
         ? svg("path", { class: `${kind}-open${back}`, d: tip3(at, up, 6.5) })
         : shape === "square" ? svg("rect", { class: kind + back, x: at - 5, y: up - 5, width: 10, height: 10 })
           : svg("circle", { class: kind + back, cx: at, cy: up, r: 4.5 });
-      const words = trace.grok === null ? `cut off at ${comma(trace.end)}` : `groks at ${comma(trace.grok)}`;
+      const words = `${trace.grok === null ? "cut off" : "groks"} at ${when(state, trace, trace.end)}`;
       mark.append(svg("title", {}, `${trace.label}${trace.dose ? `, ${keyOf(trace.dose)} % deleted` : ""}: ${words}`));
       root.append(mark);
     });
@@ -75,8 +82,9 @@ function doseChart(state, pick) {
     const gap = (width - left - right) / all.length;
     places = all.map((dose, i) => [dose, left + (i + 0.5) * gap]);
     const theirs = group.published.map(([, step]) => step ?? group.budget);
-    const high = Math.max(state.last, ...theirs);
+    const high = state.clock(Math.max(state.last, ...theirs)), { xText } = timeAxis(state.tau);
     y = scale(0, 1.06 * high, height + top, top);
+    const published = (step) => y(state.clock(step));
     root.replaceChildren();
     fill(root, {
       viewBox: `0 0 ${width} ${height + top + foot}`, width, height: height + top + foot,
@@ -84,10 +92,11 @@ function doseChart(state, pick) {
     });
     const chosen = places.find(([dose]) => dose === state.dose);
     root.append(svg("rect", { class: "gb-column", x: chosen[1] - gap / 2, y: top, width: gap, height }),
-      svg("text", { class: "gb-panel-title", x: left, y: 13 }, "last task groks at step"));
+      svg("text", { class: "gb-panel-title", x: left, y: 13 },
+        `last task groks at ${state.tau ? "τ = ηλt" : "step"}`));
     for (const v of ticksOf(1.06 * high, 4)) {
       root.append(svg("line", { class: "gb-rule", x1: left, x2: width - right, y1: y(v), y2: y(v) }),
-        svg("text", { x: left - 7, y: y(v) + 4, "text-anchor": "end" }, comma(v)));
+        svg("text", { x: left - 7, y: y(v) + 4, "text-anchor": "end" }, xText(v)));
     }
     for (const [dose, x] of places) {
       root.append(svg("text", { x, y: top + height + 17, "text-anchor": "middle" }, keyOf(dose)));
@@ -96,10 +105,10 @@ function doseChart(state, pick) {
     root.append(svg("text", end, "dose: % deleted outside the basis"));
     const xOf = (dose) => places.find(([one]) => one === dose)[1];
     for (const [dose, step] of group.published) {
-      const mark = step === null ? svg("path", { class: "gb-hollow", d: tip3(xOf(dose), y(group.budget), 7) })
-        : svg("circle", { class: "gb-hollow", cx: xOf(dose), cy: y(step), r: 5 });
-      const when = step === null ? `cut off at ${comma(group.budget)}` : comma(step);
-      mark.append(svg("title", {}, `published, ${keyOf(dose)} %: ${when}`));
+      const mark = step === null ? svg("path", { class: "gb-hollow", d: tip3(xOf(dose), published(group.budget), 7) })
+        : svg("circle", { class: "gb-hollow", cx: xOf(dose), cy: published(step), r: 5 });
+      const told = when(state, state.row, step ?? group.budget), cut = step === null ? "cut off at " : "";
+      mark.append(svg("title", {}, `published, ${keyOf(dose)} %: ${cut}${told}`));
       root.append(mark);
     }
     const traces = state.traces.filter((trace) => trace.group === state.row.group);
@@ -113,7 +122,11 @@ function doseChart(state, pick) {
     const hollow = group.published.length ? "Hollow: published. " : "";
     note.textContent = `${hollow}▲ cut off by its budget: it groks later, or never.`;
   }
-  const cursor = (step) => y && fill(root.querySelector(".gb-cursor"), { y1: y(step), y2: y(step) });
+  function cursor(step) {
+    if (!y) return;
+    const at = y(state.clock(step));
+    fill(root.querySelector(".gb-cursor"), { y1: at, y2: at });
+  }
   return { el, draw, cursor };
 }
 
@@ -157,14 +170,14 @@ function changeStrip(state) {
         const ends = { x1: inside(mean[1]), x2: inside(mean[2]), y1: at, y2: at };
         root.append(svg("line", { class: "gb-bar-of", "data-arm": name, ...ends }));
         for (const [value, turn] of [[mean[1], -Math.PI / 2], [mean[2], Math.PI / 2]]) {
-          const d = tip3(inside(value), at, 5, turn);
+          const way = Math.sign(turn) * 5, d = `M${inside(value) - way} ${at - 5}l${way} 5 ${-way} 5`;
           if (inside(value) !== x(value)) root.append(svg("path", { class: "gb-bar-on", d }));
         }
       }
       for (const [seed, value, bound] of each) {
         const turn = { "at least": Math.PI / 2, "at most": -Math.PI / 2 }[bound];
         const mark = bound === "" ? svg("circle", { class: "gb-own-dot", cx: x(value), cy: at, r: 4.5 })
-          : bound === "unknown" ? svg("circle", { class: "gb-open-end", cx: x(value), cy: at, r: 4.5 })
+          : bound === "unknown" ? svg("path", { class: "gb-not-known", d: `M${x(value) - 4} ${at - 4}l8 8m0-8l-8 8` })
             : svg("path", { class: "gb-own-dot-open", d: tip3(x(value), at, 6.5, turn) });
         fill(mark, { "data-arm": name, "data-value": value });
         mark.append(svg("title", {}, `seed ${seed}: ${bound} ${signed(value)} %`));
@@ -176,7 +189,8 @@ function changeStrip(state) {
     const noise = group.floor === null ? "No run was carried out twice, so there is no band of noise."
       : "Band: what two executions of one run differ by.";
     note.textContent = (control ? "First row against plain, the others against the published deletion. " : "")
-      + `◇ mean of the seeds, with its 95 % interval; at a tip it goes on. ${noise} ▷ at least so much.`;
+      + `◇ mean of the seeds, with its 95 % interval; at a tip it goes on. ${noise} ▶ at least so much.`
+      + (root.querySelector(".gb-not-known") ? " × neither groks before it is cut off." : "");
   }
   return { el, draw };
 }
@@ -193,10 +207,11 @@ function missingLine(state) {
 }
 
 // What a run does against its plain run.
-function against(row, trace) {
+function against(state, row, trace) {
   if (!trace) return "not here yet";
-  if (trace.grok === null) return `cut off at ${comma(trace.end)}`;
-  if (row.grok === null) return `groks at ${comma(trace.grok)}`;
-  const off = trace.grok - row.grok, way = off < 0 ? "earlier" : "later";
-  return `${comma(Math.abs(off))} steps ${way} (${signed((100 * off) / row.grok)}\u00a0%)`;
+  if (trace.grok === null) return `cut off at ${when(state, trace, trace.end)}`;
+  if (row.grok === null) return `groks at ${when(state, trace, trace.grok)}`;
+  const off = trace.grok - row.grok, way = off < 0 ? "earlier" : "later", size = Math.abs(off);
+  const far = state.tau ? `τ ${row.tau(size).toFixed(2)}` : `${comma(size)} steps`;
+  return `${far} ${way} (${signed((100 * off) / row.grok)}\u00a0%)`;
 }

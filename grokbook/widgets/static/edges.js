@@ -8,7 +8,12 @@ const REMOVALS = [["taken out", "the edge"], ["random", "random, as published"],
 const AS_PUBLISHED = 2, NEAR = 0.03;
 
 const known = (v) => v !== undefined && !Number.isNaN(v);
-const points = (v) => (known(v) ? `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(100 * v).toFixed(1)}` : "–");
+// A sign only where a digit is left beside it: no −0.0.
+function points(v) {
+  if (!known(v)) return "–";
+  const text = Math.abs(100 * v).toFixed(1);
+  return (Number(text) === 0 ? "" : v > 0 ? "+" : "−") + text;
+}
 const share = (v) => (known(v) ? `${(100 * v).toFixed(1)}\u00a0%` : "–");
 
 // A figure whose drawing follows the last measured step at or before the cursor.
@@ -17,7 +22,7 @@ function measuredFigure(state, title, stepsOf, drawAt) {
   const el = html("figure", { class: "gb-state" }, html("b", { class: "gb-strip-title" }, title), root, note);
   let shown = -2;
   function cursor(step) {
-    const steps = stepsOf(state.course), i = steps.findLastIndex((x) => x <= step);
+    const steps = stepsOf(state.passage), i = steps.findLastIndex((x) => x <= step);
     if (i === shown) return;
     shown = i;
     root.replaceChildren();
@@ -36,10 +41,14 @@ function measuredFigure(state, title, stepsOf, drawAt) {
 const line = (kind, x1, x2, y1, y2) => svg("line", { class: kind, x1, x2, y1, y2 });
 const words = (attrs, text) => svg("text", attrs, text);
 
+// Of which strings an accuracy is: one of a few is not that of all.
+const readOn = ({ swept, ablated }) => (swept === undefined ? ""
+  : ` Read on the first ${comma(swept)} test strings, the bars on ${comma(ablated)}; tables of the page read all.`);
+
 // Accuracy from a touch to full removal along one direction.
 function removalCurve(state) {
   return measuredFigure(state, "From a touch to full removal", (c) => c.swept, (root, i, width, at) => {
-    const { course: c, control } = state, k = state.get("direction") - 1, tall = 128, left = 46, right = 16, top = 10;
+    const { passage: c, control } = state, k = state.get("direction") - 1, tall = 128, left = 46, right = 16, top = 10;
     const { sizes, values, drift, sigma, along } = c.curve(i, k);
     if (!sizes.length) {
       fill(root, { viewBox: "0 0 10 10", width: 10, height: 10 });
@@ -75,7 +84,7 @@ function removalCurve(state) {
     return `At step ${at}: accuracy ${share(values[0])} after a touch, ${share(values[own])} after the window's `
       + `own move (○, ε = ${sigma.toPrecision(2)}), ${share(values[gone])} with all of it taken out `
       + `(●, ε = ${along.toPrecision(2)}). The paper looked left of the dotted line`
-      + (control && k === 0 ? "; the band is ± 2 sd of random directions." : ".");
+      + (control && k === 0 ? "; the band is ± 2 sd of random directions." : ".") + readOn(c.strings);
   });
 }
 
@@ -83,7 +92,7 @@ function removalCurve(state) {
 function removalBars(state) {
   return measuredFigure(state, "Without the edge, or without as much of something else", (c) => c.ablated,
     (root, i, width, at) => {
-      const { course: c, control } = state, left = 150, right = 18, row = 24;
+      const { passage: c, control } = state, left = 150, right = 18, row = 24;
       const rows = control ? REMOVALS : REMOVALS.slice(0, AS_PUBLISHED), foot = rows.length * row + 4;
       const worst = Math.min(-0.1, ...rows.map(([name]) => c.changes[name][0][i]).filter(known));
       const x = scale(1.08 * worst, 0, left, width - right);
@@ -111,9 +120,13 @@ function removalBars(state) {
           .map(([name]) => c.changes[name][0][i]).filter(known);
         return points(found.length ? Math.min(...found) : NaN);
       };
+      const both = c.changes["taken out"][0][i], alone = c.alone[i];
+      // Removals do not add up, not even of the same weights and on the same strings.
+      const less = both > alone && points(both) !== points(alone) ? " (taking v₂ out as well gives some back)" : "";
       return `At step ${at} the edge is ${share(c.removed[i])} of the weights' norm; without it the accuracy `
-        + `changes by ${points(c.changes["taken out"][0][i])} points, without random directions by `
-        + `${points(c.changes.random[0][i])}`
+        + `changes by ${points(both)} points, `
+        + (known(alone) ? `without v₁ alone by ${points(alone)}${less}, ` : "")
+        + `without random directions by ${points(c.changes.random[0][i])}`
         + (control ? `. As much of the norm taken elsewhere changes it by ${dearest((n) => n.endsWith("norm"))}, `
           + `a move as far by ${dearest((n) => n.endsWith("distance"))}, the worst of each.` : ".");
     });
@@ -122,7 +135,7 @@ function removalBars(state) {
 // How well depth can be read off the last layer, on the published scale and on one that no size moves.
 function probeDots(state) {
   return measuredFigure(state, "How well a probe reads the depth", (c) => c.probed, (root, i, width, at) => {
-    const { course: c, control } = state, left = 128, right = 18, row = 26, foot = KINDS.length * row + 4;
+    const { passage: c, control } = state, left = 128, right = 18, row = 26, foot = KINDS.length * row + 4;
     const last = (name, form) => c.probes[name][form].slice(0, i + 1).findLastIndex(known);
     const x = scale(0, 1, left, width - right);
     fill(root, { viewBox: `0 0 ${width} ${foot + 38}`, width, height: foot + 38 });
@@ -148,7 +161,7 @@ function probeDots(state) {
       return e < 0 ? "–" : c.probes[name][form][e].toFixed(3);
     };
     return `At step ${at} a linear probe has R² = ${told("linear", 0)} as published (○), one hidden layer `
-      + `${told("mlp", 0)}` + (control ? `; on standardised states and prefixes that it was not fitted on (●) `
+      + `${told("mlp", 0)}` + (control ? `; on standardised states and strings that it was not fitted on (●) `
         + `${told("linear", 1)} and ${told("mlp", 1)}.` : ".");
   });
 }

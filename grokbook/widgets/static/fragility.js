@@ -37,7 +37,11 @@ function stateOf(model) {
       && trace.arm === arm && trace.dose === dose),
     mine: (row, arm) => traces.find((trace) => trace.group === row.group && trace.seed === row.seed && !trace.again
       && trace.arm === arm && trace.dose === state.dose),
-    clock: (step) => (state.tau ? state.row.tau(step) : step),
+    // Of one run; every run has its own η and λ, those of the charts have the shown one's.
+    clockOf: (run, step) => (state.tau ? run.tau(step) : step),
+    clock: (step) => state.clockOf(state.row, step),
+    // A moment in words, in the unit of the axes.
+    moment: (run, step) => (state.tau ? `τ = ${run.tau(step).toFixed(2)}` : `step ${comma(step)}`),
     text: (step) => (state.tau ? `τ = ${state.row.tau(step).toFixed(2)}, ` : "") + `step ${comma(step)}`,
   };
   return state;
@@ -70,7 +74,7 @@ function timeline(state, goTo) {
     const name = { "": "plain", own: `${state.key} % deleted`, [state.get("arm")]: state.title };
     const mine = kindsOf(state).map(([arm]) => [arm, arm ? state.mine(state.row, arm) : state.row]);
     const lines = mine.filter(([, trace]) => trace).map(([arm, trace]) => {
-      const e = trace.at(step), over = step > trace.last ? ` (ended at ${comma(trace.last)})` : "";
+      const e = trace.at(step), over = step > trace.last ? ` (ended at ${state.moment(trace, trace.last)})` : "";
       const norm = trace.norm[e].toFixed(1);
       return html("span", {}, `${name[arm]}: ${percent(trace.accuracy[e])}, ‖θ‖ ${norm}${over}`);
     });
@@ -90,7 +94,7 @@ function timeline(state, goTo) {
     const right = linesOf("accuracy"), sizes = linesOf("norm");
     const ends = (lines) => lines.map(({ trace, ys }) => ({
       step: trace.end, value: ys[trace.at(trace.end)],
-      kind: trace.grok === null ? "gb-open-end" : trace.arm === "own" ? "gb-own-dot" : "gb-plain-dot",
+      kind: trace.grok === null ? openEnd(trace.arm) : trace.arm === "own" ? "gb-own-dot" : "gb-plain-dot",
       tip: trace.grok === null,
     })).filter((_, i) => lines[i].trace.arm || lines[i].trace.grok !== null);
     accuracy.draw({
@@ -109,40 +113,41 @@ function timeline(state, goTo) {
 
 function seedRow(row, pick) {
   const { el, track, result, choose } = choiceRow(row, SPARK, pick);
-  let x;
-  function draw(state, { width, at }) {
-    x = at;
-    const y = scale(0, 1, SPARK - 5, 5);
+  let x = () => 0;
+  function draw(state, { width, at: onAxis }) {
+    x = onAxis;
+    const still = state.tau && row.decay === 0;
+    const y = scale(0, 1, SPARK - 5, 5), at = (trace, step) => onAxis(state.clockOf(trace, step));
     const shown = kindsOf(state).map(([arm, kind]) => [arm ? state.mine(row, arm) : row, kind]);
     track.replaceChildren();
     fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
-    for (const [trace, kind] of shown.filter(([one]) => one)) {
-      const cx = x(trace.end), cy = y(trace.accuracy[trace.at(trace.end)]);
-      track.append(svg("path", { class: kind, d: pathOf(trace.steps.map((s) => x(s)), trace.accuracy.map(y)) }),
-        trace.grok === null ? svg("path", { class: "gb-open-end", d: tip3(cx, cy, 5) })
+    for (const [trace, kind] of shown.filter(([one]) => one && !still)) {
+      const cx = at(trace, trace.end), cy = y(trace.accuracy[trace.at(trace.end)]);
+      track.append(svg("path", { class: kind, d: pathOf(trace.steps.map((s) => at(trace, s)), trace.accuracy.map(y)) }),
+        trace.grok === null ? svg("path", { class: openEnd(trace.arm), d: tip3(cx, cy, 5) })
           : svg("circle", { class: "gb-plain-dot", cx, cy, r: 3.5 }));
     }
     track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
-    const plain = row.grok === null ? "plain never groks" : `plain groks at ${comma(row.grok)}`;
-    const said = [against(row, state.mine(row, "own"))];
-    if (state.control) said.push(`control: ${against(row, state.mine(row, state.get("arm")))}`);
+    const plain = row.grok === null ? "plain never groks" : `plain groks at ${when(state, row, row.grok)}`;
+    const said = [still ? "τ stays 0: no weight decay" : against(state, row, state.mine(row, "own"))];
+    if (state.control && !still) said.push(`control: ${against(state, row, state.mine(row, state.get("arm")))}`);
     result.replaceChildren(said[0], ...[...said.slice(1), plain].map((words) => html("small", {}, words)));
     el.setAttribute("aria-label", `${row.label}: ${said.join("; ")}; ${plain}`);
   }
-  const cursor = (step) => fill(track.querySelector(".gb-cursor"), { x1: x(step), x2: x(step) });
+  const cursor = (value) => fill(track.querySelector(".gb-cursor"), { x1: x(value), x2: x(value) });
   return { el, track, choose, draw, cursor };
 }
 
 function seedList(state, pick) {
   const rows = state.rows.map((row, i) => seedRow({ ...row, setting: state.groups[row.group].setting }, () => pick(i)));
   const list = rowList(rows, () => state.get("run"), pick);
-  function draw() {
-    const end = Math.max(...state.traces.map((trace) => trace.last));
+  function draw(axis) {
+    const end = Math.max(...state.traces.map((trace) => state.clockOf(trace, trace.last)));
     list.draw((width) => ({
-      at: scale(0, end, 6, width - 6), marks: ticksOf(end, Math.max(2, width / 110)), ...timeAxis(false),
+      at: scale(0, end, 6, width - 6), marks: ticksOf(end, Math.max(2, width / 110)), ...axis,
     }), (row, place) => row.draw(state, place));
   }
-  return { el: list.el, draw, cursor: list.cursor };
+  return { el: list.el, draw, cursor: (step) => list.cursor(state.clock(step)) };
 }
 
 function csvOf(state) {
@@ -220,8 +225,9 @@ function pictureOf(state, parts) {
     parts.tau.box.checked = tau;
     parts.dose.draw(state.dose, (dose) => !state.any("own", dose));
     parts.arm.draw(control ? arm : null, (name) => !state.any(name, state.dose));
-    for (const part of [parts.missing, parts.keys, parts.foot, parts.doses, parts.changes, parts.list]) part.draw();
+    for (const part of [parts.missing, parts.keys, parts.foot, parts.doses, parts.changes]) part.draw();
     const axis = { ...timeAxis(tau), xOf: state.clock, last: state.last };
+    parts.list.draw(timeAxis(tau));
     parts.time.draw(axis);
     parts.survival.draw(axis);
     frame();

@@ -80,8 +80,7 @@ function answers(state) {
   }
   function drawBars(i) {
     const { run, cut: c, line, control } = state, width = Math.max(240, el.clientWidth);
-    const high = 34, left = 56, right = 64;
-    const x = scale(0, 1, left, width - right);
+    const high = 34, left = 56, right = 64, x = scale(0, 1, left, width - right);
     bars.replaceChildren();
     fill(bars, { viewBox: `0 0 ${width} ${run.tasks.length * high}`, width, height: run.tasks.length * high });
     const said = run.tasks.map((task, t) => {
@@ -219,6 +218,7 @@ function pictureOf(state, parts) {
     if (shown !== run.run + kind) return;
     const text = DEPTHS[kind].text(cut.at[i]);
     slideTo(parts, i, cut.n - 1, text);
+    tell(parts.answer, state.sentence);
     parts.charts.cursor(cut.at[i]);
     parts.answers.cursor(i);
     parts.list.cursor();
@@ -232,7 +232,6 @@ function pictureOf(state, parts) {
     root.classList.toggle("gb-narrow", root.clientWidth < 640);
     shown = run.run + kind;
     slider.max = cut.n - 1;
-    tell(parts.answer, state.sentence);
     parts.control.box.checked = control;
     parts.control.text.textContent = kind === "directions" ? "hold out the end of the path"
       : "cut the weights, not the displacement";

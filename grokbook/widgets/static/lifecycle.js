@@ -7,21 +7,21 @@ const COSINES = [["weights", "gb-plain", "the weights"], ["start", "gb-ours", "t
 
 function stateOf(model) {
   const get = (key) => model.get(key), frames = get("frames"), options = get("packing"), twins = get("twins");
-  const courses = get("passages").map((raw) => courseOf(raw, frames, options));
+  const passages = get("passages").map((raw) => passageOf(raw, frames, options));
   const state = {
-    get, frames, courses, notes: get("notes"),
-    get own() { return courses[get("run")]; },
-    get twin() { return courses[twins[get("run")]]; },
+    get, frames, passages, notes: get("notes"),
+    get own() { return passages[get("run")]; },
+    get twin() { return passages[twins[get("run")]]; },
     get random() { return get("random") && state.twin !== undefined; },
-    get course() { return state.random ? state.twin : state.own; },
-    get frame() { return Math.min(get("frame"), state.course.end); },
+    get passage() { return state.random ? state.twin : state.own; },
+    get frame() { return Math.min(get("frame"), state.passage.end); },
     get control() { return get("control") || paper.matches; },
-    get form() { return state.control && state.course.decay > 0 ? 1 : 0; },
-    get multiples() { return get("multiples") && state.course.unit !== null; },
+    get form() { return state.control && state.passage.decay > 0 ? 1 : 0; },
+    get multiples() { return get("multiples") && state.passage.unit !== null; },
     get k() { return get("direction") - 1; },
     get sentence() { return get("sentences")[state.control ? "control" : "plain"]; },
-    clock: (course, step) => (get("multiples") && course.unit !== null ? step / course.unit : step),
-    text: (step) => (state.multiples ? `${(step / state.course.unit).toFixed(2)} × grok, ` : "")
+    clock: (passage, step) => (get("multiples") && passage.unit !== null ? step / passage.unit : step),
+    text: (step) => (state.multiples ? `${(step / state.passage.unit).toFixed(2)} × grok, ` : "")
       + `step ${comma(step)}`,
   };
   return state;
@@ -31,7 +31,7 @@ const viewOf = ({ get, own }) => ({ run: own.run, frame: get("frame"), v: get("d
   control: get("control"), multiples: get("multiples"), random: get("random") });
 
 function changesOf(state, said) {
-  const changes = changesIn(said, state.courses, state.frames.length - 1, ["control", "multiples", "random"]);
+  const changes = changesIn(said, state.passages, state.frames.length - 1, ["control", "multiples", "random"]);
   if (/^[1-4]$/.test(said.v)) changes.direction = +said.v;
   return changes;
 }
@@ -41,7 +41,7 @@ function timeline(state, goTo) {
   const accuracy = panel({ height: 84 }), band = panel({ height: 220 }), cosine = panel({ height: 170, axis: true });
   const all = [accuracy, band, cosine];
   function words(step) {
-    const { course: c, form, k } = state, e = c.index(c.steps, step), i = c.index(c.ends, step);
+    const { passage: c, form, k } = state, e = c.index(c.steps, step), i = c.index(c.ends, step);
     const own = c.share(form, k)[i], lines = [`test accuracy ${share(c.accuracy[e])}`];
     lines.push(`${NAMES[k]} of the window to ${comma(c.ends[i])}: gradient ${share(own)}, decay ${share(1 - own)}`);
     COSINES.forEach(([, , text], which) => {
@@ -52,7 +52,7 @@ function timeline(state, goTo) {
   }
   const el = stackOf(all, words, goTo);
   function draw(axis) {
-    const { course: c, control, form, k } = state, width = Math.max(260, el.clientWidth);
+    const { passage: c, control, form, k } = state, width = Math.max(260, el.clientWidth);
     const common = { width, last: c.last, xOf: (step) => state.clock(c, step), ...axis };
     const flags = c.unit !== null && c.unit <= c.last ? [{ step: c.unit, kind: "gb-grok", text: "" }] : [];
     const who = flags.length ? `; dotted: ${c.grok !== null ? "it" : "its plain run"} groks` : "";
@@ -83,18 +83,18 @@ function timeline(state, goTo) {
 const area = (track, kind, d) => track.append(svg("path", { class: kind, d }));
 
 // One run in the list: the band, and the share where it groks.
-function courseRow(course, pick) {
-  const row = choiceRow(course, SPARK, pick);
+function passageRow(passage, pick) {
+  const row = choiceRow(passage, SPARK, pick);
   let x;
   function draw(state, { width, at }) {
     x = at;
-    const { track, result, el } = row, form = state.control && course.decay > 0 ? 1 : 0;
-    const own = course.share(form, state.k);
-    const y = scale(0, 1, SPARK - 3, 3), lost = state.get("multiples") && course.unit === null;
+    const { track, result, el } = row, form = state.control && passage.decay > 0 ? 1 : 0;
+    const own = passage.share(form, state.k);
+    const y = scale(0, 1, SPARK - 3, 3), lost = state.get("multiples") && passage.unit === null;
     track.replaceChildren();
     fill(track, { viewBox: `0 0 ${width} ${SPARK}`, width });
     if (!lost) {
-      const px = course.ends.map((step) => x(state.clock(course, step)));
+      const px = passage.ends.map((step) => x(state.clock(passage, step)));
       const there = px.map((_, i) => i).filter((i) => known(own[i]));
       const edge = there.map((i) => `${px[i].toFixed(1)} ${y(own[i]).toFixed(1)}`);
       const [a, b] = [px[there[0]], px[there[there.length - 1]]];
@@ -102,30 +102,30 @@ function courseRow(course, pick) {
         area(track, "gb-by-gradient", `M${a} ${y(0)}L${edge.join("L")}L${b} ${y(0)}Z`);
         area(track, "gb-by-decay", `M${a} ${y(1)}L${edge.join("L")}L${b} ${y(1)}Z`);
       }
-      if (course.grok !== null) {
-        const place = x(state.clock(course, course.grok));
+      if (passage.grok !== null) {
+        const place = x(state.clock(passage, passage.grok));
         track.append(svg("line", { class: "gb-grok", x1: place, x2: place, y1: 1, y2: SPARK - 1 }));
       }
     }
     track.append(svg("line", { class: "gb-cursor", y1: 0, y2: SPARK }));
-    const i = course.unit === null ? -1 : course.ends.reduce((best, end, j) =>
-      (Math.abs(end - course.unit) < Math.abs(course.ends[best] - course.unit) ? j : best), 0);
-    const when = course.grok !== null ? `groks at ${comma(course.grok)}` : "never groks";
-    const said = lost ? "no grok step to count by" : i < 0 || course.unit > course.last ? when
-      : `${when}; gradient ${share(own[i])} ${course.grok !== null ? "there" : `at ${comma(course.unit)}`}`;
+    const i = passage.unit === null ? -1 : passage.ends.reduce((best, end, j) =>
+      (Math.abs(end - passage.unit) < Math.abs(passage.ends[best] - passage.unit) ? j : best), 0);
+    const when = passage.grok !== null ? `groks at ${comma(passage.grok)}` : "never groks";
+    const said = lost ? "no grok step to count by" : i < 0 || passage.unit > passage.last ? when
+      : `${when}; gradient ${share(own[i])} ${passage.grok !== null ? "there" : `at ${comma(passage.unit)}`}`;
     result.textContent = said;
-    el.setAttribute("aria-label", `${course.label}, ${course.setting}: ${said}`);
+    el.setAttribute("aria-label", `${passage.label}, ${passage.setting}: ${said}`);
   }
   const cursor = (value) => fill(row.track.querySelector(".gb-cursor"), { x1: x(value), x2: x(value) });
   return { el: row.el, track: row.track, choose: row.choose, draw, cursor };
 }
 
-function courseList(state, pick) {
-  const rows = state.courses.map((course, i) => courseRow(course, () => pick(i)));
+function passageList(state, pick) {
+  const rows = state.passages.map((passage, i) => passageRow(passage, () => pick(i)));
   const list = rowList(rows, () => state.get("run"), pick);
   function draw({ xLabel, xText }) {
-    const counted = state.courses.filter((course) => !state.get("multiples") || course.unit !== null);
-    const end = Math.max(1, ...counted.map((course) => state.clock(course, course.last)));
+    const counted = state.passages.filter((passage) => !state.get("multiples") || passage.unit !== null);
+    const end = Math.max(1, ...counted.map((passage) => state.clock(passage, passage.last)));
     list.draw((width) => ({
       at: scale(0, end, 6, width - 6), marks: ticksOf(end, Math.max(2, width / 110)), xLabel, xText,
     }), (row, place) => row.draw(state, place));
@@ -168,11 +168,13 @@ function partsOf(state, put) {
     multiples: switchOf("Count time in grok steps", "", null, (multiples) => put({ multiples })),
     random: switchOf("Random labels in place of the real ones", "", null, (random) => put({ random })),
     keys: legend(state),
-    time: timeline(state, (step) => rest({ frame: nearestFrame(state.frames, state.course.end, step) })),
+    time: timeline(state, (step) => rest({ frame: nearestFrame(state.frames, state.passage.end, step) })),
     states: [removalCurve(state), removalBars(state), probeDots(state)],
     knob: choiceKnob("Direction", NAMES.map((name, k) => [k + 1, name]), (direction) => put({ direction })),
-    list: courseList(state, (run) => rest({ run })),
-    foot: footOf({ name: () => state.course.run, csv: () => csvOf(state.course), command: () => state.course.command }),
+    list: passageList(state, (run) => rest({ run })),
+    foot: footOf({
+      name: () => state.passage.run, csv: () => csvOf(state.passage), command: () => state.passage.command,
+    }),
   };
   parts.root = regionOf("gb-defect gb-edges", state.get("title"), parts,
     html("div", { class: "gb-options" }, parts.control.el, parts.multiples.el, parts.random.el, parts.knob.el),
@@ -204,16 +206,16 @@ function pictureOf(state, parts) {
     part.text.textContent = note;
   }
   function draw() {
-    const { course, control, multiples } = state;
+    const { passage, control, multiples } = state;
     root.classList.toggle("gb-narrow", root.clientWidth < 640);
-    shown = course;
-    root.style.setProperty("--weak", course.ink[0]);
-    root.style.setProperty("--strong", course.ink[1]);
+    shown = passage;
+    root.style.setProperty("--weak", passage.ink[0]);
+    root.style.setProperty("--strong", passage.ink[1]);
     slider.max = shown.end;
     tell(parts.answer, state.sentence);
     parts.control.box.checked = control;
-    toggle(parts.multiples, multiples, course.unit === null, course.unit === null
-      ? "no run of this seed groks" : `one is ${comma(course.unit)} steps for this seed`);
+    toggle(parts.multiples, multiples, passage.unit === null, passage.unit === null
+      ? "no run of this seed groks" : `one is ${comma(passage.unit)} steps for this seed`);
     toggle(parts.random, state.random, state.twin === undefined, state.twin === undefined
       ? state.notes.random : "the same seed, with nothing to understand");
     parts.knob.draw(state.get("direction"));
@@ -231,4 +233,4 @@ function pictureOf(state, parts) {
 
 export default { render: ({ model, el }) => stage({
   model, el, state: stateOf(model), partsOf, pictureOf, viewOf, changesOf,
-  keys: ["run", "direction", "control", "multiples", "random"], end: (state) => state.course.end }) };
+  keys: ["run", "direction", "control", "multiples", "random"], end: (state) => state.passage.end }) };

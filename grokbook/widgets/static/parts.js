@@ -131,6 +131,19 @@ function choiceRow(lane, height, pick) {
   return { el, track, result, choose };
 }
 
+// Of a long list that scrolls by itself: how many there are, and a shade at an edge with more beyond it.
+function scrollHint(box, count) {
+  const el = html("p", { class: "gb-scrolls" });
+  function draw() {
+    const room = box.scrollHeight - box.clientHeight;
+    el.textContent = room > 1 ? `${count} runs; scroll for more` : "";
+    box.classList.toggle("gb-more-above", box.scrollTop > 1);
+    box.classList.toggle("gb-more-below", box.scrollTop < room - 1);
+  }
+  box.addEventListener("scroll", draw, { passive: true });
+  return { el, draw };
+}
+
 // Such rows over one axis; `axisOf(width)` gives {at, marks, xLabel, xText}, `drawRow` draws one row.
 function rowList(rows, chosen, pick) {
   const axis = svg("svg", { class: "gb-lane-axis", height: 36, "aria-hidden": "true" });

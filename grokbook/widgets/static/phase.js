@@ -153,14 +153,16 @@ function paceRow(pace, pick) {
 
 function paceList(state, pick) {
   const list = rowList(state.paces.map((pace, i) => paceRow(pace, () => pick(i))), () => state.get("run"), pick);
+  const hint = scrollHint(list.el, state.paces.length);
   function draw({ xLabel, xText }) {
     const ends = state.paces.map((pace) => state.clock(pace, pace.last)).filter((v) => v > 0);
     list.draw((width) => {
       const { log, at, marks } = finishAxis(ends, width);
       return { at, marks, xLabel: xLabel + (log ? " (log)" : ""), xText };
     }, (row, place) => row.draw(state, place));
+    hint.draw();
   }
-  return { el: list.el, draw, cursor: list.cursor };
+  return { el: list.el, hint: hint.el, draw, cursor: list.cursor };
 }
 
 // Every run with its grok steps: what the points are drawn from.
@@ -204,7 +206,7 @@ function partsOf(state, put) {
     html("div", { class: "gb-options" }, parts.control.el),
     html("div", { class: "gb-time" }, parts.keys.el, parts.time.el),
     html("div", { class: "gb-states" }, parts.points.el), parts.strip.el,
-    html("div", { class: `gb-runs${state.paces.length > SHOWN ? " gb-many" : ""}` }, parts.list.el),
+    html("div", { class: `gb-runs${state.paces.length > SHOWN ? " gb-many" : ""}` }, parts.list.hint, parts.list.el),
     parts.foot.el);
   return parts;
 }
