@@ -134,11 +134,12 @@ def _silent(found: Sequence[TrackRecord]) -> list[str]:
     placebos = [each for each in able if each.kind == "placebo"]
     if not found[0].quiet or not geometry:
         return []
-    readings = sum(each.kind != "placebo" for each in found)
+    readings, quiet = sum(each.kind != "placebo" for each in found), found[0].quiet
+    never = "the one that never does" if quiet == 1 else f"the {quiet} that never do"
     said = (
         f"{share(len(geometry), readings)} readings of the defect lead in every run that groks and "
-        "stay silent in those that never do, by up to "
-        f"{max(each.median for each in geometry):,.0f} steps (median)"
+        f"stay silent in {never}, by up to "
+        f"{max(each.median for each in geometry):,.0f} steps (the longest of their medians)"
     )
     if not placebos:
         return [f"{said}. Nothing that knows no geometry does the same."]
@@ -161,9 +162,9 @@ def inside_answer(runs: Sequence[Run]) -> str:
     chosen = grokking(runs)
     if not chosen:
         return "No run here groks, so there is no path to a published stop."
-    means = {name: float(np.mean(values)) for name, values in inside(runs).items()}
-    chance = means["true commutator, random alike"]
-    own = means["true commutator, own directions"] / chance
+    parts = inside(runs)
+    chance = np.array(parts["true commutator, random alike"])
+    own = float(np.mean(np.array(parts["true commutator, own directions"]) / chance))
     said = f"Of the true commutator the path's own directions hold {own:.2f} times what random "
     said += "directions alike hold"
     theirs = [ratio for run in chosen if (ratio := _of_another_seed(run)) is not None]

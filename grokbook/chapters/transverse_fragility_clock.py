@@ -161,10 +161,12 @@ def _when(away: Sequence[int]) -> str:
 def _counts(deleted: Sequence[Mark]) -> str:
     both = [mark for mark in deleted if None not in (mark.falls, mark.grok)]
     when = _when([mark.end - mark.falls for mark in both]) if both else ""
+    never = [mark for mark in deleted if mark.falls is None and mark.grok is not None]
+    # A record that ends at the grok step cannot tell what comes after it.
+    ends = all(mark.last == mark.grok for mark in never)
+    until = "up to the grok step, where the record ends" if ends else "within the record"
     cases = {
-        "it does not come within the record, and the run groks all the same": sum(
-            mark.falls is None and mark.grok is not None for mark in deleted
-        ),
+        f"it does not come {until}, and the run groks all the same": len(never),
         "it comes, and the run was cut off before it grokked": sum(
             mark.falls is not None and mark.grok is None for mark in deleted
         ),

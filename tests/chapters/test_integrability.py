@@ -357,8 +357,9 @@ def paths(runs):
 
 
 SILENT = (
-    "1 of 18 readings of the defect lead in every run that groks and stay silent in those that "
-    "never do, by up to 550 steps (median). Nothing that knows no geometry does the same."
+    "1 of 18 readings of the defect lead in every run that groks and stay silent in the one that "
+    "never does, by up to 550 steps (the longest of their medians). Nothing that knows no geometry "
+    "does the same."
 )
 """The tri detector on the true defect alone; growth is seen in the third run as well."""
 

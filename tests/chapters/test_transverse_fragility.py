@@ -454,8 +454,8 @@ def test_what_the_size_says_of_one_deleted_run(made, last, said):
 def test_what_the_size_says_of_several_deleted_runs(trials):
     assert size.clock_sentence(trials) == (
         "With add and mul, the moment to watch is when the weights of a deleted run are as small "
-        "as those of its plain run when that one groks: in 1 of 12 it does not come within "
-        "the record, and the run groks all the same; in 2 of 12 it comes, and the run was cut off "
+        "as those of its plain run when that one groks: in 1 of 12 it does not come up to the grok "
+        "step, where the record ends, and the run groks all the same; in 2 of 12 it comes, and the run was cut off "
         "before it grokked; in 9 of 12 the run groks 200 to 11,600 steps after it."
     )
     never = with_deleted((0.25, 18_000), grok=None)
@@ -465,8 +465,8 @@ def test_what_the_size_says_of_several_deleted_runs(trials):
     )
     mixed = with_deleted((0.5, 12_000), (0.6, None), (0.25, 12_000), last=12_000)
     assert size.clock_sentence(mixed).endswith(
-        ": in 2 of 3 it does not come within the record, and the run groks all the same; in 1 of 3 "
-        "the run was cut off before either, and does not tell."
+        ": in 2 of 3 it does not come up to the grok step, where the record ends, and the run "
+        "groks all the same; in 1 of 3 the run was cut off before either, and does not tell."
     )
 
 
