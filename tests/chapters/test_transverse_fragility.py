@@ -455,7 +455,8 @@ def test_what_the_size_says_of_several_deleted_runs(trials):
     assert size.clock_sentence(trials) == (
         "With add and mul, the moment to watch is when the weights of a deleted run are as small "
         "as those of its plain run when that one groks: in 1 of 12 it does not come up to the grok "
-        "step, where the record ends, and the run groks all the same; in 2 of 12 it comes, and the run was cut off "
+        "step, where the record ends, and the run groks all the same; in 2 of 12 it comes, and the "
+        "run was cut off "
         "before it grokked; in 9 of 12 the run groks 200 to 11,600 steps after it."
     )
     never = with_deleted((0.25, 18_000), grok=None)
