@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.chapters.wording import bullets, listed, percent, share
+from grokbook.chapters.wording import bullets, counted, listed, percent, share
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import OrderTest
@@ -83,12 +83,17 @@ def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, li
     }
 
 
-def finding(records: Sequence[RunRecord], swept: Sequence[RunRecord] = ()) -> str:
+def finding(
+    records: Sequence[RunRecord],
+    swept: Sequence[RunRecord] = (),
+    again: Sequence[RunRecord] = (),
+) -> str:
     """The chapter's finding in plain words, from the runs at hand, a bullet a result.
 
     Args:
         records: of the page.
         swept: the same at other weight decays.
+        again: further executions of the page's runs, which differ from them by rounding alone.
     """
     every = races([*{r.config.id: r for r in (*records, *swept)}.values()])
     said = []
@@ -96,7 +101,27 @@ def finding(records: Sequence[RunRecord], swept: Sequence[RunRecord] = ()) -> st
         said += [_race_sentence(race) for race in races(records) if race.name == name]
         said += _over_decays([race for race in every if race.name == name])
     rule = RULES[PUBLISHED_RULE].text
+    said += _repeated(again)
     return bullets([*said, *_stillness(records)], f"Orders are counted by the rule {rule}.")
+
+
+def _repeated(again: Sequence[RunRecord]) -> list[str]:
+    """How the orders come out where rounding alone is another, if any run was carried out again."""
+    said = []
+    for race in races(again):
+        *_, count = counts(race)
+        if not count.n:
+            continue
+        seeds = len({record.config.seed for record in race.records})
+        what, held = (
+            ("the full order holds", count.strict)
+            if len(race.order) > 2
+            else (f"{race.order[0]} is strictly first", count.first)
+        )
+        where = f"with {len(race.order)} tasks at weight decay {race.weight_decay:g}"
+        said.append(f"{where}, {what} in {share(held.runs, count.n)} ({counted(seeds, 'seed')})")
+    start = "Carried out again by other arithmetic, which rounds differently: "
+    return [f"{start}{'; '.join(said)}."] if said else []
 
 
 def _over_decays(found: Sequence[Race]) -> list[str]:

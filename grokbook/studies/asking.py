@@ -99,6 +99,17 @@ def at_hand(
     return found
 
 
+def repeated(configs: Sequence[Config], *, results: Results | None = None) -> list[RunRecord]:
+    """Every further recorded execution of those runs, by other arithmetic.
+
+    Raises:
+        StoreError: if a record is damaged.
+    """
+    results = results or Results()
+    found = Recorded(results).executions()
+    return [results.get(name) for config in configs for name in found.get(config.id, [])[1:]]
+
+
 def _recorded(config: Config, results: Results) -> RunRecord | None:
     """The execution that stands for a config, as it does in the verdicts."""
     names = Recorded(results).executions().get(config.id)

@@ -85,6 +85,20 @@ def test_the_finding_counts_what_is_there():
     )
 
 
+def test_the_finding_says_what_further_executions_do():
+    again = [*made_records.DUAL, *made_records.DUAL[:1]]
+    said = chapter.finding(made_records.DUAL, (), again)
+    first = "mul is strictly first in"
+    assert f"{first} 1 of 4 runs" in said
+    steps = [[record.grok_step(task, "0.98x3") for task in ("mul", "add")] for record in again]
+    wanted = sum(mul < add for mul, add in steps)
+    seeds = len({record.config.seed for record in again})
+    assert said.endswith(
+        "\n- Carried out again by other arithmetic, which rounds differently: with 2 tasks at "
+        f"weight decay 1, {first} {wanted} of {len(again)} ({seeds} seeds)."
+    )
+
+
 def test_the_finding_counts_all_weight_decays_together():
     page = made_records.DUAL[:2]
     weaker = [

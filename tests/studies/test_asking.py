@@ -6,7 +6,7 @@ from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.store import Store, StoreError
 from grokbook.store.recorded import Results
-from grokbook.studies.asking import MissingRun, ask
+from grokbook.studies.asking import MissingRun, ask, repeated
 
 TINY = RunConfig(tasks=("add",), modulus=11, width=16, heads=2, hidden=16, batch_size=16)
 
@@ -63,6 +63,8 @@ def test_another_execution_stands_beside_the_first(places, tmp_path):
     assert (entry["steps"], entry["numerics"]["machine"]) == (200, "elsewhere")
     assert [r.last_step for r in places["results"].executions(TINY)] == [100, 200]
     assert places["results"].get(TINY.id).last_step == 100
+    assert [r.last_step for r in repeated([TINY], results=places["results"])] == [200]
+    assert repeated([], results=places["results"]) == []
     assert places["results"].verify() == []
     weights = places["results"].weights(TINY)
     layout = Layout.of(TINY)
