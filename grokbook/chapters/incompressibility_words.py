@@ -17,7 +17,7 @@ from grokbook.chapters.incompressibility import (
     opening,
     thresholds,
 )
-from grokbook.chapters.wording import counted, listed, percent, share, share_of
+from grokbook.chapters.wording import bullets, counted, listed, percent, share, share_of
 from grokbook.claims.readings.incompressibility import threshold as directions
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing, Run
@@ -74,7 +74,7 @@ def last_seen(runs: Sequence[Run]) -> str:
 
 
 def finding(runs: Sequence[Run]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
+    """The chapter's finding in plain words, from the runs at hand, a bullet a result."""
     if runs and not any(_grokked(run) for run in runs):
         return (
             "No run here groks, so there is no solution to compress: the tables show what the "
@@ -94,8 +94,8 @@ def finding(runs: Sequence[Run]) -> str:
             f"{_verdict(published, corrected)}."
         )
         if np.mean(published) < INTACT <= np.mean(corrected):
-            said.append(
-                "The published form puts initial weights back that decay had erased; another "
+            said[-1] += (
+                " The published form puts initial weights back that decay had erased; another "
                 f"seed's, which this run never saw, leave {_mean(other)}."
             )
         said.append(of_one_size(found))
@@ -109,7 +109,7 @@ def finding(runs: Sequence[Run]) -> str:
             f"{number} directions of the whole path rebuild the network in "
             f"{share_of(len(counts), len(own), 'run')}; {_without_the_end(held)}."
         )
-    return " ".join(said) or "Nothing of this page has been measured yet."
+    return bullets(said) or "Nothing of this page has been measured yet."
 
 
 def of_one_size(found: Sequence[Cut]) -> str:
@@ -160,7 +160,8 @@ def _without_the_end(held: Sequence[int | None]) -> str:
         return f"{start} {'no number tried does' if never else f'{held[0]} do'}"
     if not never:
         return f"{start} some number does in all {len(held)}"
-    return f"{start} no number tried does in {share(never, len(held))}"
+    must = ", as it must where the end of a path is not in its beginning" * (never == len(held))
+    return f"{start} no number tried does in {share(never, len(held))}{must}"
 
 
 def _grokked(run: Run) -> bool:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from grokbook.chapters.deleted import wanting
-from grokbook.chapters.wording import counted, listed, percentages, share, share_of
+from grokbook.chapters.wording import bullets, counted, listed, percentages, share, share_of
 from grokbook.claims.numbers import show
 from grokbook.claims.readings.transverse_fragility import BUDGET, outside
 from grokbook.claims.registry import Claim
@@ -148,7 +148,7 @@ def overall(
 
 
 def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]) -> str:
-    """The chapter's finding in plain words, from the runs at hand."""
+    """The chapter's finding in plain words, from the runs at hand, a bullet a result."""
     shares, said = outsides(found), []
     if shares:
         least = min(own for own, _ in shares.values())
@@ -158,7 +158,7 @@ def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
         )
     for trials in found:
         said += _said_of(trials, arms, doses)
-    return " ".join(said)
+    return bullets(said)
 
 
 def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> list[str]:

@@ -218,14 +218,17 @@ def test_modules_stand_beside_noise_in_the_same_tensors(runs):
 def test_the_finding_says_what_the_runs_say(runs):
     said = words.finding(runs)
     assert said == (
-        "5 % less of what training moved leaves 2.5 % of the test answers right (mean of 2 runs); "
+        "\n\n- 5 % less of what training moved leaves 2.5 % of the test answers right (mean of 2 "
+        "runs); "
         "5 % less of the weights themselves leaves 98.5 %: at this depth only the published form "
         "does harm. The published form puts initial weights back that decay had erased; another "
-        "seed's, which this run never saw, leave 2.5 %. The two are not changes of one size: the "
+        "seed's, which this run never saw, leave 2.5 %.\n- The two are not changes of one size: "
+        "the "
         "published one moves the weights by 15 % of their length, the other by 5 %. Noise as large "
         "as the published one leaves 3.5 % (spread over all weights) and 4.5 % (in every tensor): "
         "its size alone is enough, without any initial weights. Scaled down further, the weights "
-        "themselves keep 98.5 % at a move of 10 %. 6 to 7 directions of the whole path rebuild the "
+        "themselves keep 98.5 % at a move of 10 %.\n- 6 to 7 directions of the whole path "
+        "rebuild the "
         "network in 3 of 3 runs; without the path's last tenth no number tried does in 2 of 3."
     )
 
@@ -273,6 +276,10 @@ def test_the_finding_turns_with_the_data():
     held = made(42, reconstruction(STARS | {"held-out": 9}))
     assert words.finding([held]).endswith("in the one run; without the path's last tenth 9 do.")
     assert words.finding([held, held]).endswith("last tenth some number does in all 2.")
+    assert words.finding([alone, alone]).endswith(
+        "no number tried does in 2 of 2, as it must where the end of a path is not in its "
+        "beginning."
+    )
     one = tables.threshold_table([alone], claims("multitask", "incompressibility"))
     assert one.loc["the whole path, as published"].tolist() == ["6; the one run"]
     assert one.loc["another seed's path"].tolist() == ["not the one run"]

@@ -242,7 +242,8 @@ def test_published_numbers_are_those_of_the_claims(published, trials):
 def test_the_finding_counts_what_is_there(trials):
     said = chapter.finding([trials], ARMS, DOSES)
     assert said.startswith(
-        "With add and mul, 7 of 8 deleted runs (3 seeds) grok later than their plain runs or not "
+        "\n\n- With add and mul, 7 of 8 deleted runs (3 seeds) grok later than their plain runs "
+        "or not "
         "at all, 1 of them cut off before; what should be the same run twice differs by up to "
         "10 %, and 7 of 8 are later by more than that."
     )
