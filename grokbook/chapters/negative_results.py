@@ -52,24 +52,24 @@ BASES = {
 
 @dataclass(frozen=True)
 class Again:
-    """A task of a config that was carried out twice.
+    """A task of a config that was carried out twice or more often.
 
     Attributes:
         run: label of the run.
         task: of the run.
         steps: its grok steps, first execution first.
-        gaps: steps between the run's first and last task, in either execution.
+        gaps: steps between the run's first and last task, in each execution.
     """
 
     run: str
     task: str
-    steps: tuple[int, int]
-    gaps: tuple[int, int]
+    steps: tuple[int, ...]
+    gaps: tuple[int, ...]
 
     @property
     def apart(self) -> int:
-        """Steps between the executions."""
-        return abs(self.steps[1] - self.steps[0])
+        """Steps between the quickest execution and the slowest."""
+        return max(self.steps) - min(self.steps)
 
     @property
     def share(self) -> float:
@@ -78,17 +78,21 @@ class Again:
 
 
 def again(configs: Iterable[RunConfig], results: Results | None = None) -> list[Again]:
-    """Grok steps of every task of the configs of which two executions are recorded."""
+    """Grok steps of every task of the configs of which several executions are recorded.
+
+    An execution of which a task was cut off before it grokked is left out.
+    """
     results, found = results or Results(), []
     for config in configs:
-        executions = results.executions(config)
-        if len(executions) < 2:
+        every = [_groks(record) for record in results.executions(config)]
+        groks = [each for each in every if None not in each.values()]
+        if len(groks) < 2:
             continue
-        one, two = (_groks(record) for record in executions[:2])
-        if None in (*one.values(), *two.values()):
-            continue
-        gaps = tuple(max(each.values()) - min(each.values()) for each in (one, two))
-        found += [Again(config.label, task, (one[task], two[task]), gaps) for task in config.tasks]
+        gaps = tuple(max(each.values()) - min(each.values()) for each in groks)
+        found += [
+            Again(config.label, task, tuple(each[task] for each in groks), gaps)
+            for task in config.tasks
+        ]
     return found
 
 

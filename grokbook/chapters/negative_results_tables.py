@@ -83,14 +83,14 @@ def threshold_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def again_table(found: Sequence[Again]) -> pd.DataFrame:
-    """Both executions' grok steps."""
+    """Every execution's grok step."""
     rows = [
         {
             "run and task": f"{each.run} · {each.task}",
             "first execution": f"{each.steps[0]:,}",
-            "second": f"{each.steps[1]:,}",
+            "others": ", ".join(f"{step:,}" for step in each.steps[1:]),
             "apart": f"{each.apart:,}",
-            "first to last task": " and ".join(f"{gap:,}" for gap in each.gaps),
+            "first to last task": ", ".join(f"{gap:,}" for gap in each.gaps),
         }
         for each in found
     ]

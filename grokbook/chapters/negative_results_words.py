@@ -150,15 +150,15 @@ def noise_sentence(runs: Sequence[Run]) -> str:
 
 
 def again_sentence(found: Sequence[Again]) -> str:
-    """How far two executions of one config lie apart."""
+    """How far executions of one config lie apart."""
     if not found:
         return "None of these runs was recorded twice."
     beyond = sum(each.apart > max(each.gaps) for each in found)
     return (
-        f"Two executions of one config grok {span([100 * each.share for each in found], ' %')} "
+        f"Executions of one config grok {span([100 * each.share for each in found], ' %')} "
         f"apart, {span([float(each.apart) for each in found])} steps. In "
         f"{share(beyond, len(found))} cases that is more than the run's first and last task are "
-        "apart in either."
+        "apart in any."
     )
 
 

@@ -64,7 +64,7 @@ def thresholds(
     reach = range(0, BEYOND, 5)
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True)
     figure.update_xaxes(
-        title_text="directions needed (k*)",
+        title_text="directions, k*",
         range=[0, BEYOND + 1 + 0.9 * len(found)],
         tickangle=0,
         tickvals=[*reach, BEYOND],

@@ -59,7 +59,8 @@ def test_the_recorded_runs_say_what_the_page_says(found):
 def unmeasured(passage):
     """Its fields without any removal."""
     none = {name: values[:, :0] for name, values in passage.changes.items()}
-    return {"ablated": passage.ablated[:0], "removed": passage.removed[:0], "changes": none}
+    empty = {name: getattr(passage, name)[:0] for name in ("ablated", "removed", "alone")}
+    return empty | {"changes": none}
 
 
 def test_a_turn_that_is_not_there_or_stays_stops_the_build(gaps):

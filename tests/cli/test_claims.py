@@ -52,7 +52,7 @@ def test_one_claim_in_full():
         "layer 0 W_Q",
         "published 58.1",
         "needs: grokbook study dual",
-        "n = ",
+        " 3 seeds, published",
     ):
         assert text in result.output
 
@@ -62,7 +62,7 @@ def test_a_published_number_stands_beside_the_same_quantity_alone():
     said = run("MT-16").output
     assert "published –" in said and "published 1:" not in said
     (line,) = (each for each in run("MT-60").output.splitlines() if each.startswith("  all: "))
-    assert " of the runs, n = " in line and "published –" in line
+    assert " of the runs, 3 seeds, " in line and "published –" in line
 
 
 def test_json():

@@ -9,7 +9,7 @@ def test_every_five_directions_have_a_tick_and_the_axis_is_named_in_words():
     axis = draw.thresholds({"dual, λ = 1": {"published": [6, 20, None]}}, {}).layout.xaxis
     assert list(axis.tickvals) == [0, 5, 10, 15, 20, draw.BEYOND]
     assert list(axis.ticktext) == ["0", "5", "10", "15", "20", "never"]
-    assert axis.title.text == "directions needed (k*)"
+    assert axis.title.text == "directions, k*"
 
 
 def test_a_band_stays_within_what_an_accuracy_can_be():

@@ -279,7 +279,7 @@ def test_within_a_budget_only_runs_that_tell_are_counted(trials):
 def test_the_shelf_knows_executions_and_interventions():
     shelf = Shelf()
     names = [run.name for run in shelf.executions(DUAL)]
-    assert len(names) == 2 and names[0] == DUAL.id
+    assert len(names) == 3 and names[0] == DUAL.id
     assert shelf.run(DUAL).name in names
     entry = {"config": DUAL.to_json() | {"intervention": {"transform": "noise", "strength": 0.1}}}
     shelf.__dict__["_entries"] = {"changed": entry, "plain": {"config": DUAL.to_json()}}
