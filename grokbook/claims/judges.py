@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 from grokbook.claims.criteria import Absence, Count, Criterion, Exact, Magnitude, Ordering
 from grokbook.claims.findings import (
@@ -27,7 +26,12 @@ from grokbook.claims.findings import (
     named,
 )
 from grokbook.claims.series import Runs, Series, by_seed, seeds_of, split
-from grokbook.statistics import Interval, chance_of_at_least, mean_interval, proportion
+from grokbook.statistics import (
+    chance_of_at_least,
+    difference_interval,
+    mean_interval,
+    proportion,
+)
 
 ALPHA = 0.05
 LEFT_OPEN = "the mean holds, its interval leaves it open"
@@ -251,7 +255,7 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
     if set(below) == set(above):
         gap = mean_interval([above[seed] - below[seed] for seed in below])
     else:
-        gap = _welch(list(below.values()), list(above.values()))
+        gap = difference_interval(list(below.values()), list(above.values()))
     few = _few(gap.n, criterion.least_seeds)
     if (gap.mean if few else gap.low) > 0:
         outcome = HOLDS
@@ -263,18 +267,3 @@ def _difference(criterion: Ordering, cell: str, lower: str, higher: str, ours: S
         *((*_told(few, sure), *lost, *more), DIFFERENCE),
         sure=sure,
     )
-
-
-def _welch(x: Sequence[float], y: Sequence[float]) -> Interval:
-    """Mean of y less that of x with Welch's interval; n is that of the smaller group."""
-    gap, n = float(np.mean(y) - np.mean(x)), min(len(x), len(y))
-    if n == 1:
-        return Interval(gap, -math.inf, math.inf, 1, 1 - ALPHA)
-    parts = [float(np.var(group, ddof=1)) / len(group) for group in (x, y)]
-    if not sum(parts):
-        return Interval(gap, gap, gap, n, 1 - ALPHA)
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (len(group) - 1) for part, group in zip(parts, (x, y), strict=True)
-    )
-    half = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * math.sqrt(sum(parts))
-    return Interval(gap, gap - half, gap + half, n, 1 - ALPHA)

@@ -18,7 +18,12 @@ from grokbook.statistics.counts import (
     proportion,
 )
 from grokbook.statistics.fits import Fit, exponential, power_law, reciprocal
-from grokbook.statistics.intervals import Interval, mean_interval, prediction_interval
+from grokbook.statistics.intervals import (
+    Interval,
+    difference_interval,
+    mean_interval,
+    prediction_interval,
+)
 from grokbook.statistics.nulls import LeadNulls, lead_nulls
 from grokbook.statistics.orders import OrderTest, order_test
 from grokbook.statistics.permutation import PermutationTest, holm, shuffle, sign_flip, two_sample
@@ -46,6 +51,7 @@ __all__ = [
     "chance_of_at_least",
     "distinct",
     "exponential",
+    "difference_interval",
     "fisher_test",
     "holm",
     "lead_nulls",

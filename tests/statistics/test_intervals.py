@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from grokbook.statistics import mean_interval, one_a_run, prediction_interval
+from grokbook.statistics import difference_interval, mean_interval, one_a_run, prediction_interval
 from grokbook.statistics.units import paired
 
 
@@ -93,3 +93,17 @@ def test_pairs_are_matched_by_name():
         paired({"a": 1.0}, {"a": 1.0, "c": 2.0}, "this")
     with pytest.raises(ValueError, match="not 1 and 2"):
         paired([1.0], [1.0, 2.0], "this")
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_a_difference_of_means_is_scipys_of_groups_that_spread_differently(level):
+    x, y = [1.0, 2.5, 4.0, 9.0], [7.0, 7.5, 8.5]
+    ours = difference_interval(x, y, level)
+    theirs = stats.ttest_ind(y, x, equal_var=False).confidence_interval(level)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-12)
+    assert (ours.mean, ours.n, ours.level) == (pytest.approx(sum(y) / 3 - sum(x) / 4), 3, level)
+    assert math.isinf(difference_interval([1.0], y).high)
+    same = difference_interval([1.0, 1.0], [3.0, 3.0])
+    assert (same.mean, same.low, same.high) == (2, 2, 2)
+    with pytest.raises(ValueError, match="finite"):
+        difference_interval([math.nan, 1.0], y)
