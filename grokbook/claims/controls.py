@@ -7,6 +7,7 @@ from math import isfinite
 
 from grokbook.claims.criteria import LEAST, REFUTES
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
+from grokbook.claims.numbers import seeds
 
 _STATES = ("falls", "partly", "missing", "stands")
 """What a control does, the worst for the claim first."""
@@ -29,10 +30,6 @@ def together(states: Sequence[str]) -> str:
     if 0 < 2 * falls <= len(states):
         return "partly"
     return worst(states)
-
-
-def _seeds(n: int) -> str:
-    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def states_of(
@@ -64,7 +61,7 @@ def states_of(
             cell = "a cell with " * (its.fewest < its.n)
             told = len(found) == 1 and isfinite(its.value)  # of many cells it would be a list
             saw = f", {its.value:.3g} in what there is" if told else ""
-            remarks.append((its.name, f"control {name!r} has {cell}{_seeds(its.fewest)}{saw}"))
+            remarks.append((its.name, f"control {name!r} has {cell}{seeds(its.fewest)}{saw}"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             here.add("missing")
             remarks.append((its.name, f"control {name!r} is undecided"))
@@ -72,7 +69,7 @@ def states_of(
             said = "holds too" if its.outcome == HOLDS else "does not hold"
             if its.fewest < REFUTES:
                 here.add("missing")
-                said += f" on {_seeds(its.fewest)}, too few to kill"
+                said += f" on {seeds(its.fewest)}, too few to kill"
             elif ours.sure and not its.sure:
                 here.add("missing")
                 said += ", less surely than the claim"

@@ -2,7 +2,7 @@
 
 –  not testable: the claim has no criterion
 …  not run yet, or undecided: it fails so far, with fewer seeds than agreed, and more could
-   turn it
+   turn it, or it holds on one or two seeds
 ○  not reproduced: a cell fails
 ◐  with caveat: every cell that was run holds, but one was not run, has fewer seeds than agreed,
    an interval that goes beyond the tolerance, or runs that were cut off or are undefined; or a

@@ -46,6 +46,15 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
     return f"{show(value, unit)} [{show(low, unit)}, {show(high, unit)}]"
 
 
+def seeds(n: int) -> str:
+    """So many of them.
+
+    >>> seeds(1), seeds(3)
+    ('1 seed', '3 seeds')
+    """
+    return "1 seed" if n == 1 else f"{n} seeds"
+
+
 def steps_span(steps: Sequence[int]) -> str:
     """The range of some numbers of steps, or the one that they all are.
 

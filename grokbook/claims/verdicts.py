@@ -13,6 +13,7 @@ from grokbook.claims.criteria import REFUTES, Criterion, Magnitude
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, SHARE, Finding
 from grokbook.claims.judgements import Judgement
 from grokbook.claims.judges import JUDGES
+from grokbook.claims.numbers import seeds
 from grokbook.claims.registry import Claim
 from grokbook.claims.series import Series
 
@@ -76,9 +77,9 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     if failed:
         verdict, why = "○", [_fault(each) for each in failed]
     elif undecided:
-        verdict, why = "…", [f"{f.name}: undecided, {_seeds(f.n)}" for f in undecided]
+        verdict, why = "…", [f"{f.name}: undecided, {seeds(f.n)}" for f in undecided]
     elif thin:
-        few = [(f.name, f"holds on {_seeds(f.n)}, too few to tell") for f in thin]
+        few = [(f.name, f"holds on {seeds(f.n)}, too few to tell") for f in thin]
         verdict, why = "…", _grouped([*few, *caveats, *remarks])
     elif caveats or remarks:
         verdict, why = "◐", _grouped(caveats + remarks)
@@ -100,10 +101,6 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         controls,
         one.called,
     )
-
-
-def _seeds(n: int) -> str:
-    return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def _geometric(values: Sequence[float]) -> float:
@@ -138,7 +135,7 @@ def _beside_geometric(
 
 def _fault(finding: Finding) -> str:
     """What a cell fails by, and what is to be said of that."""
-    said = f"{finding.name}: fails at {finding.value:.4g}, {_seeds(finding.n)}"
+    said = f"{finding.name}: fails at {finding.value:.4g}, {seeds(finding.n)}"
     caveats = list(finding.caveats)
     if any(re.match(r"\d+ of \d+ seeds", caveat) for caveat in caveats):  # else it would be open
         of_runs = "no outcome of the seeds that are missing could turn it"

@@ -132,7 +132,7 @@ def _whole(row) -> str:
     """One claim with its test, its findings and what it needs."""
     from grokbook.claims.board import RUNS
     from grokbook.claims.findings import GEOMETRIC, NONE
-    from grokbook.claims.numbers import interval, show
+    from grokbook.claims.numbers import interval, seeds, show
     from grokbook.claims.remarks import remark
 
     claim, found = row.claim, row.judgement
@@ -151,8 +151,8 @@ def _whole(row) -> str:
         published = show(row.beside(each), unit)
         ours = interval(each.value, each.low, each.high, unit)
         ours += " of the runs" * (unit == RUNS) + " (geometric mean)" * (each.of == GEOMETRIC)
-        seeds = f"{each.n} seed{'s' * (each.n != 1)}"
-        lines.append(f"  {each.name}: {ours}, {seeds}, published {published}: {each.told}")
+        many = seeds(each.n)
+        lines.append(f"  {each.name}: {ours}, {many}, published {published}: {each.told}")
     lines += _named("verdict", found.why)
     if said := remark(claim.id):
         lines += _named("found since", said)

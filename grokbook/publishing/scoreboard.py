@@ -14,7 +14,7 @@ from html import escape
 from grokbook.claims.board import RUNS, Row, standings
 from grokbook.claims.findings import GEOMETRIC
 from grokbook.claims.judgements import STANDINGS
-from grokbook.claims.numbers import interval, show
+from grokbook.claims.numbers import interval, seeds, show
 from grokbook.claims.remarks import remark
 from grokbook.publishing.verdicts import WORDS, mark
 
@@ -119,7 +119,7 @@ def _tile(row: Row, target: str) -> str:
     runs = "one run" if claim.n == 1 else f"{claim.n} runs"
     facts = [
         ("published", f"{show(row.published, unit)}; the claim rests on {runs}"),
-        ("ours", f"{ours}, {found.n} seed{'s' * (found.n != 1)}" if found.n else ours),
+        ("ours", f"{ours}, {seeds(found.n)}" if found.n else ours),
         ("unit", escape(unit) if unit not in ("", "1") else "–"),
         ("where", escape(found.name) or "–"),
         ("test", escape(claim.test)),
