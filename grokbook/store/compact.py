@@ -1,4 +1,4 @@
-"""Smaller forms of four files of a run, for the recorded results.
+"""Smaller forms of three files of a run, for the recorded results.
 
 The store writes the answers evaluation by evaluation, as they come.  A pair's own history changes
 far less often than neighbouring pairs differ, so the same bits turned about, pair by pair over
@@ -11,10 +11,12 @@ bytes compress once they lie together.
 
     answers.npz      bits (E, T, ⌈N/8⌉)      →  histories (T, 8⌈N/8⌉, ⌈A/8⌉), A ≤ E
     gram.npz         products (9, S, S)      →  products (9, S (S + 1) / 2) float32, row by row
-    band.npz         products (B, 210)       →  the same in float32
     metrics.parquet  plain                   →  the same, split into bytes; no schema of pandas
 
 What reads them takes both forms: packs and the store hold the first.
+
+``band.npz`` is not recorded.  An instrument reads it together with snapshots of the attention
+matrices, which are too large for git; without them no one could.
 
 Of a run with an intervention no inner products are recorded, and its answers are thinned from end
 to end: it is there for when it groks, which the metrics tell, and there are many of them.
@@ -80,7 +82,7 @@ def files(record: RunRecord, content: Mapping[str, bytes]) -> dict[str, bytes]:
     told = {"metrics.parquet": metrics(content["metrics.parquet"]), "answers.npz": answers(record)}
     if not products_are_kept(record.config):
         return told
-    return told | {"gram.npz": grams(content["gram.npz"]), "band.npz": bands(content["band.npz"])}
+    return told | {"gram.npz": grams(content["gram.npz"])}
 
 
 def metrics(content: bytes) -> bytes:
@@ -143,15 +145,6 @@ def grams(content: bytes) -> bytes:
         rows, columns = np.triu_indices(products.shape[-1])
         products = products[:, rows, columns]
     return _by_lzma(**arrays | {"products": products.astype(np.float32)})
-
-
-def bands(content: bytes) -> bytes:
-    """``band.npz`` in float32."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = dict(archive)
-    if arrays["products"].dtype == np.float32:
-        return content
-    return _by_lzma(**arrays | {"products": arrays["products"].astype(np.float32)})
 
 
 def gram_products(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

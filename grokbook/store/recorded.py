@@ -5,9 +5,8 @@ results/manifest.json               sealed: every run with its config, numerics,
 results/runs/<config id>/             of an execution after the first: <config id>-<numerics id>/
   metrics.parquet                   the same numbers to the bit, in three fifths of the bytes
   answers.npz                       the same answers, pair by pair over time, plateaus thinned
-  band.npz                          packed 20 × 20 inner products of attention updates, float32
   gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32;
-                                    neither of them of a run with an intervention
+                                    not of a run with an intervention
   weights.safetensors               of some runs: all parameters at the last step
 """
 
