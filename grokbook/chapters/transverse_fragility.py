@@ -17,7 +17,7 @@ from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials
 from grokbook.studies.settings import group_title, published_setting
-from grokbook.widgets.delays import moved_against_each, noise_sentence
+from grokbook.widgets.delays import moved_against_each, noise_sentence, one_way
 from grokbook.widgets.fragility import Group
 
 RECOVERY = (0.25, 0.5, 0.75)
@@ -200,7 +200,7 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
         if arm.name == OWN:
             continue
         mean, told, cut = overall(trials, arm.name, doses)
-        open_ = f"at {percentages(cut)} a budget cuts comparisons off" if cut else ""
+        open_ = _cut_off(trials, arm.name, cut) if cut else ""
         if mean is not None:
             away = "" if mean.n < 2 else f" [{show(mean.low)}, {show(mean.high)}]"
             said.append(
@@ -211,6 +211,26 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
         elif cut:
             said.append(f"Deleted {arm.what}, {open_}.")
     return said
+
+
+def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
+    """What is known of an arm at doses at which a budget cuts comparisons off: a side, no mean."""
+    shifts = [change for dose in doses for change in trials.shifts(arm, dose).values()]
+    found = one_way(shifts)
+    if found is None:
+        return f"at {percentages(doses)} a budget cuts comparisons off"
+    word, least = found
+    off = sum(bool(change.bound) for change in shifts)
+    said = (
+        f"at {percentages(doses)} {share(len(shifts), len(shifts))} runs grok {word} than outside "
+        f"the path, by at least {show(round(least))} points; a budget cuts {off} of these "
+        "comparisons off"
+    )
+    if trials.floor is None:
+        return said
+    delays = [change for dose in doses for change in trials.delays(arm, dose).values()]
+    near = sum(not c.bound and abs(c.percent) <= trials.floor for c in delays)
+    return f"{said}, and {share(near, len(delays))} are within the noise of their plain runs"
 
 
 def _alone(change: Change) -> str:

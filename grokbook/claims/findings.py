@@ -34,6 +34,7 @@ class Finding:
         by: what the parts of the cell's name are, as its criterion says.
         sure: does the interval, where there is one, say of the outcome what the value says?
         called: what a reader calls the part of the test, where it is not its series.
+        least: seeds that its part of the criterion asks for.
     """
 
     cell: str
@@ -50,6 +51,7 @@ class Finding:
     by: tuple[str, ...] = ()
     sure: bool = True
     called: str = ""
+    least: int = 0
 
     @property
     def told(self) -> str:

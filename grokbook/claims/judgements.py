@@ -47,7 +47,7 @@ class Judgement:
     Attributes:
         value, low, high, n: of the cell that decides: the first that fails, else the first.
         verdict: one of `VERDICTS`.
-        why: one line.
+        reasons: what it rests on, or is held back by, one text each.
         control: of all of them ``stands``, ``falls``, ``partly`` or ``missing``.
         controls: name ↦ the same of one control.
         findings: of the cells of every part of the criterion.
@@ -61,7 +61,7 @@ class Judgement:
     high: float
     n: int
     verdict: str
-    why: str
+    reasons: tuple[str, ...]
     control: str = "missing"
     findings: tuple[Finding, ...] = ()
     cell: str = ""
@@ -71,6 +71,11 @@ class Judgement:
     series: str = ""
     controls: Mapping[str, str] = field(default_factory=dict)
     called: str = ""
+
+    @property
+    def why(self) -> str:
+        """The reasons on one line."""
+        return "; ".join(self.reasons)
 
     @property
     def name(self) -> str:

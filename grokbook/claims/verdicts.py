@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, geometric_mean
@@ -61,10 +60,10 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
             states.setdefault(name, []).extend(here)
             remarks += said
     if not claim.criterion:
-        return Judgement(nan, nan, nan, 0, "–", claim.test)
+        return Judgement(nan, nan, nan, 0, "–", (claim.test,))
     ran = [each for each in findings if each.outcome != NONE]
     if not ran:
-        return Judgement(nan, nan, nan, 0, "…", UNSEEN, findings=tuple(findings))
+        return Judgement(nan, nan, nan, 0, "…", (UNSEEN,), findings=tuple(findings))
     controls = {name: together(each) for name, each in states.items()}
     control = worst(controls.values()) if controls else "stands"
     if not claim.control:
@@ -90,7 +89,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
     return Judgement(
         *numbers,
         verdict,
-        "; ".join(why),
+        tuple(why),
         control,
         tuple(findings),
         one.cell,
@@ -137,7 +136,8 @@ def _fault(finding: Finding) -> str:
     """What a cell fails by, and what is to be said of that."""
     said = f"{finding.name}: fails at {finding.value:.4g}, {seeds(finding.n)}"
     caveats = list(finding.caveats)
-    if any(re.match(r"\d+ of \d+ seeds", caveat) for caveat in caveats):  # else it would be open
+    short = finding.fewest < finding.least and math.isfinite(finding.value)
+    if short:  # and yet it is not open
         of_runs = "no outcome of the seeds that are missing could turn it"
         caveats.append(of_runs if finding.of == SHARE else "its whole interval lies outside")
     return said + (f" ({'; '.join(caveats)})" if caveats else "")
@@ -158,6 +158,7 @@ def _placed(claim: Claim, part: Criterion, found: Finding) -> Finding:
         called=part.called,
         by=part.by,
         compared=found.compared and not apart,
+        least=part.least_seeds,
     )
 
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from html import escape
 
 from grokbook.claims.board import RUNS, Row, standings
-from grokbook.claims.findings import GEOMETRIC
-from grokbook.claims.judgements import STANDINGS
+from grokbook.claims.findings import GEOMETRIC, NONE, Finding
+from grokbook.claims.judgements import STANDINGS, Judgement
 from grokbook.claims.numbers import interval, seeds, show
 from grokbook.claims.remarks import remark
-from grokbook.publishing.verdicts import WORDS, mark
+from grokbook.publishing.verdicts import WORDS, mark, state
 
 PAGES = {
     "staggered-order": ("Staggered order", "01_staggered_order"),
@@ -36,6 +36,7 @@ PAPERS = {
 }
 """What a paper is about, by its arXiv number."""
 
+_COLUMNS = ("of", "published", "ours, 95 %", "seeds", "outcome")
 _WIDTH, _HEIGHT = 132, 16
 
 
@@ -112,26 +113,22 @@ def _slug(text: str) -> str:
 
 def _tile(row: Row, target: str) -> str:
     claim, found = row.claim, row.judgement
-    unit = row.unit
-    units = f" {escape(unit)}" if unit not in ("", "1", RUNS) else " of the runs" * (unit == RUNS)
-    mean = "geometric mean " * (found.of == GEOMETRIC)
-    ours = f"{mean}{interval(found.value, found.low, found.high, unit)}{units * bool(found.n)}"
     runs = "one run" if claim.n == 1 else f"{claim.n} runs"
     facts = [
-        ("published", f"{show(row.published, unit)}; the claim rests on {runs}"),
-        ("ours", f"{ours}, {seeds(found.n)}" if found.n else ours),
-        ("unit", escape(unit) if unit not in ("", "1") else "–"),
-        ("where", escape(found.name) or "–"),
         ("test", escape(claim.test)),
-        *(("control", f"{escape(name)}: {escape(text)}") for name, text in claim.control.items()),
-        ("controls", WORDS[found.control] if claim.control else "there is none"),
-        ("why", escape(found.why)),
+        *(
+            ("control", f"{escape(name)}: {escape(text)}. <b>{WORDS[state(found, name)]}</b>")
+            for name, text in claim.control.items()
+        ),
+        *([("control", "there is none")] * (not claim.control)),
+        ("why", _listed([escape(text) for text in found.reasons])),
         *([("found since", escape(remark(claim.id)))] * bool(remark(claim.id))),
         ("source", escape(f"{claim.paper}, section {claim.section}, {claim.where}".rstrip(", "))),
-        ("runs", f"{len(row.runs)}, {row.seconds:,.0f} core-seconds"),
-        *(("to run", f"<code>{escape(command)}</code>") for command in claim.needs.commands),
-        *(("wants", escape(text)) for text in row.wants),
+        ("rests on", f"theirs on {runs}; ours on {len(row.runs)}, {row.seconds:,.0f} core-seconds"),
     ]
+    if commands := [f"<code>{escape(command)}</code>" for command in claim.needs.commands]:
+        facts.append(("to run", _listed(commands)))
+    facts += [("wants", escape(text)) for text in row.wants]
     if target:
         facts.append(("chapter", f"<a href='{target}.html'>{PAGES[claim.chapter][0]}</a>"))
     rows = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
@@ -139,8 +136,55 @@ def _tile(row: Row, target: str) -> str:
         f"<details class='gb-tile gb-tile-{found.standing}' id='{claim.id}' "
         f"data-claim='{claim.id}' data-verdict='{found.verdict}' data-paper='{_slug(claim.paper)}'>"
         f"<summary><span class='gb-tile-head'><b>{claim.id}</b> {mark(found.standing)}</span>"
-        f"<span class='gb-tile-text'>{escape(claim.statement)}</span>{_scale(row)}</summary>"
-        f"<dl>{rows}</dl></details>"
+        f"<span class='gb-tile-text'>{escape(claim.statement)}</span>{_scale(row)}"
+        f"{_decides(row)}</summary>{_cells(row)}<dl>{rows}</dl></details>"
+    )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """One text as it is, several as a list."""
+    if len(texts) == 1:
+        return texts[0]
+    return f"<ul>{''.join(f'<li>{text}</li>' for text in texts)}</ul>"
+
+
+def _ours(row: Row, found: Judgement | Finding) -> str:
+    """A number of ours with its interval and its unit."""
+    unit = row.unit_of(found)
+    units = f" {unit}" if unit not in ("", "1", RUNS) else " of the runs" * (unit == RUNS)
+    mean = "geometric mean " * (found.of == GEOMETRIC)
+    return f"{mean}{interval(found.value, found.low, found.high, unit)}{units}"
+
+
+def _decides(row: Row) -> str:
+    """The number that decides, in a line, for who reads no further."""
+    found = row.judgement
+    if not found.n:
+        return ""
+    name = f"{found.name}: " * (found.name not in ("", "all"))
+    theirs = f", published {show(row.published, row.unit)}" * math.isfinite(row.published)
+    return f"<small>{escape(f'{name}{_ours(row, found)}, {seeds(found.n)}{theirs}')}</small>"
+
+
+def _cells(row: Row) -> str:
+    """Every cell of the test that was run, theirs beside ours."""
+    ran = [each for each in row.judgement.findings if each.outcome != NONE]
+    if not ran:
+        return ""
+    head = "".join(f"<th scope='col'>{text}</th>" for text in _COLUMNS)
+    lines = []
+    for each in ran:
+        told = [
+            escape(each.name) or "all",
+            show(row.beside(each), row.unit_of(each)),
+            escape(_ours(row, each)),
+            str(each.n),
+            each.told,
+        ]
+        lines.append(f"<tr>{''.join(f'<td>{text}</td>' for text in told)}</tr>")
+    return (
+        f"<div class='gb-cells'><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 

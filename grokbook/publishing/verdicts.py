@@ -67,7 +67,7 @@ def _line(row: Row, controls: bool) -> str:
         ("seeds", str(found.n)),
     ]
     if controls:
-        does = (f"{escape(name)}: {WORDS[_state(found, name)]}" for name in claim.control)
+        does = (f"{escape(name)}: {WORDS[state(found, name)]}" for name in claim.control)
         cells.append(("control", f"<span>{'<br>'.join(does) or 'none'}</span>"))
     inner = "".join(f"<td data-label='{escape(name)}'>{text}</td>" for name, text in cells)
     return f"<tr data-claim='{claim.id}' data-verdict='{found.verdict}'>{inner}</tr>"
@@ -79,7 +79,7 @@ def _since(name: str) -> str:
     return f" <small class='gb-since'><i>Found since:</i> {escape(said)}</small>" if said else ""
 
 
-def _state(found: Judgement, name: str) -> str:
+def state(found: Judgement, name: str) -> str:
     """What one control does; one that no part of the criterion has been asked of is missing."""
     return found.controls.get(name, "missing")
 

@@ -103,7 +103,7 @@ def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:
             return f"{start}: not here yet at this dose."
         return f"{start}: {_delayed(delays)}; no published deletion is there to compare."
     if any(shift.bound for shift in shifts):
-        return f"{start}: {_cut_short([shift.bound for shift in shifts])}."
+        return f"{start}: {_cut_short(shifts)}."
     mean = mean_of(shifts)
     said = (
         f"{start}: {abs(mean.mean):.0f} points {'later' if mean.mean >= 0 else 'earlier'} than "
@@ -118,8 +118,32 @@ def shift_sentence(trials: Trials, arm: Arm, dose: float) -> str:
     return f"{said}."
 
 
-def _cut_short(bounds: Sequence[str]) -> str:
+def one_way(shifts: Sequence[Change]) -> tuple[str, float] | None:
+    """The way that all shifts go, and the least of them: a bound tells that, too.
+
+    None if they do not all go one way, or one that was cut off may go either.
+
+    >>> one_way([Change(-90.0), Change(-400.0, "at most")])
+    ('earlier', 90.0)
+    >>> one_way([Change(-90.0), Change(-20.0, "at least")]), one_way([])
+    (None, None)
+    """
+    for word, sign, bound in (("later", 1, "at least"), ("earlier", -1, "at most")):
+        if shifts and all(s.bound in ("", bound) and sign * s.percent > 0 for s in shifts):
+            return word, min(sign * s.percent for s in shifts)
+    return None
+
+
+def _cut_short(shifts: Sequence[Change]) -> str:
     """What is known where a budget cut some of the runs off: no mean of the others alone."""
+    bounds = [shift.bound for shift in shifts]
+    if len(shifts) > 1 and (found := one_way(shifts)):
+        word, least = found
+        cut = sum(map(bool, bounds))
+        return (
+            f"in each of {len(shifts)} seeds at least {least:.0f} points {word} than the published "
+            f"deletion; a budget cuts {cut} of these comparisons off, so no mean is told"
+        )
     words = {
         "": "both runs grok",
         "at least": "only the published deletion groks before its budget ends",

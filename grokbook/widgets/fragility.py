@@ -146,7 +146,8 @@ class Fragility(anywidget.AnyWidget):
         run = within(int(kwargs.pop("run", 0)), rows, "run")
         first = groups[0].trials
         kwargs.setdefault("dose", _opening(first, doses))
-        kwargs.setdefault("arm", next((n for n in first.arms if n != OWN), arms[1].name))
+        dose = kwargs["dose"]
+        kwargs.setdefault("arm", max(arms[1:], key=lambda arm: len(first.of(arm.name, dose))).name)
         opening = np.searchsorted(frames, 0.7 * max(trial.end for trial in first.plain))
         kwargs.setdefault("frame", min(int(opening), len(frames) - 1))
         super().__init__(
@@ -190,5 +191,10 @@ def _traces(trials: Trials, group: int) -> list[Trace]:
 
 
 def _opening(trials: Trials, doses: Sequence[float]) -> float:
-    """The dose with most runs of the published arm; of several the largest."""
-    return max(doses, key=lambda dose: (len(trials.of(OWN, dose)), dose))
+    """The dose with most runs of the published arm, then with most controls, then the largest."""
+
+    def runs(dose: float) -> tuple[int, int, float]:
+        controls = sum(len(trials.of(arm, dose)) for arm in trials.arms if arm != OWN)
+        return len(trials.of(OWN, dose)), controls, dose
+
+    return max(doses, key=runs)

@@ -258,6 +258,38 @@ def test_the_finding_counts_what_is_there(trials):
     )
 
 
+def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
+    """Outside the path 20,000 and not by 24,000; on the update 12,500 and 8,400."""
+    plain = [synthetic_run(42, 10_000), synthetic_run(137, 8_000)]
+    twin = replace(synthetic_run(42, 11_000), name="twin")
+    own, update = ARMS[:2]
+    runs = [
+        synthetic_run(42, 20_000, own, 0.07, last=24_000),
+        synthetic_run(137, None, own, 0.07, last=24_000),
+        synthetic_run(42, 12_500, update, 0.07, last=24_000),
+        synthetic_run(137, 8_400, update, 0.07, last=24_000),
+    ]
+
+    def of(those, config):
+        return [run for run in those if run.config.seed == config.seed]
+
+    def said(again):
+        found = gather(
+            plain, ARMS, lambda config: of(again, config), lambda config: of(runs, config)
+        )
+        return chapter.finding([found], ARMS, DOSES)
+
+    sooner = (
+        "Deleted from the Adam step instead, at 7 % 2 of 2 runs grok earlier than outside the "
+        "path, by at least 75 points; a budget cuts 1 of these comparisons off"
+    )
+    assert said([]).endswith(f"{sooner}.")
+    # 1,000 steps are 10 % of the plain run's time: 8,400 is within them, 12,500 is not
+    assert said([*plain, twin]).endswith(
+        f"{sooner}, and 1 of 2 are within the noise of their plain runs."
+    )
+
+
 def test_the_finding_without_deleted_runs(bare):
     assert chapter.finding([bare], ARMS, DOSES) == (
         "With add and mul no deleted run is here yet; no run was carried out twice, so the "

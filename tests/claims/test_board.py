@@ -180,7 +180,8 @@ def test_a_share_of_runs_has_not_the_unit_of_what_was_published():
     row = judged("MT-42", surplus={"1.0": seeds(1, 0, 2)})
     assert row.judgement.value == pytest.approx(2 / 3) and row.unit == RUNS
     assert "] of the runs</td>" in table([row]) and row.to_json()["unit"] == RUNS
-    assert "directions" not in scoreboard.page([row]).split("<dt>unit</dt>")[1][:40]
+    tile = scoreboard.page([row])
+    assert tile.count("] of the runs") == 2 and "directions</" not in tile
     row = judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})
     assert row.unit == "directions" and "] directions" in table([row])
 
@@ -211,7 +212,7 @@ def test_a_geometric_mean_is_called_so():
     row = judged("SE-07", steps={"dyck": seeds(500.0, 2_000.0)})
     assert row.judgement.value == pytest.approx(1_000)
     assert "steps <small>(dyck; geometric mean)</small>" in table([row])
-    assert "<dd>geometric mean 1,000 [" in scoreboard.page([row])
+    assert scoreboard.page([row]).count("geometric mean 1,000 [") == 2  # closed and open
     plain = judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})
     assert "geometric" not in table([plain])
 
@@ -237,7 +238,30 @@ def test_the_sentence_tells_a_verdict_from_runs_and_a_caveat_from_a_death():
 def test_a_tile_does_not_lend_all_runs_of_a_claim_to_one_of_its_numbers():
     """6.3 directions are of three runs; the fifteen are those of five weight decays."""
     page = scoreboard.page([judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})])
-    assert "<dd>6.3; the claim rests on 15 runs</dd>" in page and "n = 15" not in page
+    assert "theirs on 15 runs; ours on 0" in page and "n = 15" not in page
+    assert "3 seeds, published 6.3</small>" in page
+
+
+def test_a_tile_has_every_cell_that_was_run_and_no_other():
+    """Of MT-39 the first cell decides; the others stand below, each beside what was published."""
+    page = scoreboard.page([judged("MT-39", threshold={"1.0": seeds(6, 7, 6), "0.5": seeds(9, 9)})])
+    cells = page.split("<tbody>")[1].split("</tbody>")[0]
+    assert cells.count("<tr>") == 3  # the third is the share of all runs
+    first = "<tr><td>λ = 1</td><td>6.3</td><td>6.33 [4.9, 7.77] directions</td><td>3</td>"
+    assert (
+        first in cells and "<td>λ = 0.5</td>" in cells and "<td>9 [9, 9] directions</td>" in cells
+    )
+    assert "gb-cells" not in scoreboard.page([judged("MT-39")])
+
+
+def test_what_holds_a_claim_back_is_a_list_where_it_is_more_than_one_thing():
+    row = judged("MT-39", threshold={"1.0": seeds(6, 7, 6)})
+    reasons = row.judgement.reasons
+    assert len(reasons) > 1 and row.judgement.why == "; ".join(reasons)
+    why = scoreboard.page([row]).split("<dt>why</dt>")[1].split("</dd>")[0]
+    assert why.count("<li>") == len(reasons)
+    (only,) = judged("MT-18").judgement.reasons
+    assert f"<dt>why</dt><dd>{only}</dd>" in scoreboard.page([judged("MT-18")])
 
 
 def test_a_control_with_runs_in_one_cell_is_not_said_to_have_none():

@@ -198,6 +198,32 @@ def test_what_is_said_of_a_control(trials):
     assert "within the same-seed noise" in shift_sentence(near, BY_NAME["amplify"], 0.07)
 
 
+def test_where_every_seed_goes_one_way_a_cut_off_run_does_not_hide_it():
+    plain = [synthetic_run(42, 10_000), synthetic_run(137, 8_000)]
+    runs = [
+        synthetic_run(42, 20_000, BY_NAME["own"], 0.07, last=24_000),
+        synthetic_run(137, None, BY_NAME["own"], 0.07, last=24_000),
+        synthetic_run(42, 12_500, BY_NAME["update"], 0.07, last=24_000),
+        synthetic_run(137, 8_400, BY_NAME["update"], 0.07, last=24_000),
+    ]
+    sides = gather(plain, ARMS, lambda config: [], lambda config: runs)
+    assert shift_sentence(sides, BY_NAME["update"], 0.07) == (
+        "On the update (deleted from the Adam step instead): in each of 2 seeds at least 75 points "
+        "earlier than the published deletion; a budget cuts 1 of these comparisons off, so no mean "
+        "is told."
+    )
+    alone = gather(plain, ARMS, lambda config: [], lambda config: [runs[0], runs[2]])
+    assert "75 points earlier than the published deletion in one seed" in (
+        shift_sentence(alone, BY_NAME["update"], 0.07)
+    )
+    open_end = [runs[0], *runs[1:3], synthetic_run(137, None, BY_NAME["update"], 0.07, last=24_000)]
+    assert "so no mean is told" in (
+        shift_sentence(
+            gather(plain, ARMS, lambda config: [], lambda config: open_end), BY_NAME["update"], 0.07
+        )
+    )
+
+
 # --- the widget
 
 
@@ -223,8 +249,14 @@ def test_it_holds_every_run_and_what_is_said_of_it(explorable, trials):
     assert groups[1]["budget"] is None and groups[1]["floor"] is None
 
 
-def test_it_opens_where_there_is_most_to_see(explorable):
-    assert (explorable.dose, explorable.arm, explorable.control) == (0.07, "other-seed", False)
+def test_it_opens_where_there_is_most_to_see(explorable, trials):
+    assert (explorable.dose, explorable.arm, explorable.control) == (0.07, "update", False)
+    late = [
+        Trial(synthetic_run(seed, None, ARMS[0], 0.5, last=24_000), OWN, 0.5)
+        for seed in (42, 137, 2024)
+    ]
+    wide = replace(trials, deleted=(*trials.deleted, *late))  # as many runs, but no control
+    assert Fragility([replace(small_groups()[0], trials=wide)], DOSES, ARMS).dose == 0.07
     empty = Fragility(small_groups()[1:], DOSES, ARMS)
     assert (empty.dose, empty.arm) == (0.5, "update")
 
