@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets as t
 
@@ -14,6 +13,7 @@ from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Trials, mean_of
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.delays import deletion_sentence, key_of, shift_sentence
+from grokbook.widgets.explorable import Explorable
 from grokbook.widgets.lanes import frame_axis, within
 from grokbook.widgets.traces import Trace
 
@@ -86,7 +86,7 @@ def _changes(trials: Trials, arm: str, dose: float) -> dict[str, Any]:
     }
 
 
-class Fragility(anywidget.AnyWidget):
+class Fragility(Explorable):
     """One slider over time, a knob for the dose, a switch for the control, every seed in a list.
 
     Args:
@@ -96,13 +96,11 @@ class Fragility(anywidget.AnyWidget):
         kwargs: traits.
 
     Attributes:
-        run: index of the plain run in front; this and the five below follow the reader.
-        frame: index of the moment shown.
-        dose: f.
-        arm: name of the control.
+        run: index of the plain run in front.
         control: set the control beside the published deletion.
+        dose: f; this and the two below follow the reader.
+        arm: name of the control.
         tau: count time as τ = ηλ·step.
-        heights: pixels that a page keeps free until it is drawn: wide, narrow.
 
     Raises:
         ValueError: without a plain run, a dose, or an arm beside the published one.
@@ -117,14 +115,9 @@ class Fragility(anywidget.AnyWidget):
     traces = t.List(t.Dict()).tag(sync=True)
     arms = t.List().tag(sync=True)
     doses = t.List(t.Float()).tag(sync=True)
-    frames = t.List(t.Int()).tag(sync=True)
-    run = t.Int(0).tag(sync=True)
-    frame = t.Int(0).tag(sync=True)
     dose = t.Float(0.0).tag(sync=True)
     arm = t.Unicode("").tag(sync=True)
-    control = t.Bool(False).tag(sync=True)
     tau = t.Bool(False).tag(sync=True)
-    heights = t.List(t.Int()).tag(sync=True)
 
     def __init__(
         self,
@@ -161,14 +154,8 @@ class Fragility(anywidget.AnyWidget):
             **kwargs,
         )
 
-    @t.validate("run")
-    def _run_exists(self, proposal: dict) -> int:
-        rows = sum(not trace["arm"] and not trace["again"] for trace in self.traces)
-        return within(proposal["value"], rows, "run")
-
-    @t.validate("frame")
-    def _frame_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.frames), "frame")
+    def _rows(self) -> int:
+        return sum(not trace["arm"] and not trace["again"] for trace in self.traces)
 
     @t.validate("dose")
     def _dose_exists(self, proposal: dict) -> float:

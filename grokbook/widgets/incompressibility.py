@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import anywidget
 import numpy as np
 import traitlets as t
 
 from grokbook.widgets.assets import css, module
+from grokbook.widgets.explorable import Explorable
 from grokbook.widgets.lanes import within
 from grokbook.widgets.surgeries import CUTS, Surgery
 
@@ -134,7 +134,7 @@ def _said(kind: str, published: float, corrected: float, moves: str) -> str:
     return "both ways of cutting say the same"
 
 
-class Incompressibility(anywidget.AnyWidget):
+class Incompressibility(Explorable):
     """One knob of how much is cut, one switch for the protocol, every run in a list.
 
     Args:
@@ -142,14 +142,12 @@ class Incompressibility(anywidget.AnyWidget):
         kwargs: traits.
 
     Attributes:
-        run: index of the surgery shown; this and the three below follow the reader.
-        cut: what is cut, of `CUTS`.
         frame: index of the depth shown.
         control: cut the weights themselves, of a path one that ends earlier.
+        cut: what is cut, of `CUTS`; it follows the reader, too.
         depths: by cut, every depth of which there is a sentence.
         sentences: the answer to the title at each of them, by cut; with ``+control`` that of the
             control.
-        heights: pixels that a page keeps free until it is drawn: wide, narrow.
 
     Raises:
         ValueError: if there are no surgeries.
@@ -165,11 +163,7 @@ class Incompressibility(anywidget.AnyWidget):
     surgeries = t.List(t.Dict()).tag(sync=True)
     kinds = t.List([list(each) for each in CUTS.items()]).tag(sync=True)
     openings = t.Dict(OPENING).tag(sync=True)
-    run = t.Int(0).tag(sync=True)
     cut = t.Enum(list(CUTS), "scale").tag(sync=True)
-    frame = t.Int(0).tag(sync=True)
-    control = t.Bool(False).tag(sync=True)
-    heights = t.List(t.Int()).tag(sync=True)
 
     def __init__(self, surgeries: Sequence[Surgery], **kwargs: object) -> None:
         if not surgeries:
@@ -188,9 +182,8 @@ class Incompressibility(anywidget.AnyWidget):
             **kwargs,
         )
 
-    @t.validate("run")
-    def _run_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.surgeries), "run")
+    def _rows(self) -> int:
+        return len(self.surgeries)
 
 
 def opening(at: np.ndarray, kind: str) -> int:

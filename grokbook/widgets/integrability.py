@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import anywidget
 import numpy as np
 import traitlets as t
 
@@ -13,6 +12,7 @@ from grokbook.claims.numbers import steps_span
 from grokbook.events import FACTORS
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.courses import PROTOCOLS, Course
+from grokbook.widgets.explorable import Explorable
 from grokbook.widgets.lanes import frame_axis, within
 
 FACTOR = 10.0
@@ -76,7 +76,7 @@ def lead_sentence(courses: Sequence[Course], factor: float, control: bool = Fals
     return first + second + "."
 
 
-class Integrability(anywidget.AnyWidget):
+class Integrability(Explorable):
     """One slider over time, one switch for the control, every run in a list.
 
     Args:
@@ -84,13 +84,11 @@ class Integrability(anywidget.AnyWidget):
         kwargs: traits.
 
     Attributes:
-        run: index of the course shown; this and the four below follow the reader.
-        frame: index of the moment shown.
-        factor: growth of the defect that raises the flag, of `grokbook.events.FACTORS`.
         control: show the true defect, rounding, and what random bases hold.
+        factor: growth of the defect that raises the flag, of `grokbook.events.FACTORS`; this and
+            the one below follow the reader.
         tau: count time as τ = ηλ·step.
         sentences: the answer to the title by factor, with ``+control`` for the control.
-        heights: pixels that a page keeps free until it is drawn: wide, narrow.
 
     Raises:
         ValueError: if there are no courses.
@@ -103,14 +101,9 @@ class Integrability(anywidget.AnyWidget):
     name = t.Unicode("defect").tag(sync=True)
     sentences = t.Dict().tag(sync=True)
     courses = t.List(t.Dict()).tag(sync=True)
-    frames = t.List(t.Int()).tag(sync=True)
-    run = t.Int(0).tag(sync=True)
-    frame = t.Int(0).tag(sync=True)
     factors = t.List(list(FACTORS)).tag(sync=True)
     factor = t.Enum(FACTORS, FACTOR).tag(sync=True)
-    control = t.Bool(False).tag(sync=True)
     tau = t.Bool(False).tag(sync=True)
-    heights = t.List(t.Int()).tag(sync=True)
 
     def __init__(self, courses: Sequence[Course], **kwargs: object) -> None:
         if not courses:
@@ -135,13 +128,8 @@ class Integrability(anywidget.AnyWidget):
             **kwargs,
         )
 
-    @t.validate("run")
-    def _run_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.courses), "run")
-
-    @t.validate("frame")
-    def _frame_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.frames), "frame")
+    def _rows(self) -> int:
+        return len(self.courses)
 
 
 def in_order(courses: Sequence[Course]) -> list[Course]:

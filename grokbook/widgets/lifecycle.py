@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import anywidget
 import numpy as np
 import traitlets as t
 
 from grokbook.widgets.assets import css, module
+from grokbook.widgets.explorable import Explorable
 from grokbook.widgets.lanes import frame_axis, within
 from grokbook.widgets.passages import BARS, DIRECTIONS, POINTS, PROBES, Passage
 from grokbook.widgets.turns import turn_sentence
@@ -19,7 +19,7 @@ SHOWN = 12
 """Runs that the page keeps room for."""
 
 
-class EdgeLifecycle(anywidget.AnyWidget):
+class EdgeLifecycle(Explorable):
     """One slider over time, one switch for the control, every run in a list.
 
     Args:
@@ -28,15 +28,12 @@ class EdgeLifecycle(anywidget.AnyWidget):
         kwargs: traits.
 
     Attributes:
-        run: index of the run shown; this and the five below follow the reader.
-        frame: index of the moment shown.
-        direction: k of v_k.
         control: take the path of pure decay away, and show controls of the same size.
+        direction: k of v_k; this and the two below follow the reader.
         multiples: count time in grok steps.
         random: show the run on random labels in place of the real one.
         twins: of every run the index of that on random labels with its seed and decay, or −1.
         sentences: the answer to the title, plain and under the control.
-        heights: pixels that a page keeps free until it is drawn: wide, narrow.
 
     Raises:
         ValueError: if there are no passages.
@@ -52,14 +49,9 @@ class EdgeLifecycle(anywidget.AnyWidget):
     twins = t.List(t.Int()).tag(sync=True)
     notes = t.Dict().tag(sync=True)
     packing = t.Dict().tag(sync=True)
-    frames = t.List(t.Int()).tag(sync=True)
-    run = t.Int(0).tag(sync=True)
-    frame = t.Int(0).tag(sync=True)
     direction = t.Int(1, min=1, max=DIRECTIONS).tag(sync=True)
-    control = t.Bool(False).tag(sync=True)
     multiples = t.Bool(False).tag(sync=True)
     random = t.Bool(False).tag(sync=True)
-    heights = t.List(t.Int()).tag(sync=True)
 
     def __init__(
         self,
@@ -91,13 +83,8 @@ class EdgeLifecycle(anywidget.AnyWidget):
             **kwargs,
         )
 
-    @t.validate("run")
-    def _run_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.passages), "run")
-
-    @t.validate("frame")
-    def _frame_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.frames), "frame")
+    def _rows(self) -> int:
+        return len(self.passages)
 
 
 def in_order(passages: Sequence[Passage]) -> list[Passage]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import anywidget
 import numpy as np
 import traitlets as t
 
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.clock_words import clock_sentence
 from grokbook.widgets.clocks import clock
+from grokbook.widgets.explorable import Explorable
 from grokbook.widgets.lanes import frame_axis, within
 from grokbook.widgets.paces import Pace, samples_of
 
@@ -22,7 +22,7 @@ STOPS = 96
 """Of the slider over a run, at the least about half as many."""
 
 
-class PhaseStructure(anywidget.AnyWidget):
+class PhaseStructure(Explorable):
     """One slider over time, one switch that turns steps into τ, every run a point and a row.
 
     Args:
@@ -32,12 +32,9 @@ class PhaseStructure(anywidget.AnyWidget):
         kwargs: traits.
 
     Attributes:
-        run: index of the run shown; this and the two below follow the reader.
-        frame: index of the moment shown.
         control: count time as τ = ηλt, everywhere.
         clocks: setting ↦ where a clock puts the grok steps, as τ, low, high, λ and n.
         sentences: the answer to the title, plain and under the control.
-        heights: pixels that a page keeps free until it is drawn: wide, narrow.
 
     Raises:
         ValueError: if there are no runs.
@@ -53,11 +50,6 @@ class PhaseStructure(anywidget.AnyWidget):
     published = t.Dict().tag(sync=True)
     clocks = t.Dict().tag(sync=True)
     notes = t.Dict().tag(sync=True)
-    frames = t.List(t.Int()).tag(sync=True)
-    run = t.Int(0).tag(sync=True)
-    frame = t.Int(0).tag(sync=True)
-    control = t.Bool(False).tag(sync=True)
-    heights = t.List(t.Int()).tag(sync=True)
 
     def __init__(
         self,
@@ -100,13 +92,8 @@ class PhaseStructure(anywidget.AnyWidget):
             **kwargs,
         )
 
-    @t.validate("run")
-    def _run_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.paces), "run")
-
-    @t.validate("frame")
-    def _frame_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.frames), "frame")
+    def _rows(self) -> int:
+        return len(self.paces)
 
 
 def _frames(lasts: Sequence[int]) -> list[int]:

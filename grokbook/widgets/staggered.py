@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import anywidget
 import numpy as np
 import traitlets as t
 
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.tasks.modular import OPERATIONS
 from grokbook.widgets.assets import css, module
+from grokbook.widgets.explorable import Explorable
 from grokbook.widgets.lanes import Lane, within
 from grokbook.widgets.packing import pack_lanes
 
@@ -87,7 +87,7 @@ def _listing(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-class StaggeredOrder(anywidget.AnyWidget):
+class StaggeredOrder(Explorable):
     """One slider over time, one switch for the control, a photo finish of every run.
 
     Args:
@@ -96,15 +96,12 @@ class StaggeredOrder(anywidget.AnyWidget):
         kwargs: traits.
 
     Attributes:
-        run: index of the lane shown, in the sorted order; this and the four below follow the
-            reader and can be set.
-        frame: index of the moment shown.
-        threshold: the rule that says when a task has finished, a key of `grokbook.events.RULES`.
         control: count only twinless pairs.
+        threshold: the rule that says when a task has finished, a key of `grokbook.events.RULES`;
+            this and the one below follow the reader.
         tau: count time as τ = ηλ·step.
         rules: the rules to choose from, as (key, text, accuracy).
         sentences: the answer to the title by rule, with ``+control`` for the control.
-        heights: pixels that a page keeps free until it is drawn: wide, narrow.
 
     Raises:
         ValueError: if there are no lanes, or frames do not fit them.
@@ -117,14 +114,9 @@ class StaggeredOrder(anywidget.AnyWidget):
     name = t.Unicode("order").tag(sync=True)
     sentences = t.Dict().tag(sync=True)
     lanes = t.List(t.Dict()).tag(sync=True)
-    frames = t.List(t.Int()).tag(sync=True)
-    run = t.Int(0).tag(sync=True)
-    frame = t.Int(0).tag(sync=True)
     rules = t.List([[key, rule.text, rule.accuracy] for key, rule in RULES.items()]).tag(sync=True)
     threshold = t.Enum(tuple(RULES), PUBLISHED_RULE).tag(sync=True)
-    control = t.Bool(False).tag(sync=True)
     tau = t.Bool(False).tag(sync=True)
-    heights = t.List(t.Int()).tag(sync=True)
 
     def __init__(self, lanes: Sequence[Lane], frames: np.ndarray, **kwargs: object) -> None:
         if not lanes:
@@ -150,10 +142,5 @@ class StaggeredOrder(anywidget.AnyWidget):
             **kwargs,
         )
 
-    @t.validate("run")
-    def _run_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.lanes), "run")
-
-    @t.validate("frame")
-    def _frame_exists(self, proposal: dict) -> int:
-        return within(proposal["value"], len(self.frames), "frame")
+    def _rows(self) -> int:
+        return len(self.lanes)

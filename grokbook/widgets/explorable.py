@@ -1,0 +1,38 @@
+"""What the explorables have in common: a slider, a switch, and a list of runs."""
+
+from __future__ import annotations
+
+import anywidget
+import traitlets as t
+
+from grokbook.widgets.lanes import within
+
+
+class Explorable(anywidget.AnyWidget):
+    """The picture at the head of a chapter.
+
+    Attributes:
+        frames: (F,) the moments that the slider stops at, in steps; empty where it is no clock.
+        frame: index of the one shown; this and the two below follow the reader and can be set.
+        run: index of the run shown, in the order of the list.
+        control: show the control.
+        heights: pixels that a page keeps free until it is drawn: wide, narrow.
+    """
+
+    frames = t.List(t.Int()).tag(sync=True)
+    frame = t.Int(0).tag(sync=True)
+    run = t.Int(0).tag(sync=True)
+    control = t.Bool(False).tag(sync=True)
+    heights = t.List(t.Int()).tag(sync=True)
+
+    def _rows(self) -> int:
+        """How many runs the list has."""
+        raise NotImplementedError
+
+    @t.validate("run")
+    def _run_exists(self, proposal: dict) -> int:
+        return within(proposal["value"], self._rows(), "run")
+
+    @t.validate("frame")
+    def _frame_exists(self, proposal: dict) -> int:
+        return within(proposal["value"], len(self.frames), "frame")
