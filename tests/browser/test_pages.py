@@ -190,6 +190,34 @@ def test_a_dark_page_that_nobody_scrolled_prints_whole_and_black_on_white(met):
     assert max(met.evaluate(widths)) <= 620
 
 
+SHEET = 680
+"""Pixels between the margins of A4, at 96 to the inch."""
+
+
+@meeting("paper")
+def test_nothing_is_cut_on_paper_where_nobody_can_scroll(met):
+    met.emulate_media(media="print", color_scheme="light")
+    met.set_viewport_size({"width": SHEET, "height": 900})
+    met.wait_for_timeout(300)
+    beyond = met.evaluate(
+        """width => [...document.querySelectorAll('article table, article .gb-plotly, article pre')]
+            .filter(box => box.offsetWidth && !box.closest('details:not([open])'))
+            .filter(box => box.getBoundingClientRect().right > width)
+            .map(box => `${box.className || box.tagName} ${box.getBoundingClientRect().right}`)""",
+        SHEET,
+    )
+    assert beyond == []
+    # A box that scrolls is never broken between two sheets.
+    assert (
+        met.evaluate(
+            """[...document.querySelectorAll('article .output')]
+            .filter(box => box.offsetWidth && getComputedStyle(box).overflowX !== 'visible')
+            .map(box => box.className)"""
+        )
+        == []
+    )
+
+
 @pytest.mark.parametrize("name", WITH_FIGURES[:1])
 def test_figure_that_cannot_load_says_so(browser, site, name):
     page = browser.new_page()
