@@ -118,6 +118,12 @@ OWN = "own"
 _ARMS = (
     Arm(OWN, "as published", "from the gradient, outside the run's own path", "deletion"),
     Arm("update", "on the update", "from the Adam step instead", "deletion-update"),
+    Arm(
+        "update-random",
+        "update, random",
+        "from the Adam step outside random directions",
+        "deletion-update-random",
+    ),
     Arm("amplify", "amplified inside", "nothing, the inside amplified instead", "deletion-amplify"),
     Arm(
         "random-matched",

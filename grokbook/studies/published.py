@@ -157,6 +157,12 @@ DELETION_ARMS = (
         ("gradient_window", {"rank": 3, "to_grok": True}),
     ),
     _deletion("update", "part of the Adam step deleted", transform="delete_update"),
+    _deletion(
+        "update-random",
+        "part of the Adam step deleted outside random directions, which leaves a shorter step",
+        ("random_matched", {"k": 20, "to_grok": True}),
+        transform="delete_update",
+    ),
     _deletion("amplify", "the gradient inside amplified as deletion does", transform="amplify"),
 )
 """What deletion is to be compared with; ``amplify`` at f is what AdamW sees of ``delete`` at f."""
