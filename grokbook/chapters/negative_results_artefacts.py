@@ -14,6 +14,7 @@ from grokbook.chapters.incompressibility import Cut, cuts_at
 from grokbook.chapters.incompressibility_tables import depths
 from grokbook.chapters.phase_structure import Depth
 from grokbook.chapters.tables import keyed
+from grokbook.chapters.transverse_fragility_shares import ALIKE, PATH
 from grokbook.chapters.wording import counted, share, span
 
 _PROTOCOLS = {
@@ -114,16 +115,16 @@ def _mean(found: Sequence[Cut], kind: str, protocol: str, depth: float, of: str)
     return float(np.mean([getattr(cut, of) for cut in cuts_at(found, kind, protocol, depth)]))
 
 
-def outside_sentence(shares: Mapping[str, tuple[float, float]]) -> str:
+def outside_sentence(shares: Mapping[str, Mapping[str, float]]) -> str:
     """How much of the gradient is deleted from.
 
     Args:
-        shares: run ↦ share of the squared gradient outside the path, and outside random
-            directions with its footprint, in %.
+        shares: run ↦ what is spared ↦ share of the squared gradient outside it, in %, as
+            `grokbook.chapters.transverse_fragility_shares.outsides_of` gives them.
     """
     if not shares:
         return "No gradient is measured yet: `grokbook measure dual --instruments integrability`."
-    own, random = zip(*shares.values(), strict=True)
+    own, random = ([share[name] for share in shares.values()] for name in (PATH, ALIKE))
     return (
         f"On {counted(len(shares), 'run')} {span(own, ' %')} of the squared gradient lies outside "
         "the path's directions; outside random ones with the same footprint it is "
@@ -132,7 +133,7 @@ def outside_sentence(shares: Mapping[str, tuple[float, float]]) -> str:
 
 
 def guard(
-    cuts: Sequence[Cut], shares: Mapping[str, tuple[float, float]], curvatures: Sequence[Depth]
+    cuts: Sequence[Cut], shares: Mapping[str, Mapping[str, float]], curvatures: Sequence[Depth]
 ) -> None:
     """Stop the build if something that the page's prose says no longer holds.
 
@@ -148,7 +149,8 @@ def guard(
     assert any(_better(cuts, kind, depth, "") > 10 for _, kind, depth in depths(cuts)), (
         "noise spread over all weights does as little as the cuts"
     )
-    assert min(own for own, _ in shares.values()) > 99, "the path holds a hundredth of the gradient"
+    own = min(share[PATH] for share in shares.values())
+    assert own > 99, "the path holds a hundredth of the gradient"
     pairs = _both(curvatures)
     far = [one for one, _ in pairs if one.residual > one.depth / 2]
     assert far, "every published reading has converged"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
 
 from grokbook.chapters.deleted import wanting
+from grokbook.chapters.transverse_fragility_shares import PATH, outsides
 from grokbook.chapters.wording import bullets, counted, listed, percentages, share, share_of
 from grokbook.claims.numbers import show
-from grokbook.claims.readings.transverse_fragility import BUDGET, outside
+from grokbook.claims.readings.transverse_fragility import BUDGET
 from grokbook.claims.registry import Claim
-from grokbook.instruments.runs import Missing, Run
 from grokbook.statistics import Interval, mean_interval
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Noise, Trials
@@ -105,23 +104,6 @@ def published_noise(claims: Mapping[str, Claim], orders: Mapping[str, Claim]) ->
     return Noise(f"published, seed {seed}", steps, plain=scan)
 
 
-def outsides(found: Sequence[Trials]) -> dict[str, tuple[float, float]]:
-    """`outsides_of` all plain runs."""
-    return outsides_of([trial.run for trials in found for trial in trials.plain])
-
-
-def outsides_of(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
-    """Label ↦ share of the gradient outside the path and outside random directions, in %.
-
-    Runs of which that was not measured are left out.
-    """
-    shares = {}
-    for run in runs:
-        with suppress(Missing):
-            shares[run.config.label] = (outside(run), outside(run, "gradient_null_matched"))
-    return shares
-
-
 def overall(
     trials: Trials, arm: str, doses: Sequence[float]
 ) -> tuple[Interval | None, list[float], list[float]]:
@@ -151,7 +133,7 @@ def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
     """The chapter's finding in plain words, from the runs at hand, a bullet a result."""
     shares, said = outsides(found), []
     if shares:
-        least = min(own for own, _ in shares.values())
+        least = min(each[PATH] for each in shares.values())
         said.append(
             "What is deleted from is no small part of the gradient: "
             f"{show(least)} % of its square lies outside the path."
@@ -187,9 +169,11 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
         "later than their plain runs"
     )
     text += f" or not at all, {cut} of them cut off before" if cut else ""
-    beyond = sum(change.percent > (trials.floor or 0) for _, change in changes)
-    if trials.floor is not None:
-        noise += f", and {share(beyond, len(changes))} are later by more than that"
+    floors = sorted({each for each in (trials.same_floor, trials.floor) if each is not None})
+    for floor, which in zip(floors, ("that", "the second"), strict=False):
+        beyond = sum(change.percent > floor for _, change in changes)
+        later_by = f"{share(beyond, len(changes))} are later by more than {which}"
+        noise += f", and {later_by}"
     said = [f"{text}; {noise}."]
     if not any(trials.of(arm.name, dose) for arm in arms if arm.name != OWN for dose in doses):
         said.append(
@@ -226,11 +210,15 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
         f"the path, by at least {show(round(least))} points; a budget cuts {off} of these "
         "comparisons off"
     )
-    if trials.floor is None:
+    floor = trials.floor if trials.same_floor is None else trials.same_floor
+    if floor is None:
         return said
     delays = [change for dose in doses for change in trials.delays(arm, dose).values()]
-    near = sum(not c.bound and abs(c.percent) <= trials.floor for c in delays)
-    return f"{said}, and {share(near, len(delays))} are within the noise of their plain runs"
+    near = sum(not c.bound and abs(c.percent) <= floor for c in delays)
+    return (
+        f"{said}, and {share(near, len(delays))} differ from their plain runs by no more than the "
+        "same run twice"
+    )
 
 
 def _alone(change: Change) -> str:
@@ -271,8 +259,9 @@ def guard(found: Sequence[Trials]) -> None:
     """
     shares = outsides(found)
     assert shares, "no run tells how much of its gradient lies outside its path"
-    for label, (own, _) in shares.items():
-        assert own > 50, f"{label}: most of the gradient lies inside the path"
+    for label, several in shares.items():
+        for name, part in several.items():
+            assert part > 50, f"{label}: most of the gradient lies inside {name}"
     for trials in found:
         assert trials.floor, f"{title(trials)}: no two executions differ"
         for trial in trials.plain:

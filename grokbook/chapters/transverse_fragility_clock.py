@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.chapters.transverse_fragility import names
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import counted, share
 from grokbook.claims.numbers import show
 from grokbook.instruments.runs import Run
+from grokbook.studies.arms import OWN
 from grokbook.studies.deletion import Trials
 
 PLAIN, AGAIN = "plain", "again"
@@ -30,6 +31,7 @@ class Mark:
         grok: step at which the last task groks; None if the run was cut off before.
         end: the grok step, or the last step of a run that was cut off.
         size: ‖θ‖ of the plain run when it groks.
+        own: ‖θ‖ of this run when it groks; None if it was cut off before.
         smallest: ‖θ‖ of this run, in the whole record.
         last: step at which the record ends.
         falling: is ‖θ‖ smaller at that end than one evaluation before?
@@ -42,9 +44,15 @@ class Mark:
     grok: int | None
     end: int
     size: float
+    own: float | None
     smallest: float
     last: int
     falling: bool
+
+    @property
+    def ratio(self) -> float | None:
+        """‖θ‖ of this run when it groks, as a multiple of the plain run's."""
+        return None if self.own is None else self.own / self.size
 
     @property
     def deleted(self) -> bool:
@@ -66,7 +74,8 @@ def clock(trials: Trials) -> list[Mark]:
         place = (kind or trial.arm, f"seed {trial.seed}", trial.dose)
         least, last = float(norms.min()), trial.run.record.last_step
         falling = bool(norms.diff().iloc[-1] < 0)
-        found.append(Mark(*place, falls, trial.grok, trial.end, size, least, last, falling))
+        own = None if trial.grok is None else _norm_at(trial.run, trial.grok)
+        found.append(Mark(*place, falls, trial.grok, trial.end, size, own, least, last, falling))
     return found
 
 
@@ -95,7 +104,7 @@ def _norm_at(run: Run, step: int) -> float:
 
 
 def clock_sentence(trials: Trials) -> str:
-    """Do deleted runs grok when their weights are as small as those of the plain run then?"""
+    """Do deleted runs grok with weights as small as those of the plain run?"""
     where, marks = names(trials), clock(trials)
     deleted = [mark for mark in marks if mark.deleted]
     if not marks:
@@ -107,7 +116,7 @@ def clock_sentence(trials: Trials) -> str:
         )
     if len(deleted) == 1:
         return f"With {where}, the one deleted run {_alone(deleted[0])}"
-    return f"With {where}, {_counts(deleted)}."
+    return f"With {where}, {_sizes(marks)}."
 
 
 def _alone(mark: Mark) -> str:
@@ -158,25 +167,36 @@ def _when(away: Sequence[int]) -> str:
     return f"{near:,}" + f" to {far:,}" * (far > near) + f" steps {side} it"
 
 
-def _counts(deleted: Sequence[Mark]) -> str:
-    both = [mark for mark in deleted if None not in (mark.falls, mark.grok)]
-    when = _when([mark.end - mark.falls for mark in both]) if both else ""
-    never = [mark for mark in deleted if mark.falls is None and mark.grok is not None]
-    # A record that ends at the grok step cannot tell what comes after it.
-    ends = all(mark.last == mark.grok for mark in never)
-    until = "up to the grok step, where the record ends" if ends else "within the record"
-    cases = {
-        f"it does not come {until}, and the run groks all the same": len(never),
-        "it comes, and the run was cut off before it grokked": sum(
-            mark.falls is not None and mark.grok is None for mark in deleted
-        ),
-        f"the run groks {when}": len(both),
-        "the run was cut off before either, and does not tell": sum(
-            mark.falls is None and mark.grok is None for mark in deleted
-        ),
-    }
-    said = [f"in {share(n, len(deleted))} {words}" for words, n in cases.items() if n]
+def _sizes(marks: Sequence[Mark]) -> str:
+    """How large the weights are when a run groks, beside what a second execution makes of that.
+
+    Not when they are small enough: a record that ends at the grok step has no later moment, and
+    plain runs, too, may get there some evaluations after they grok.
+    """
+    again = [mark.ratio for mark in marks if mark.kind == AGAIN and mark.ratio is not None]
+    least = max(again, default=1.0)
+    own = _larger("deleted as published", [mark for mark in marks if mark.kind == OWN], least)
+    other = [mark for mark in marks if mark.deleted and mark.kind != OWN]
+    said = [text for text in (own, _larger("under a control", other, least)) if text]
+    if again:
+        low, high = f"{min(again):.2f}", f"{max(again):.2f}"
+        span = low if low == high else f"{low} to {high}"
+        said.insert(0, f"plain runs carried out again, {span} times")
+    cut = sum(mark.deleted and mark.grok is None for mark in marks)
+    tail = f"; {counted(cut, 'deleted run')} cut off before, which tells nothing" if cut else ""
     return (
-        "the moment to watch is when the weights of a deleted run are as small as those of its "
-        f"plain run when that one groks: {'; '.join(said)}"
+        "when a run groks its weights are, as a multiple of those of its plain run when that one "
+        f"groks: {'; '.join(said)}{tail}"
+    )
+
+
+def _larger(whose: str, marks: Sequence[Mark], least: float) -> str:
+    """Runs that grok with larger weights than any plain run; empty where none groks."""
+    ratios = [mark.ratio for mark in marks if mark.ratio is not None]
+    if not ratios:
+        return ""
+    above = sum(ratio > least for ratio in ratios)
+    return (
+        f"{whose}, {min(ratios):.2f} to {max(ratios):.2f} times, in {share(above, len(ratios))} "
+        "larger than of any plain run"
     )

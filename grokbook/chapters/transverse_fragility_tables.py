@@ -11,10 +11,10 @@ from grokbook.chapters.deleted import Gap
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.transverse_fragility import (
     budget,
-    outsides,
     published_steps,
     title,
 )
+from grokbook.chapters.transverse_fragility_shares import SPARED, outsides
 from grokbook.chapters.wording import listed, percentages, share
 from grokbook.claims.numbers import interval, show
 from grokbook.claims.registry import Claim
@@ -27,9 +27,9 @@ from grokbook.studies.settings import setting
 def outside_table(found: Sequence[Trials]) -> pd.DataFrame:
     """How much of the gradient lies outside, beside what random directions leave."""
     shares, rows = outsides(found), []
-    for name, at in (("the run's own path", 0), ("random directions alike", 1)):
+    for name in SPARED:
         if shares:
-            inside = mean_interval([100 - pair[at] for pair in shares.values()])
+            inside = mean_interval([100 - share[name] for share in shares.values()])
             rows.append(
                 {
                     "outside of": name,

@@ -10,6 +10,7 @@ claim is undecided.  Nothing is trained or measured here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -116,6 +117,21 @@ class Shelf:
             raise Missing(f"{config.label}, {others} at {dose:g}, is not recorded")
         return self.execution(max(there, key=len)[dose])
 
+    def twin(self, run: Run) -> Run:
+        """A run without its intervention, in the same arithmetic; without one as `run`.
+
+        Up to the first change both are the same to the bit; other executions differ from the first
+        step on.
+
+        Raises:
+            Missing: if it was not recorded.
+        """
+        plain = replace(run.config, intervention=None)
+        for other in self.executions(plain):
+            if other.record.numerics == run.record.numerics:
+                return other
+        return self.run(plain)
+
     def interventions(self, config: Config) -> list[Run]:
         """Every recorded run that is this one but for an intervention.
 
@@ -188,6 +204,10 @@ class NotedShelf:
     ) -> Run:
         """As `Shelf.intervened`."""
         return self._note(self._shelf.intervened(config, measure, parameters, **wanted))
+
+    def twin(self, run: Run) -> Run:
+        """As `Shelf.twin`."""
+        return self._note(self._shelf.twin(run))
 
     def weights(self, run: Run) -> dict[str, np.ndarray]:
         """As `Shelf.weights`."""

@@ -20,20 +20,26 @@ def gather(
 ) -> Trials:
     """All there is of one setting.
 
+    The plain run of a seed is the execution in the arithmetic of its deleted runs: up to the first
+    deletion they are the same to the bit.
+
     Args:
-        plain: one run a seed.
+        plain: one run a seed, which stands where no execution is a twin.
         arms: that are looked for.
         executions: config ↦ its executions.
         interventions: config ↦ runs that are it but for an intervention.
     """
-    again, deleted, repeated = [], {}, []
+    twins, again, deleted, repeated = [], [], {}, []
     for run in plain:
-        again += [Trial(each) for each in executions(run.config) if each.name != run.name]
         found = [
             Trial(each, arm.name, each.config.intervention.strength)
             for each in _once(interventions(run.config))
             if (arm := arm_of(each, arms)) is not None
         ]
+        several = [run, *(each for each in executions(run.config) if each.name != run.name)]
+        twin = _twin(several, found)
+        twins.append(Trial(twin))
+        again += [Trial(each) for each in several if each is not twin]
         for trial in _by_basis(found):
             first = deleted.setdefault(trial.place, trial)
             if first is trial:
@@ -45,7 +51,16 @@ def gather(
                 deleted[trial.place], trial = trial, first
             repeated.append(trial)
     chosen = tuple(deleted[place] for place in sorted(deleted))
-    return Trials(tuple(map(Trial, plain)), tuple(again), chosen, tuple(repeated))
+    return Trials(tuple(twins), tuple(again), chosen, tuple(repeated))
+
+
+def _twin(several: Sequence[Run], deleted: Sequence[Trial]) -> Run:
+    """The execution whose arithmetic most deleted runs have; without one the first."""
+    alike = [
+        sum(trial.run.record.numerics == run.record.numerics for trial in deleted)
+        for run in several
+    ]
+    return several[alike.index(max(alike))]
 
 
 def _once(runs: Iterable[Run]) -> list[Run]:

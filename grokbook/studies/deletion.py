@@ -211,6 +211,11 @@ class Trials:
         """
         return max((each.percent for each in self.noise()), default=None)
 
+    @property
+    def same_floor(self) -> float | None:
+        """As `floor`, of runs that are the same config."""
+        return max((each.percent for each in self.noise() if each.same), default=None)
+
     def curve(self, arm: str = "", dose: float = 0.0) -> Survival | None:
         """The share of runs that have not grokked yet; of the plain ones without an arm."""
         chosen = list(self.plain) if not arm else list(self.of(arm, dose).values())

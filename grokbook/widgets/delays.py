@@ -23,9 +23,16 @@ def noise_sentence(trials: Trials) -> str:
     """How far executions of one run lie apart, as a clause."""
     if trials.floor is None:
         return "no run was carried out twice, so the same-seed noise is not known"
-    least = any(each.bound and each.percent == trials.floor for each in trials.noise())
-    how = "at least" if least else "up to"
-    return f"what should be the same run twice differs by {how} {trials.floor:.0f} %"
+    bounds = {each.percent for each in trials.noise() if each.bound}
+
+    def by(percent: float) -> str:
+        return f"by {'at least' if percent in bounds else 'up to'} {percent:.0f} %"
+
+    other, same = trials.floor, trials.same_floor
+    if same is None:
+        return f"one run with the basis of another execution differs {by(other)}"
+    said = f"the same run twice differs {by(same)}"
+    return said if same == other else f"{said}, with the basis of another execution {by(other)}"
 
 
 def deletion_sentence(trials: Trials, dose: float) -> str:

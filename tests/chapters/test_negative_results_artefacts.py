@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from grokbook.chapters import asked, incompressibility, phase_structure, transverse_fragility
+from grokbook.chapters import asked, incompressibility, phase_structure
 from grokbook.chapters import negative_results_artefacts as artefacts
 from grokbook.chapters.incompressibility import Cut
 from grokbook.chapters.phase_structure import Depth
+from grokbook.chapters.transverse_fragility_shares import ALIKE, PATH, outsides_of
 from grokbook.claims.shelf import Shelf
 from grokbook.widgets.from_phases import pace
 from grokbook.widgets.incompressibility import OPENING
@@ -76,7 +77,8 @@ def test_cuts_stand_beside_noise():
 
 
 def test_what_lies_outside():
-    said = artefacts.outside_sentence({"a": (99.0, 99.9), "b": (98.0, 99.9)})
+    a, b = ({PATH: own, ALIKE: 99.9} for own in (99.0, 98.0))
+    said = artefacts.outside_sentence({"a": a, "b": b})
     assert said == (
         "On 2 runs 98 to 99 % of the squared gradient lies outside the path's directions; outside "
         "random ones with the same footprint it is 99.9 %."
@@ -86,14 +88,14 @@ def test_what_lies_outside():
 
 def test_the_page_says_what_the_runs_say(runs):
     found = incompressibility.cuts(runs)
-    shares = transverse_fragility.outsides_of(runs)
+    shares = outsides_of(runs)
     depths = phase_structure.depths([pace(run, 1e-3) for run in runs])
     artefacts.guard(found, shares, depths)
     assert len(shares) == len(runs)
     with pytest.raises(AssertionError, match="moves the weights no further"):
         artefacts.guard([replace(cut, change=0.1) for cut in found], shares, depths)
     with pytest.raises(AssertionError, match="hundredth"):
-        artefacts.guard(found, shares | {"x": (50.0, 99.0)}, depths)
+        artefacts.guard(found, shares | {"x": {PATH: 50.0}}, depths)
     with pytest.raises(AssertionError, match="has converged"):
         artefacts.guard(found, shares, [replace(each, residual=0.0) for each in depths])
     loose = [replace(each, residual=each.depth) for each in depths]

@@ -267,3 +267,22 @@ def test_a_note_holds_what_a_reading_was_handed_and_no_other(shelf):
     assert first.handed == {run.name: run}
     assert beside.name in second.handed and len(second.handed) == 3
     assert all(each.config.weight_decay == 1.0 for each in second.handed.values())
+
+
+def test_a_deleted_run_is_set_beside_the_plain_one_of_its_own_arithmetic():
+    """Up to the first deletion they are the same to the bit; no other execution is."""
+    shelf = Shelf()
+    deleted = shelf.interventions(DUAL)[0]
+    twin = shelf.twin(deleted)
+    assert twin.record.numerics == deleted.record.numerics
+
+    def early(run):
+        metrics = run.record.metrics
+        return metrics.loc[metrics["step"] < deleted.config.intervention.start, "parameter_norm"]
+
+    assert len(early(twin)) > 4 and early(twin).tolist() == early(deleted).tolist()
+    others = [run for run in shelf.executions(DUAL) if run.name != twin.name]
+    assert others
+    assert all(early(run).tolist() != early(deleted).tolist() for run in others)
+    strange = replace(deleted, record=replace(deleted.record, numerics={"device": "abacus"}))
+    assert shelf.twin(strange).name == shelf.run(DUAL).name

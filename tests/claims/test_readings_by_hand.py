@@ -64,6 +64,10 @@ class Made(Shelf):
             raise Missing(str(key))
         return self._intervened[key]
 
+    def twin(self, run):
+        (plain,) = self._made.values()
+        return plain
+
 
 def run(setting, groks, *measurements, decay=1.0, seed=42, last=300_000, memorised=0, **changes):
     config = RunConfig(**SETTINGS[setting], weight_decay=decay, seed=seed, **changes)

@@ -6,17 +6,23 @@ from statistics import fmean
 
 import pytest
 
+from grokbook.chapters import incompressibility
 from grokbook.chapters import negative_results_edge as edge
+from grokbook.chapters.incompressibility_tables import depths
 from grokbook.chapters.spectral_edge_lifecycle_windows import brackets
+from grokbook.chapters.transverse_fragility_shares import outsides_of
 from grokbook.claims.board import board
 from grokbook.claims.readings import gather
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
-from grokbook.claims.readings.transverse_fragility import LONGER
+from grokbook.claims.readings.transverse_fragility import LONGER, outside
 from grokbook.claims.registry import every
 from grokbook.claims.remarks import remark, remarks
 from grokbook.claims.shelf import Shelf
+from grokbook.config import RunConfig
+from grokbook.events import PUBLISHED_RULE
 from grokbook.publishing.scoreboard import page
 from grokbook.statistics import chance_of_at_least
+from grokbook.studies.study import PUBLISHED_SEEDS
 
 PREFIX = ("SE-20", "SE-21", "SE-23", "SE-38", "SE-39")
 
@@ -171,3 +177,41 @@ def test_there_are_fewer_seeds_than_runs(named, claim):
     manifest = Shelf().results.manifest()
     seeds = {manifest[name]["config"]["seed"] for name in row.runs}
     assert len(seeds) == row.judgement.n < len(row.runs)
+
+
+def test_what_the_remark_on_the_order_of_two_tasks_says_of_ties():
+    runs = [run for decay in (1.0, 0.5, 0.3, 0.2, 0.1) for run in _dual(weight_decay=decay)]
+    gaps = [
+        run.record.grok_step("add", PUBLISHED_RULE) - run.record.grok_step("mul", PUBLISHED_RULE)
+        for run in runs
+    ]
+    assert len(gaps) == 15 and sum(gap == 0 for gap in gaps) > len(gaps) / 4
+
+
+def test_as_published_a_cut_moves_the_network_further_than_on_the_weights():
+    """Of MT-45, MT-46 and MT-47: not the other way round."""
+    cuts = incompressibility.cuts(_dual())
+    for name, kind, depth in depths(cuts):
+        moved = {
+            protocol: fmean(
+                cut.change for cut in incompressibility.cuts_at(cuts, kind, protocol, depth)
+            )
+            for protocol in ("published", "corrected")
+        }
+        assert moved["published"] > 2 * moved["corrected"], name
+
+
+def test_random_directions_alike_hold_less_of_the_gradient_than_any_others_do():
+    """Of MT-51: so that they do nothing says little."""
+    for shares in outsides_of(_dual()).values():
+        own, alike, anywhere = (100 - share for share in shares.values())
+        assert alike < anywhere < own / 2 and alike < own / 5
+    start = fmean(outside(run) for run in _dual())
+    assert 99 < start < 100  # of MT-56: it is nearly all that is deleted from
+
+
+def _dual(**change):
+    shelf = Shelf()
+    return [
+        shelf.run(RunConfig(tasks=("add", "mul"), seed=seed, **change)) for seed in PUBLISHED_SEEDS
+    ]

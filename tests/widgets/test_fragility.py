@@ -103,7 +103,7 @@ def test_long_runs_are_thinned_evenly_and_keep_what_matters():
 
 # --- sentences
 
-NOISE = "what should be the same run twice differs by up to 10 %."
+NOISE = "the same run twice differs by up to 10 %."
 
 
 def test_what_is_said_of_a_dose(trials):

@@ -68,7 +68,7 @@ def at_least(run: Run, last: bool = False) -> float:
 
 
 def delay(plain: Run, other: Run, *, last: bool = False) -> float:
-    """Against the plain run of the same seed, in %."""
+    """Against the plain run of the same seed and arithmetic, in %."""
     return 100 * (at_least(other, last) / at_least(plain, last) - 1)
 
 
@@ -80,16 +80,15 @@ def _slope(**arm: Any) -> Reader:
     """
 
     def read(at: Place) -> float:
-        plain = at.run(at["setting"])
         points = [(0.0, 0.0)]
         for dose in DOSES:
             try:
                 run = deleted(at, at["setting"], dose, **arm)
             except Missing:
                 continue
-            points.append((100 * dose, delay(plain, run)))
+            points.append((100 * dose, delay(at.shelf.twin(run), run)))
         if len(points) < 4:
-            raise Missing(f"fewer than three doses beside {plain.name}")
+            raise Missing(f"fewer than three doses at seed {at.seed}")
         return slope(*zip(*points, strict=True))
 
     return read
@@ -106,23 +105,24 @@ def _grokked(setting: str | None, budget: dict[str, int]) -> Reader:
 def _delay(basis: str | None = None) -> Reader:
     def read(at: Place) -> float:
         other = deleted(at, "dual", 0.25, basis or PCA[at["basis"]])
-        return delay(at.run("dual"), other, last=True)
+        return delay(at.shelf.twin(other), other, last=True)
 
     return read
 
 
-def outside(run: Run, quantity: str = "gradient_share") -> float:
+def outside(run: Run, quantity: str = "gradient_share", since: int = 0) -> float:
     """1 − share², of the gradient in the path's first 20 directions, mean over checkpoints, in %.
 
     Args:
         run: measured.
         quantity: ``"gradient_null_matched"`` for random directions with the path's footprint.
+        since: the first step that counts.
 
     Raises:
         Missing: if it was not measured.
     """
     rows = run.rows("integrability", quantity, variant="corrected, full path")
-    share = rows.loc[rows["step"] <= run.stop, "value"].astype(float)
+    share = rows.loc[rows["step"].between(since, run.stop), "value"].astype(float)
     return 100 * float((1 - share**2).mean())
 
 
