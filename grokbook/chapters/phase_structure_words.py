@@ -144,16 +144,35 @@ def notes(asked: Asked, paces: Sequence[Pace]) -> dict[str, str]:
 
 
 def longest_still(asked: Asked, paces: Sequence[Pace]) -> str:
-    """What a longer run without weight decay would take; empty once one is there."""
+    """What became of a longer run without weight decay, or what it would take."""
     still = [pace for pace in paces if pace.weight_decay == 0 and pace.setting == "dual"]
-    if any(pace.last_step >= LONGER for pace in still):
-        return ""
+    longest = max(still, key=lambda pace: pace.last_step, default=None)
+    if longest is not None and longest.last_step >= LONGER:
+        return _carried_on(longest)
     budget = ("--set", f"plan.steps_without_decay={LONGER}")
     longer = replace(asked, seeds=asked.seeds[:1]).command("study", "dual", *budget, decays=[0.0])
     return (
         f"A run cut off has an open end: it may grok later. One of {LONGER:,} steps is not there "
         f"yet: `{longer}`."
     )
+
+
+def _carried_on(pace: Pace) -> str:
+    """Whether a run without weight decay groks at last, and how far it has come."""
+    head = (
+        f"Without weight decay the run of seed {pace.seed} was carried on to step "
+        f"{pace.last_step:,}"
+    )
+    if None not in pace.groks:
+        return f"{head}, and groks at step {max(pace.groks):,}."
+    third = pace.last_step // 3
+    early = pace.accuracy[:, pace.steps <= third].max(axis=1)
+    tasks = (
+        f"of {task} {100 * then:.0f} % at most up to step {third:,} and {100 * now:.0f} % at the "
+        "end"
+        for task, then, now in zip(pace.tasks, early, pace.accuracy[:, -1], strict=True)
+    )
+    return f"{head} and has not grokked: its test accuracy is {', '.join(tasks)}."
 
 
 def no_depth(asked: Asked, published: Mapping[str, Claim]) -> str:

@@ -228,6 +228,30 @@ def _alone(change: Change) -> str:
     return f"groks {moved_against_each(change)}"
 
 
+def bases_sentence(trials: Trials) -> str:
+    """Which doses of a seed are outside which basis; empty where each seed has one.
+
+    The basis is measured on one execution of the plain run, and that of another is another one.
+    """
+    found: dict[int, dict[str | None, list[float]]] = {}
+    for dose in trials.doses:
+        for seed, trial in trials.of(OWN, dose).items():
+            basis = trial.run.config.intervention.basis
+            found.setdefault(seed, {}).setdefault(basis, []).append(dose)
+    several = [
+        f"of seed {seed} {' from '.join(percentages(doses) for doses in bases.values())}"
+        for seed, bases in found.items()
+        if len(bases) > 1
+    ]
+    if not several:
+        return ""
+    return (
+        "Not every dose of a seed is outside the same directions, since they were measured on "
+        f"another execution of the plain run: apart are {'; '.join(several)}. Between such doses "
+        "a curve has a break."
+    )
+
+
 def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:
     """How many runs grok within the published budget at a quarter, a half, three quarters."""
     limit = budget(trials)

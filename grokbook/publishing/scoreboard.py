@@ -15,7 +15,7 @@ from grokbook.claims.board import RUNS, Row, standings
 from grokbook.claims.findings import GEOMETRIC, NONE, Finding
 from grokbook.claims.judgements import STANDINGS, Judgement
 from grokbook.claims.numbers import interval, seeds, show
-from grokbook.claims.remarks import remark
+from grokbook.claims.remarks import by_construction, remark
 from grokbook.publishing.verdicts import WORDS, mark, state
 
 PAGES = {
@@ -50,11 +50,14 @@ def sentence(rows: Sequence[Row]) -> str:
         return "No claims."
     found = standings(rows)
     judged = sum(found[name] for name in ("reproduced", "caveat", "killed", "not"))
+    killed = [row.claim.id for row in rows if row.judgement.standing == "killed"]
+    empty = sum(name in by_construction() for name in killed)
+    of_these = f", {empty} of these by one that could not come out otherwise" if empty else ""
     return (
         f"Of {len(rows)} claims {judged} have a verdict. Reproduced: {found['reproduced']}; so "
         f"far, with a caveat: {found['caveat']}; repeats, but a control kills it: "
-        f"{found['killed']}; not reproduced: {found['not']}. The others are undecided by the runs "
-        f"that there are ({found['undecided']}), wait for runs ({found['open']}), or cannot be "
+        f"{found['killed']}{of_these}; not reproduced: {found['not']}. The others are undecided by "
+        f"the runs that there are ({found['undecided']}), wait for runs ({found['open']}), or cannot be "
         f"tested ({found['untestable']})."
     )
 

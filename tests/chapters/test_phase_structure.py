@@ -441,7 +441,18 @@ def test_a_longer_run_without_decay_is_asked_for_until_it_is_there():
     still = synthetic_pace(42, (None, None), 0.0, last=50_000)
     said = words.longest_still(page(), [still])
     assert "plan.steps_without_decay=150000" in said and "--seeds 1`" in said
-    assert words.longest_still(page(), [synthetic_pace(42, (None, None), 0.0, last=150_000)]) == ""
+    long = synthetic_pace(42, (None, None), 0.0, last=150_000)
+    accuracy = np.full((2, len(long.steps)), 0.05)
+    accuracy[0, long.steps == 40_000] = 0.11
+    accuracy[1, -1] = 0.34
+    long = replace(long, accuracy=accuracy)
+    assert words.longest_still(page(), [still, long]) == (
+        "Without weight decay the run of seed 42 was carried on to step 150,000 and has not "
+        "grokked: its test accuracy is of add 11 % at most up to step 50,000 and 5 % at the end, "
+        "of mul 5 % at most up to step 50,000 and 34 % at the end."
+    )
+    late = synthetic_pace(42, (130_000, 140_000), 0.0, last=150_000)
+    assert words.longest_still(page(), [late]).endswith("150,000, and groks at step 140,000.")
 
 
 def test_notes_are_for_what_is_missing_alone():

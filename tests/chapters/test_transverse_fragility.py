@@ -261,6 +261,17 @@ def test_the_finding_counts_what_is_there(trials):
     )
 
 
+def test_doses_of_a_seed_outside_different_directions_are_told_apart(trials):
+    assert chapter.bases_sentence(trials) == ""  # of small trials every seed has one basis
+    change = trials.deleted[0].run.config.intervention
+    place = next(k for k, t in enumerate(trials.deleted) if t.place == (OWN, 0.25, 42))
+    other = trials.deleted[place]
+    config = replace(other.run.config, intervention=replace(change, strength=0.25, basis="f" * 64))
+    moved = replace(other, run=replace(other.run, record=replace(other.run.record, config=config)))
+    broken = replace(trials, deleted=(*trials.deleted[:place], moved, *trials.deleted[place + 1 :]))
+    assert ": apart are of seed 42 3 and 7 % from 25 %." in chapter.bases_sentence(broken)
+
+
 def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
     """Outside the path 20,000 and not by 24,000; on the update 12,500 and 8,400."""
     plain = [synthetic_run(42, 10_000), synthetic_run(137, 8_000)]

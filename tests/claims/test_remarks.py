@@ -16,7 +16,7 @@ from grokbook.claims.readings import gather
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
 from grokbook.claims.readings.transverse_fragility import LONGER, outside
 from grokbook.claims.registry import every
-from grokbook.claims.remarks import remark, remarks
+from grokbook.claims.remarks import by_construction, remark, remarks
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
@@ -44,6 +44,12 @@ def test_every_remark_is_on_a_claim_and_has_no_number():
     for name, said in remarks().items():
         assert said and not re.search(r"\d", re.sub(r"chapter \d", "", said)), name
     assert remark("MT-02") == ""
+
+
+def test_of_a_control_that_could_not_come_out_otherwise_a_remark_says_so(named):
+    for name in by_construction():
+        assert named[name].judgement.standing == "killed", f"{name} is not killed by it"
+        assert re.search("by construction|come out otherwise", remark(name)), name
 
 
 def test_a_remark_stands_on_the_tile(named):
