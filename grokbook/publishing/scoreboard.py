@@ -57,8 +57,8 @@ def sentence(rows: Sequence[Row]) -> str:
         f"Of {len(rows)} claims {judged} have a verdict. Reproduced: {found['reproduced']}; so "
         f"far, with a caveat: {found['caveat']}; repeats, but a control kills it: "
         f"{found['killed']}{of_these}; not reproduced: {found['not']}. The others are undecided by "
-        f"the runs that there are ({found['undecided']}), wait for runs ({found['open']}), or cannot be "
-        f"tested ({found['untestable']})."
+        f"the runs that there are ({found['undecided']}), wait for runs ({found['open']}), or "
+        f"cannot be tested ({found['untestable']})."
     )
 
 

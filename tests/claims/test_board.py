@@ -230,7 +230,8 @@ def test_the_sentence_tells_a_verdict_from_runs_and_a_caveat_from_a_death():
     assert scoreboard.sentence(rows) == (
         "Of 6 claims 3 have a verdict. Reproduced: 0; so far, with a caveat: 1; repeats, but a "
         "control kills it: 1, 1 of these by one that could not come out otherwise; not reproduced: "
-        "1. The others are undecided by the runs that there are (1), wait for runs (1), or cannot be tested (1)."
+        "1. The others are undecided by the runs that there are (1), wait for runs (1), or "
+        "cannot be tested (1)."
     )
     assert "a control kills it: 0" in scoreboard.sentence([lived])
 
