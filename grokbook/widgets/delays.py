@@ -134,6 +134,8 @@ def one_way(shifts: Sequence[Change]) -> tuple[str, float] | None:
     ('earlier', 90.0)
     >>> one_way([Change(-90.0), Change(-20.0, "at least")]), one_way([])
     (None, None)
+    >>> one_way([Change(-90.0), Change(-20.0, "unknown")]), one_way([Change(90.0), Change(0.0)])
+    (None, None)
     """
     for word, sign, bound in (("later", 1, "at least"), ("earlier", -1, "at most")):
         if shifts and all(s.bound in ("", bound) and sign * s.percent > 0 for s in shifts):

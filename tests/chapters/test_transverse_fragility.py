@@ -304,6 +304,46 @@ def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
     )
 
 
+def test_what_is_near_a_plain_run_is_near_on_both_sides_and_not_cut_off():
+    """Control arms against plain runs at 10,000 and 8,000, two executions of which lie 10 % apart."""
+    plain = [synthetic_run(42, 10_000), synthetic_run(137, 8_000)]
+    twin = replace(synthetic_run(42, 11_000), name="twin")
+    own, update = ARMS[:2]
+
+    def of(those, config):
+        return [run for run in those if run.config.seed == config.seed]
+
+    def said(*runs):
+        found = gather(
+            plain, ARMS, lambda c: of([*plain, twin], c), lambda c: of([*early, *runs], c)
+        )
+        return chapter.finding([found], ARMS, DOSES)
+
+    early = [synthetic_run(42, 5_000, own, 0.07), synthetic_run(137, 4_000, own, 0.07)]
+    later = "2 of 2 runs grok later than outside the path, by at least"
+    cut = synthetic_run(137, None, update, 0.07, last=8_400)
+    assert f"{later} 55 points; a budget cuts 1 of these comparisons off, and 1 of 2 differ" in (
+        said(synthetic_run(42, 10_500, update, 0.07), cut)
+    )
+    early = [synthetic_run(42, 20_000, own, 0.07), synthetic_run(137, None, own, 0.07, last=24_000)]
+    far = synthetic_run(42, 2_000, update, 0.07), synthetic_run(137, 8_400, update, 0.07)
+    assert "comparisons off, and 1 of 2 differ from their plain runs" in said(*far)
+
+
+def test_a_delay_within_the_noise_is_no_delay_beyond_it():
+    plain, twin = synthetic_run(42, 10_000), replace(synthetic_run(42, 11_000), name="twin")
+    runs = [
+        synthetic_run(42, grok, ARMS[0], dose)
+        for dose, grok in ((0.03, 10_500), (0.07, 10_000), (0.25, 13_000))
+    ]
+    found = gather([plain], ARMS, lambda config: [plain, twin], lambda config: runs)
+    assert (
+        "2 of 3 deleted runs (one seed) grok later than their plain runs; the same run twice "
+        in (chapter.finding([found], ARMS, DOSES))
+    )
+    assert "and 1 of 3 are later by more than that." in chapter.finding([found], ARMS, DOSES)
+
+
 def test_the_finding_without_deleted_runs(bare):
     assert chapter.finding([bare], ARMS, DOSES) == (
         "With add and mul no deleted run is here yet; no run was carried out twice, so the "

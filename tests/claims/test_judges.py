@@ -90,6 +90,7 @@ def test_the_whole_interval_where_it_is_asked_for():
         ([100.0], OPEN),  # one run has no interval: anything is possible
         ([19.0, 23.0], OPEN),  # 21, interval reaches far down
         ([20.9, 21.1, 21.0], FAILS),  # three runs that agree are far enough off
+        ([-1.1, -0.9, -1.0], FAILS),  # on the other side, too
     ],
 )
 def test_few_seeds(runs, outcome):

@@ -452,6 +452,16 @@ def test_the_slope_takes_three_doses_and_starts_at_the_plain_run():
     assert read("MT-51/slope", [plain], at, changed=changed | {
         ("trajectory", "delete", 0.07): slowest
     }) == pytest.approx(np.polyfit([0, 1, 3, 7], [0, 20, 60, 400], 1)[0])  # fmt: skip
+    for control, key in (
+        ("on the update", ("trajectory", "delete_update")),
+        ("matched random basis", ("random_matched", "delete")),
+    ):
+        other = {
+            (*key, dose): run("dual", round(1_000 * (1 + 5 * dose)), seed=9)
+            for dose in (0.01, 0.03, 0.07)
+        }
+        both = changed | other
+        assert read(f"MT-51/slope/{control}", [plain], at, changed=both) == pytest.approx(5)
     changed.pop(("trajectory", "delete", 0.03))
     with pytest.raises(Missing, match="fewer than three doses"):
         read("MT-51/slope", [plain], at, changed=changed)

@@ -271,6 +271,7 @@ def test_survival_counts_what_is_cut_off_as_open(trials):
 def test_within_a_budget_only_runs_that_tell_are_counted(trials):
     assert trials.within(OWN, 0.25, 20_000) == (0, 2)
     assert trials.within(OWN, 0.25, 22_000) == (1, 2)
+    assert trials.within(OWN, 0.25, 21_000) == (1, 2)  # at the budget is within it
     assert trials.within(OWN, 0.25, 24_000) == (1, 2)  # one was cut off just there, which tells
     assert trials.within(OWN, 0.25, 50_000) == (1, 1)  # one was cut off at 24,000
     assert trials.within(OWN, 0.07, 50_000) == (3, 3)

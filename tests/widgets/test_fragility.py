@@ -17,11 +17,12 @@ from explorable_harness import (
     synthetic_run,
 )
 from grokbook.palette import decay_colour
+from grokbook.statistics import Interval
 from grokbook.studies.arms import OWN
 from grokbook.studies.deleted_runs import gather
 from grokbook.studies.deletion import Trial
 from grokbook.widgets import Fragility
-from grokbook.widgets.delays import deletion_sentence, key_of, shift_sentence
+from grokbook.widgets.delays import _against, deletion_sentence, key_of, shift_sentence
 from grokbook.widgets.traces import MOST, NORM, Trace, thinned
 
 STATIC = Path(__file__).parents[2] / "grokbook" / "widgets" / "static"
@@ -196,6 +197,16 @@ def test_what_is_said_of_a_control(trials):
         ),
     )
     assert "within the same-seed noise" in shift_sentence(near, BY_NAME["amplify"], 0.07)
+
+
+def test_a_mean_is_within_the_noise_only_if_its_whole_interval_is():
+    def against(low, high):
+        return _against(10.0, Interval((low + high) / 2, low, high, 3, 0.95))
+
+    assert against(-9, 9) == "within the same-seed noise"
+    assert against(11, 20) == against(-20, -11) == "beyond the same-seed noise"
+    for low, high in ((-30, 5), (-5, 30), (-30, 30)):
+        assert against(low, high) == "and its interval reaches into the same-seed noise"
 
 
 def test_where_every_seed_goes_one_way_a_cut_off_run_does_not_hide_it():
