@@ -33,7 +33,15 @@ CHAPTERS = (
 """Whose claims they are, in the order of the book; some have no page of their own."""
 
 PAPERS = {
-    "multitask": CHAPTERS[:-1],  # a file a chapter; a further file is named after these
+    "multitask": (
+        "staggered-order",
+        "integrability",
+        "phase-structure",
+        "incompressibility",
+        "transverse-fragility",
+        "shared",
+        "overview",
+    ),
     "spectral-edge": (
         "movement",
         "gap",

@@ -89,7 +89,7 @@ def staggered_order(shelf: Shelf) -> Miniature:
     run = shelf.run(RunConfig(tasks=("add", "mul", "sq"), seed=42))
     return Miniature(
         tuple(_accuracies(run, run.record.last_step)),
-        "Test accuracy of three tasks on one network, which finish one after another.",
+        "Test accuracy of three tasks on one network.",
     )
 
 
@@ -102,7 +102,7 @@ def integrability(shelf: Shelf) -> Miniature:
     end = float(steps[-1])
     return Miniature(
         (*_accuracies(run, end, faint=True), line(steps / end, height, "var(--gb-ink)")),
-        "The commutator defect grows long before test accuracy does.",
+        "The true commutator defect, logarithmic, above test accuracy, faint.",
     )
 
 
@@ -132,7 +132,8 @@ def phase_structure(shelf: Shelf) -> Miniature:
             f"--gb-fall:{fall:.1f}px'/>"
         )
     return Miniature(
-        tuple(dots), "Grok steps at several weight decays; measured in decay times they slide."
+        tuple(dots),
+        "Grok steps against weight decay; pointed at, they move to where τ = ηλt puts them.",
     )
 
 

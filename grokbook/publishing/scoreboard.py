@@ -30,7 +30,7 @@ PAGES = {
 }
 """Title of a chapter, and its page where there is one."""
 
-PAPERS = {
+ABOUT = {
     "2602.18523": "multi-task grokking",
     "2604.07380": "lifecycle of the spectral edge",
 }
@@ -97,7 +97,7 @@ def _filters(rows: Sequence[Row]) -> str:
         ("chapter", "chapter", [(key, escape(title)) for key, (title, _) in PAGES.items()]),
     ]
     if len(papers) > 1:
-        named = [(_slug(paper), escape(PAPERS.get(paper, paper))) for paper in papers]
+        named = [(_slug(paper), escape(ABOUT.get(paper, paper))) for paper in papers]
         groups.append(("paper", "paper", named))
     found = []
     for name, legend, options in groups:

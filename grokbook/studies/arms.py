@@ -119,8 +119,8 @@ _ARMS = (
     Arm(OWN, "as published", "from the gradient, outside the run's own path", "deletion"),
     Arm("update", "on the update", "from the Adam step instead", "deletion-update"),
     Arm(
-        "update-random",
-        "update, random",
+        "shorter",
+        "shorter step",
         "from the Adam step outside random directions",
         "deletion-update-random",
     ),

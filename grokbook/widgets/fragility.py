@@ -13,8 +13,8 @@ from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Trials, mean_of
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.delays import deletion_sentence, key_of, shift_sentence
-from grokbook.widgets.explorable import Explorable
-from grokbook.widgets.lanes import frame_axis, within
+from grokbook.widgets.explorable import Explorable, within
+from grokbook.widgets.lanes import frame_axis
 from grokbook.widgets.traces import Trace
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import traitlets as t
 
 from grokbook.widgets.assets import css, module
-from grokbook.widgets.explorable import Explorable
-from grokbook.widgets.lanes import within
+from grokbook.widgets.explorable import Explorable, within
 from grokbook.widgets.surgeries import CUTS, Surgery
 
 OPENING = {"scale": 0.95, "share": 0.8, "rank": 64.0, "directions": 5.0}

@@ -12,8 +12,8 @@ from grokbook.claims.numbers import steps_span
 from grokbook.events import FACTORS
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.courses import PROTOCOLS, Course
-from grokbook.widgets.explorable import Explorable
-from grokbook.widgets.lanes import frame_axis, within
+from grokbook.widgets.explorable import Explorable, within
+from grokbook.widgets.lanes import frame_axis
 
 FACTOR = 10.0
 """Where a single threshold must stand for the sweep."""

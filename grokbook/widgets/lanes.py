@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import traitlets as t
 
 from grokbook.events import RULES
 from grokbook.tasks.modular import OPERATIONS
@@ -188,14 +187,3 @@ def frame_axis(last_step: int, cadence: int = 100, count: int = 64) -> np.ndarra
     late = np.linspace(early_end, last, count - early.size + 1)
     ticks = np.unique(np.rint(np.concatenate([early, late])).astype(np.int64))
     return ticks * cadence
-
-
-def within(value: int, count: int, name: str) -> int:
-    """The index itself, if there is such a place; where there are none yet, anything goes.
-
-    Raises:
-        TraitError: naming what it is an index of.
-    """
-    if count and not 0 <= value < count:
-        raise t.TraitError(f"{name} must be 0..{count - 1}, got {value}")
-    return value

@@ -8,8 +8,8 @@ import numpy as np
 import traitlets as t
 
 from grokbook.widgets.assets import css, module
-from grokbook.widgets.explorable import Explorable
-from grokbook.widgets.lanes import frame_axis, within
+from grokbook.widgets.explorable import Explorable, within
+from grokbook.widgets.lanes import frame_axis
 from grokbook.widgets.passages import BARS, DIRECTIONS, POINTS, PROBES, Passage
 from grokbook.widgets.turns import turn_sentence
 

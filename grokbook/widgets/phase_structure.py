@@ -10,8 +10,8 @@ import traitlets as t
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.clock_words import clock_sentence
 from grokbook.widgets.clocks import clock
-from grokbook.widgets.explorable import Explorable
-from grokbook.widgets.lanes import frame_axis, within
+from grokbook.widgets.explorable import Explorable, within
+from grokbook.widgets.lanes import frame_axis
 from grokbook.widgets.paces import Pace, samples_of
 
 SHOWN = 12

@@ -11,8 +11,8 @@ import traitlets as t
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.tasks.modular import OPERATIONS
 from grokbook.widgets.assets import css, module
-from grokbook.widgets.explorable import Explorable
-from grokbook.widgets.lanes import Lane, within
+from grokbook.widgets.explorable import Explorable, within
+from grokbook.widgets.lanes import Lane
 from grokbook.widgets.packing import pack_lanes
 
 

@@ -305,7 +305,7 @@ def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
 
 
 def test_what_is_near_a_plain_run_is_near_on_both_sides_and_not_cut_off():
-    """Control arms against plain runs at 10,000 and 8,000, two executions of which lie 10 % apart."""
+    """Plain runs grok at 10,000 and 8,000; two executions of the first lie 10 % apart."""
     plain = [synthetic_run(42, 10_000), synthetic_run(137, 8_000)]
     twin = replace(synthetic_run(42, 11_000), name="twin")
     own, update = ARMS[:2]
@@ -337,11 +337,9 @@ def test_a_delay_within_the_noise_is_no_delay_beyond_it():
         for dose, grok in ((0.03, 10_500), (0.07, 10_000), (0.25, 13_000))
     ]
     found = gather([plain], ARMS, lambda config: [plain, twin], lambda config: runs)
-    assert (
-        "2 of 3 deleted runs (one seed) grok later than their plain runs; the same run twice "
-        in (chapter.finding([found], ARMS, DOSES))
-    )
-    assert "and 1 of 3 are later by more than that." in chapter.finding([found], ARMS, DOSES)
+    said = chapter.finding([found], ARMS, DOSES)
+    assert "2 of 3 deleted runs (one seed) grok later than their plain runs; the same run" in said
+    assert "and 1 of 3 are later by more than that." in said
 
 
 def test_the_finding_without_deleted_runs(bare):

@@ -91,7 +91,7 @@ def test_every_filter_of_the_scoreboard_has_its_rule(rows):
     for name, value in options:
         known = f'[name="gb-{name}"][value="{value}"]:checked' in style
         assert known or value == "all", (name, value)
-    assert set(scoreboard.PAPERS) == {row.claim.paper for row in rows}
+    assert set(scoreboard.ABOUT) == {row.claim.paper for row in rows}
 
 
 def test_a_chapter_of_the_scoreboard_is_of_one_paper(rows):

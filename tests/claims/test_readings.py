@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grokbook.claims import readings
 from grokbook.claims.judgements import VERDICTS
 from grokbook.claims.readings import READINGS, gather, unread
 from grokbook.claims.readings import transverse_fragility as fragility
@@ -30,6 +31,10 @@ def named(paper):
         for part in claim.criterion:
             yield name, part.series
             yield from ((name, part.series, control) for control in part.control)
+
+
+def test_no_two_subjects_read_the_same():
+    assert len(READINGS) == sum(len(subject.READINGS) for subject in readings._SUBJECTS)
 
 
 def test_every_series_and_control_has_a_reading_and_no_other():

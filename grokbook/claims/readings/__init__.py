@@ -1,7 +1,7 @@
 """How a claim's series are read off what was recorded: one number a cell and seed.
 
 The criterion of a claim is data, and so is what the criterion looks at, in words (``protocol`` and
-``control`` in the registry).  Here the words are carried out, chapter by chapter; a test compares
+``control`` in the registry).  Here the words are carried out, subject by subject; a test compares
 the two lists.  A reading decides nothing.
 """
 
@@ -38,27 +38,31 @@ from grokbook.claims.shelf import NotedShelf, Shelf
 from grokbook.claims.verdicts import Evidence
 from grokbook.instruments.runs import Missing, Run
 
+_SUBJECTS = (
+    staggered_order,
+    paths,
+    integrability,
+    phase_structure,
+    curvature,
+    leads,
+    incompressibility,
+    transverse_fragility,
+    shared,
+    overview,
+    lifecycle,
+    edge_movement,
+    edge_gap,
+    edge_ablation,
+    edge_curves,
+    edge_probes,
+    edge_turning,
+    edge_functional,
+    edge_positional,
+    edge_flow,
+)
+
 READINGS: dict[tuple[str, ...], Reader] = {
-    **staggered_order.READINGS,
-    **paths.READINGS,
-    **integrability.READINGS,
-    **phase_structure.READINGS,
-    **curvature.READINGS,
-    **leads.READINGS,
-    **incompressibility.READINGS,
-    **transverse_fragility.READINGS,
-    **shared.READINGS,
-    **overview.READINGS,
-    **lifecycle.READINGS,
-    **edge_movement.READINGS,
-    **edge_gap.READINGS,
-    **edge_ablation.READINGS,
-    **edge_curves.READINGS,
-    **edge_probes.READINGS,
-    **edge_turning.READINGS,
-    **edge_functional.READINGS,
-    **edge_positional.READINGS,
-    **edge_flow.READINGS,
+    name: reader for subject in _SUBJECTS for name, reader in subject.READINGS.items()
 }
 """(claim, series) or (claim, series, control) ↦ how it is read."""
 
