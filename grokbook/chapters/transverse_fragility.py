@@ -136,7 +136,7 @@ def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
         least = min(each[PATH] for each in shares.values())
         said.append(
             "What is deleted from is no small part of the gradient: "
-            f"{show(least)} % of its square lies outside the path."
+            f"all but {show(100 - least)} % of its square lies outside the path."
         )
     for trials in found:
         said += _said_of(trials, arms, doses)
@@ -170,10 +170,10 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
     )
     text += f" or not at all, {cut} of them cut off before" if cut else ""
     floors = sorted({each for each in (trials.same_floor, trials.floor) if each is not None})
-    for floor, which in zip(floors, ("that", "the second"), strict=False):
+    words = ("the first", "the second") if len(floors) > 1 else ("that",)
+    for floor, which in zip(floors, words, strict=False):
         beyond = sum(change.percent > floor for _, change in changes)
-        later_by = f"{share(beyond, len(changes))} are later by more than {which}"
-        noise += f", and {later_by}"
+        noise += f", and {share(beyond, len(changes))} are later by more than {which}"
     said = [f"{text}; {noise}."]
     if not any(trials.of(arm.name, dose) for arm in arms if arm.name != OWN for dose in doses):
         said.append(
@@ -216,8 +216,8 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
     delays = [change for dose in doses for change in trials.delays(arm, dose).values()]
     near = sum(not c.bound and abs(c.percent) <= floor for c in delays)
     return (
-        f"{said}, and {share(near, len(delays))} differ from their plain runs by no more than the "
-        "same run twice"
+        f"{said}, and {share(near, len(delays))} are no further from their plain runs than one "
+        "execution from another"
     )
 
 

@@ -300,7 +300,8 @@ def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
     assert said([]).endswith(f"{sooner}.")
     # 1,000 steps are 10 % of the plain run's time: 8,400 is within them, 12,500 is not
     assert said([*plain, twin]).endswith(
-        f"{sooner}, and 1 of 2 differ from their plain runs by no more than the same run twice."
+        f"{sooner}, and 1 of 2 are no further from their plain runs than one execution from "
+        "another."
     )
 
 
@@ -322,12 +323,12 @@ def test_what_is_near_a_plain_run_is_near_on_both_sides_and_not_cut_off():
     early = [synthetic_run(42, 5_000, own, 0.07), synthetic_run(137, 4_000, own, 0.07)]
     later = "2 of 2 runs grok later than outside the path, by at least"
     cut = synthetic_run(137, None, update, 0.07, last=8_400)
-    assert f"{later} 55 points; a budget cuts 1 of these comparisons off, and 1 of 2 differ" in (
+    assert f"{later} 55 points; a budget cuts 1 of these comparisons off, and 1 of 2 are" in (
         said(synthetic_run(42, 10_500, update, 0.07), cut)
     )
     early = [synthetic_run(42, 20_000, own, 0.07), synthetic_run(137, None, own, 0.07, last=24_000)]
     far = synthetic_run(42, 2_000, update, 0.07), synthetic_run(137, 8_400, update, 0.07)
-    assert "comparisons off, and 1 of 2 differ from their plain runs" in said(*far)
+    assert "comparisons off, and 1 of 2 are no further from their" in said(*far)
 
 
 def test_a_delay_within_the_noise_is_no_delay_beyond_it():
