@@ -159,10 +159,10 @@ def _race_sentence(race: Race) -> str:
             f"{share(published.strict.runs, published.n)}"
         )
         *_, fair = counts(race, control=True)
-        if fair.censored:
+        if fair.undecided:
             text += (
                 f", but is open on test pairs without a trained twin: "
-                f"{share(fair.censored, fair.n)} runs end before every task is right on them"
+                f"{share(fair.undecided, fair.n)} runs end before several tasks are right on them"
             )
         elif fair.n:
             text += (

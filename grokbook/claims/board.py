@@ -24,6 +24,7 @@ RUNS = "share of runs"
 
 OWN_UNITS = {
     ("MT-05", "gap in sd"): "sd",
+    ("MT-29", "kink"): "1",
     ("MT-51", "slope"): "% per %",
     ("MT-52", "slope"): "% per %",
 }

@@ -44,7 +44,8 @@ class OrderTest:
     Attributes:
         order: tasks, claimed first to last.
         n: runs in which some task groks; with none, every chance is 1.
-        censored: those of them in which some task does not.
+        censored: those of them in which some task does not; a single one is the last for certain.
+        undecided: those in which several do not, so that the last places are open.
         left_out: names of runs in which none does.
         strict: exactly this order, without a tie.
         weak: this order, ties allowed.
@@ -57,6 +58,7 @@ class OrderTest:
     order: tuple[str, ...]
     n: int
     censored: int
+    undecided: int
     left_out: tuple[str, ...]
     strict: Held
     weak: Held
@@ -110,6 +112,7 @@ def order_test(steps: Mapping[str, Mapping[str, int | None]], order: Sequence[st
         order=order,
         n=len(ran),
         censored=sum(math.inf in row for row in ran),
+        undecided=sum(row.count(math.inf) > 1 for row in ran),
         left_out=tuple(left_out),
         strict=_held(ran, lambda s: all(a < b for a, b in pairwise(s))),
         weak=_held(ran, lambda s: all(a <= b for a, b in pairwise(s))),

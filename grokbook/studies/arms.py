@@ -170,9 +170,14 @@ def arms(names: Iterable[str], directions: int | None = None) -> list[Arm]:
     return chosen if directions is None else [arm.with_directions(directions) for arm in chosen]
 
 
+def arm_named(name: str) -> Arm:
+    """One arm, as its study has it."""
+    return next(arm for arm in _ARMS if arm.name == name)
+
+
 def title_of(name: str) -> str:
     """What a reader calls an arm."""
-    return next(arm.title for arm in _ARMS if arm.name == name)
+    return arm_named(name).title
 
 
 def arm_of(run: Run, among: Iterable[Arm]) -> Arm | None:

@@ -35,31 +35,31 @@ def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> s
     races = [lane for lane in lanes if len(lane.tasks) > 1]
     if not races:
         return "Every run here learns a single task, so there is no order to compare."
-    done, open_places, cut = [], set(), 0
+    done, unfinished = [], []
     for lane in races:
         order = finishing_order(lane, rule, control)
         absent = tuple(task for task in lane.tasks if not any(task in group for group in order))
         if order:
             done.append((*order, absent) if absent else order)
-            open_places.update(absent)
-            cut += bool(absent)
+            unfinished += [absent] if absent else []
     none = len(races) - len(done)
     if not done:
         return f"Nothing to order: in none of the {len(races)} runs does any task get there."
     tail = f"; in {none} {_plural('run', none)} no task gets there" if none else ""
-    if cut:
-        absent = _listing([OPERATIONS[task].formula for task in OPERATIONS if task in open_places])
-        tail = (
-            f"; in {cut} {_plural('run', cut)} {absent} had not finished when the run ended, so "
-            f"the last place is open{tail}"
-        )
+    last = [absent for absent in unfinished if len(absent) == 1]
+    several = [absent for absent in unfinished if len(absent) > 1]
+    tail = (
+        _unfinished(last, "that comes last")
+        + _unfinished(several, "the last places are open")
+        + tail
+    )
     ties = sum(len(order[0]) > 1 for order in done)
     first = Counter(order[0][0] for order in done if len(order[0]) == 1)
     # Runs of other tasks have other orders; each set of tasks is compared with itself.
     seen: dict[frozenset, set] = {}
     for order in done:
         seen.setdefault(frozenset(task for group in order for task in group), set()).add(order)
-    settled = all(len(orders) == 1 for orders in seen.values()) and not cut
+    settled = all(len(orders) == 1 for orders in seen.values()) and not several
     count = {1: "the one run that groks", 2: "both runs that grok"}.get(
         len(done), f"all {len(done)} runs that grok"
     )
@@ -77,6 +77,18 @@ def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> s
         wins.append(f"{ties} {'is a tie' if ties == 1 else 'are ties'}")
     lead = "No" if len(first) > 1 else "Not quite"
     return f"{lead}: of {len(done)} runs that grok, {_listing(wins)}{tail}."
+
+
+def _unfinished(runs: Sequence[tuple[str, ...]], so: str) -> str:
+    """What follows for tasks that had not finished when their runs ended; empty without runs."""
+    if not runs:
+        return ""
+    there = set().union(*runs)
+    names = _listing([OPERATIONS[task].formula for task in OPERATIONS if task in there])
+    count = len(runs)
+    return (
+        f"; in {count} {_plural('run', count)} {names} had not finished when the run ended, so {so}"
+    )
 
 
 def _plural(word: str, count: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from grokbook.palette import decay_colour
+from grokbook.studies.arms import arm_named
 from grokbook.studies.deletion import Trial
 from grokbook.studies.settings import run_title
 from grokbook.widgets.packing import quantise
@@ -102,7 +103,7 @@ class Trace:
             norm=metrics["parameter_norm"].to_numpy(float)[kept],
             grok=trial.grok,
             run_id=run.name,
-            command=config.command,
+            command=_command(trial),
         )
 
     def packed(self) -> dict[str, Any]:
@@ -138,3 +139,12 @@ def thinned(steps: np.ndarray, grok: int | None) -> np.ndarray:
     if grok is not None:
         kept.add(int(np.searchsorted(steps, grok)))
     return np.array(sorted(kept))
+
+
+def _command(trial: Trial) -> str:
+    """What trains a run anywhere: of a deleted one its study, which makes the basis first."""
+    config = trial.run.config
+    if not trial.arm:
+        return config.command
+    plain = replace(config, intervention=None)
+    return arm_named(trial.arm).command(plain, [trial.dose], [config.seed])

@@ -61,7 +61,10 @@ def test_ties_and_unfinished_runs_count_as_in_the_study(lanes):
     sentence = order_sentence([with_crossings(tri, *race) for race in races], PUBLISHED_RULE)
     assert f"of {count.n} runs that grok" in sentence
     assert f"a + b is first in {count.first.runs}" in sentence
-    assert f"in {count.censored} runs " in sentence
+    assert count.undecided == sum(sum(map(len, order)) == 1 for order in cut) > 0
+    known = count.censored - count.undecided
+    assert f"in {known} runs a + b, a × b and a² + b² had not finished" in sentence
+    assert f"in {count.undecided} runs a + b, a × b and a² + b² had not finished" in sentence
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,8 @@ def test_ties_and_unfinished_runs_count_as_in_the_study(lanes):
         ),
         (
             [(900, 700), (None, 800)],
-            "a × b is first in both runs that grok; in 1 run a + b had not finished when",
+            "Yes, in both runs that grok: a × b, then a + b; in 1 run a + b had not finished when "
+            "the run ended, so that comes last.",
         ),
         ([(None, None), (None, None)], "Nothing to order: in none of the 2 runs"),
         (
@@ -97,6 +101,20 @@ def test_each_set_of_tasks_is_compared_with_itself(lanes):
     )
     changed = [*settled, with_crossings(tri, 800, 700, 900)]
     assert order_sentence(changed, "0.98") == ("a × b is first in all 3 runs that grok.")
+
+
+def test_what_is_open_is_said_to_be_so_and_nothing_else_is(lanes):
+    tri = lanes[0][2]
+    one = order_sentence([with_crossings(tri, 900, 700, None)], "0.98")
+    assert one == (
+        "a × b is first in the one run that groks; in 1 run a² + b² had not finished when the run "
+        "ended, so that comes last."
+    )
+    two = order_sentence([with_crossings(tri, None, 700, None)], "0.98")
+    assert two.endswith(
+        "; in 1 run a + b and a² + b² had not finished when the run ended, so the last places are "
+        "open."
+    )
 
 
 def test_lanes_are_sorted_and_sentences_cover_every_knob(lanes):
