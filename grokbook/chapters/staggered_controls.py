@@ -166,6 +166,19 @@ def alone_sentence(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -
     return "**Difficulty alone.** " + " ".join(said)
 
 
+def alone_result(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -> str:
+    """The same for the top of the page, in a sentence; empty without such runs."""
+    orders = [_same_order(records, singles, name) for name in CLAIMED]
+    means = [float(np.exp(np.mean(logs))) for logs in _factors(records, singles).values()]
+    if not any(orders) or not means:
+        return ""
+    low, high = f"{min(means):.2g}", f"{max(means):.2g}"
+    span = low if low == high else f"{low} to {high}"
+    return f"Trained alone, a task groks {span} times as early as on a shared trunk. " + " ".join(
+        text for text in orders if text
+    )
+
+
 def _same_order(records: Sequence[RunRecord], singles: Sequence[RunRecord], name: str) -> str:
     """In how many seeds do tasks alone come in the order in which they come together?"""
     order, same, seeds = CLAIMED[name], 0, 0

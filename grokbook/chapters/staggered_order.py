@@ -87,6 +87,7 @@ def finding(
     records: Sequence[RunRecord],
     swept: Sequence[RunRecord] = (),
     again: Sequence[RunRecord] = (),
+    more: Sequence[str] = (),
 ) -> str:
     """The chapter's finding in plain words, from the runs at hand, a bullet a result.
 
@@ -94,6 +95,7 @@ def finding(
         records: of the page.
         swept: the same at other weight decays.
         again: further executions of the page's runs, which differ from them by rounding alone.
+        more: results of the controls.
     """
     every = races([*{r.config.id: r for r in (*records, *swept)}.values()])
     said = []
@@ -102,7 +104,7 @@ def finding(
         said += _over_decays([race for race in every if race.name == name])
     rule = RULES[PUBLISHED_RULE].text
     said += _repeated(again)
-    return bullets([*said, *_stillness(records)], f"Orders are counted by the rule {rule}.")
+    return bullets([*said, *_stillness(records), *more], f"Orders are counted by the rule {rule}.")
 
 
 def _repeated(again: Sequence[RunRecord]) -> list[str]:
