@@ -107,6 +107,8 @@ def test_the_knob_changes_every_part(deletion, trials):
             else:
                 way = "later" if mine.grok > trial.grok else "earlier"
                 assert row.startswith(f"{abs(mine.grok - trial.grok):,} steps {way} (")
+                percent = float(re.search(r"\((.*)\u00a0%\)", row)[1].replace("−", "-"))
+                assert percent == pytest.approx(100 * (mine.grok / trial.grok - 1), abs=0.51)
     expect(deletion.locator(".gb-missing code")).to_have_text(
         "grokbook study deletion --set intervention.strength=0.5"
     )
@@ -199,6 +201,40 @@ def test_the_noise_is_a_band_and_its_absence_is_said(deletion):
     deletion.locator(".gb-lane").nth(3).click()
     expect(band).to_have_count(0)
     expect(note).to_contain_text("No run was carried out twice")
+
+
+def test_the_band_lies_on_both_sides_of_nothing(deletion, trials):
+    band = deletion.locator(".gb-changes rect.gb-null")
+    left, width = (float(band.get_attribute(name)) for name in ("x", "width"))
+    zero = deletion.locator(".gb-changes text", has_text=re.compile("^0$"))
+    assert float(zero.get_attribute("x")) == pytest.approx(left + width / 2, abs=0.01)
+    dot = deletion.locator(".gb-changes circle[data-arm=own]").first
+    far = float(dot.get_attribute("cx")) - (left + width / 2)
+    assert far == pytest.approx(
+        float(dot.get_attribute("data-value")) / trials.floor * width / 2, rel=1e-3
+    )
+
+
+def test_a_bound_points_where_it_is_open_and_its_sign_is_explained_where_it_stands(deletion):
+    """At 25 % one deleted run is cut off: at least so late; the update's at 7 % likewise."""
+    note = deletion.locator(".gb-changes + figcaption")
+
+    def bounds():
+        return deletion.locator(".gb-changes path[data-bound]").evaluate_all(
+            """all => all.map((mark) => {
+                const at = mark.getAttribute("d").match(/-?[0-9.]+/g).map(Number)[0];
+                const box = mark.getBBox();
+                return [mark.dataset.bound, Math.sign(at - (box.x + box.width / 2)),
+                    mark.querySelector("title").textContent];
+            })"""
+        )
+
+    assert bounds() == [] and "▶" not in note.text_content()
+    turn(deletion, 0.25)
+    ((bound, way, said),) = bounds()
+    assert (bound, way) == ("at least", 1) and "seed 42: at least +" in said
+    expect(note).to_contain_text("▶ at least so much.")
+    assert "◀" not in note.text_content() and "◇" not in note.text_content()
 
 
 def test_a_click_on_a_seed_brings_it_forward(deletion):

@@ -179,7 +179,7 @@ function changeStrip(state) {
         const mark = bound === "" ? svg("circle", { class: "gb-own-dot", cx: x(value), cy: at, r: 4.5 })
           : bound === "unknown" ? svg("path", { class: "gb-not-known", d: `M${x(value) - 4} ${at - 4}l8 8m0-8l-8 8` })
             : svg("path", { class: "gb-own-dot-open", d: tip3(x(value), at, 6.5, turn) });
-        fill(mark, { "data-arm": name, "data-value": value });
+        fill(mark, { "data-arm": name, "data-value": value, "data-bound": bound });
         mark.append(svg("title", {}, `seed ${seed}: ${bound} ${signed(value)} %`));
         root.append(mark);
       }
@@ -188,9 +188,12 @@ function changeStrip(state) {
     });
     const noise = group.floor === null ? "No run was carried out twice, so there is no band of noise."
       : "Band: what two executions of one run differ by.";
-    note.textContent = (control ? "First row against plain, the others against the published deletion. " : "")
-      + `◇ mean of the seeds, with its 95 % interval; at a tip it goes on. ${noise} ▶ at least so much.`
-      + (root.querySelector(".gb-not-known") ? " × neither groks before it is cut off." : "");
+    // Only what is drawn is explained.
+    const words = [[".gb-mean", "◇ mean of the seeds, with its 95 % interval; at a tip it goes on."],
+      ["[data-bound='at least']", "▶ at least so much."], ["[data-bound='at most']", "◀ at most so much."],
+      [".gb-not-known", "× neither groks before it is cut off."]];
+    note.textContent = [control && "First row against plain, the others against the published deletion.",
+      noise, ...words.map(([mark, said]) => root.querySelector(mark) && said)].filter(Boolean).join(" ");
   }
   return { el, draw };
 }
