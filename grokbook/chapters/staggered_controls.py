@@ -75,6 +75,26 @@ def lacking(wanted: Sequence[RunConfig], found: Sequence[RunRecord], study: str)
     return f"*{some} of this control {are} not trained yet: `{command('study', study)}`.*"
 
 
+def twins_result(records: Sequence[RunRecord]) -> str:
+    """What becomes of the order in the symmetric split, a sentence a setting; empty without runs.
+
+    Args:
+        records: of runs in that split.
+    """
+    said = []
+    for race in races(records):
+        *_, found = counts(race)
+        if not found.n:
+            continue
+        order, runs = found.majority
+        other = f"; {' → '.join(order)} holds in {runs}" if runs and order != race.order else ""
+        said.append(
+            f"With a pair and its twins on one side of the split and {len(race.order)} tasks, "
+            f"{race.order[0]} is strictly first in {share(found.first.runs, found.n)} runs{other}."
+        )
+    return " ".join(said)
+
+
 def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:
     """Order counts and how far apart the tasks are (98 % × 3), one row a setting and λ."""
     rows = []

@@ -86,6 +86,17 @@ def test_difficulty_alone_is_counted_by_seed():
     assert "No run of one task alone is at hand" in controls.alone_sentence(DUAL, [])
 
 
+def test_what_becomes_of_the_order_in_the_symmetric_split_is_a_result_of_its_own():
+    said = (
+        "With a pair and its twins on one side of the split and 2 tasks, mul is strictly first in"
+    )
+    assert controls.twins_result(DUAL) == f"{said} 2 of 3 runs."
+    turned = [run(seed, {"add": 400, "mul": 500}) for seed in (1, 2)]
+    assert controls.twins_result(turned) == f"{said} 0 of 2 runs; add → mul holds in 2."
+    assert controls.twins_result([run(1, {"add": None, "mul": None})]) == ""
+    assert controls.twins_result([]) == ""
+
+
 def test_what_training_alone_changes_is_a_result_of_its_own():
     said = controls.alone_result(DUAL, SINGLE)
     assert said == (
