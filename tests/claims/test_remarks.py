@@ -194,6 +194,16 @@ def test_what_the_remark_on_the_order_of_two_tasks_says_of_ties():
     assert len(gaps) == 15 and sum(gap == 0 for gap in gaps) > len(gaps) / 4
 
 
+def test_in_the_symmetric_split_addition_is_first():
+    """Of MT-05 and MT-08."""
+    for run in _dual(split="symmetric"):
+        add, mul = (run.record.grok_step(task, PUBLISHED_RULE) for task in ("add", "mul"))
+        assert add < mul, run.name
+    for name in ("MT-05", "MT-08"):
+        controls = every()[name].control
+        assert not any("symmetric" in f"{key} {text}" for key, text in controls.items()), name
+
+
 def test_as_published_a_cut_moves_the_network_further_than_on_the_weights():
     """Of MT-45, MT-46 and MT-47: not the other way round."""
     cuts = incompressibility.cuts(_dual())
