@@ -17,14 +17,30 @@ for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_threads] = "1"
 
 
-def pytest_collection_modifyitems(items):
-    """The longest first, so that no worker is left alone with one of them at the end."""
+def pytest_collection_modifyitems(config, items):
+    """The longest first, so that no worker is left alone with one of them at the end.
+
+    What needs a GPU is left out where there is none, as slow tests are: no machine is asked for it.
+    """
+    if any(map(_needs_gpu, items)) and not _has_gpu():
+        config.hook.pytest_deselected(items=[item for item in items if _needs_gpu(item)])
+        items[:] = [item for item in items if not _needs_gpu(item)]
 
     def seconds(item):
         mark = item.get_closest_marker("long")
         return mark.args[0] if mark else 0
 
     items.sort(key=seconds, reverse=True)  # stable: the others stay in their order
+
+
+def _needs_gpu(item):
+    return item.get_closest_marker("gpu") is not None
+
+
+def _has_gpu():
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _skipped(terminal):
