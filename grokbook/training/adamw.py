@@ -73,13 +73,13 @@ class AdamW:
         norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
         gradient.mul_((clip / (norm + 1e-6)).clamp_(max=1.0))
         if self.subspaces is not None:
-            self.subspaces.change(gradient, *shares[:2])
+            self.subspaces.change("gradient", gradient, *shares[:2])
         self.mean.lerp_(gradient, 1 - self.beta1)
         self.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
         torch.sqrt(self.square, out=update).mul_(root).add_(self.epsilon)
         torch.div(self.mean, update, out=update).mul_(size)
         if self.subspaces is not None:
-            self.subspaces.change(update, *shares[2:])
+            self.subspaces.change("update", update, *shares[2:])
         self.decayed.addcmul_(theta, keep - 1)
         theta.mul_(keep).sub_(update)
         self.learned.sub_(update)

@@ -85,10 +85,23 @@ def block(
                 added[:, model] = np.where(now, change.strength, 0.0)
                 continue
             outside, inside = _shares(change.transform, change.strength)
-            first = 6 if change.transform == "delete_update" else 4
+            first = 6 if changed_part(config) == "update" else 4
             values[:, first, model] = np.where(now, outside, 1.0)
             values[:, first + 1, model] = np.where(now, inside, 0.0)
     return Coefficients(values, added, reset)
+
+
+def changed_part(config: Config) -> str:
+    """What a run's intervention changes within a subspace: the gradient, the update, or nothing.
+
+    >>> from grokbook.config import RunConfig
+    >>> changed_part(RunConfig(tasks=("add",)))
+    ''
+    """
+    change = config.intervention
+    if change is None or change.transform in ADDING:
+        return ""
+    return "update" if change.transform == "delete_update" else "gradient"
 
 
 def _in_force(config: Config, field: str, before: np.ndarray) -> np.ndarray:

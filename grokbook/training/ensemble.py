@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from grokbook.models.layout import Layout
 from grokbook.store import Store, StoreError
 from grokbook.sweep import Done, Job, distinct
+from grokbook.training.coefficients import changed_part
 from grokbook.training.memory import fitting, require_memory
 from grokbook.training.process import prepare_device, single_thread
 from grokbook.training.run import Warn, bases_in
@@ -31,7 +32,8 @@ def train_ensembles(
     watch: Callable[[Done], None] = lambda done: None,
     warn: Warn = lambda line: None,
 ) -> list[Done]:
-    """Train runs as ensembles, one for each architecture, table size, optimiser and cadence.
+    """Train runs as ensembles, one for each architecture, table size, optimiser, cadence and part
+    of the update that interventions change.
 
     Args:
         jobs: runs and how far each is trained.
@@ -86,7 +88,7 @@ def _group(job: Job, bases: Bases) -> tuple:
                 f"basis {change.basis[:12]} is of {parameters:,} parameters, and the model of "
                 f"{job.config.label} has {size:,}"
             )
-    return (kinship(job.config), job.plan.cadence, wide)
+    return (kinship(job.config), job.plan.cadence, wide, changed_part(job.config))
 
 
 def _size(group: Sequence[Job], store: Store, device: str) -> int:

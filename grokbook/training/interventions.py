@@ -9,7 +9,7 @@ and penalty, 2602.16746.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -24,13 +24,23 @@ _NOISE = 7_919
 class Subspaces:
     """One subspace of ℝᴾ a model, of at most K dimensions.
 
+    Args:
+        bases: (P, k) of each model, or None.
+        like: (M, P), of the dtype and device that is wanted.
+        parts: of what they are: the ``"gradient"``, the ``"update"`` or both; a projection of what
+            nobody changes would be most of a step's memory traffic.
+
     Attributes:
         basis: (M, P, K) orthonormal columns, or zero columns where a model has fewer.
+        parts: as given.
     """
 
-    def __init__(self, bases: Sequence[np.ndarray | None], like: Tensor) -> None:
+    def __init__(
+        self, bases: Sequence[np.ndarray | None], like: Tensor, parts: Collection[str]
+    ) -> None:
         dimensions = max(b.shape[1] for b in bases if b is not None)
         self.basis = like.new_zeros(len(bases), like.shape[1], dimensions)
+        self.parts = frozenset(parts)
         for model, basis in enumerate(bases):
             self.put(model, basis)
 
@@ -52,11 +62,16 @@ class Subspaces:
         inner = torch.bmm(self.basis.transpose(1, 2), x.unsqueeze(2))
         return torch.bmm(self.basis, inner).squeeze(2)
 
-    def change(self, x: Tensor, outside: Tensor, inside: Tensor) -> None:
-        """X ← outside · x + inside · B Bᵀ x in place; outside and inside are (M, 1).
+    def change(self, part: str, x: Tensor, outside: Tensor, inside: Tensor) -> None:
+        """X ← outside · x + inside · B Bᵀ x in place, if subspaces are of that part.
 
-        With 1 and 0 the bits of finite x stay as they are.
+        Args:
+            part: ``"gradient"`` or ``"update"``, what x is.
+            x: (M, P).
+            outside, inside: (M, 1).  With 1 and 0 the bits of finite x stay as they are.
         """
+        if part not in self.parts:
+            return
         inner = self.project(x).mul_(inside)
         x.mul_(outside).add_(inner)
 

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokbook.changes import ADDING
 from grokbook.config import Config
 from grokbook.models import linear
 from grokbook.models.layout import Layout
@@ -75,14 +74,14 @@ class Trainer:
         self.objective = objective(configs, self.theta, self._gradient, self.route)
         self._find_basis = bases
         self._bases = [_basis(config, bases) for config in configs]
-        subspaced = any(basis is not None for basis in self._bases)
+        parts = {coefficients.changed_part(config) for config in configs} - {""}
         self.adam = AdamW(
             self.theta,
             self._gradient,
             beta1=first.beta1,
             beta2=first.beta2,
             epsilon=first.epsilon,
-            subspaces=Subspaces(self._bases, self.theta) if subspaced else None,
+            subspaces=Subspaces(self._bases, self.theta, parts) if parts else None,
         )
         self.displacement = Displacement(self.layout, self.theta, self.adam)
         self.loss = self.theta.new_zeros(models, tasks)
@@ -108,11 +107,12 @@ class Trainer:
         """
         if kinship(config) != kinship(self.configs[0]):
             raise ValueError("a new model must share the ensemble's architecture and table")
-        basis = _basis(config, self._find_basis)
-        if self.adam.subspaces is not None:
-            self.adam.subspaces.put(slot, basis)
-        elif basis is not None and config.intervention.transform not in ADDING:
-            raise ValueError("a new model has a basis, and the ensemble was made without any")
+        basis, part = _basis(config, self._find_basis), coefficients.changed_part(config)
+        subspaces = self.adam.subspaces
+        if part and (subspaces is None or part not in subspaces.parts):
+            raise ValueError(f"a new model changes its {part}, and the ensemble was made without")
+        if subspaces is not None:
+            subspaces.put(slot, basis)
         self._bases[slot] = basis
         self.configs[slot], self.steps[slot], self.active[slot] = config, 0, True
         self.theta[slot] = self.objective.initial(config).to(self.device)

@@ -51,17 +51,20 @@ def _basis(size, k, seed=0):
 
 def test_strength_one_leaves_nothing_outside_and_zero_no_change():
     basis = _basis(50, 4)
-    spaces = Subspaces([basis, None], torch.zeros(2, 50, dtype=torch.float64))
+    spaces = Subspaces([basis, None], torch.zeros(2, 50, dtype=torch.float64), {"gradient"})
     x = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 50)))
     kept = x.clone()
     one, zero = torch.ones(2, 1, dtype=x.dtype), torch.zeros(2, 1, dtype=x.dtype)
-    spaces.change(kept, one, zero)
+    spaces.change("gradient", kept, one, zero)
     assert torch.equal(kept, x)
     inside = torch.tensor([[1.0], [0.0]], dtype=x.dtype)
-    spaces.change(kept, 1 - inside, inside)
+    spaces.change("gradient", kept, 1 - inside, inside)
     by_hand = basis @ (basis.T @ x[0].numpy())
     np.testing.assert_allclose(kept[0], by_hand, atol=1e-13)
     assert torch.equal(kept[1], x[1])
+    before = kept.clone()
+    spaces.change("update", kept, 1 - inside, inside)  # these are of the gradient alone
+    assert torch.equal(kept, before)
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5])

@@ -116,6 +116,18 @@ def test_kin_only():
         Trainer([TINY, replace(TINY, split="symmetric")])
 
 
+def test_an_ensemble_changes_only_the_parts_that_it_was_made_for():
+    basis = np.linalg.qr(np.random.default_rng(0).standard_normal((Trainer([TINY]).layout.size, 3)))
+    bases = {"b" * 64: basis[0]}.get
+    gradient, update = (
+        replace(TINY, intervention=f"transform={kind},strength=0.5,basis={'b' * 64}")
+        for kind in ("delete", "delete_update")
+    )
+    for made, later, part in ((gradient, update, "update"), (TINY, gradient, "gradient")):
+        with pytest.raises(ValueError, match=f"changes its {part}, and the ensemble was made wit"):
+            Trainer([made], bases=bases).place(0, later)
+
+
 def test_whole_orbits_in_an_ensemble_are_single_runs():
     whole = [replace(config, split="symmetric") for config in MIXED]
     together = Trainer(whole, dtype=torch.float64)
