@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -20,11 +21,18 @@ FEWEST = 3
 _SHAPES = {"add": "circle", "mul": "square", "sq": "diamond"}
 """Of published steps, as colour tells nothing alone."""
 
+POINTS = 400
+"""Of a curve at most, about one a pixel: a run to 300,000 steps has 3,000 evaluations."""
+
 _MARGIN = {"t": 80, "r": 10, "b": 110}
 
 
 def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
-    """Accuracy of every run and task: one panel a group, test solid, train dashed."""
+    """Accuracy of every run and task: one panel a group, test solid, train dashed.
+
+    Of a long run every second, third, … evaluation is drawn, and the last, so that a curve has
+    about `POINTS` at most.
+    """
     figure = make_subplots(
         rows=len(groups),
         cols=1,
@@ -34,12 +42,14 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
     shown: set[str] = set()
     for row, records in enumerate(groups.values(), start=1):
         for record in records:
+            rows = _drawn(len(record.steps))
             for task in record.config.tasks:
                 for part, dash, width in (("train", "dash", 1.0), ("test", "solid", 1.8)):
                     name = f"{task}, {part}"
+                    # Single precision is half the page, and more than a tenth of a per cent asks.
                     figure.add_scatter(
-                        x=record.steps,
-                        y=100 * record.accuracy(task, part),
+                        x=record.steps[rows].astype(np.int32),
+                        y=100 * record.accuracy(task, part)[rows].astype(np.float32),
                         row=row,
                         col=1,
                         mode="lines",
@@ -62,6 +72,15 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
         title_text="Right answers during training",
     )
     return figure
+
+
+def _drawn(count: int) -> np.ndarray:
+    """Which of so many evaluations are drawn.
+
+    >>> _drawn(4).tolist(), _drawn(3 * POINTS)[[0, 1, -2, -1]].tolist()
+    ([0, 1, 2, 3], [0, 3, 1197, 1199])
+    """
+    return np.unique(np.append(np.arange(0, count, -(-count // POINTS)), count - 1))
 
 
 def grok_steps(

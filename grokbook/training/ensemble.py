@@ -32,8 +32,9 @@ def train_ensembles(
     watch: Callable[[Done], None] = lambda done: None,
     warn: Warn = lambda line: None,
 ) -> list[Done]:
-    """Train runs as ensembles, one for each architecture, table size, optimiser, cadence and part
-    of the update that interventions change.
+    """Train runs as ensembles, one for each architecture, table size, optimiser and cadence.
+
+    Runs that change the gradient and runs that change the Adam step are ensembles of their own.
 
     Args:
         jobs: runs and how far each is trained.

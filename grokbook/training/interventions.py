@@ -68,7 +68,8 @@ class Subspaces:
         Args:
             part: ``"gradient"`` or ``"update"``, what x is.
             x: (M, P).
-            outside, inside: (M, 1).  With 1 and 0 the bits of finite x stay as they are.
+            outside: (M, 1).
+            inside: (M, 1).  With 1 and 0 the bits of finite x stay as they are.
         """
         if part not in self.parts:
             return

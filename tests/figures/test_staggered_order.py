@@ -1,6 +1,9 @@
 """Figures of the first chapter: every rule has its row, every published step its task."""
 
+import numpy as np
+
 import made_records
+from grokbook.config import RunConfig
 from grokbook.events import RULES
 from grokbook.figures import staggered_order as draw
 from grokbook.palette import task_colour
@@ -64,3 +67,17 @@ def test_a_task_of_which_nothing_was_published_has_no_entry():
     figure = draw.grok_steps([run], {run.config.id: {"add": 900}})
     shown = {trace.name: trace.showlegend for trace in figure.data}
     assert shown["add, published"] is True and shown["mul, published"] is False
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends():
+    config, steps = RunConfig(tasks=("add",), modulus=5, seed=1), np.arange(0, 300_000, 100)
+    rising = {f"{part}_accuracy_add": steps / 300_000 for part in ("train", "test")}
+    right = np.zeros((len(steps), 1, 25), dtype=bool)
+    long = made_records.finished(config, {"step": steps} | rising, right)
+    for trace in draw.curves({"one": [long]}).data:
+        assert draw.POINTS / 2 < len(trace.x) <= draw.POINTS + 1
+        assert (trace.x[0], trace.x[-1]) == (0, 299_900)
+        np.testing.assert_allclose(trace.y, np.asarray(trace.x) / 3_000, rtol=1e-6)
+        assert trace.y.dtype == np.float32
+    short = made_records.record(1, {"add": 500})
+    assert all(list(trace.x) == list(short.steps) for trace in draw.curves({"one": [short]}).data)
