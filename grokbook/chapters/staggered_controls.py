@@ -1,13 +1,13 @@
 """Chapter 1, staggered order: an order, or difficulties, or luck?
 
-Three controls, of runs that differ from the page's own in one thing each: another weight decay; a
-split with twins on one side; one task alone, on the operands that they share a trunk on.  Only
-runs that are at hand count; what is not is named with the command that makes it.
+Two controls, of runs that differ from the page's own in one thing each: another weight decay; one
+task alone, on the operands that they share a trunk on.  Only runs that are at hand count; what is
+not is named with the command that makes it.  A third is in `grokbook.chapters.staggered_twins`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,43 +27,43 @@ from grokbook.studies.settings import setting
 
 def swept(records: Sequence[RunRecord]) -> list[RunConfig]:
     """The page's runs at every published weight decay above 0, largest first."""
-    return _unique(
+    return unique(
         replace(config, weight_decay=decay)
         for decay in DECAYS
         if decay > 0
-        for config in _decayed(records)
+        for config in decayed(records)
     )
-
-
-def symmetric(records: Sequence[RunRecord]) -> list[RunConfig]:
-    """The page's runs with twins on one side of the split."""
-    return _unique(replace(config, split="symmetric") for config in _decayed(records))
 
 
 def alone(records: Sequence[RunRecord]) -> list[RunConfig]:
     """One run for every task of the page's runs, by itself, on operands without 0."""
-    return _unique(
+    return unique(
         replace(config, tasks=(task,), domain="nonzero")
-        for config in _decayed(records)
+        for config in decayed(records)
         for task in config.tasks
     )
 
 
-def _decayed(records: Sequence[RunRecord]) -> list[RunConfig]:
+def decayed(records: Sequence[RunRecord]) -> list[RunConfig]:
+    """Of runs with weight decay."""
     return [record.config for record in records if record.config.weight_decay > 0]
 
 
-def _unique(configs) -> list[RunConfig]:
+def unique(configs: Iterable[RunConfig]) -> list[RunConfig]:
+    """Each once."""
     return list({config.id: config for config in configs}.values())
 
 
-def lacking(wanted: Sequence[RunConfig], found: Sequence[RunRecord], study: str) -> str:
+def lacking(
+    wanted: Sequence[RunConfig], found: Sequence[RunRecord], study: str, *changes: str
+) -> str:
     """Which runs a control still needs, in one line with their command; empty if none.
 
     Args:
         wanted: of the control.
         found: of them.
         study: that trains all of them.
+        changes: of the study, as for ``--set``.
     """
     there = {record.config.id for record in found}
     missing = [config for config in wanted if config.id not in there]
@@ -72,27 +72,8 @@ def lacking(wanted: Sequence[RunConfig], found: Sequence[RunRecord], study: str)
     every = "The one run" if len(wanted) == 1 else f"All {len(wanted)} runs"
     some = f"{len(missing)} of {len(wanted)} runs" if found else every
     are = "is" if len(missing) == 1 else "are"
-    return f"*{some} of this control {are} not trained yet: `{command('study', study)}`.*"
-
-
-def twins_result(records: Sequence[RunRecord]) -> str:
-    """What becomes of the order in the symmetric split, a sentence a setting; empty without runs.
-
-    Args:
-        records: of runs in that split.
-    """
-    said = []
-    for race in races(records):
-        *_, found = counts(race)
-        if not found.n:
-            continue
-        order, runs = found.majority
-        other = f"; {' → '.join(order)} holds in {runs}" if runs and order != race.order else ""
-        said.append(
-            f"With a pair and its twins on one side of the split and {len(race.order)} tasks, "
-            f"{race.order[0]} is strictly first in {share(found.first.runs, found.n)} runs{other}."
-        )
-    return " ".join(said)
+    trains = command("study", study, changes=changes)
+    return f"*{some} of this control {are} not trained yet: `{trains}`.*"
 
 
 def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:

@@ -26,7 +26,11 @@ def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
         for task in record.config.tasks:
             ghost = published.get(record.config.id, {}).get(task)
             steps = record.grok_steps(task)
-            ours = {RULES[rule].text: step_of(step) for rule, step in steps.items()}
+            never = f"not by {record.last_step:,}"
+            ours = {
+                RULES[rule].text: never if step is None else step_of(step)
+                for rule, step in steps.items()
+            }
             rows.append(
                 {
                     "run and task": f"{short_name(record.config)} · {task}",

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from grokbook.chapters import staggered_controls as controls
+from grokbook.chapters import staggered_twins as twins
 from grokbook.config import RunConfig
 from grokbook.plan import Plan
 from grokbook.store import Store
@@ -54,7 +55,7 @@ def test_controls_want_the_runs_that_their_studies_train():
         for decay in (1.0, 0.0)
     ]
     assert {c.id for c in controls.alone(page)} == runs(SINGLES)
-    wanted = {c.id for c in controls.symmetric(page)}
+    wanted = {c.id for c in twins.apart(page)}
     assert wanted == set().union(*map(runs, SYMMETRIC))
     decays = [c.weight_decay for c in controls.swept(page)]
     assert sorted(set(decays), reverse=True) == [1.0, 0.5, 0.3, 0.2, 0.1]
@@ -84,17 +85,6 @@ def test_difficulty_alone_is_counted_by_seed():
         alone = [run(3, {"add": add}), run(3, {"mul": mul})]
         assert "0 of 1 run " in controls.alone_sentence([DUAL[2]], alone)
     assert "No run of one task alone is at hand" in controls.alone_sentence(DUAL, [])
-
-
-def test_what_becomes_of_the_order_in_the_symmetric_split_is_a_result_of_its_own():
-    said = (
-        "With a pair and its twins on one side of the split and 2 tasks, mul is strictly first in"
-    )
-    assert controls.twins_result(DUAL) == f"{said} 2 of 3 runs."
-    turned = [run(seed, {"add": 400, "mul": 500}) for seed in (1, 2)]
-    assert controls.twins_result(turned) == f"{said} 0 of 2 runs; add → mul holds in 2."
-    assert controls.twins_result([run(1, {"add": None, "mul": None})]) == ""
-    assert controls.twins_result([]) == ""
 
 
 def test_what_training_alone_changes_is_a_result_of_its_own():

@@ -1,0 +1,87 @@
+"""Chapter 1, staggered order: pairs and their twins on one side of the split.
+
+In the symmetric split no test pair has its answer from a training pair by swapping its operands or
+changing their signs.  What is said here holds for the runs at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from grokbook.chapters.staggered_controls import alone, decayed, unique
+from grokbook.chapters.staggered_order import counts, races
+from grokbook.chapters.wording import percent, share, share_of
+from grokbook.config import RunConfig
+from grokbook.events import PUBLISHED_RULE
+from grokbook.record import RunRecord
+
+
+def apart(records: Sequence[RunRecord]) -> list[RunConfig]:
+    """The page's runs in the symmetric split."""
+    return unique(replace(config, split="symmetric") for config in decayed(records))
+
+
+def alone_apart(records: Sequence[RunRecord]) -> list[RunConfig]:
+    """One run for every task of the page's runs, by itself, in the symmetric split."""
+    return [replace(config, split="symmetric") for config in alone(records)]
+
+
+def result(records: Sequence[RunRecord]) -> str:
+    """What becomes of the order and of grokking, a sentence a setting; empty without runs.
+
+    Args:
+        records: of `apart`.
+    """
+    said = []
+    for race in races(records):
+        *_, found = counts(race)
+        told = []
+        if found.n:
+            order, runs = found.majority
+            other = f"; {' → '.join(order)} holds in {runs}" if runs and order != race.order else ""
+            first = share(found.first.runs, found.n)
+            told.append(f"{race.order[0]} is strictly first in {first} runs{other}")
+        told += [text for task in race.order if (text := _unfinished(task, race.records))]
+        if told:
+            said.append(
+                f"With a pair and its twins on one side of the split and {len(race.order)} tasks, "
+                f"{'; '.join(told)}."
+            )
+    return " ".join(said)
+
+
+def alone_result(records: Sequence[RunRecord]) -> str:
+    """What becomes of tasks that are trained alone in that split; empty without runs.
+
+    Args:
+        records: of `alone_apart`.
+    """
+    told = []
+    for task in dict.fromkeys(record.config.tasks[0] for record in records):
+        own = [record for record in records if record.config.tasks == (task,)]
+        steps = sorted(step for r in own if (step := r.grok_step(task, PUBLISHED_RULE)) is not None)
+        if steps:
+            ends = dict.fromkeys((f"{steps[0]:,}", f"{steps[-1]:,}"))
+            told.append(
+                f"{task} groks in {share_of(len(steps), len(own), 'run')}, after "
+                f"{' to '.join(ends)} steps"
+            )
+        told.append(_unfinished(task, own))
+    told = [text for text in told if text]
+    return f"Alone in that split, {'; '.join(told)}." if told else ""
+
+
+def _unfinished(task: str, records: Sequence[RunRecord]) -> str:
+    """In how many runs a task does not grok, within which budget, how far it comes; or nothing."""
+    without = [r for r in records if r.grok_step(task, PUBLISHED_RULE) is None]
+    if not without:
+        return ""
+    budgets = [record.last_step for record in without]
+    more = " or more" if len(set(budgets)) > 1 else ""
+    best = max(float(record.accuracy(task).max()) for record in without)
+    runs = f"{share(len(without), len(records))} run{'s' * (len(records) > 1)}"
+    return (
+        f"{task} does not grok in {runs} within {min(budgets):,} steps{more}, with {percent(best)} "
+        f"of its test pairs right at best"
+    )
