@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from grokbook.chapters import phase_structure_exchange as exchange
 from grokbook.chapters.phase_structure import LONGER
 from grokbook.chapters.wording import bullets
 from grokbook.claims.numbers import show
@@ -79,8 +80,8 @@ def finding(paces: Sequence[Pace]) -> str:
     if still:
         words, whose = never(still)[2:], "its" if len(still) == 1 else "their"
         said.append(f"{words[0].upper()}{words[1:]}{_of_each(still)}; {whose} clock stands still.")
-    if not any(pace.exchanged for pace in paces):
-        said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
+    same = "The control that decides, another learning rate at equal ηλ, is not run yet."
+    said.append(exchange.sentence(paces) or same)
     return bullets(said, f"{clause}." if clause else "")
 
 

@@ -1,0 +1,63 @@
+"""Chapter 3's exchange of η for λ, on paces made by hand."""
+
+import math
+
+import pytest
+
+from explorable_harness import small_paces, synthetic_pace
+from grokbook.chapters import phase_structure_exchange as exchange
+from grokbook.chapters import phase_structure_words as words
+
+
+def run(seed, grok, rate, decay):
+    groks = (None, None) if grok is None else (grok, grok)
+    return synthetic_pace(seed, groks, decay, learning_rate=rate, last=40_000)
+
+
+OWN = [run(1, 10_000, 1e-3, 1.0), run(2, 20_000, 1e-3, 1.0), run(1, 15_000, 1e-3, 0.5)]
+QUICK = [run(1, 4_000, 5e-4, 2.0), run(2, 10_000, 5e-4, 2.0)]
+
+
+def test_pairs_have_equal_clocks_and_one_seed():
+    (point,) = exchange.points([*OWN, *QUICK, run(3, 100, 5e-4, 2.0), run(1, 100, 5e-4, 0.3)])
+    assert (point.learning_rate, point.weight_decay, point.own) == (5e-4, 2.0, (1e-3, 1.0))
+    assert point.steps == {1: (4_000, 10_000), 2: (10_000, 20_000)} and point.factor == 0.5
+    assert point.ratio.mean == pytest.approx(math.sqrt(0.4 * 0.5))
+    # the same pace at another weight decay of the page
+    (other,) = exchange.points([*OWN, run(1, 9_000, 5e-4, 1.0)])
+    assert other.own == (1e-3, 0.5) and other.steps == {1: (9_000, 15_000)}
+
+
+def test_runs_that_never_grok_and_runs_without_decay_have_no_partner():
+    still = [run(1, 9_000, 1e-3, 0.0), run(1, 9_000, 5e-4, 0.0)]
+    assert exchange.points(still) == []
+    assert exchange.points([*OWN, run(1, None, 5e-4, 2.0)]) == []
+    assert exchange.sentence(OWN) == ""
+
+
+def test_the_sentence_concludes_only_from_several_seeds():
+    start = "At equal ηλ, where a clock asks for equally many steps, dual groks after "
+    one = exchange.sentence([*OWN, QUICK[0]])
+    assert one == f"{start}0.4 times as many at η × 0.5 (n = 1)."
+    both = exchange.sentence([*OWN, *QUICK])  # ln 0.4 and ln 0.5: ± 12.7 · 0.11 holds 1
+    assert both.startswith(f"{start}0.447 [") and both.endswith("at η × 0.5 (n = 2).")
+    sure = [*OWN, QUICK[0], run(2, 8_000, 5e-4, 2.0), run(1, 10_100, 2e-3, 0.5)]
+    said = exchange.sentence(sure)
+    assert said.endswith(": decay is more than the pace in 1 of 2 points.")
+    assert exchange.sentence(sure[:-1]).endswith("(n = 2): decay is more than the pace.")
+
+
+def test_the_finding_says_it_in_place_of_what_is_missing():
+    missing = "another learning rate at equal ηλ, is not run yet"
+    assert missing in words.finding(OWN)
+    said = words.finding([*OWN, *QUICK])
+    assert missing not in said and "At equal ηλ, where a clock asks" in said
+
+
+def test_the_table_has_a_row_a_pair():
+    table = exchange.table([*OWN, *QUICK])
+    assert list(table.index) == ["0.0005, 2, seed 1", "0.0005, 2, seed 2"]
+    assert list(table.iloc[0]) == ["4,000", "10,000", "1", "0.4"]
+    assert len(exchange.table(small_paces())) == len(
+        [pair for point in exchange.points(small_paces()) for pair in point.steps]
+    )
