@@ -17,7 +17,8 @@ from grokbook.chapters.incompressibility import (
     opening,
     thresholds,
 )
-from grokbook.chapters.wording import bullets, counted, listed, percent, share, share_of
+from grokbook.chapters.wording import bullets, counted, percent, share, share_of
+from grokbook.claims.numbers import listed
 from grokbook.claims.readings.incompressibility import threshold as directions
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing, Run

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import listed
-from grokbook.claims.numbers import interval, show
+from grokbook.claims.numbers import interval, listed, show
 from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Pace
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle_answers import measuring
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import listed, mean_over, share
+from grokbook.chapters.wording import mean_over, share
+from grokbook.claims.numbers import listed
 from grokbook.claims.readings.edge_flow import INSTRUMENT, rows_of
 from grokbook.claims.readings.edge_turning import turn
 from grokbook.claims.readings.lifecycle import RULE

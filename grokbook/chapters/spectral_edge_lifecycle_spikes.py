@@ -23,7 +23,8 @@ import pandas as pd
 from grokbook.chapters.spectral_edge_lifecycle import gather
 from grokbook.chapters.spectral_edge_lifecycle_windows import LOGGED, bracket, spacing
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import counted, listed, middle_of, share, span
+from grokbook.chapters.wording import counted, middle_of, share, span
+from grokbook.claims.numbers import listed
 from grokbook.geometry.edge_windows import LIFECYCLE_WINDOW, window_name
 from grokbook.instruments.runs import Missing, Run
 from grokbook.record import RunRecord

@@ -16,7 +16,8 @@ import pandas as pd
 
 from grokbook.chapters.spectral_edge_lifecycle import gather
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.wording import listed, share
+from grokbook.chapters.wording import share
+from grokbook.claims.numbers import listed
 from grokbook.geometry.edge_windows import LIFECYCLE_WINDOW, WINDOWS, window_name
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.passages import Passage

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokbook.chapters.wording import bullets, counted, listed, percent, share
+from grokbook.chapters.wording import bullets, counted, percent, share
+from grokbook.claims.numbers import listed
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import OrderTest

@@ -8,8 +8,8 @@ import numpy as np
 
 from grokbook.chapters.deleted import wanting
 from grokbook.chapters.transverse_fragility_shares import PATH, outsides
-from grokbook.chapters.wording import bullets, counted, listed, percentages, share, share_of
-from grokbook.claims.numbers import show
+from grokbook.chapters.wording import bullets, counted, percentages, share, share_of
+from grokbook.claims.numbers import listed, show
 from grokbook.claims.readings.transverse_fragility import BUDGET
 from grokbook.claims.registry import Claim
 from grokbook.statistics import Interval, mean_interval

@@ -15,8 +15,8 @@ from grokbook.chapters.transverse_fragility import (
     title,
 )
 from grokbook.chapters.transverse_fragility_shares import SPARED, outsides
-from grokbook.chapters.wording import listed, percentages, share
-from grokbook.claims.numbers import interval, show
+from grokbook.chapters.wording import percentages, share
+from grokbook.claims.numbers import interval, listed, show
 from grokbook.claims.registry import Claim
 from grokbook.statistics import mean_interval
 from grokbook.studies.arms import OWN, Arm

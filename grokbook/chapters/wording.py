@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grokbook.claims.numbers import interval, show
+from grokbook.claims.numbers import interval, listed, show
 from grokbook.statistics import Interval, mean_interval
 
 PLACEBO = {
@@ -130,16 +130,6 @@ def share_of(count: int, of: int, what: str) -> str:
     if of == 1:
         return f"the one {what}" if count else f"not the one {what}"
     return f"{share(count, of)} {what}s"
-
-
-def listed(names: Sequence[str], last: str = "and") -> str:
-    """Names in a sentence.
-
-    >>> listed(["add"]), listed(["add", "mul"]), listed(["add", "mul", "sq"], "or")
-    ('add', 'add and mul', 'add, mul or sq')
-    """
-    *first, end = names
-    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def percentages(parts: Sequence[float], last: str = "and") -> str:

@@ -1,4 +1,4 @@
-"""Numbers of claims as a reader sees them."""
+"""Numbers and names as a reader sees them, in claims, chapters and explorables alike."""
 
 from __future__ import annotations
 
@@ -63,3 +63,13 @@ def steps_span(steps: Sequence[int]) -> str:
     """
     low, high = min(steps), max(steps)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Names in a sentence.
+
+    >>> listed(["add"]), listed(["add", "mul"]), listed(["add", "mul", "sq"], "or")
+    ('add', 'add and mul', 'add, mul or sq')
+    """
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets as t
 
+from grokbook.claims.numbers import listed
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.tasks.modular import OPERATIONS
 from grokbook.widgets.assets import css, module
@@ -76,7 +77,7 @@ def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> s
     if ties:
         wins.append(f"{ties} {'is a tie' if ties == 1 else 'are ties'}")
     lead = "No" if len(first) > 1 else "Not quite"
-    return f"{lead}: of {len(done)} runs that grok, {_listing(wins)}{tail}."
+    return f"{lead}: of {len(done)} runs that grok, {listed(wins)}{tail}."
 
 
 def _unfinished(runs: Sequence[tuple[str, ...]], so: str) -> str:
@@ -84,7 +85,7 @@ def _unfinished(runs: Sequence[tuple[str, ...]], so: str) -> str:
     if not runs:
         return ""
     there = set().union(*runs)
-    names = _listing([OPERATIONS[task].formula for task in OPERATIONS if task in there])
+    names = listed([OPERATIONS[task].formula for task in OPERATIONS if task in there])
     count = len(runs)
     return (
         f"; in {count} {_plural('run', count)} {names} had not finished when the run ended, so {so}"
@@ -93,10 +94,6 @@ def _unfinished(runs: Sequence[tuple[str, ...]], so: str) -> str:
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else word + "s"
-
-
-def _listing(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 class StaggeredOrder(Explorable):
