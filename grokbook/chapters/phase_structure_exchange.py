@@ -18,6 +18,9 @@ from grokbook.claims.numbers import interval, listed, show
 from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Pace
 
+SETTING = "dual"
+"""In which both are exchanged."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -48,9 +51,9 @@ class Point:
         return self.learning_rate / self.own[0]
 
 
-def points(paces: Sequence[Pace], name: str = "dual") -> list[Point]:
+def points(paces: Sequence[Pace]) -> list[Point]:
     """Every η and λ with a partner at equal ηλ, by η and λ; runs that were cut off are left out."""
-    runs = [pace for pace in paces if pace.setting == name and pace.grok is not None]
+    runs = [pace for pace in paces if pace.setting == SETTING and pace.grok is not None]
     found: dict[tuple[float, float, float, float], dict[int, tuple[float, float]]] = {}
     for here in (pace for pace in runs if pace.exchanged):
         for own in (pace for pace in runs if not pace.exchanged and pace.seed == here.seed):
@@ -61,29 +64,30 @@ def points(paces: Sequence[Pace], name: str = "dual") -> list[Point]:
     return [Point(at[0], at[1], at[2:], found[at]) for at in sorted(found)]
 
 
-def sentence(paces: Sequence[Pace], name: str = "dual") -> str:
+def sentence(paces: Sequence[Pace]) -> str:
     """How grok steps compare at equal ηλ; empty without a pair."""
-    there = points(paces, name)
+    there = points(paces)
     if not there:
         return ""
-    told, missed = [], 0
+    told, judged, missed = [], 0, 0
     for point in there:
         ratio, n = point.ratio, len(point.steps)
         many = n > 1
+        judged += many
         missed += many and not ratio.low <= 1 <= ratio.high
         shown = interval(ratio.mean, ratio.low, ratio.high) if many else show(ratio.mean)
         told.append(f"{shown} times as many at η × {point.factor:g} (n = {n})")
     verdict = ""
     if missed:
-        some = "" if missed == len(there) else f" in {missed} of {len(there)} points"
+        some = "" if missed == judged else f" in {missed} of {judged} points with several seeds"
         verdict = f": decay is more than the pace{some}"
     return (
-        f"At equal ηλ, where a clock asks for equally many steps, {name} groks after "
+        f"At equal ηλ, where a clock asks for equally many steps, {SETTING} groks after "
         f"{listed(told)}{verdict}."
     )
 
 
-def table(paces: Sequence[Pace], name: str = "dual") -> pd.DataFrame:
+def table(paces: Sequence[Pace]) -> pd.DataFrame:
     """Every pair at equal ηλ, one row an η, λ and seed; steps of the mean over tasks (98 % × 3)."""
     rows = [
         {
@@ -93,7 +97,7 @@ def table(paces: Sequence[Pace], name: str = "dual") -> pd.DataFrame:
             "and λ": f"{point.own[1]:g}",
             "ratio": show(here / own),
         }
-        for point in points(paces, name)
+        for point in points(paces)
         for seed, (here, own) in point.steps.items()
     ]
     return keyed(rows, "η, λ and seed")

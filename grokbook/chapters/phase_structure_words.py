@@ -80,8 +80,8 @@ def finding(paces: Sequence[Pace]) -> str:
     if still:
         words, whose = never(still)[2:], "its" if len(still) == 1 else "their"
         said.append(f"{words[0].upper()}{words[1:]}{_of_each(still)}; {whose} clock stands still.")
-    same = "The control that decides, another learning rate at equal ηλ, is not run yet."
-    said.append(exchange.sentence(paces) or same)
+    missing = "The control that decides, another learning rate at equal ηλ, is not run yet."
+    said.append(exchange.sentence(paces) or missing)
     return bullets(said, f"{clause}." if clause else "")
 
 

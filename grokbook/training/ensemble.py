@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from grokbook.models.layout import Layout
 from grokbook.store import Store, StoreError
@@ -34,7 +35,8 @@ def train_ensembles(
 ) -> list[Done]:
     """Train runs as ensembles, one for each architecture, table size, optimiser and cadence.
 
-    Runs that change the gradient and runs that change the Adam step are ensembles of their own.
+    Runs that change the gradient, and runs that change the Adam step, are ensembles of their own,
+    one for each number of directions.
 
     Args:
         jobs: runs and how far each is trained.
@@ -58,41 +60,54 @@ def train_ensembles(
     stop = stop or threading.Event()
     prepare_device(device)
     bases, ended = bases_in(store), []
-    groups: dict[tuple, list[Job]] = defaultdict(list)
+    groups: dict[_Shared, list[Job]] = defaultdict(list)
     for job in distinct(jobs):
         try:
-            groups[_group(job, bases)].append(job)
+            groups[_shared(job, bases)].append(job)
         except StoreError as error:
             ended.append(Done(job.config.id, job.config.label, "failed", 0, 0.0, str(error)))
             watch(ended[-1])
-    sized = [(group, models or _size(group, store, device)) for group in groups.values()]
-    for group, size in sized:  # of all, before the first is trained
-        require_memory(group[0].config, size, device)
+    sized = [
+        (shared, group, models or _size(group, store, device, shared.directions))
+        for shared, group in groups.items()
+    ]
+    for shared, group, size in sized:  # of all, before the first is trained
+        require_memory(group[0].config, size, device, shared.directions)
     with single_thread():
-        for group, size in sized:
+        for _, group, size in sized:
             ended += Slots(group, store, size, device, bases, watch, warn).train(stop)
     return ended
 
 
-def _group(job: Job, bases: Bases) -> tuple:
-    """What the runs of one ensemble share.
+class _Shared(NamedTuple):
+    """What the runs of one ensemble share."""
+
+    kinship: tuple
+    cadence: int
+    part: str  # that interventions change
+    directions: int  # of their bases
+
+
+def _shared(job: Job, bases: Bases) -> _Shared:
+    """What a run shares with its ensemble.
 
     Raises:
         StoreError: if the run's basis is missing, or belongs to another architecture.
     """
-    change, wide = job.config.intervention, 0
+    change, directions = job.config.intervention, 0
     if change is not None and change.basis is not None:
-        parameters, wide = bases(change.basis).shape
+        parameters, directions = bases(change.basis).shape
         size = Layout.of(job.config).size
         if parameters != size:
             raise StoreError(
                 f"basis {change.basis[:12]} is of {parameters:,} parameters, and the model of "
                 f"{job.config.label} has {size:,}"
             )
-    return (kinship(job.config), job.plan.cadence, wide, changed_part(job.config))
+    part = changed_part(job.config)  # without one, the basis is no part of the step
+    return _Shared(kinship(job.config), job.plan.cadence, part, directions if part else 0)
 
 
-def _size(group: Sequence[Job], store: Store, device: str) -> int:
+def _size(group: Sequence[Job], store: Store, device: str, directions: int) -> int:
     """M where none is asked for: that of runs which were begun, else what fits and is needed."""
     begun = [
         run.numerics["models"]
@@ -100,4 +115,4 @@ def _size(group: Sequence[Job], store: Store, device: str) -> int:
         for run in store.runs(job.config)
         if run.step and not run.ended and run.numerics["device"] == device
     ]
-    return max(begun, default=min(fitting(group[0].config, device), len(group)))
+    return max(begun, default=min(fitting(group[0].config, device, directions), len(group)))

@@ -72,7 +72,7 @@ class Trainer:
         self.theta = torch.zeros(models, self.layout.size, dtype=dtype, device=self.device)
         self._gradient = torch.zeros_like(self.theta)
         self.objective = objective(configs, self.theta, self._gradient, self.route)
-        self._find_basis = bases
+        self.configs, self._find_basis = list(configs), bases
         self._bases = [_basis(config, bases) for config in configs]
         parts = {coefficients.changed_part(config) for config in configs} - {""}
         self.adam = AdamW(
@@ -81,12 +81,12 @@ class Trainer:
             beta1=first.beta1,
             beta2=first.beta2,
             epsilon=first.epsilon,
-            subspaces=Subspaces(self._bases, self.theta, parts) if parts else None,
+            subspaces=Subspaces(self._subspaces(), self.theta, parts) if parts else None,
         )
         self.displacement = Displacement(self.layout, self.theta, self.adam)
         self.loss = self.theta.new_zeros(models, tasks)
         self.gradient_norm = self.theta.new_zeros(models, 1)
-        self.configs, self.steps = list(configs), [0] * models
+        self.steps = [0] * models
         # Read by the step, filled before each: a captured graph sees only where they are.
         drawn = models * first.batch_size
         self._index = torch.zeros(drawn, dtype=torch.int64, device=self.device)
@@ -95,9 +95,14 @@ class Trainer:
         self.batches: list[Stream] = [self.objective.stream(config) for config in configs]
         for slot, config in enumerate(configs):
             self.place(slot, config)
-        changed = [self.theta, self.adam.mean, self.adam.square, self.adam.update]
-        changed += [self.adam.decayed, self.adam.learned, self.loss, self.gradient_norm]
-        self._update = Captured(self._compute, changed, self.device)
+        self._update = Captured(self._compute, list(self._per_model().values()), self.device)
+
+    def _subspaces(self) -> list[np.ndarray | None]:
+        """Bases that are a part of the step; noise and kicks have theirs aside."""
+        return [
+            basis if coefficients.changed_part(config) else None
+            for config, basis in zip(self.configs, self._bases, strict=True)
+        ]
 
     def place(self, slot: int, config: Config) -> None:
         """Put a new model at its step 0 into a slot.
@@ -112,12 +117,12 @@ class Trainer:
         if part and (subspaces is None or part not in subspaces.parts):
             raise ValueError(f"a new model changes its {part}, and the ensemble was made without")
         if subspaces is not None:
-            subspaces.put(slot, basis)
+            subspaces.put(slot, basis if part else None)
         self._bases[slot] = basis
         self.configs[slot], self.steps[slot], self.active[slot] = config, 0, True
         self.theta[slot] = self.objective.initial(config).to(self.device)
-        for state in (self.adam.mean, self.adam.square, self.adam.update):
-            state[slot] = 0
+        self.adam.reset(slot)
+        self.adam.update[slot] = 0
         self.loss[slot] = self.gradient_norm[slot] = torch.nan
         self.displacement.reset(slot)
         self.batches[slot] = self.objective.stream(config)

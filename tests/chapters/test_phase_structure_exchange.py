@@ -43,7 +43,10 @@ def test_the_sentence_concludes_only_from_several_seeds():
     assert both.startswith(f"{start}0.447 [") and both.endswith("at η × 0.5 (n = 2).")
     sure = [*OWN, QUICK[0], run(2, 8_000, 5e-4, 2.0), run(1, 10_100, 2e-3, 0.5)]
     said = exchange.sentence(sure)
-    assert said.endswith(": decay is more than the pace in 1 of 2 points.")
+    assert said.endswith("(n = 1): decay is more than the pace.")
+    more = [run(seed, grok, 2e-3, 0.5) for seed, grok in ((1, 9_000), (2, 30_000))]
+    said = exchange.sentence([*sure[:-1], *more])
+    assert said.endswith(": decay is more than the pace in 1 of 2 points with several seeds.")
     assert exchange.sentence(sure[:-1]).endswith("(n = 2): decay is more than the pace.")
 
 
@@ -58,6 +61,5 @@ def test_the_table_has_a_row_a_pair():
     table = exchange.table([*OWN, *QUICK])
     assert list(table.index) == ["0.0005, 2, seed 1", "0.0005, 2, seed 2"]
     assert list(table.iloc[0]) == ["4,000", "10,000", "1", "0.4"]
-    assert len(exchange.table(small_paces())) == len(
-        [pair for point in exchange.points(small_paces()) for pair in point.steps]
-    )
+    # of seed 42 two other learning rates at λ = 1, of which the page's own has 0.5, and no 2
+    assert list(exchange.table(small_paces()).index) == ["0.0005, 1, seed 42"]

@@ -219,11 +219,12 @@ def test_memory_of_every_group_is_looked_at_before_one_is_trained(tmp_path, monk
     with pytest.raises(ConfigError, match="^4 models need"):
         train_ensembles([Job(TINY, PLAN), Job(big, PLAN)], store, models=4)
     assert not list(store.runs(TINY))
+    bare, based = (memory.bytes_per_model(TINY, directions) for directions in (0, 20))
+    assert based - bare == 20 * 4 * Trainer([TINY]).layout.size
 
 
-def test_a_device_that_is_not_there(tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("there is one here")
+def test_a_device_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigError, match="device cuda is not there"):
         train_ensembles([Job(TINY, PLAN)], Store(tmp_path), device="cuda")
 
