@@ -125,6 +125,6 @@ class RunRecord:
         accuracy = self.twinless_accuracy(task) if control else self.accuracy(task)
         return grok_step(self.steps, accuracy, rule)
 
-    def grok_steps(self, task: str, *, control: bool = False) -> dict[str, int | None]:
+    def grok_steps(self, task: str) -> dict[str, int | None]:
         """The same under every rule."""
-        return {rule: self.grok_step(task, rule, control=control) for rule in RULES}
+        return {rule: self.grok_step(task, rule) for rule in RULES}

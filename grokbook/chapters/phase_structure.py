@@ -135,7 +135,7 @@ def regimes(paces: Sequence[Pace]) -> Break | None:
     return breakpoint_comparison(_by_seed(paces), -math.log(CRITICAL))
 
 
-def executions(configs: Sequence[RunConfig], results: Results | None = None) -> list[list[float]]:
+def executions(configs: Sequence[RunConfig]) -> list[list[float]]:
     """Mean grok steps of every recorded execution of configs that were trained more than once.
 
     They start from the same weights and see the same batches, and differ by rounding alone.
@@ -143,7 +143,7 @@ def executions(configs: Sequence[RunConfig], results: Results | None = None) -> 
     Raises:
         StoreError: if a recorded file is damaged.
     """
-    results, found = results or Results(), []
+    results, found = Results(), []
     for config in configs:
         groks = [record.groks for record in results.executions(config)]
         found.append([float(np.mean(steps)) for steps in groks if None not in steps])

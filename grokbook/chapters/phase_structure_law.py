@@ -88,9 +88,9 @@ def _held_by(mean: Interval, published: float) -> str:
     return f" The interval holds the {one} and not the {other}."
 
 
-def two_regimes(paces: Sequence[Pace], name: str = "dual") -> str:
+def two_regimes(paces: Sequence[Pace]) -> str:
     """One power law or two that meet at the published critical weight decay."""
-    found = regimes(sweep(paces, name))
+    found = regimes(sweep(paces, "dual"))
     if found is None:
         return (
             f"Whether one power law or two that meet at λ = {CRITICAL:g} predict a seed better "

@@ -17,7 +17,7 @@ import pandas as pd
 from grokbook.chapters.spectral_edge_lifecycle import gather
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import share
-from grokbook.claims.numbers import listed
+from grokbook.claims.numbers import listed, steps_span
 from grokbook.geometry.edge_windows import LIFECYCLE_WINDOW, WINDOWS, window_name
 from grokbook.instruments.runs import Missing, Run
 from grokbook.widgets.passages import Passage
@@ -76,11 +76,6 @@ def brackets(runs: Sequence[Run]) -> dict[int, list[Bracket]]:
     return {size: each for size, each in found.items() if each}
 
 
-def _steps(steps: Sequence[int]) -> str:
-    low, high = min(steps), max(steps)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
 def _between(turned: Sequence[Bracket]) -> str:
     """Steps between which all of them turn."""
     low = min(each.after or 0 for each in turned)
@@ -96,8 +91,8 @@ def _when(turned: Sequence[Bracket], step: str = "", between: str = ", ") -> str
     if not turned:
         return ""
     after = [each.after for each in turned if each.after is not None]
-    by = f"by {_steps([each.by for each in turned])}"
-    return f"after {step}{_steps(after)}{between}{by}" if after else by
+    by = f"by {steps_span([each.by for each in turned])}"
+    return f"after {step}{steps_span(after)}{between}{by}" if after else by
 
 
 def window_table(runs: Sequence[Run], passages: Sequence[Passage]) -> pd.DataFrame:

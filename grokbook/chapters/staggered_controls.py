@@ -16,6 +16,7 @@ import pandas as pd
 from grokbook.chapters.staggered_order import CLAIMED, counts, races
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import percent, share, step_of
+from grokbook.claims.numbers import listed
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
@@ -45,12 +46,12 @@ def alone(records: Sequence[RunRecord]) -> list[RunConfig]:
 
 
 def decayed(records: Sequence[RunRecord]) -> list[RunConfig]:
-    """Of runs with weight decay."""
+    """Configs of the runs with weight decay."""
     return [record.config for record in records if record.config.weight_decay > 0]
 
 
 def unique(configs: Iterable[RunConfig]) -> list[RunConfig]:
-    """Each once."""
+    """The same configs, each once."""
     return list({config.id: config for config in configs}.values())
 
 
@@ -201,10 +202,9 @@ def _same_order(records: Sequence[RunRecord], singles: Sequence[RunRecord], name
         same += ways[0] == ways[1] and not tied
     if not seeds:
         return ""
-    tasks = " and ".join(order) if len(order) == 2 else f"{', '.join(order[:-1])} and {order[-1]}"
     return (
-        f"Each by itself, {tasks} finish in the same order as together in {share(same, seeds)} "
-        f"run{'s' * (seeds > 1)} ({RULES[PUBLISHED_RULE].text}; ties count as different)."
+        f"Each by itself, {listed(order)} finish in the same order as together in "
+        f"{share(same, seeds)} run{'s' * (seeds > 1)} ({RULES[PUBLISHED_RULE].text}; ties count as different)."
     )
 
 

@@ -28,7 +28,7 @@ def grok_table(records: Sequence[RunRecord], claims: Mapping[str, Claim]) -> pd.
             steps = record.grok_steps(task)
             never = f"not by {record.last_step:,}"
             ours = {
-                RULES[rule].text: never if step is None else step_of(step)
+                RULES[rule].text: never if step is None else f"{step:,}"
                 for rule, step in steps.items()
             }
             rows.append(

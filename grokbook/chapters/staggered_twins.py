@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from grokbook.chapters.staggered_controls import alone, decayed, unique
 from grokbook.chapters.staggered_order import counts, races
-from grokbook.chapters.wording import percent, share, share_of
+from grokbook.chapters.wording import percent, share
+from grokbook.claims.numbers import steps_span
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
 from grokbook.record import RunRecord
@@ -62,10 +63,8 @@ def alone_result(records: Sequence[RunRecord]) -> str:
         own = [record for record in records if record.config.tasks == (task,)]
         steps = sorted(step for r in own if (step := r.grok_step(task, PUBLISHED_RULE)) is not None)
         if steps:
-            ends = dict.fromkeys((f"{steps[0]:,}", f"{steps[-1]:,}"))
             told.append(
-                f"{task} groks in {share_of(len(steps), len(own), 'run')}, after "
-                f"{' to '.join(ends)} steps"
+                f"{task} groks in {_runs(len(steps), len(own))}, after {steps_span(steps)} steps"
             )
         told.append(_unfinished(task, own))
     told = [text for text in told if text]
@@ -80,8 +79,11 @@ def _unfinished(task: str, records: Sequence[RunRecord]) -> str:
     budgets = [record.last_step for record in without]
     more = " or more" if len(set(budgets)) > 1 else ""
     best = max(float(record.accuracy(task).max()) for record in without)
-    runs = f"{share(len(without), len(records))} run{'s' * (len(records) > 1)}"
     return (
-        f"{task} does not grok in {runs} within {min(budgets):,} steps{more}, with {percent(best)} "
-        f"of its test pairs right at best"
+        f"{task} does not grok in {_runs(len(without), len(records))} within {min(budgets):,} "
+        f"steps{more}, with {percent(best)} of its test pairs right at best"
     )
+
+
+def _runs(count: int, of: int) -> str:
+    return f"{share(count, of)} run{'s' * (of > 1)}"

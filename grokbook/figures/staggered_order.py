@@ -42,14 +42,14 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
     shown: set[str] = set()
     for row, records in enumerate(groups.values(), start=1):
         for record in records:
-            rows = _drawn(len(record.steps))
+            kept = _drawn(len(record.steps))
             for task in record.config.tasks:
                 for part, dash, width in (("train", "dash", 1.0), ("test", "solid", 1.8)):
                     name = f"{task}, {part}"
-                    # Single precision is half the page, and more than a tenth of a per cent asks.
+                    # Single precision: half as many bytes, and a tenth of a per cent needs no more.
                     figure.add_scatter(
-                        x=record.steps[rows].astype(np.int32),
-                        y=100 * record.accuracy(task, part)[rows].astype(np.float32),
+                        x=record.steps[kept].astype(np.int32),
+                        y=100 * record.accuracy(task, part)[kept].astype(np.float32),
                         row=row,
                         col=1,
                         mode="lines",
@@ -86,14 +86,12 @@ def _drawn(count: int) -> np.ndarray:
 def grok_steps(
     records: Sequence[RunRecord],
     published: Mapping[str, Mapping[str, int]],
-    rule: str = PUBLISHED_RULE,
 ) -> go.Figure:
-    """Grok step of every task in every run, beside the published one of the same seed.
+    """Grok step (98 % × 3) of every task in every run, beside the published one of its seed.
 
     Args:
         records: runs, drawn top to bottom.
         published: config id ↦ task ↦ step, drawn hollow in the task's colour.
-        rule: of ours; the published rule is 0.98x3.
     """
     figure = go.Figure()
     rows = [short_name(r.config) for r in records]
@@ -114,9 +112,9 @@ def grok_steps(
         )
     for task in dict.fromkeys(t for r in records for t in r.config.tasks):
         at = [
-            (r.grok_step(task, rule), row)
+            (r.grok_step(task, PUBLISHED_RULE), row)
             for r, row in zip(records, rows, strict=True)
-            if task in r.config.tasks and r.grok_step(task, rule) is not None
+            if task in r.config.tasks and r.grok_step(task, PUBLISHED_RULE) is not None
         ]
         figure.add_scatter(
             x=[a[0] for a in at],
@@ -133,7 +131,7 @@ def grok_steps(
         )
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True)
     figure.update_xaxes(
-        title_text=f"grok step ({RULES[rule].text})", rangemode="tozero", tickformat=","
+        title_text=f"grok step ({RULES[PUBLISHED_RULE].text})", rangemode="tozero", tickformat=","
     )
     figure.update_layout(
         height=44 * len(rows) + 190,

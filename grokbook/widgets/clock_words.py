@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from grokbook.claims.numbers import listed
 from grokbook.widgets.clocks import Clock, by_decay, clock, kept, turned
 from grokbook.widgets.paces import Pace
 
@@ -135,8 +136,8 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
         decay: math.exp(np.mean([math.log(p.tau(p.grok)) for p in group]))
         for decay, group in runs.items()
     }
-    listed = [f"{tau:.2g} at λ = {decay:g} (n = {len(runs[decay])})" for decay, tau in taus.items()]
-    said = f"Counted in τ = ηλt, {found.setting} groks at {', '.join(listed[:-1])} and {listed[-1]}"
+    told = [f"{tau:.2g} at λ = {decay:g} (n = {len(runs[decay])})" for decay, tau in taus.items()]
+    said = f"Counted in τ = ηλt, {found.setting} groks at {listed(told)}"
     others = kept(paces, found)
     if not found.known:
         return f"{said}; one run a weight decay gives a clock no band to miss."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grokbook.claims.numbers import listed
 from grokbook.geometry.edge_windows import LIFECYCLE_WINDOW
 from grokbook.instruments.phases import MULTIPLES, place
 from grokbook.widgets.passages import FORMS, Passage
@@ -170,11 +171,10 @@ def _plain(runs: Sequence[Passage]) -> str:
         )
         if np.isfinite(shares[each])
     ]
-    listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
     return (
         f"{_keeping(runs, turns, shares) or _verdict(shares)}. {who(len(runs))} the gradient makes "
-        f"{listed}{middle}, of the squared movements along the first direction, its own and weight "
-        "decay's."
+        f"{listed(told)}{middle}, of the squared movements along the first direction, its own and "
+        "weight decay's."
     )
 
 

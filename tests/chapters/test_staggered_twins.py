@@ -5,14 +5,9 @@ from types import SimpleNamespace
 from grokbook.chapters import staggered_controls as controls
 from grokbook.chapters import staggered_twins as twins
 from grokbook.config import RunConfig
-from made_records import record
+from made_records import grokking as run
 
 APART = "With a pair and its twins on one side of the split and"
-
-
-def run(seed, groks):
-    """A run whose tasks grok (98 % × 3) at given steps: they jump two evaluations before."""
-    return record(seed, {task: None if at is None else at - 200 for task, at in groks.items()})
 
 
 def test_what_becomes_of_the_order_is_said():
