@@ -31,12 +31,14 @@ class Point:
         weight_decay: λ of these runs.
         own: η and λ of the page's own.
         steps: seed ↦ grok step here and of the page's own run, steps.
+        cut: seeds of which a budget cut one of the two off: their ratio is not known.
     """
 
     learning_rate: float
     weight_decay: float
     own: tuple[float, float]
     steps: Mapping[int, tuple[float, float]]
+    cut: tuple[int, ...] = ()
 
     @property
     def ratio(self) -> Interval:
@@ -46,22 +48,41 @@ class Point:
         return replace(found, mean=mean, low=low, high=high)
 
     @property
+    def judged(self) -> bool:
+        """Are there several seeds, and did all of them grok?"""
+        return len(self.steps) > 1 and not self.cut
+
+    @property
     def factor(self) -> float:
         """η over the page's own."""
         return self.learning_rate / self.own[0]
 
 
 def points(paces: Sequence[Pace]) -> list[Point]:
-    """Every η and λ with a partner at equal ηλ, by η and λ; runs that were cut off are left out."""
-    runs = [pace for pace in paces if pace.setting == SETTING and pace.grok is not None]
-    found: dict[tuple[float, float, float, float], dict[int, tuple[float, float]]] = {}
+    """Every η and λ with a partner at equal ηλ, by η and λ."""
+    runs = [pace for pace in paces if pace.setting == SETTING]
+    found: dict[tuple[float, ...], dict[int, tuple[float | None, float | None]]] = {}
     for here in (pace for pace in runs if pace.exchanged):
         for own in (pace for pace in runs if not pace.exchanged and pace.seed == here.seed):
             clocks = [pace.learning_rate * pace.weight_decay for pace in (here, own)]
             if own.weight_decay and math.isclose(*clocks):
                 at = (here.learning_rate, here.weight_decay, own.learning_rate, own.weight_decay)
                 found.setdefault(at, {})[here.seed] = (here.grok, own.grok)
-    return [Point(at[0], at[1], at[2:], found[at]) for at in sorted(found)]
+    return [_point(at, found[at]) for at in sorted(found)]
+
+
+def _point(at: tuple[float, ...], pairs: Mapping[int, tuple[float | None, float | None]]) -> Point:
+    known = {seed: pair for seed, pair in pairs.items() if None not in pair}
+    return Point(at[0], at[1], at[2:], known, tuple(seed for seed in pairs if seed not in known))
+
+
+def missed(paces: Sequence[Pace]) -> list[Point]:
+    """The points whose interval over several seeds holds no 1, as a clock would have it.
+
+    A point of which a budget cut a seed off tells nothing: what is left are the quick ones.
+    """
+    found = [(point, point.ratio) for point in points(paces) if point.judged]
+    return [point for point, ratio in found if not ratio.low <= 1 <= ratio.high]
 
 
 def sentence(paces: Sequence[Pace]) -> str:
@@ -69,18 +90,20 @@ def sentence(paces: Sequence[Pace]) -> str:
     there = points(paces)
     if not there:
         return ""
-    told, judged, missed = [], 0, 0
+    told = []
     for point in there:
+        if not point.steps:
+            told.append(f"an unknown number, cut off, at η × {point.factor:g}")
+            continue
         ratio, n = point.ratio, len(point.steps)
-        many = n > 1
-        judged += many
-        missed += many and not ratio.low <= 1 <= ratio.high
-        shown = interval(ratio.mean, ratio.low, ratio.high) if many else show(ratio.mean)
-        told.append(f"{shown} times as many at η × {point.factor:g} (n = {n})")
-    verdict = ""
-    if missed:
-        some = "" if missed == judged else f" in {missed} of {judged} points with several seeds"
-        verdict = f": decay is more than the pace{some}"
+        off = f", {len(point.cut)} more cut off" if point.cut else ""
+        shown = interval(ratio.mean, ratio.low, ratio.high) if n > 1 else show(ratio.mean)
+        told.append(f"{shown} times as many at η × {point.factor:g} (n = {n}{off})")
+    verdict, off = "", len(missed(paces))
+    if off:
+        judged = sum(point.judged for point in there)
+        some = "" if off == judged else f" in {off} of {judged} points with several seeds"
+        verdict = f": the steps do not depend on ηλ alone{some}"
     return (
         f"At equal ηλ, where a clock asks for equally many steps, {SETTING} groks after "
         f"{listed(told)}{verdict}."

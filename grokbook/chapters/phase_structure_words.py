@@ -73,15 +73,21 @@ class Asked:
 
 def finding(paces: Sequence[Pace]) -> str:
     """The chapter's finding in plain words, from the runs at hand, a bullet a result."""
-    said, clause = [clock_sentence(paces, control=True)], answer(paces)
+    said = [exchange.sentence(paces), clock_sentence(paces, control=True)]
+    clause = answer(paces)
     if clause:
         said.append(together(paces))
     still = [pace for pace in paces if pace.weight_decay == 0]
     if still:
         words, whose = never(still)[2:], "its" if len(still) == 1 else "their"
         said.append(f"{words[0].upper()}{words[1:]}{_of_each(still)}; {whose} clock stands still.")
-    missing = "The control that decides, another learning rate at equal ηλ, is not run yet."
-    said.append(exchange.sentence(paces) or missing)
+    if not said[0]:
+        said.append("The control that decides, another learning rate at equal ηλ, is not run yet.")
+    if exchange.missed(paces):
+        clause = (
+            "The time that grokking keeps is not ηλt alone: at another learning rate and equal ηλ, "
+            "runs grok at other steps"
+        )
     return bullets(said, f"{clause}." if clause else "")
 
 
@@ -112,10 +118,12 @@ def few(asked: Asked, paces: Sequence[Pace]) -> str:
             )
         lines.append(line)
     exchanged = sum(pace.exchanged for pace in paces)
-    if any(config.learning_rate != asked.learning_rate for config in asked.configs):
+    others = sum(config.learning_rate != asked.learning_rate for config in asked.configs)
+    if others:
+        rest = f"; more of them: `{exchange_command(asked)}`"
         lines.append(
-            f"- **another learning rate**: {exchanged or 'no run'}"
-            + (f" yet: `{exchange_command(asked)}`." if not exchanged else " runs.")
+            f"- **another learning rate**: {exchanged or 'none'} of {others} further runs"
+            f"{rest if exchanged < others else ''}."
         )
     total = sum(asked.cells().values())
     are = "is" if len(have) == 1 else "are"

@@ -183,7 +183,7 @@ def alone_result(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -> 
 
 def _same_order(records: Sequence[RunRecord], singles: Sequence[RunRecord], name: str) -> str:
     """In how many seeds do tasks alone come in the order in which they come together?"""
-    order, same, seeds = CLAIMED[name], 0, 0
+    order, same, runs = CLAIMED[name], 0, 0
     for record in records:
         if setting(record.config) != name or record.config.weight_decay == 0:
             continue
@@ -196,15 +196,16 @@ def _same_order(records: Sequence[RunRecord], singles: Sequence[RunRecord], name
         together = {task: record.grok_step(task, PUBLISHED_RULE) for task in order}
         if any(own.get(task) is None or together[task] is None for task in order):
             continue
-        seeds += 1
+        runs += 1
         ways = [sorted(order, key=lambda task: (steps[task], task)) for steps in (own, together)]
         tied = any(len(set(steps.values())) < len(order) for steps in (own, together))
         same += ways[0] == ways[1] and not tied
-    if not seeds:
+    if not runs:
         return ""
     return (
         f"Each by itself, {listed(order)} finish in the same order as together in "
-        f"{share(same, seeds)} run{'s' * (seeds > 1)} ({RULES[PUBLISHED_RULE].text}; ties count as different)."
+        f"{share(same, runs)} run{'s' * (runs > 1)} ({RULES[PUBLISHED_RULE].text}; ties count as "
+        "different)."
     )
 
 

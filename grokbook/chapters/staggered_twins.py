@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
 from grokbook.chapters.staggered_controls import alone, decayed, unique
 from grokbook.chapters.staggered_order import counts, races
+from grokbook.chapters.tables import keyed
 from grokbook.chapters.wording import percent, share
 from grokbook.claims.numbers import steps_span
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
 from grokbook.record import RunRecord
+from grokbook.studies.settings import short_name
+from grokbook.tasks.modular import Table
 
 
 def apart(records: Sequence[RunRecord]) -> list[RunConfig]:
@@ -69,6 +75,46 @@ def alone_result(records: Sequence[RunRecord]) -> str:
         told.append(_unfinished(task, own))
     told = [text for text in told if text]
     return f"Alone in that split, {'; '.join(told)}." if told else ""
+
+
+def questions(records: Sequence[RunRecord], apart: Sequence[RunRecord]) -> pd.DataFrame:
+    """How many distinct questions of each task the training pairs hold, in either split.
+
+    Pairs that are twins are one question.  The symmetric split trains on as many pairs, and so on
+    fewer questions; runs are slower there for that reason, too.
+
+    Args:
+        records: of the page, in the published split.
+        apart: of `apart`; those of the same tasks and seed as one of the page's are counted.
+    """
+    rows = []
+    for other in apart:
+        own = next((record for record in records if _same(record.config, other.config)), None)
+        if own is None:
+            continue
+        for task in other.config.tasks:
+            (ours, every), (theirs, _) = (_distinct(each.table, task) for each in (own, other))
+            rows.append(
+                {
+                    "run and task": f"{short_name(other.config)} · {task}",
+                    "distinct questions": f"{every:,}",
+                    "trained on, published split": f"{ours:,}",
+                    "trained on, symmetric split": f"{theirs:,}",
+                    "left": percent(theirs / ours),
+                }
+            )
+    return keyed(rows, "run and task")
+
+
+def _same(config: RunConfig, other: RunConfig) -> bool:
+    named = (config.tasks, config.seed, config.weight_decay)
+    return named == (other.tasks, other.seed, other.weight_decay)
+
+
+def _distinct(table: Table, task: str) -> tuple[int, int]:
+    """Orbits of a task with a training pair, and all of them."""
+    first = table.twins(task).min(axis=1)
+    return len(np.unique(first[table.trained])), len(np.unique(first))
 
 
 def _unfinished(task: str, records: Sequence[RunRecord]) -> str:

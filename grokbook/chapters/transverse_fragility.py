@@ -136,7 +136,8 @@ def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
         least = min(each[PATH] for each in shares.values())
         said.append(
             "What is deleted from is no small part of the gradient: "
-            f"all but {show(100 - least)} % of its square lies outside the path."
+            f"all but at most {show(100 - least)} % of its square lies outside the path, in every "
+            "run."
         )
     for trials in found:
         said += _said_of(trials, arms, doses)
@@ -206,19 +207,17 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
     word, least = found
     off = sum(bool(change.bound) for change in shifts)
     said = (
-        f"at {percentages(doses)} {share(len(shifts), len(shifts))} runs grok {word} than outside "
-        f"the path, by at least {show(round(least))} points; a budget cuts {off} of these "
-        "comparisons off"
+        f"at {percentages(doses)} all {len(shifts)} runs grok {word} than runs with deletion "
+        f"outside the path, each by {show(round(least))} points or more; a budget cuts {off} of "
+        "these comparisons off"
     )
     floor = trials.floor if trials.same_floor is None else trials.same_floor
     if floor is None:
         return said
     delays = [change for dose in doses for change in trials.delays(arm, dose).values()]
     near = sum(not c.bound and abs(c.percent) <= floor for c in delays)
-    return (
-        f"{said}, and {share(near, len(delays))} are no further from their plain runs than one "
-        "execution from another"
-    )
+    which = "none is" if not near else f"{share(near, len(delays))} are"
+    return f"{said}, and {which} as near to the plain run as one execution to another"
 
 
 def _alone(change: Change) -> str:

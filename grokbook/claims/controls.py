@@ -56,20 +56,22 @@ def states_of(
         if ours.outcome == NONE:
             continue
         here = {"stands"}
-        if its.outcome == NONE or its.fewest < LEAST:
+        # Pooled cells that the claim was judged without do not disarm its control.
+        told_by = its.fewest if its.fewest < ours.fewest else its.n
+        if its.outcome == NONE or told_by < LEAST:
             here.add("missing")
-            cell = "a cell with " * (its.fewest < its.n)
+            cell = "a cell with " * (told_by < its.n)
             told = len(found) == 1 and isfinite(its.value)  # of many cells it would be a list
             saw = f", {its.value:.3g} in what there is" if told else ""
-            remarks.append((its.name, f"control {name!r} has {cell}{seeds(its.fewest)}{saw}"))
+            remarks.append((its.name, f"control {name!r} has {cell}{seeds(told_by)}{saw}"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             here.add("missing")
             remarks.append((its.name, f"control {name!r} is undecided"))
         if its.outcome in (HOLDS, FAILS) and (its.outcome == HOLDS) != (expected == HOLDS):
             said = "holds too" if its.outcome == HOLDS else "does not hold"
-            if its.fewest < REFUTES:
+            if told_by < REFUTES:
                 here.add("missing")
-                said += f" on {seeds(its.fewest)}, too few to kill"
+                said += f" on {seeds(told_by)}, too few to kill"
             elif ours.sure and not its.sure:
                 here.add("missing")
                 said += ", less surely than the claim"

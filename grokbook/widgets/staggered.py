@@ -69,7 +69,7 @@ def order_sentence(lanes: Sequence[Lane], rule: str, control: bool = False) -> s
             ", then ".join(OPERATIONS[group[0]].formula for group in next(iter(orders)))
             for orders in sorted(seen.values(), key=lambda orders: len(next(iter(orders))))
         )
-        return f"Yes, in {count}: {names}{tail}."
+        return f"Yes, in {count} here: {names}{tail}."
     if len(first) == 1 and not ties:
         return f"{OPERATIONS[next(iter(first))].formula} is first in {count}{tail}."
     ranking = sorted(first.items(), key=lambda item: (-item[1], list(OPERATIONS).index(item[0])))

@@ -153,6 +153,12 @@ def test_theme_switch_recolours_figures(met):
 
 
 @meeting("phone", names=WITH_FIGURES)
+def test_no_figure_offers_to_leave_the_machine(met):
+    asked = "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._context.showSendToCloud)"
+    assert set(met.evaluate(asked)) == {False}
+
+
+@meeting("phone", names=WITH_FIGURES)
 def test_finger_scrolls_past_figures(met):
     modes = "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.dragmode)"
     assert set(met.evaluate(modes)) == {False}

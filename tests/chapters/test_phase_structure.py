@@ -422,10 +422,11 @@ def test_the_page_says_how_few_runs_there_are_and_what_makes_the_rest():
     assert "**dual**: 2 at λ = 1. None at λ = 0.5, 0.3, 0.2, 0.1, 0: " in said
     assert "`grokbook study dual --set weight_decay=0.5,0.3,0.2,0.1,0 --seeds 3`" in said
     assert "**tri**: no run. None at" in said
-    assert "**another learning rate**: no run yet: `grokbook study exchange --seeds 3`" in said
+    rest = "further runs; more of them: `grokbook study exchange"
+    assert f"**another learning rate**: none of 21 {rest} --seeds 3`." in said
     full = [synthetic_pace(s, weight_decay=d) for s in (42, 137, 2024) for d in [*DECAYS, 0.0]]
     said = words.few(page(), [*full, synthetic_pace(42, learning_rate=5e-4)])
-    assert "None at" not in said.split("tri")[0] and "**another learning rate**: 1 runs." in said
+    assert "None at" not in said.split("tri")[0] and f"1 of 21 {rest}" in said
 
 
 def test_commands_name_the_world_that_they_are_for():
@@ -522,7 +523,7 @@ def test_the_figure_has_every_run_in_steps_and_in_tau():
 def test_the_finding_counts_what_is_there():
     said = words.finding(small_paces())
     assert said.startswith(
-        "A plain clock is not ruled out, and hardly put to the test.\n\n- Counted in"
+        "A plain clock is not ruled out, and hardly put to the test.\n\n- At equal ηλ, where"
     )
     assert (
         "The run without weight decay had not grokked when it was cut off at 50,000 steps; its "

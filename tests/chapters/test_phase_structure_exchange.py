@@ -28,11 +28,23 @@ def test_pairs_have_equal_clocks_and_one_seed():
     assert other.own == (1e-3, 0.5) and other.steps == {1: (9_000, 15_000)}
 
 
-def test_runs_that_never_grok_and_runs_without_decay_have_no_partner():
+def test_runs_without_decay_have_no_partner():
     still = [run(1, 9_000, 1e-3, 0.0), run(1, 9_000, 5e-4, 0.0)]
     assert exchange.points(still) == []
-    assert exchange.points([*OWN, run(1, None, 5e-4, 2.0)]) == []
     assert exchange.sentence(OWN) == ""
+
+
+def test_a_point_with_a_run_that_was_cut_off_concludes_nothing():
+    """Of the rest, which are the quick ones, a mean would."""
+    quick = [*OWN, run(3, 9_000, 1e-3, 1.0), QUICK[0], run(2, 8_000, 5e-4, 2.0)]
+    assert exchange.missed(quick)
+    cut = [*quick, run(3, None, 5e-4, 2.0)]
+    (point,) = exchange.points(cut)
+    assert point.cut == (3,) and not point.judged and not exchange.missed(cut)
+    assert exchange.sentence(cut).endswith("(n = 2, 1 more cut off).")
+    alone = exchange.sentence([*OWN, run(1, None, 5e-4, 2.0)])
+    assert alone.endswith("after an unknown number, cut off, at η × 0.5.")
+    assert len(exchange.table(cut)) == 2
 
 
 def test_the_sentence_concludes_only_from_several_seeds():
@@ -43,17 +55,22 @@ def test_the_sentence_concludes_only_from_several_seeds():
     assert both.startswith(f"{start}0.447 [") and both.endswith("at η × 0.5 (n = 2).")
     sure = [*OWN, QUICK[0], run(2, 8_000, 5e-4, 2.0), run(1, 10_100, 2e-3, 0.5)]
     said = exchange.sentence(sure)
-    assert said.endswith("(n = 1): decay is more than the pace.")
+    assert said.endswith("(n = 1): the steps do not depend on ηλ alone.")
     more = [run(seed, grok, 2e-3, 0.5) for seed, grok in ((1, 9_000), (2, 30_000))]
     said = exchange.sentence([*sure[:-1], *more])
-    assert said.endswith(": decay is more than the pace in 1 of 2 points with several seeds.")
-    assert exchange.sentence(sure[:-1]).endswith("(n = 2): decay is more than the pace.")
+    assert said.endswith(
+        ": the steps do not depend on ηλ alone in 1 of 2 points with several seeds."
+    )
+    assert exchange.sentence(sure[:-1]).endswith("(n = 2): the steps do not depend on ηλ alone.")
 
 
 def test_the_finding_says_it_in_place_of_what_is_missing():
     missing = "another learning rate at equal ηλ, is not run yet"
     assert missing in words.finding(OWN)
+    lead = "The time that grokking keeps is not ηλt alone: "
+    assert words.finding([*OWN, QUICK[0], run(2, 8_000, 5e-4, 2.0)]).startswith(lead)
     said = words.finding([*OWN, *QUICK])
+    assert not said.startswith(lead)
     assert missing not in said and "At equal ηλ, where a clock asks" in said
 
 

@@ -1,5 +1,6 @@
 """Chapter 1's twins on one side, on records made by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 from grokbook.chapters import staggered_controls as controls
@@ -34,6 +35,22 @@ def test_a_task_that_does_not_grok_is_said_with_its_budget_and_how_far_it_comes(
     short = run(3, {"add": 400, "mul": None})
     short.metrics.drop(short.metrics.index[10:], inplace=True)
     assert "within 900 steps or more" in twins.result([part, short])
+
+
+def test_twins_on_one_side_leave_fewer_questions():
+    own = run(1, {"add": 400, "sq": 500})
+    other = replace(own, config=replace(own.config, split="symmetric"))
+    table = twins.questions([run(2, {"add": 400, "sq": 500}), own], [other])
+    # modulo 5, without 0: sums of two of four numbers; two of the squares 1 and 4
+    assert list(table["distinct questions"]) == ["10", "3"]
+    for task, row in zip(("add", "sq"), table.itertuples(index=False), strict=True):
+        for record, shown in ((own, row[1]), (other, row[2])):
+            pairs = record.table.pairs[record.table.trained].tolist()
+            if task == "sq":
+                pairs = [[min(x, -x % 5) for x in pair] for pair in pairs]
+            assert shown == str(len({tuple(sorted(pair)) for pair in pairs}))
+    assert twins.questions([own], []).empty
+    assert twins.questions([run(2, {"add": 400, "sq": 500})], [other]).empty
 
 
 def test_tasks_alone_in_that_split():

@@ -253,6 +253,14 @@ def test_a_pooled_control_needs_runs_in_every_cell():
     assert (found.verdict, found.control) == ("◐", "missing")
 
 
+def test_a_pooled_cell_that_the_claim_lacks_does_not_disarm_its_control():
+    none = Evidence({"1.0": {f"a{k}": 0.0 for k in range(8)}})
+    one = {"1.0": {f"a{k}": 1 for k in range(8)}}
+    for both in (one, cells(1, 0)):  # of two cells, neither or the claim alone has the second
+        found = verdict({"x": Evidence(both, {"walk": one}), "y": none}, TWO)
+        assert found.control == ("falls" if both is one else "missing")
+
+
 def test_without_any_control_at_best_with_caveat():
     found = verdict({"y": Evidence({"1.0": {f"a{k}": 0.0 for k in range(99)}})}, THREE)
     assert (found.verdict, found.control, found.why) == ("◐", "missing", "there is no control")

@@ -128,6 +128,21 @@ def test_an_ensemble_changes_only_the_parts_that_it_was_made_for():
             Trainer([made], bases=bases).place(0, later)
 
 
+def test_a_run_placed_later_has_its_own_basis():
+    size = Trainer([TINY]).layout.size
+    bases = {letter * 64: _basis(size, 3, seed) for seed, letter in enumerate("ab")}.get
+    first, second = (
+        replace(TINY, intervention=f"transform=delete,strength=0.9,basis={letter * 64}")
+        for letter in "ab"
+    )
+    late, alone = Trainer([first], bases=bases), Trainer([second], bases=bases)
+    late.advance(3)
+    late.place(0, second)
+    for trainer in (late, alone):
+        trainer.advance(5)
+    assert torch.equal(late.theta, alone.theta)
+
+
 def test_whole_orbits_in_an_ensemble_are_single_runs():
     whole = [replace(config, split="symmetric") for config in MIXED]
     together = Trainer(whole, dtype=torch.float64)
@@ -291,6 +306,18 @@ def test_a_run_that_cannot_be_saved_leaves_its_slot_to_the_next(tmp_path):
     found = {done.key: done.status for done in ended}
     assert found == {c.id: "failed" if c.id in failed else "finished" for c in configs}
     assert len(failed) == 1
+
+
+def test_runs_that_change_other_parts_pass_through_slots_of_their_own(tmp_path):
+    """One slot, two runs: the second could not enter an ensemble made for the first."""
+    store = Store(tmp_path)
+    name = Artefacts(store).put({"basis": _basis(Trainer([TINY]).layout.size, 3, 1)}, {})
+    jobs = [
+        Job(replace(TINY, intervention=f"transform={kind},strength=0.5,basis={name}"), PLAN)
+        for kind in ("delete", "delete_update")
+    ]
+    done = train_ensembles(jobs, store, models=1)
+    assert [each.status for each in done] == ["finished"] * 2
 
 
 def test_a_run_beyond_its_plan_is_not_trained_on(tmp_path):

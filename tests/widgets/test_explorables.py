@@ -70,7 +70,7 @@ def test_ties_and_unfinished_runs_count_as_in_the_study(lanes):
 @pytest.mark.parametrize(
     ("races", "start"),
     [
-        ([(900, 700), (800, 600)], "Yes, in both runs that grok: a × b, then a + b."),
+        ([(900, 700), (800, 600)], "Yes, in both runs that grok here: a × b, then a + b."),
         ([(900, 700), (600, 800), (900, 700)], "No: of 3 runs that grok, a × b is first in 2 and"),
         (
             [(900, 700), (800, 800)],
@@ -78,8 +78,8 @@ def test_ties_and_unfinished_runs_count_as_in_the_study(lanes):
         ),
         (
             [(900, 700), (None, 800)],
-            "Yes, in both runs that grok: a × b, then a + b; in 1 run a + b had not finished when "
-            "the run ended, so that comes last.",
+            "Yes, in both runs that grok here: a × b, then a + b; in 1 run a + b had not finished "
+            "when the run ended, so that comes last.",
         ),
         ([(None, None), (None, None)], "Nothing to order: in none of the 2 runs"),
         (
@@ -97,7 +97,7 @@ def test_each_set_of_tasks_is_compared_with_itself(lanes):
     dual, tri = lanes[0][0], lanes[0][2]
     settled = [with_crossings(dual, 900, 700), with_crossings(tri, 900, 700, 800)]
     assert order_sentence(settled, "0.98") == (
-        "Yes, in both runs that grok: a × b, then a + b; and a × b, then a² + b², then a + b."
+        "Yes, in both runs that grok here: a × b, then a + b; and a × b, then a² + b², then a + b."
     )
     changed = [*settled, with_crossings(tri, 800, 700, 900)]
     assert order_sentence(changed, "0.98") == ("a × b is first in all 3 runs that grok.")

@@ -112,6 +112,7 @@
       const width = box.clientWidth;
       await Plotly.newPlot(plot, named(figure.data, width), arranged(figure.layout, width), {
         responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover",
+        showSendToCloud: false, // its default would offer to upload a figure of a book that is offline
         modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], ...figure.config });
       if (width < narrow) await Plotly.relayout(plot, texts(figure.layout, width));
       if (figure.frames) await Plotly.addFrames(plot, figure.frames);
