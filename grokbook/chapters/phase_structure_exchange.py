@@ -18,6 +18,8 @@ from grokbook.claims.numbers import interval, listed, show
 from grokbook.statistics import Interval, mean_interval
 from grokbook.widgets import Pace
 
+LEVEL = 0.95
+"""Of intervals over seeds."""
 SETTING = "dual"
 """In which both are exchanged."""
 
@@ -40,10 +42,14 @@ class Point:
     steps: Mapping[int, tuple[float, float]]
     cut: tuple[int, ...] = ()
 
-    @property
-    def ratio(self) -> Interval:
-        """Grok step here over that of the page's own run: geometric mean over seeds, 95 %."""
-        found = mean_interval([math.log(here / own) for here, own in self.steps.values()])
+    def ratio(self, level: float = LEVEL) -> Interval:
+        """Grok step here over that of the page's own run: geometric mean and interval over seeds.
+
+        Args:
+            level: of the interval.
+        """
+        logs = [math.log(here / own) for here, own in self.steps.values()]
+        found = mean_interval(logs, level=level)
         mean, low, high = (math.exp(x) for x in (found.mean, found.low, found.high))
         return replace(found, mean=mean, low=low, high=high)
 
@@ -79,10 +85,14 @@ def _point(at: tuple[float, ...], pairs: Mapping[int, tuple[float | None, float 
 def missed(paces: Sequence[Pace]) -> list[Point]:
     """The points whose interval over several seeds holds no 1, as a clock would have it.
 
-    A point of which a budget cut a seed off tells nothing: what is left are the quick ones.
+    The level is corrected for their number (Bonferroni): one of them is enough to say that there is
+    no clock.  A point of which a budget cut a seed off tells nothing: what is left are the quick
+    ones.
     """
-    found = [(point, point.ratio) for point in points(paces) if point.judged]
-    return [point for point, ratio in found if not ratio.low <= 1 <= ratio.high]
+    judged = [point for point in points(paces) if point.judged]
+    ratios = [point.ratio(1 - (1 - LEVEL) / len(judged)) for point in judged]
+    pairs = zip(judged, ratios, strict=True)
+    return [point for point, ratio in pairs if not ratio.low <= 1 <= ratio.high]
 
 
 def sentence(paces: Sequence[Pace]) -> str:
@@ -95,15 +105,17 @@ def sentence(paces: Sequence[Pace]) -> str:
         if not point.steps:
             told.append(f"an unknown number, cut off, at η × {point.factor:g}")
             continue
-        ratio, n = point.ratio, len(point.steps)
+        ratio, n = point.ratio(), len(point.steps)
         off = f", {len(point.cut)} more cut off" if point.cut else ""
         shown = interval(ratio.mean, ratio.low, ratio.high) if n > 1 else show(ratio.mean)
         told.append(f"{shown} times as many at η × {point.factor:g} (n = {n}{off})")
-    verdict, off = "", len(missed(paces))
+    verdict, off, judged = "", len(missed(paces)), sum(point.judged for point in there)
+    corrected = f", corrected for {judged} such points" if judged > 1 else ""
     if off:
-        judged = sum(point.judged for point in there)
         some = "" if off == judged else f" in {off} of {judged} points with several seeds"
-        verdict = f": the steps do not depend on ηλ alone{some}"
+        verdict = f": the steps do not depend on ηλ alone{some}{corrected}"
+    elif judged:
+        verdict = f"; with so few seeds{corrected}, that does not rule a clock out"
     return (
         f"At equal ηλ, where a clock asks for equally many steps, {SETTING} groks after "
         f"{listed(told)}{verdict}."

@@ -210,7 +210,8 @@ def leak_sentence(tests: Sequence[LeakTest]) -> str:
     moved = [test.control - test.plain for test in grokked if test.control is not None]
     text = (
         f"**What the control says.** In {share(len(later), len(grokked))} curves the grok step "
-        "on twinless pairs is later than on 95 % of random test subsets of the same size"
+        "on twinless pairs is later than the central 95 % of those on random test subsets of the "
+        "same size"
     )
     if later:
         names = sorted({test.task for test in later})
@@ -220,14 +221,14 @@ def leak_sentence(tests: Sequence[LeakTest]) -> str:
         least = [t for t in later if t.control is not None and t.control - t.plain <= EVALUATION]
         text += (
             f"; {share(len(least), len(later))} of these {'is' if len(least) == 1 else 'are'} one "
-            "evaluation later than the published step, the least that can be seen"
+            "evaluation later than the step on all test pairs, the least that can be seen"
         ) * bool(least)
     if never:
         text += f"; in {share(len(never), len(grokked))} it is not reached before the run ends"
     if moved:
         text += (
-            f". Where it is reached, it comes {float(np.median(moved)):,.0f} steps after the "
-            f"published one in the median, and {max(moved):,} at most"
+            f". Where it is reached, it comes {float(np.median(moved)):,.0f} steps after the step "
+            f"on all test pairs in the median, and {max(moved):,} at most"
         )
     text += "."
     shares = {
@@ -235,7 +236,7 @@ def leak_sentence(tests: Sequence[LeakTest]) -> str:
         for task in sorted({test.task for test in grokked})
     }
     if each := [f"{_range(found)} of {task}" for task, found in shares.items() if found]:
-        text += f" At the published step itself, right on twinless pairs: {', '.join(each)}."
+        text += f" At the grok step on all pairs, right on twinless pairs: {', '.join(each)}."
     return text
 
 

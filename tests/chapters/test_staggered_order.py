@@ -127,8 +127,8 @@ def test_what_is_one_evaluation_later_is_counted_apart():
     far, not_later = replace(one, control=900), replace(one, control=500)
     said = chapter.leak_sentence([one, far, not_later])
     assert (
-        "(add: 2 of 3); 1 of 2 of these is one evaluation later than the published step, the least "
-        "that can be seen. Where it is reached" in said
+        "(add: 2 of 3); 1 of 2 of these is one evaluation later than the step on all test pairs, "
+        "the least that can be seen. Where it is reached" in said
     )
     assert "the least" not in chapter.leak_sentence([far])
 

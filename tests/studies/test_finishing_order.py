@@ -1,8 +1,10 @@
 """Order counts and gaps on records made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from grokbook.studies.finishing_order import count_orders, gap
+from grokbook.studies.finishing_order import LeakTest, count_orders, gap
 from made_records import DUAL, record
 
 
@@ -34,6 +36,16 @@ def test_the_published_rule_is_two_evaluations_later():
     plain, published = (gap(DUAL[:1], "add", "mul", rule) for rule in ("0.98", "0.98x3"))
     assert plain.steps == published.steps
     assert DUAL[0].grok_step("mul", "0.98x3") == DUAL[0].grok_step("mul", "0.98") + 200
+
+
+def test_later_is_beyond_the_interval_and_not_at_its_end():
+    at_end = LeakTest(
+        task="add", label="seed 1", pairs=9, orbits=3, right=0.5, plain=400, control=600, low=300,
+        high=600, level=0.95,
+    )  # fmt: skip
+    assert not at_end.later and replace(at_end, control=601).later
+    assert replace(at_end, control=None).later  # never is later than anything
+    assert not replace(at_end, plain=None, control=None).later
 
 
 def test_other_tasks_are_refused():
