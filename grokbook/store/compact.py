@@ -19,7 +19,9 @@ What reads them takes both forms: packs and the store hold the first.
 matrices, which are too large for git; without them no one could.
 
 Of a run with an intervention no inner products are recorded, and its answers are thinned from end
-to end: it is there for when it groks, which the metrics tell, and there are many of them.
+to end: it is there for when it groks, which the metrics tell, and there are many of them.  So are
+those of a run in the symmetric split with more than `LONG_APART` evaluations: there every test pair
+is twinless, and where a task never groks the whole run would be its rise.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ if TYPE_CHECKING:  # a record is read by this module
 
 LONG = 128
 """Evaluations; of a run with more than that not all answers are kept."""
+LONG_APART = 1_000
+"""Evaluations; of a run in the symmetric split with more than that answers are thinned from end to
+end."""
 THINNED = 10
 """One evaluation in so many is kept while all is known by heart and nothing half understood."""
 
@@ -52,15 +57,18 @@ def products_are_kept(config: Config) -> bool:
 def kept(record: RunRecord) -> np.ndarray:
     """(A,) indices of the evaluations whose answers are recorded, pair by pair.
 
-    Of a run with an intervention one in `THINNED`, and the last.  Of any other with up to `LONG`
-    evaluations all.  Of more: every one at which a task is still learned by heart
-    (training accuracy below 0.99) or understood (test accuracy ½ or more), of the others, which are
-    the plateau between, one in `THINNED`, and the last.  Accuracies, the twinless pairs' among
-    them, are kept of every evaluation.
+    Of a run with an intervention, and of one in the symmetric split with more than `LONG_APART`
+    evaluations, one in `THINNED`, and the last.  Of any other with up to `LONG` evaluations all.
+    Of more: every one at which a task is still learned by heart (training accuracy below 0.99) or
+    understood (test accuracy ½ or more), of the others, which are the plateau between, one in
+    `THINNED`, and the last.  Accuracies, the twinless pairs' among them, are kept of every
+    evaluation.
     """
     some = np.arange(len(record.steps))
     few = (some % THINNED == 0) | (some == some[-1])
-    if record.config.intervention is not None:
+    config = record.config
+    apart = getattr(config, "split", "") == "symmetric" and len(some) > LONG_APART
+    if config.intervention is not None or apart:
         return some[few]
     if len(some) <= LONG:
         return some

@@ -109,6 +109,19 @@ def test_of_a_run_with_an_intervention_one_evaluation_in_ten_is_kept_and_the_las
         np.testing.assert_array_equal(thin.twinless_accuracy(task), record.twinless_accuracy(task))
 
 
+def test_a_long_run_with_twins_apart_is_thinned_from_end_to_end():
+    def rows(count, **change):
+        record = told(np.zeros((count, 2, 16), dtype=bool), 0.6)
+        config = dataclasses.replace(record.config, tasks=("add", "mul"), **change)
+        return compact.kept(dataclasses.replace(record, config=config)).tolist()
+
+    long = compact.LONG_APART + 5
+    apart = {"split": "symmetric", "domain": "nonzero"}
+    assert rows(long, **apart) == [*range(0, long, 10), long - 1]
+    assert rows(compact.LONG_APART, **apart) == [*range(compact.LONG_APART)]
+    assert rows(long) == [*range(long)]
+
+
 def test_a_rule_says_of_subsets_of_a_thinned_run_what_it_says_of_the_whole():
     count = 400
     place = np.arange(count)[:, None, None]
