@@ -115,7 +115,7 @@ def sentence(paces: Sequence[Pace]) -> str:
         some = "" if off == judged else f" in {off} of {judged} points with several seeds"
         verdict = f": the steps do not depend on ηλ alone{some}{corrected}"
     elif judged:
-        verdict = f"; with so few seeds{corrected}, that does not rule a clock out"
+        verdict = f"; with so few seeds{corrected}, these pairs alone do not rule a clock out"
     return (
         f"At equal ηλ, where a clock asks for equally many steps, {SETTING} groks after "
         f"{listed(told)}{verdict}."

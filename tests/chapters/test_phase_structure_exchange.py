@@ -52,7 +52,7 @@ def test_the_sentence_concludes_only_from_several_seeds():
     one = exchange.sentence([*OWN, QUICK[0]])
     assert one == f"{start}0.4 times as many at η × 0.5 (n = 1)."
     both = exchange.sentence([*OWN, *QUICK])  # ln 0.4 and ln 0.5: ± 12.7 · 0.11 holds 1
-    few = "; with so few seeds, that does not rule a clock out."
+    few = "; with so few seeds, these pairs alone do not rule a clock out."
     assert both.startswith(f"{start}0.447 [") and both.endswith(f"at η × 0.5 (n = 2){few}")
     sure = [*OWN, QUICK[0], run(2, 8_000, 5e-4, 2.0), run(1, 10_100, 2e-3, 0.5)]
     said = exchange.sentence(sure)

@@ -6,7 +6,7 @@ from statistics import fmean
 
 import pytest
 
-from grokbook.chapters import incompressibility
+from grokbook.chapters import incompressibility, staggered_twins
 from grokbook.chapters import negative_results_edge as edge
 from grokbook.chapters.incompressibility_tables import depths
 from grokbook.chapters.spectral_edge_lifecycle_windows import brackets
@@ -194,6 +194,25 @@ def test_what_the_remark_on_the_order_of_two_tasks_says_of_ties():
     assert len(gaps) == 15 and sum(gap == 0 for gap in gaps) > len(gaps) / 4
 
 
+def test_twins_apart_leave_fewer_questions_and_tasks_that_do_not_grok():
+    """Of MT-05 to MT-08."""
+    for tasks in (("add", "mul"), ("add", "mul", "sq")):
+        own, apart = (
+            [run.record for run in _trained(tasks, split=split)]
+            for split in ("published", "symmetric")
+        )
+        left = staggered_twins.questions(own, apart)["left"].str.removesuffix(" %").astype(float)
+        assert len(left) == len(tasks) * len(apart)
+        by_task = {task: left[left.index.str.endswith(f" {task}")] for task in tasks}
+        assert by_task["mul"].max() < by_task["add"].min() < 100
+        if "sq" in tasks:
+            assert by_task["sq"].between(48, 52).all()
+            late = [
+                record.grok_step(task, PUBLISHED_RULE) for record in apart for task in tasks[1:]
+            ]
+            assert late and not any(late)
+
+
 def test_in_the_symmetric_split_addition_is_first():
     """Of MT-05 and MT-08."""
     for run in _dual(split="symmetric"):
@@ -227,7 +246,10 @@ def test_random_directions_alike_hold_less_of_the_gradient_than_any_others_do():
 
 
 def _dual(**change):
-    shelf = Shelf()
-    return [
-        shelf.run(RunConfig(tasks=("add", "mul"), seed=seed, **change)) for seed in PUBLISHED_SEEDS
-    ]
+    return _trained(("add", "mul"), **change)
+
+
+def _trained(tasks, **change):
+    """The recorded runs of the published seeds."""
+    shelf, configs = Shelf(), [RunConfig(tasks=tasks, seed=s, **change) for s in PUBLISHED_SEEDS]
+    return [run for run in map(shelf.run, configs) if run is not None]
