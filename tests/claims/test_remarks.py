@@ -251,5 +251,5 @@ def _dual(**change):
 
 def _trained(tasks, **change):
     """The recorded runs of the published seeds."""
-    shelf, configs = Shelf(), [RunConfig(tasks=tasks, seed=s, **change) for s in PUBLISHED_SEEDS]
-    return [run for run in map(shelf.run, configs) if run is not None]
+    shelf = Shelf()
+    return [shelf.run(RunConfig(tasks=tasks, seed=seed, **change)) for seed in PUBLISHED_SEEDS]
