@@ -107,9 +107,11 @@ def _interval(values: Sequence[float]) -> str:
     if not values:
         return "–"
     found = mean_interval(list(values))
-    if found.n < 2:
-        return f"{found.mean:.1f}"
-    return f"{found.mean:.1f} ({found.low:.1f} to {found.high:.1f})"
+    mean, low, high = (
+        f"{x:.1f}".replace("-0.0", "0.0") for x in (found.mean, found.low, found.high)
+    )
+    text = mean if found.n < 2 else f"{mean} ({low} to {high})"
+    return text.replace("-", "−")
 
 
 def alone_table(records: Sequence[RunRecord], singles: Sequence[RunRecord]) -> pd.DataFrame:

@@ -109,6 +109,9 @@ def test_the_order_over_decay_counts_and_measures_gaps():
     assert row["add after mul, %"].startswith("61.1 (")
     (one,) = controls.order_over_decay(DUAL[:1])["add after mul, %"]
     assert one == "150.0"
+    sooner = [run(seed, {"add": add, "mul": 1_000}) for seed, add in ((1, 900), (2, 1_099))]
+    (turned,) = controls.order_over_decay(sooner)["add after mul, %"]
+    assert turned.startswith("0.0 (−") and "-" not in turned
 
 
 def test_at_hand_finds_what_is_there_and_trains_nothing(tmp_path, monkeypatch):
