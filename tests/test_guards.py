@@ -210,7 +210,7 @@ def test_the_control_is_applied_everywhere():
         assert table.loc["dual, 98 % × 3", "mul first"] == wanted
     said = chapter.leak_sentence(chapter.leak_tests([record]))
     assert "In 0 of 2 curves" in said  # 5 x 5 pairs: a random subset may be as late
-    assert "500 steps after the published one in the median, and 700 at most" in said
+    assert "500 steps after the step on all test pairs in the median, and 700 at most" in said
 
 
 def test_the_null_of_the_control():
@@ -230,7 +230,7 @@ def test_the_null_of_the_control():
     assert found.control is None
     assert found.plain == 100 and found.right == 0
     said = chapter.leak_sentence([found])
-    assert said.endswith("At the published step itself, right on twinless pairs: 0 % of add.")
+    assert said.endswith("At the grok step on all pairs, right on twinless pairs: 0 % of add.")
     assert tables.leak_table([late], [found])["right by then (%)"].item() == "0.0"
 
 

@@ -9,11 +9,8 @@ import pandas as pd
 
 from grokbook.chapters.deleted import Gap
 from grokbook.chapters.tables import keyed
-from grokbook.chapters.transverse_fragility import (
-    budget,
-    published_steps,
-    title,
-)
+from grokbook.chapters.transverse_fragility import title
+from grokbook.chapters.transverse_fragility_published import budget, published_steps
 from grokbook.chapters.transverse_fragility_shares import SPARED, outsides
 from grokbook.chapters.wording import percentages, share
 from grokbook.claims.numbers import interval, listed, show

@@ -12,6 +12,7 @@ from figure_checks import y_titles_fit_a_phone
 from grokbook.chapters import deleted as asking
 from grokbook.chapters import transverse_fragility as chapter
 from grokbook.chapters import transverse_fragility_clock as size
+from grokbook.chapters import transverse_fragility_published as theirs
 from grokbook.chapters import transverse_fragility_shares as shares_of
 from grokbook.chapters import transverse_fragility_tables as tables
 from grokbook.checks import ConfigError
@@ -226,20 +227,20 @@ def test_what_is_missing_is_named_by_seed_and_dose(trials):
 
 
 def test_published_numbers_are_those_of_the_claims(published, trials):
-    found = chapter.published_steps(trials, published)
+    found = theirs.published_steps(trials, published)
     assert found[0.0] == 14_100 and found[0.07] == 42_600 and found[0.25] is None
-    assert list(found) == sorted(found) and chapter.budget(trials) == 50_000
+    assert list(found) == sorted(found) and theirs.budget(trials) == 50_000
     tri = small_trials("tri")
-    assert chapter.published_steps(tri, published)[0.07] == 56_000 and chapter.budget(tri) == 60_000
+    assert theirs.published_steps(tri, published)[0.07] == 56_000 and theirs.budget(tri) == 60_000
     other = gather(
         [replace(run, record=replace(run.record, config=replace(run.config, modulus=59)))
          for run in (trials.plain[0].run,)],
         ARMS, lambda c: [], lambda c: [],
     )  # fmt: skip
-    assert chapter.published_steps(other, published) == {} and chapter.budget(other) is None
-    noise = chapter.published_noise(published, claims("multitask", "staggered-order"))
+    assert theirs.published_steps(other, published) == {} and theirs.budget(other) is None
+    noise = theirs.published_noise(published, claims("multitask", "staggered-order"))
     assert noise.steps == (16_400, 14_100, 13_900)
-    assert chapter.published_list(published).count("- **MT-5") == 6
+    assert theirs.published_list(published).count("- **MT-5") == 6
 
 
 def test_the_finding_counts_what_is_there(trials):
@@ -450,11 +451,11 @@ def test_a_run_that_was_cut_off_early_is_here_and_tells_nothing_of_the_budget():
 
 
 def test_published_doses_are_those_that_the_claims_need(trials, published):
-    assert chapter.published_doses(trials, published) == [
+    assert theirs.published_doses(trials, published) == [
         *(0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.25, 0.5, 0.75)
     ]
     other = gather([synthetic_run(42, 9000, tasks=("mul",))], ARMS, lambda c: [], lambda c: [])
-    assert chapter.published_doses(other, published) == []
+    assert theirs.published_doses(other, published) == []
 
 
 def test_the_shares_outside_are_those_of_the_claim():
@@ -592,7 +593,7 @@ def test_tables_say_what_the_trials_say(trials, bare, published):
     neither = tables.shift_table([replace(two, deleted=(*two.deleted, cut))], ARMS, DOSES)
     assert neither.loc["amplified inside, 25 %, dual", "shift (points)"] == "open"
     assert len(tables.shift_table([bare], ARMS, DOSES)) == 0
-    noise = chapter.published_noise(published, claims("multitask", "staggered-order"))
+    noise = theirs.published_noise(published, claims("multitask", "staggered-order"))
     rows = tables.noise_table([trials], noise)
     assert rows.loc["dual, λ = 1, seed 42"].tolist() == ["9,000, 9,900", "10"]
     runs = tables.computed_table([trials], ARMS)["run"].tolist()
@@ -602,7 +603,7 @@ def test_tables_say_what_the_trials_say(trials, bare, published):
 
 
 def test_figures_hold_the_numbers(trials, bare, published):
-    figure = draw.dose_response(trials, chapter.published_steps(trials, published), 50_000)
+    figure = draw.dose_response(trials, theirs.published_steps(trials, published), 50_000)
     dots = {trace.name: list(zip(trace.x, trace.y, strict=True)) for trace in figure.data}
     assert ("7 %", 42_600) in dots["published, one seed"]
     assert dots["published, cut off by its budget"] == [
