@@ -66,6 +66,21 @@ def test_the_sentence_concludes_only_from_several_seeds():
     assert exchange.sentence(sure[:-1]).endswith("(n = 2): the steps do not depend on ηλ alone.")
 
 
+def test_the_level_is_corrected_for_the_number_of_points():
+    """ln of the ratios is −1 ± 0.06: 12.7 · 0.06 is less than 1, and 25.5 · 0.06 is more."""
+    own = [run(seed, 10_000, 1e-3, 1.0) for seed in (1, 2)]
+    near = [
+        run(seed, 10_000 * math.exp(-1 + off), 5e-4, 2.0) for seed, off in ((1, 0.06), (2, -0.06))
+    ]
+    assert len(exchange.missed([*own, *near])) == 1
+    same = [run(seed, grok, 2e-3, 0.5) for seed, grok in ((1, 9_000), (2, 11_000))]
+    assert exchange.missed([*own, *near, *same]) == []
+    assert exchange.sentence([*own, *near, *same]).endswith(
+        "; with so few seeds, corrected for 2 such points, these pairs alone do not rule a clock "
+        "out."
+    )
+
+
 def test_the_finding_says_it_in_place_of_what_is_missing():
     missing = "another learning rate at equal ηλ, is not run yet"
     assert missing in words.finding(OWN)
