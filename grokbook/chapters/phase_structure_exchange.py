@@ -59,9 +59,11 @@ class Point:
         return len(self.steps) > 1 and not self.cut
 
     @property
-    def factor(self) -> float:
-        """η over the page's own."""
-        return self.learning_rate / self.own[0]
+    def name(self) -> str:
+        """By what η and λ of the page's own are multiplied."""
+        rate, decay = self.learning_rate / self.own[0], self.weight_decay / self.own[1]
+        whose = "" if self.own[1] == 1 else f" of λ = {self.own[1]:g}"
+        return f"η × {rate:g} and λ × {decay:g}{whose}"
 
 
 def points(paces: Sequence[Pace]) -> list[Point]:
@@ -103,12 +105,12 @@ def sentence(paces: Sequence[Pace]) -> str:
     told = []
     for point in there:
         if not point.steps:
-            told.append(f"an unknown number, cut off, at η × {point.factor:g}")
+            told.append(f"an unknown number, cut off, at {point.name}")
             continue
         ratio, n = point.ratio(), len(point.steps)
-        off = f", {len(point.cut)} more cut off" if point.cut else ""
+        more = f", {len(point.cut)} more cut off" if point.cut else ""
         shown = interval(ratio.mean, ratio.low, ratio.high) if n > 1 else show(ratio.mean)
-        told.append(f"{shown} times as many at η × {point.factor:g} (n = {n}{off})")
+        told.append(f"{shown} times as many at {point.name} (n = {n}{more})")
     verdict, off, judged = "", len(missed(paces)), sum(point.judged for point in there)
     corrected = f", corrected for {judged} such points" if judged > 1 else ""
     if off:

@@ -151,10 +151,11 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
         return f"at {percentages(doses)} a budget cuts comparisons off"
     word, least = found
     off = sum(bool(change.bound) for change in shifts)
+    who = "the one run groks" if len(shifts) == 1 else f"all {len(shifts)} runs grok"
     said = (
-        f"at {percentages(doses)} all {len(shifts)} runs grok {word} than runs with deletion "
-        f"outside the path, each by {show(round(least))} points or more; a budget cuts {off} of "
-        "these comparisons off"
+        f"at {percentages(doses)} {who} {word} than with deletion outside the path, "
+        f"{'each ' * (len(shifts) > 1)}by {show(round(least))} points or more; a budget cuts "
+        f"{off} of these comparisons off"
     )
     floor = trials.floor if trials.same_floor is None else trials.same_floor
     if floor is None:

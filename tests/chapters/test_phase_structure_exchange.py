@@ -21,11 +21,15 @@ QUICK = [run(1, 4_000, 5e-4, 2.0), run(2, 10_000, 5e-4, 2.0)]
 def test_pairs_have_equal_clocks_and_one_seed():
     (point,) = exchange.points([*OWN, *QUICK, run(3, 100, 5e-4, 2.0), run(1, 100, 5e-4, 0.3)])
     assert (point.learning_rate, point.weight_decay, point.own) == (5e-4, 2.0, (1e-3, 1.0))
-    assert point.steps == {1: (4_000, 10_000), 2: (10_000, 20_000)} and point.factor == 0.5
+    assert (
+        point.steps == {1: (4_000, 10_000), 2: (10_000, 20_000)}
+        and point.name == "η × 0.5 and λ × 2"
+    )
     assert point.ratio().mean == pytest.approx(math.sqrt(0.4 * 0.5))
     # the same pace at another weight decay of the page
     (other,) = exchange.points([*OWN, run(1, 9_000, 5e-4, 1.0)])
     assert other.own == (1e-3, 0.5) and other.steps == {1: (9_000, 15_000)}
+    assert other.name == "η × 0.5 and λ × 2 of λ = 0.5"
 
 
 def test_runs_without_decay_have_no_partner():
@@ -43,17 +47,19 @@ def test_a_point_with_a_run_that_was_cut_off_concludes_nothing():
     assert point.cut == (3,) and not point.judged and not exchange.missed(cut)
     assert exchange.sentence(cut).endswith("(n = 2, 1 more cut off).")
     alone = exchange.sentence([*OWN, run(1, None, 5e-4, 2.0)])
-    assert alone.endswith("after an unknown number, cut off, at η × 0.5.")
+    assert alone.endswith("after an unknown number, cut off, at η × 0.5 and λ × 2.")
     assert len(exchange.table(cut)) == 2
 
 
 def test_the_sentence_concludes_only_from_several_seeds():
     start = "At equal ηλ, where a clock asks for equally many steps, dual groks after "
     one = exchange.sentence([*OWN, QUICK[0]])
-    assert one == f"{start}0.4 times as many at η × 0.5 (n = 1)."
+    assert one == f"{start}0.4 times as many at η × 0.5 and λ × 2 (n = 1)."
     both = exchange.sentence([*OWN, *QUICK])  # ln 0.4 and ln 0.5: ± 12.7 · 0.11 holds 1
     few = "; with so few seeds, these pairs alone do not rule a clock out."
-    assert both.startswith(f"{start}0.447 [") and both.endswith(f"at η × 0.5 (n = 2){few}")
+    assert both.startswith(f"{start}0.447 [") and both.endswith(
+        f"at η × 0.5 and λ × 2 (n = 2){few}"
+    )
     sure = [*OWN, QUICK[0], run(2, 8_000, 5e-4, 2.0), run(1, 10_100, 2e-3, 0.5)]
     said = exchange.sentence(sure)
     assert said.endswith("(n = 1): the steps do not depend on ηλ alone.")

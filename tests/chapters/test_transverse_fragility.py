@@ -295,7 +295,7 @@ def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
         return chapter.finding([found], ARMS, DOSES)
 
     sooner = (
-        "Deleted from the Adam step instead, at 7 % all 2 runs grok earlier than runs with "
+        "Deleted from the Adam step instead, at 7 % all 2 runs grok earlier than with "
         "deletion outside the path, each by 75 points or more; a budget cuts 1 of these "
         "comparisons off"
     )
@@ -322,7 +322,7 @@ def test_what_is_near_a_plain_run_is_near_on_both_sides_and_not_cut_off():
         return chapter.finding([found], ARMS, DOSES)
 
     early = [synthetic_run(42, 5_000, own, 0.07), synthetic_run(137, 4_000, own, 0.07)]
-    later = "all 2 runs grok later than runs with deletion outside the path, each by"
+    later = "all 2 runs grok later than with deletion outside the path, each by"
     cut = synthetic_run(137, None, update, 0.07, last=8_400)
     assert (
         f"{later} 55 points or more; a budget cuts 1 of these comparisons off, and 1 of 2 are"
