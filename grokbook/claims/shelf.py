@@ -19,7 +19,7 @@ import numpy as np
 from grokbook.config import Config
 from grokbook.instruments.recorded import Recorded
 from grokbook.instruments.runs import Missing, Run
-from grokbook.store.recorded import Results
+from grokbook.store.recorded import NotRecorded, Results
 from grokbook.studies.study import PUBLISHED_SEEDS
 
 
@@ -167,9 +167,17 @@ class Shelf:
             Missing: if they were not recorded.
             StoreError: if the file is damaged.
         """
-        if "weights.safetensors" not in self._entries[run.name]["files"]:
-            raise Missing(f"no weights of {run.name} are recorded")
-        return self.results.weights(run.config, run.name)
+        try:
+            return self.results.weights(run.config, run.name)
+        except NotRecorded as error:
+            raise Missing(f"no weights of {run.name} are recorded") from error
+
+    def heads(self, run: Run) -> dict[str, np.ndarray]:
+        """Readouts by name at a run's last step; as `weights`."""
+        try:
+            return self.results.heads(run.config, run.name)
+        except NotRecorded as error:
+            raise Missing(f"no readouts of {run.name} are recorded") from error
 
 
 class NotedShelf:
@@ -212,3 +220,7 @@ class NotedShelf:
     def weights(self, run: Run) -> dict[str, np.ndarray]:
         """As `Shelf.weights`."""
         return self._shelf.weights(run)
+
+    def heads(self, run: Run) -> dict[str, np.ndarray]:
+        """As `Shelf.heads`."""
+        return self._shelf.heads(run)

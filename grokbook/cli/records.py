@@ -57,6 +57,9 @@ def record(
     weights: Annotated[
         bool, typer.Option("--weights", help="The last parameters, too: 1.2 MB a published run.")
     ] = False,
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Of the last parameters the readouts, 50 kB a task.")
+    ] = False,
     parameters: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,7 +82,12 @@ def record(
         for run in finished(runs):
             try:
                 entry = Results().add(
-                    run, replace=replace, again=again, weights=weights, basis=basis_of(run)
+                    run,
+                    replace=replace,
+                    again=again,
+                    weights=weights,
+                    heads=heads,
+                    basis=basis_of(run),
                 )
                 found, missing = record_measurements(run, given, replace)
             except StoreError as error:  # the other runs are recorded all the same

@@ -28,6 +28,9 @@ from grokbook.training.log import Log
 MEASURED = ("metrics.parquet", "answers.npz", "band.npz")
 GRAM_POINTS = 64
 
+HEADS = "heads."
+"""How names of readouts begin."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -130,8 +133,12 @@ class Grams:
         return cls(arrays["steps"], dict(zip(names, gram_products(arrays), strict=True)))
 
 
-def weights_file(run: RunDirectory) -> bytes:
+def weights_file(run: RunDirectory, begins: str = "") -> bytes:
     """``weights.safetensors``: all parameters at the run's last step, as plain PyTorch names them.
+
+    Args:
+        run: in the store.
+        begins: only those whose name begins so.
 
     Raises:
         StoreError: if the run has no resume point that is whole.
@@ -141,7 +148,7 @@ def weights_file(run: RunDirectory) -> bytes:
         raise StoreError(f"run {run.config.id} ({run.config.label}) has no weights here")
     theta = torch.from_numpy(state["trainer.theta"])[None]
     named = to_state_dict(Layout.of(run.config), theta)
-    arrays = {name: value.numpy() for name, value in named.items()}
+    arrays = {name: value.numpy() for name, value in named.items() if name.startswith(begins)}
     return safetensors.save(arrays, metadata={"step": str(int(state["trainer.step"][0]))})
 
 

@@ -8,6 +8,7 @@ results/runs/<config id>/             of an execution after the first: <config i
   gram.npz                          Gram matrices of ≤ 64 global snapshots, packed, float32;
                                     not of a run with an intervention
   weights.safetensors               of some runs: all parameters at the last step
+  heads.safetensors                 of others: of those the readouts alone
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ from grokbook.config import Config
 from grokbook.numerics import Numerics, hardware
 from grokbook.record import RunRecord
 from grokbook.store import compact
-from grokbook.store.derived import Grams, gram_file, measured, weights_file
+from grokbook.store.derived import HEADS, Grams, gram_file, measured, weights_file
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.ledger import note
 from grokbook.store.run_directory import RunDirectory
 from grokbook.store.saved_run import FORMAT
 from grokbook.store.verifying import problems
 
+_WEIGHTS, _HEADS = "weights.safetensors", "heads.safetensors"
+
 
 class NotRecorded(StoreError):
-    """No recorded run is called so, or several are."""
+    """No recorded run is called so, or several are, or without what was asked for."""
 
 
 def default_folder() -> Path:
@@ -86,14 +89,24 @@ class Results:
             execution: by name; by default the last one, by name, that has them.
 
         Raises:
-            StoreError: if none was recorded, or the file is damaged.
+            NotRecorded: if none was recorded.
+            StoreError: if the file is damaged.
         """
+        return self._parameters(config, execution, (_WEIGHTS,))
+
+    def heads(self, config: Config, execution: str = "") -> dict[str, np.ndarray]:
+        """Readouts, ``heads.k.weight`` and ``heads.k.bias``, at the last step; as `weights`."""
+        found = self._parameters(config, execution, (_HEADS, _WEIGHTS))
+        return {name: matrix for name, matrix in found.items() if name.startswith(HEADS)}
+
+    def _parameters(self, config: Config, execution: str, files: tuple[str, ...]) -> dict[str, Any]:
+        """What the first of the files holds that there is."""
         for name, entry in sorted(self.manifest().items(), reverse=True):
-            facts = entry["files"].get("weights.safetensors")
             meant = execution in ("", name) and name.partition("-")[0] == config.id
-            if meant and facts is not None:
-                return safetensors.load(self._content(name, "weights.safetensors", facts))
-        raise StoreError(f"no weights of run {config.id} ({config.label}) are recorded")
+            for file in files if meant else ():
+                if (facts := entry["files"].get(file)) is not None:
+                    return safetensors.load(self._content(name, file, facts))
+        raise NotRecorded(f"no weights of run {config.id} ({config.label}) are recorded")
 
     def grams(self, name: str) -> Grams:
         """Inner products of the displacements of a recorded execution.
@@ -155,6 +168,7 @@ class Results:
         replace: bool = False,
         again: bool = False,
         weights: bool = False,
+        heads: bool = False,
         allow_partial: bool = False,
         basis: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
@@ -165,6 +179,7 @@ class Results:
             replace: put it in the place of a record that differs.
             again: where another execution of the config is recorded, put it beside that one.
             weights: record its last parameters, too.
+            heads: of its last parameters the readouts alone.
             allow_partial: record it also if it has not ended, with the status ``"partial"``, as
                 far as it has come.  A later record of the same run, begun with the same rows,
                 takes the place of a partial one.
@@ -204,8 +219,11 @@ class Results:
             stands = before and not replace
             if stands and not record.continues(self._read(run.config, before, name)):
                 raise StoreError(_refusal(run, before))
-            if weights or (before and "weights.safetensors" in before["files"]):
-                data["weights.safetensors"] = weights_file(run)
+            kept = before["files"] if before else {}
+            if weights or _WEIGHTS in kept:
+                data[_WEIGHTS] = weights_file(run)
+            elif heads or _HEADS in kept:
+                data[_HEADS] = weights_file(run, HEADS)
             if before:  # until all its files are replaced, the record does not count
                 rest = {key: other for key, other in manifest.items() if key != name}
                 disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": rest}))

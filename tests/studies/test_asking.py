@@ -3,6 +3,7 @@
 import pytest
 
 from grokbook.config import RunConfig
+from grokbook.models.layout import Layout
 from grokbook.plan import Plan
 from grokbook.store import Store, StoreError
 from grokbook.store.recorded import Results
@@ -49,7 +50,6 @@ def test_a_record_is_not_replaced_by_accident(places):
 
 
 def test_another_execution_stands_beside_the_first(places, tmp_path):
-    from grokbook.models.layout import Layout
 
     ask(TINY, Plan(steps=100), **places)
     places["results"].add(places["store"].runs(TINY)[0])
@@ -75,11 +75,30 @@ def test_another_execution_stands_beside_the_first(places, tmp_path):
     assert (weights["norm.weight"] == state[layout.offsets["norm.weight"] :][: layout.width]).all()
 
 
+def test_readouts_are_recorded_without_the_rest_and_stay_so(places):
+    ask(TINY, Plan(steps=100), **places)
+    (run,), results = places["store"].runs(TINY), places["results"]
+    assert "heads.safetensors" in results.add(run, heads=True)["files"]
+    heads = results.heads(TINY)
+    shapes = Layout.of(TINY).shapes
+    assert {name: value.shape for name, value in heads.items()} == {
+        name: shape for name, shape in shapes.items() if name.startswith("heads.")
+    }
+    with pytest.raises(StoreError, match="no weights of run"):
+        results.weights(TINY)
+    assert "heads.safetensors" in results.add(run)["files"] and results.verify() == []
+    both = results.add(run, weights=True)["files"]
+    assert "weights.safetensors" in both and "heads.safetensors" not in both
+    assert all((results.heads(TINY)[name] == value).all() for name, value in heads.items())
+    assert results.verify() == []
+
+
 def test_without_weights_recorded_there_are_none(places):
     ask(TINY, Plan(steps=100), **places)
     places["results"].add(places["store"].runs(TINY)[0])
-    with pytest.raises(StoreError, match="no weights of run"):
-        places["results"].weights(TINY)
+    for read in (places["results"].weights, places["results"].heads):
+        with pytest.raises(StoreError, match="no weights of run"):
+            read(TINY)
 
 
 def test_one_damaged_run_does_not_hide_the_others(places):

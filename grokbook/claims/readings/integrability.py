@@ -35,7 +35,7 @@ def _last_cosine(at: Place) -> float:
 def _cosine_across_seeds(at: Place) -> float:
     """Of the final weights, which is what is recorded, 2,000 steps after the stop."""
     own, other = (
-        at.shelf.weights(run)[f"heads.{run.tasks.index(task)}.weight"].ravel()
+        at.shelf.heads(run)[f"heads.{run.tasks.index(task)}.weight"].ravel()
         for run, task in zip(
             (at.run(at["setting"]), at.next(at["setting"])), at["pair"].split("×"), strict=True
         )
