@@ -36,6 +36,11 @@ def swept(records: Sequence[RunRecord]) -> list[RunConfig]:
     )
 
 
+def undecayed(records: Sequence[RunRecord]) -> list[RunConfig]:
+    """The page's runs without weight decay."""
+    return unique(replace(config, weight_decay=0.0) for config in decayed(records))
+
+
 def alone(records: Sequence[RunRecord]) -> list[RunConfig]:
     """One run for every task of the page's runs, by itself, on operands without 0."""
     return unique(

@@ -94,18 +94,18 @@ def finding(
 
     Args:
         records: of the page.
-        swept: the same at other weight decays.
+        swept: the same at other weight decays, or none.
         again: further executions of the page's runs, which differ from them by rounding alone.
         more: results of the controls.
     """
-    every = races([*{r.config.id: r for r in (*records, *swept)}.values()])
+    every = [*{r.config.id: r for r in (*records, *swept)}.values()]
     said = []
     for name in CLAIMED:
         said += [_race_sentence(race) for race in races(records) if race.name == name]
-        said += _over_decays([race for race in every if race.name == name])
+        said += _over_decays([race for race in races(every) if race.name == name])
     rule = RULES[PUBLISHED_RULE].text
     said += _repeated(again)
-    return bullets([*said, *_stillness(records), *more], f"Orders are counted by the rule {rule}.")
+    return bullets([*said, *_stillness(every), *more], f"Orders are counted by the rule {rule}.")
 
 
 def _repeated(again: Sequence[RunRecord]) -> list[str]:

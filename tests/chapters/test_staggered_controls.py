@@ -55,6 +55,8 @@ def test_controls_want_the_runs_that_their_studies_train():
     assert sorted(set(decays), reverse=True) == [1.0, 0.5, 0.3, 0.2, 0.1]
     assert decays == sorted(decays, reverse=True)
     assert len(decays) == 30
+    undecayed = controls.undecayed(page)
+    assert len(undecayed) == 6 and {c.weight_decay for c in undecayed} == {0.0}
 
 
 def test_what_lacks_is_said_with_its_command():

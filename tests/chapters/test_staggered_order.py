@@ -122,6 +122,14 @@ def test_the_finding_counts_all_weight_decays_together():
     assert "\n- With 3 tasks, over the 2 weight decays" in said and said.count("\n- ") == 2
 
 
+def test_runs_without_decay_beyond_the_page_are_counted():
+    never = [made_records.record(seed, {"add": None, "mul": None}) for seed in (5, 6, 7)]
+    page, *more = [replace(r, config=replace(r.config, weight_decay=0.0)) for r in never]
+    said = "Without weight decay, {} did not grok within 1,900 steps."
+    assert chapter.finding([page]).endswith(said.format("1 of 1 run"))
+    assert chapter.finding([page], [page, *more]).endswith(said.format("3 of 3 runs"))
+
+
 def test_what_is_one_evaluation_later_is_counted_apart():
     one = LeakTest("add", "one", 9, 5, 0.9, 500, 600, 400.0, 500.0, 0.95)
     far, not_later = replace(one, control=900), replace(one, control=500)
