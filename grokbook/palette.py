@@ -22,7 +22,7 @@ NULL_BAND = ("#8c8c8c", "#8c8c8c")
 """Null models and controls are a band of this grey, never a line (light page, dark page)."""
 
 INK = "#6b7684"
-"""Of marks without a task or a decay in figures that do not know the page's theme: 3:1 on both."""
+"""Of marks without task, decay or dose where a figure does not know the page: 3:1 on both."""
 
 
 class TaskStyle(NamedTuple):
@@ -55,6 +55,11 @@ TASKS: dict[str, TaskStyle] = {
 # the light page would vanish on a dark one.
 _DECAY_LIGHT = ("#9b8cc0", "#33196b")
 _DECAY_DARK = ("#e4dcf7", "#8266c4")
+
+# Of the dose ramp. One for both pages, since the figures that use it do not know theirs, so it has
+# less than 20 steps of lightness and gains most of its way in saturation: from near the grey of
+# plain runs, which have dose 0, to a red.
+_DOSES = ("#b98a7a", "#cd1434")
 
 
 def _style(name: str) -> TaskStyle:
@@ -94,10 +99,24 @@ def decay_colour(weight_decay: float, dark: bool = False) -> str:
     if not weight_decay >= 0:
         raise ValueError(f"weight decay must be >= 0, got {weight_decay}")
     share = min(1.0, log10(1 + 9 * weight_decay))
-    weak, strong = (_rgb(colour) for colour in (_DECAY_DARK if dark else _DECAY_LIGHT))
-    return "#" + "".join(
-        f"{round(a + share * (b - a)):02x}" for a, b in zip(weak, strong, strict=True)
-    )
+    return _between(_DECAY_DARK if dark else _DECAY_LIGHT, share)
+
+
+def dose_colour(dose: float) -> str:
+    """Colour of a deleted share f on the ramp (pale = little), as ``#rrggbb``, for both pages.
+
+    f runs from 0 to one half on a logarithmic scale that keeps 0 at the weak end; more than half
+    takes the strong end.  Neighbours on the ramp may look alike in grey: never by colour alone.
+
+    >>> dose_colour(0.01), dose_colour(0.5)
+    ('#ba8275', '#cd1434')
+
+    Raises:
+        ValueError: if f is not a share from 0 to 1.
+    """
+    if not 0 <= dose <= 1:
+        raise ValueError(f"a dose lies from 0 to 1, got {dose}")
+    return _between(_DOSES, min(1.0, log10(1 + 18 * dose)))
 
 
 def contrast(first: str, second: str) -> float:
@@ -127,6 +146,13 @@ def _declarations(dark: bool) -> str:
         lines.append(f"--gb-task-{name}:{task_colour(name, dark)}")
         lines.append(f"--gb-text-{name}:{task_text_colour(name, dark)}")
     return ";".join(lines)
+
+
+def _between(ends: tuple[str, str], share: float) -> str:
+    weak, strong = (_rgb(colour) for colour in ends)
+    return "#" + "".join(
+        f"{round(a + share * (b - a)):02x}" for a, b in zip(weak, strong, strict=True)
+    )
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

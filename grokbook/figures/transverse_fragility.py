@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from grokbook.figures.layout import BELOW, MARGIN, hollow
-from grokbook.palette import INK, NULL_BAND
+from grokbook.palette import INK, NULL_BAND, dose_colour
+from grokbook.statistics import Survival
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Trials, mean_of
+
+_DASHES = ("solid", "dash", "dot", "dashdot")
+"""Neighbouring doses differ in one, for print in grey."""
 
 
 def dose_response(
@@ -65,37 +69,44 @@ def dose_response(
             customdata=[f"seed {trial.seed}" for trial in chosen],
             mode="markers",
             name=name,
-            marker={"symbol": symbol, "color": INK, "size": 10},
+            marker={
+                "symbol": symbol,
+                "color": [dose_colour(trial.dose) for trial in chosen],
+                "size": 10,
+            },
             hovertemplate="%{customdata}, %{x}: %{y:,}<extra></extra>",
         )
     figure.update_xaxes(
-        title_text="deleted outside the run's own path",
+        title_text="deleted outside the path (%)",
         type="category",
         categoryorder="array",
         categoryarray=names,
+        tickvals=names,
+        ticktext=[name.removesuffix(" %") for name in names],  # or a phone turns them on their side
+        tickangle=0,
         range=[-0.5, len(names) - 0.5],
     )
     figure.update_yaxes(title_text="last task groks (step)", rangemode="tozero", tickformat=",")
-    figure.update_layout(height=430, margin=MARGIN, legend=BELOW, title_text="The more, the later?")
+    figure.update_layout(height=440, margin=MARGIN, legend=BELOW, title_text="The more, the later?")
     return figure
 
 
 def survivals(trials: Trials) -> go.Figure:
     """The share of runs that have not grokked yet: plain, and under every dose."""
     figure = go.Figure()
-    curves = [("plain", trials.curve(), NULL_BAND[0], "solid", 4)]
-    dashes = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
+    curves = [("plain", trials.curve(), NULL_BAND[0], "solid", 5.0)]
     curves += [
-        (f"{100 * dose:g} % deleted", curve, INK, dashes[k % len(dashes)], 2)
+        (f"{100 * dose:g} %", curve, dose_colour(dose), _DASHES[k % len(_DASHES)], 1.8 + 0.3 * k)
         for k, dose in enumerate(trials.doses)
         if (curve := trials.curve(OWN, dose)) is not None
     ]
+    sizes = {curve.n for _, curve, *_ in curves}
     for name, curve, colour, dash, width in curves:
         figure.add_scatter(
             x=[0, *curve.steps],
             y=[100, *(100 * curve.share)],
             mode="lines",
-            name=f"{name} (n = {curve.n})",
+            name=name if len(sizes) == 1 else f"{name} (n = {curve.n})",
             line={"shape": "hv", "color": colour, "dash": dash, "width": width},
             hovertemplate=f"{name}<br>step %{{x:,}}: %{{y:.0f}} %<extra></extra>",
         )
@@ -109,16 +120,67 @@ def survivals(trials: Trials) -> go.Figure:
                 hovertemplate=f"{name}: cut off<extra></extra>",
             )
     last = max(float(curve.steps[-1]) for _, curve, *_ in curves)
+    labels = _labels([(name, curve) for name, curve, *_ in curves], last)
+    figure.add_scatter(
+        x=[label[0] for label in labels],
+        y=[label[1] for label in labels],
+        text=[label[2] for label in labels],
+        textposition=[label[3] for label in labels],
+        mode="text",
+        showlegend=False,
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
     figure.update_xaxes(title_text="training step", range=[0, 1.05 * last], tickformat=",")
-    figure.update_yaxes(title_text="not grokked yet (%)", range=[-3, 103])
+    runs = f" of {sizes.pop()} runs" if sizes != {1} and len(sizes) == 1 else ""
+    low = -13 if any(label[3].startswith("bottom") for label in labels) else -3
+    figure.update_yaxes(
+        title_text=f"not grokked yet (%{runs})",
+        range=[low, 114],  # a label stands above the highest curve
+        tickvals=[0, 20, 40, 60, 80, 100],
+    )
     figure.update_layout(
-        height=340 + 21 * len(curves),  # of which the legend may take as many rows on a phone
+        height=390 + 21 * len(curves),  # of which the legend may take as many rows on a phone
         margin=MARGIN,
         legend=BELOW,
         showlegend=True,
         title_text="Later, or never?",
     )
     return figure
+
+
+def _labels(curves: Sequence[tuple[str, Survival]], last: float) -> list[tuple]:
+    """Step, height, words and place of the labels at the ends of curves; one where ends meet.
+
+    Curves that come down to zero share one label beside the last, in the order in which they do.
+    """
+    ends: dict[tuple, list[tuple[float, str]]] = {}
+    for name, curve in curves:
+        step, height = float(curve.steps[-1]), round(100 * float(curve.share[-1]), 6)
+        ends.setdefault((height, step if height else None), []).append((step, name))
+    found = []
+    for (height, _), those in ends.items():
+        those.sort(key=lambda end: end[0])
+        step, early = those[-1][0], those[-1][0] < 0.6 * last
+        # beside a late fall to zero there is no room but below
+        place = "bottom" if not height and not early else "top"
+        words = _together([name for _, name in those])
+        if early:
+            words = f"\N{NO-BREAK SPACE}{words}"  # or its first letter stands on the curve
+        found.append((step, height + 1, words, f"{place} {'right' if early else 'left'}"))
+    return found
+
+
+def _together(names: Sequence[str]) -> str:
+    """Names of doses with one unit.
+
+    >>> _together(["plain", "1 %", "3 %"])
+    'plain, 1, 3 %'
+    >>> _together(["1 %", "plain"])
+    '1 %, plain'
+    """
+    pairs = zip(names, [*names[1:], ""], strict=True)
+    return ", ".join(n.removesuffix(" %") if after.endswith(" %") else n for n, after in pairs)
 
 
 def shifts(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> go.Figure:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import plotly.graph_objects as go
 
 from grokbook.chapters.transverse_fragility_clock import AGAIN, PLAIN, Mark
 from grokbook.figures.layout import BELOW, MARGIN
 from grokbook.palette import INK, NULL_BAND
-from grokbook.studies.arms import Arm
+from grokbook.studies.arms import OWN, Arm
 
-_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "star", "pentagon", "hexagon", "bowtie")
+_CONTROLS = (
+    "square",
+    "diamond",
+    "star",
+    "hourglass",
+    "bowtie",
+    "pentagon",
+    "cross",
+    "x",
+    "hexagon",
+)
+"""One a control, all of one grey, and filled, since what is hollow was published."""
 
 
 def norm_clock(marks: Sequence[Mark], arms: Sequence[Arm]) -> go.Figure:
@@ -37,27 +49,17 @@ def norm_clock(marks: Sequence[Mark], arms: Sequence[Arm]) -> go.Figure:
             name="groks when the norm says so",
             hoverinfo="skip",
         )
-    looks = {PLAIN: ("plain", "circle", NULL_BAND[0])}
-    looks[AGAIN] = ("plain, carried out again", "triangle-down", NULL_BAND[0])
-    looks |= {
-        arm.name: (f"deleted, {arm.title}", _SYMBOLS[k % len(_SYMBOLS)], INK)
-        for k, arm in enumerate(arms)
-    }
-    for kind, (words, symbol, colour) in looks.items():
-        for cut_off in (False, True):
-            chosen = [m for m in marks if m.kind == kind and (m.grok is None) == cut_off]
-            if not chosen:
-                continue
-            shape = "triangle-up" if cut_off else symbol
-            figure.add_scatter(
-                x=[edge if mark.falls is None else mark.falls for mark in chosen],
-                y=[mark.end for mark in chosen],
-                customdata=[_clock_words(mark) for mark in chosen],
-                mode="markers",
-                name=f"{words}, cut off: later, or never" if cut_off else words,
-                marker={"symbol": shape, "color": colour, "size": 10},
-                hovertemplate="%{customdata}<extra></extra>",
-            )
+    for words, look, chosen in _groups(marks, arms):
+        figure.add_scatter(
+            x=[edge if mark.falls is None else mark.falls for mark in chosen],
+            y=[mark.end for mark in chosen],
+            customdata=[_clock_words(mark) for mark in chosen],
+            mode="markers",
+            name=words,
+            marker=look,
+            zorder=int(look["color"] == INK),  # what was deleted as published lies over controls
+            hovertemplate="%{customdata}<extra></extra>",
+        )
     figure.update_xaxes(
         title_text="step at which ‖θ‖ is small enough",
         rangemode="tozero",
@@ -80,6 +82,39 @@ def norm_clock(marks: Sequence[Mark], arms: Sequence[Arm]) -> go.Figure:
         title_text="Is the delay in the weights' size?",
     )
     return figure
+
+
+def _groups(marks: Sequence[Mark], arms: Sequence[Arm]) -> list[tuple[str, dict, list[Mark]]]:
+    """What the legend says, the look, and the marks that have it; controls cut off share one."""
+    grey = NULL_BAND[0]
+    thin = {"color": grey, "size": 9, "line": {"color": grey, "width": 2}}  # it has no area to fill
+    controls = [arm for arm in arms if arm.name != OWN]
+    looks = [
+        ("plain", {PLAIN}, thin | {"symbol": "cross-thin"}),
+        ("plain, carried out again", {AGAIN}, thin | {"symbol": "x-thin"}),
+        ("deleted, as published", {OWN}, {"symbol": "circle", "color": INK, "size": 11}),
+    ]
+    looks += [
+        (f"control: {arm.title}", {arm.name}, {"symbol": symbol, "color": grey, "size": 10})
+        for arm, symbol in zip(controls, cycle(_CONTROLS), strict=False)
+    ]
+    found = [
+        (words, look, [mark for mark in marks if mark.kind in kinds and mark.grok is not None])
+        for words, kinds, look in looks
+    ]
+    found += [
+        (
+            f"{words}, cut off: later, or never",
+            {"symbol": "triangle-up", "color": colour, "size": size},
+            [mark for mark in marks if mark.kind in kinds and mark.grok is None],
+        )
+        for words, kinds, colour, size in (
+            ("plain", {PLAIN, AGAIN}, grey, 8),
+            ("deleted", {OWN}, INK, 11),
+            ("control", {arm.name for arm in controls}, grey, 10),
+        )
+    ]
+    return [group for group in found if group[-1]]
 
 
 def _clock_words(mark: Mark) -> str:

@@ -15,6 +15,7 @@ from grokbook.tasks.modular import OPERATIONS
 BOOK_CSS = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-book.css"
 
 DECAYS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+DOSES = (0.01, 0.03, 0.07, 0.1, 0.25, 0.5)
 PAGES = ((False, LIGHT_PAGE), (True, DARK_PAGE))
 
 
@@ -62,6 +63,35 @@ def test_decay_ramp_ends_and_refuses():
             palette.decay_colour(value)
 
 
+@pytest.mark.parametrize("ground", [LIGHT_PAGE, DARK_PAGE])
+def test_dose_ramp_is_legible_on_both_pages_and_pale_means_little(ground):
+    assert all(contrast(palette.dose_colour(dose), ground) >= 3 for dose in (0, *DOSES, 1))
+    lightness = [contrast(palette.dose_colour(dose), "#000000") for dose in DOSES]
+    assert lightness == sorted(lightness, reverse=True) and len(set(lightness)) == len(DOSES)
+
+
+def test_dose_ramp_ends_and_refuses():
+    assert palette.dose_colour(1) == palette.dose_colour(0.5)
+    for value in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="dose"):
+            palette.dose_colour(value)
+
+
+def test_a_dose_looks_like_nothing_else():
+    others = {(name, dark): palette.task_colour(name, dark) for name in TASKS for dark in (0, 1)}
+    others |= {("λ", v, dark): palette.decay_colour(v, dark) for v in DECAYS for dark in (0, 1)}
+    others |= {("null", 0): palette.NULL_BAND[0], ("ink", 0): palette.INK}
+    others |= {("published", dark): palette.PUBLISHED[dark] for dark in (0, 1)}
+    for dose in DOSES:
+        for name, other in others.items():
+            assert _distance(palette.dose_colour(dose), other) > 25, (dose, name)
+
+
+def test_neighbouring_doses_can_be_told_apart():
+    colours = [palette.dose_colour(dose) for dose in DOSES]
+    assert all(_distance(a, b) > 5 for a, b in zip(colours, colours[1:], strict=False))
+
+
 @pytest.mark.parametrize(("dark", "page"), PAGES)
 def test_published_and_nulls_stand_out(dark, page):
     assert contrast(palette.PUBLISHED[dark], page) >= 4.5
@@ -95,11 +125,14 @@ def _lab(colour: str) -> tuple[float, float, float]:
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
+def _distance(first: str, second: str) -> float:
+    return sum((p - q) ** 2 for p, q in zip(_lab(first), _lab(second), strict=True)) ** 0.5
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_two_tasks_look_alike(dark):
     for first, second in combinations(TASKS, 2):
-        a, b = _lab(palette.task_colour(first, dark)), _lab(palette.task_colour(second, dark))
-        distance = sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) ** 0.5
+        distance = _distance(palette.task_colour(first, dark), palette.task_colour(second, dark))
         assert distance > 25, (first, second, distance)
 
 
