@@ -133,7 +133,7 @@ def leads(found: Sequence[TrackRecord]) -> go.Figure:
             customdata=[dot[2] for dot in dots],
             mode="markers",
             name=titles[protocol],
-            marker={**look, "line": {"width": 2}},
+            marker={**look, "line": {"width": 2, "color": look["color"]}},
             hovertemplate="%{customdata}<br>%{y}: %{x:,} steps<extra></extra>",
         )
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], automargin=True)
@@ -142,7 +142,7 @@ def leads(found: Sequence[TrackRecord]) -> go.Figure:
         rangemode="tozero",
         zeroline=True,
         tickformat=",",
-        nticks=5,
+        nticks=3,  # more run into each other beside the long names on a phone
         tickangle=0,
     )
     figure.update_layout(

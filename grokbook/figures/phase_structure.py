@@ -45,8 +45,8 @@ def collapse(
         published: setting ↦ λ ↦ mean grok step.
     """
     figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12,
-        subplot_titles=("in steps", "in τ = ηλt, and what a clock would do"),
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.14,
+        subplot_titles=("in steps", "in τ = ηλt"),  # longer ones break on a phone
     )  # fmt: skip
     decays = [p.weight_decay for p in paces if p.weight_decay > 0]
     decays += [decay for steps in published.values() for decay in steps if decay > 0]
@@ -115,9 +115,9 @@ def collapse(
         heights = [y for trace in figure.data if _row(trace) == row for y in trace.y]
         figure.update_yaxes(**log_axis(heights), title_text=title, row=row, col=1)
     figure.update_layout(
-        height=640,
+        height=680,
         margin={"t": 90, "r": 10, "b": 130, "l": 80},
-        legend=BELOW,
+        legend=BELOW | {"tracegroupgap": 0},  # every entry is a group, and has its space below it
         title_text="Do the points collapse?",
     )
     return figure
@@ -174,14 +174,14 @@ def depths(found: Sequence, published: Mapping[float, Mapping[str, float]]) -> g
                     "symbol": _SYMBOLS.get(setting, "diamond") + end,
                     "size": 9,
                     "color": colour,
-                    "line": {"width": 2},
+                    "line": {"width": 2, "color": colour},
                 },
                 hovertemplate="%{customdata}: %{y:.3g}<extra></extra>",
             )
     figure.update_xaxes(
         title_text="weight decay λ", type="category", categoryorder="array", categoryarray=names
     )
-    figure.update_yaxes(title_text="depth: −(lowest curvature)<br>(nats/|θ|²)", rangemode="tozero")
+    figure.update_yaxes(title_text="−(lowest curvature)<br>(nats/|θ|²)", rangemode="tozero")
     figure.update_layout(
         height=460,
         margin={**MARGIN, "b": 150},

@@ -65,7 +65,7 @@ def turns(passages: Sequence[Passage]) -> go.Figure:
         _chance(figure, chosen[0], 1 + list(groups).index(chosen[0].setting))
     figure.update_yaxes(title_text="gradient (%)", row=1, col=1)
     figure.update_xaxes(range=SPAN, title_text="training step", row=rows, col=1)
-    figure.update_xaxes(range=SPAN, tickangle=0)
+    figure.update_xaxes(range=SPAN, tickangle=0, tickformat=",")
     figure.update_annotations(font_size=12)  # so that the longest fits on a phone
     figure.update_layout(
         height=210 + _PANEL * rows,
@@ -237,7 +237,7 @@ def probes(passages: Sequence[Passage], published: Mapping[str, Claim]) -> go.Fi
                     col=1,
                 )
         # R² on strings unlike those fitted on has no lower end; such points lie below.
-        figure.update_yaxes(title_text="R², from 0", range=[0, 1.03], row=row, col=1)
+        figure.update_yaxes(title_text="R², from 0", range=[0, 1.07], row=row, col=1)
     figure.update_xaxes(tickformat=",", nticks=5, tickangle=0)
     figure.update_xaxes(title_text="training step", row=2, col=1)
     figure.update_layout(

@@ -9,7 +9,7 @@ LETTER, ENTRY, FOOT = 8.4, 21, 66
 def y_titles_fit_a_phone(figure: go.Figure) -> bool:
     """Is every y title shorter than its panel where the legend has one row an entry?
 
-    A longer one runs through the figure's title.
+    A longer one runs through the figure's title.  Of one in several lines the longest counts.
     """
     entries = sum(trace.showlegend is not False for trace in figure.data)
     margin, height = figure.layout.margin, figure.layout.height
@@ -17,7 +17,7 @@ def y_titles_fit_a_phone(figure: go.Figure) -> bool:
     axes = [axis for axis in figure.select_yaxes() if axis.title.text]
     assert axes
     return all(
-        LETTER * len(axis.title.text) <= plot * (high - low)
+        LETTER * max(map(len, axis.title.text.split("<br>"))) <= plot * (high - low)
         for axis in axes
         for low, high in [axis.domain or (0, 1)]
     )
