@@ -28,7 +28,10 @@ PAGES = {
     "overview": ("The network", ""),
     "spectral-edge-lifecycle": ("Spectral edge lifecycle", "06_spectral_edge_lifecycle"),
 }
-"""Title of a chapter, and its page where there is one."""
+"""Title of a subject of claims, and its chapter's page where there is one."""
+
+APART = "apart"
+"""In the filter what stands for every subject without a chapter."""
 
 ABOUT = {
     "2602.18523": "multi-task grokking",
@@ -62,6 +65,11 @@ def sentence(rows: Sequence[Row]) -> str:
     )
 
 
+def in_no_chapter(rows: Sequence[Row]) -> list[Row]:
+    """Claims that no chapter tells of; the scoreboard is their only page."""
+    return [row for row in rows if not PAGES[row.claim.chapter][1]]
+
+
 def page(rows: Sequence[Row]) -> str:
     """Sentence, counts, filters and tiles."""
     groups = []
@@ -70,7 +78,7 @@ def page(rows: Sequence[Row]) -> str:
         if tiles := [_tile(row, target) for row in own]:
             head = f"<a href='{target}.html'>{escape(title)}</a>" if target else escape(title)
             groups.append(
-                f"<section class='gb-group' data-chapter='{chapter}' "
+                f"<section class='gb-group' data-chapter='{chapter if target else APART}' "
                 f"data-paper='{_slug(own[0].claim.paper)}'><h3>{head}</h3>"
                 f"<div class='gb-tiles'>{''.join(tiles)}</div></section>"
             )
@@ -92,9 +100,12 @@ def _counts(rows: Sequence[Row]) -> str:
 
 def _filters(rows: Sequence[Row]) -> str:
     papers = dict.fromkeys(row.claim.paper for row in rows)
+    chapters = [(key, escape(title)) for key, (title, target) in PAGES.items() if target]
+    if in_no_chapter(rows):
+        chapters.append((APART, "in no chapter"))
     groups = [
         ("verdict", "verdict", [(name, mark(name)) for name in STANDINGS]),
-        ("chapter", "chapter", [(key, escape(title)) for key, (title, _) in PAGES.items()]),
+        ("chapter", "chapter", chapters),
     ]
     if len(papers) > 1:
         named = [(_slug(paper), escape(ABOUT.get(paper, paper))) for paper in papers]

@@ -10,7 +10,7 @@ from grokbook.claims.judgements import STANDINGS
 from grokbook.claims.shelf import Shelf
 from grokbook.figures.miniatures import MINIATURES
 from grokbook.palette import css_variables
-from grokbook.publishing.scoreboard import PAGES
+from grokbook.publishing.scoreboard import PAGES, in_no_chapter
 
 QUESTIONS = {
     "staggered-order": "Do tasks always finish in the same order?",
@@ -34,7 +34,25 @@ def strip(rows: Sequence[Row], shelf: Shelf) -> str:
         _tile(number, chapter, [row for row in rows if row.claim.chapter == chapter], shelf)
         for number, chapter in enumerate(QUESTIONS, start=1)
     ]
-    return f"<style>{css_variables('.gb-strip')}</style><ul class='gb-strip'>{''.join(tiles)}</ul>"
+    return (
+        f"<style>{css_variables('.gb-strip')}</style><ul class='gb-strip'>{''.join(tiles)}</ul>"
+        f"{_apart(rows)}"
+    )
+
+
+def _apart(rows: Sequence[Row]) -> str:
+    """The claims that no tile counts, so that tiles and this line make up the scoreboard."""
+    apart = in_no_chapter(rows)
+    if not apart:
+        return ""
+    subjects = dict.fromkeys(PAGES[row.claim.chapter][0] for row in apart)
+    which = "; ".join(title[0].lower() + title[1:] for title in subjects)
+    are = "one is" if len(apart) == 1 else f"{len(apart)} are"
+    return (
+        f"<p class='gb-strip-rest'>Of all {len(rows)} claims on the "
+        f"<a href='chapters/scoreboard.html'>scoreboard</a>, {are} in no chapter "
+        f"({escape(which)}): {_verdicts(apart)}</p>"
+    )
 
 
 def _tile(number: int, chapter: str, rows: Sequence[Row], shelf: Shelf) -> str:

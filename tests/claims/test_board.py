@@ -94,6 +94,17 @@ def test_every_filter_of_the_scoreboard_has_its_rule(rows):
     assert set(scoreboard.ABOUT) == {row.claim.paper for row in rows}
 
 
+def test_the_filter_offers_chapters_and_what_is_in_none(rows):
+    page = scoreboard.page(rows)
+    offered = re.findall(r"name='gb-chapter' value='([^']+)'", page)
+    with_page = [name for name, (_, target) in scoreboard.PAGES.items() if target]
+    assert offered == ["all", *with_page, scoreboard.APART]
+    groups = set(re.findall(r"data-chapter='(.*?)'", page))
+    assert groups == set(offered) - {"all"}
+    told = [row for row in rows if row.claim.chapter in with_page]
+    assert f"value='{scoreboard.APART}'" not in scoreboard.page(told)
+
+
 def test_a_chapter_of_the_scoreboard_is_of_one_paper(rows):
     page = scoreboard.page(rows)
     for group in page.split("<section ")[1:]:

@@ -1,6 +1,7 @@
 """The front page's strip: every chapter with its verdicts, and a picture that says what runs do."""
 
 import re
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -44,6 +45,29 @@ def test_every_chapter_counts_its_own_verdicts(some, shelf):
         shown = dict(re.findall(r"aria-hidden='true'>(.) (\d+)</span>", tile))
         assert shown == {shape: number for (shape, _), number in told.items()}
     assert len({shape for shape, _ in STANDINGS.values()}) == len(STANDINGS)
+
+
+def heard(html):
+    """Number ↦ word of every verdict that a piece of the page tells, added up."""
+    found = Counter()
+    for number, word in re.findall(r"gb-heard'>(\d+) (.*?)</span>", html):
+        found[word] += int(number)
+    return found
+
+
+def test_tiles_and_the_line_below_them_account_for_every_claim(rows, shelf):
+    page = strip(rows, shelf)
+    wanted = {STANDINGS[name][1]: number for name, number in standings(rows).items() if number}
+    assert heard(page) == wanted
+    below = page.partition("</ul>")[2]
+    apart = [row for row in rows if row.claim.chapter in ("shared", "overview")]
+    assert f"Of all {len(rows)} claims" in below and f", {len(apart)} are in no chapter" in below
+    assert heard(below).total() == len(apart) > 1
+    assert "href='chapters/scoreboard.html'" in below
+
+
+def test_where_every_claim_has_a_chapter_no_line_stands_below_the_tiles(some, shelf):
+    assert strip(some, shelf).endswith("</ul>")
 
 
 def test_no_chapter_is_left_out():
