@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
+from types import MappingProxyType
 
 from grokbook.claims.criteria import LEAST, REFUTES
 from grokbook.claims.findings import FAILS, HOLDS, NONE, OPEN, Finding
@@ -33,7 +34,11 @@ def together(states: Sequence[str]) -> str:
 
 
 def states_of(
-    name: str, expected: str, found: Sequence[Finding], checked: Sequence[Finding]
+    name: str,
+    expected: str,
+    found: Sequence[Finding],
+    checked: Sequence[Finding],
+    short: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Does a control come out as it must, cell by cell of those that were run?
 
@@ -42,6 +47,7 @@ def states_of(
         expected: `HOLDS` if the claim must hold under it too, else `FAILS`.
         found: the claim's own cells.
         checked: the same cells under the control.
+        short: cell ↦ what it asks for under the control that some seeds do not have.
 
     Returns:
         ``falls`` where it comes out otherwise, on `REFUTES` seeds or more and no less surely than
@@ -63,7 +69,10 @@ def states_of(
             cell = "a cell with " * (told_by < its.n)
             told = len(found) == 1 and isfinite(its.value)  # of many cells it would be a list
             saw = f", {its.value:.3g} in what there is" if told else ""
-            remarks.append((its.name, f"control {name!r} has {cell}{seeds(told_by)}{saw}"))
+            said = [f"has {cell}{seeds(told_by)}{saw}"]
+            if asks := short.get(its.cell):  # its runs are there, so it has not no seeds
+                said = [*(said if told_by else ()), asks]
+            remarks.append((its.name, f"control {name!r} {', and '.join(said)}"))
         elif its.outcome == OPEN:  # what is undecided refutes nothing, and confirms nothing
             here.add("missing")
             remarks.append((its.name, f"control {name!r} is undecided"))

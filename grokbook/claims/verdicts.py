@@ -27,10 +27,12 @@ class Evidence:
     Attributes:
         ours: cell ↦ run ↦ number.
         controls: name of the control ↦ the same.
+        short: name of the control ↦ cell ↦ what it asks for that some of its seeds do not have.
     """
 
     ours: Series
     controls: Mapping[str, Series] = field(default_factory=dict)
+    short: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
@@ -56,7 +58,7 @@ def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Judgement:
         for name, expected in part.control.items():
             checked = look(part, published, given.controls.get(name, {}))
             checked = [_placed(claim, part, each) for each in checked]
-            here, said = states_of(name, expected, found, checked)
+            here, said = states_of(name, expected, found, checked, given.short.get(name, {}))
             states.setdefault(name, []).extend(here)
             remarks += said
     if not claim.criterion:

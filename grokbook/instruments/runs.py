@@ -28,6 +28,19 @@ class Missing(LookupError):
     """A run or a measurement that is asked for is not there."""
 
 
+class TooFew(Missing):
+    """Some of the runs that one number takes are there, but not enough of them.
+
+    Args:
+        what: they are told apart by, such as ``"doses"``.
+        there: those that are there, as a reader is told.
+    """
+
+    def __init__(self, what: str, there: str) -> None:
+        super().__init__(f"too few {what}: only {there}")
+        self.what, self.there = what, there
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """One execution of a config, with everything measured on it.

@@ -18,7 +18,7 @@ from grokbook.claims.shelf import NotedShelf, Shelf
 from grokbook.claims.verdicts import judge
 from grokbook.config import RunConfig
 from grokbook.instruments.recorded import Recorded
-from grokbook.instruments.runs import Missing, Run
+from grokbook.instruments.runs import Missing, Run, TooFew
 from grokbook.studies.bases import complete
 from grokbook.studies.published import STUDIES
 from made_records import Record, measured
@@ -51,6 +51,23 @@ def test_a_series_without_a_reading_says_so_and_gives_nothing(shelf):
     found = gather(left, shelf)
     assert found.runs == () and judge(left, found.evidence).verdict == "…"
     assert not any(found.evidence["steps"].controls.values())
+
+
+def test_runs_that_are_too_few_for_a_number_are_told_and_counted_by_seed(shelf, monkeypatch):
+    first, second, third, *_ = shelf.seeds
+
+    def read(at):
+        if at.seed not in (first, second, third):
+            raise Missing("no run")
+        raise TooFew("doses", "3 and 7 %" if at.seed == second else "7 %")
+
+    control = "on the update"
+    monkeypatch.setitem(READINGS, ("MT-51", "slope", control), read)
+    evidence = gather(claims()["MT-51"], shelf).evidence
+    asked = "asks for more doses: so far 2 seeds at 7 %, 1 seed at 3 and 7 %"
+    assert evidence["slope"].short[control] == {"dual": asked}
+    assert not evidence["slope"].controls[control]
+    assert f"control '{control}' {asked}" in judge(claims()["MT-51"], evidence).why
 
 
 def test_every_claim_can_be_judged_by_what_is_recorded(rows):

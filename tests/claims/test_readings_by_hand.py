@@ -19,7 +19,7 @@ from grokbook.claims.readings.place import MATRICES, SETTINGS, Place
 from grokbook.claims.readings.shared import NORMALISED, RAW
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
-from grokbook.instruments.runs import Missing, Run
+from grokbook.instruments.runs import Missing, Run, TooFew
 
 spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("test_readings.py"))
 cases = importlib.util.module_from_spec(spec)
@@ -463,8 +463,11 @@ def test_the_slope_takes_three_doses_and_starts_at_the_plain_run():
         both = changed | other
         assert read(f"MT-51/slope/{control}", [plain], at, changed=both) == pytest.approx(5)
     changed.pop(("trajectory", "delete", 0.03))
-    with pytest.raises(Missing, match="fewer than three doses"):
+    with pytest.raises(TooFew, match="too few doses: only 1 and 7 %"):
         read("MT-51/slope", [plain], at, changed=changed)
+    with pytest.raises(Missing) as nothing:
+        read("MT-51/slope", [plain], at, changed={})
+    assert not isinstance(nothing.value, TooFew)
 
 
 def test_a_deleted_run_counts_as_grokked_within_the_budget_of_its_setting():

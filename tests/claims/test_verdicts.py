@@ -152,6 +152,19 @@ def test_a_control_that_kills_outweighs_one_that_is_missing():
     assert "holds too" in found.why and "'strict' has 0 seeds" in found.why
 
 
+def test_a_control_whose_runs_are_not_enough_for_a_number_has_not_no_seeds():
+    text = "asks for more doses: so far 3 seeds at 7 %"
+    asks = {"walk": dict.fromkeys(("1.0", "0.5"), text)}
+    strict = {"strict": STRICT}
+    found = verdict({"x": Evidence(FULL.ours, strict, asks)})
+    assert (found.verdict, found.control) == ("◐", "missing")
+    assert found.why == f"decay 1, decay 0.5: control 'walk' {text}"
+    some = verdict({"x": Evidence(FULL.ours, strict | {"walk": cells(99.0, 99.0, 1)}, asks)})
+    assert f"control 'walk' has 1 seed, and {text}" in some.why
+    enough = verdict({"x": Evidence(FULL.ours, strict | {"walk": WALK}, asks)})
+    assert enough.verdict == "●"
+
+
 @pytest.mark.parametrize(("runs", "control"), [(1, "missing"), (2, "missing"), (3, "falls")])
 def test_a_thin_control_kills_with_as_many_runs_as_were_published(runs, control):
     thin = cells(10.0, 20.0, runs)

@@ -7,9 +7,11 @@ the two lists.  A reading decides nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from grokbook.claims.criteria import Criterion
+from grokbook.claims.numbers import listed, seeds
 from grokbook.claims.readings import (
     curvature,
     edge_ablation,
@@ -36,7 +38,7 @@ from grokbook.claims.readings.place import Place, Reader, Value
 from grokbook.claims.registry import Claim
 from grokbook.claims.shelf import NotedShelf, Shelf
 from grokbook.claims.verdicts import Evidence
-from grokbook.instruments.runs import Missing, Run
+from grokbook.instruments.runs import Missing, Run, TooFew
 
 _SUBJECTS = (
     staggered_order,
@@ -104,18 +106,13 @@ def gather(claim: Claim, shelf: Shelf) -> Gathered:
     found, runs = {}, dict[str, Run]()
     for series in claim.protocol:
         parts = [part for part in claim.criterion if part.series == series]
-        controls = {
-            name: _read(
-                READINGS.get((claim.id, series, name)),
-                _labels(claim, [part for part in parts if name in part.control]),
-                shelf,
-                runs,
-            )
-            for name in dict.fromkeys(name for part in parts for name in part.control)
-        }
-        found[series] = Evidence(
-            _read(READINGS.get((claim.id, series)), _labels(claim, parts), shelf, runs), controls
-        )
+        controls, short = {}, {}
+        for name in dict.fromkeys(name for part in parts for name in part.control):
+            labels = _labels(claim, [part for part in parts if name in part.control])
+            reader = READINGS.get((claim.id, series, name))
+            controls[name], short[name] = _read(reader, labels, shelf, runs)
+        ours, _ = _read(READINGS.get((claim.id, series)), _labels(claim, parts), shelf, runs)
+        found[series] = Evidence(ours, controls, short)
     return Gathered(found, tuple(runs.values()))
 
 
@@ -130,17 +127,33 @@ def _labels(claim: Claim, parts: list[Criterion]) -> dict[str, dict[str, str]]:
 
 def _read(
     reader: Reader | None, cells: dict[str, dict[str, str]], shelf: Shelf, runs: dict[str, Run]
-) -> dict[str, dict[str, Value]]:
+) -> tuple[dict[str, dict[str, Value]], dict[str, str]]:
+    """Cell ↦ run ↦ number, and cell ↦ what is there of it that makes no number yet."""
     found: dict[str, dict[str, Value]] = {}
+    short: dict[str, Counter[tuple[str, str]]] = {}
     for cell, labels in cells.items() if reader else ():
         for seed in shelf.seeds:
             noted = NotedShelf(shelf)
             try:
                 value = reader(Place(labels, seed, noted))
+            except TooFew as few:
+                short.setdefault(cell, Counter())[few.what, few.there] += 1
+                continue
             except Missing:
                 continue
             runs.update(noted.handed)
             several = value if isinstance(value, dict) else {"": value}
             for suffix, number in several.items():
                 found.setdefault(cell, {})[f"{seed}{suffix}"] = number
-    return found
+    return found, {cell: _asks(counted) for cell, counted in short.items()}
+
+
+def _asks(counted: Counter[tuple[str, str]]) -> str:
+    """What a number asks for that some seeds do not have.
+
+    >>> _asks(Counter({("doses", "3 and 7 %"): 1, ("doses", "7 %"): 2}))
+    'asks for more doses: so far 1 seed at 3 and 7 %, 2 seeds at 7 %'
+    """
+    what = listed([*dict.fromkeys(what for what, _ in counted)])
+    there = ", ".join(f"{seeds(n)} at {there}" for (_, there), n in counted.items())
+    return f"asks for more {what}: so far {there}"

@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from grokbook.claims.numbers import listed
 from grokbook.claims.readings.place import Place, Reader, slope
 from grokbook.claims.readings.staggered_order import grokked
 from grokbook.events import PUBLISHED_RULE
-from grokbook.instruments.runs import Missing, Run
+from grokbook.instruments.runs import Missing, Run, TooFew
 from grokbook.studies.bases import complete
 
 DOSES = (0.01, 0.02, 0.03, 0.05, 0.07)
 """Up to 7 %: where the published delay rises."""
+
+LEAST_DOSES = 3
+"""That a slope takes beside the plain run; through one or two a line says nothing of a rise."""
 
 START = 500
 """The first update from which something is deleted, as published."""
@@ -73,7 +77,7 @@ def delay(plain: Run, other: Run, *, last: bool = False) -> float:
 
 
 def _slope(**arm: Any) -> Reader:
-    """Of the delay against the dose, from the plain run on; it takes three doses.
+    """Of the delay against the dose, from the plain run on; it takes `LEAST_DOSES`.
 
     What was cut off counts with the steps that it had, a lower bound; to leave it out would leave
     out the slowest.
@@ -87,8 +91,11 @@ def _slope(**arm: Any) -> Reader:
             except Missing:
                 continue
             points.append((100 * dose, delay(at.shelf.twin(run), run)))
-        if len(points) < 4:
-            raise Missing(f"fewer than three doses at seed {at.seed}")
+        doses = [f"{dose:g}" for dose, _ in points[1:]]
+        if not doses:
+            raise Missing(f"no dose at seed {at.seed}")
+        if len(doses) < LEAST_DOSES:
+            raise TooFew("doses", f"{listed(doses)} %")
         return slope(*zip(*points, strict=True))
 
     return read
