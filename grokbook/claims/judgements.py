@@ -83,6 +83,13 @@ class Judgement:
         return named(self.called or self.series, self.cell, self.by)
 
     @property
+    def deciding(self) -> Finding | None:
+        """What was found in the cell that decides; None if nothing was judged."""
+        here = (self.cell, self.series, self.called)
+        found = (each for each in self.findings if (each.cell, each.series, each.called) == here)
+        return next(found, None)
+
+    @property
     def standing(self) -> str:
         """The verdict as one of `STANDINGS`.
 

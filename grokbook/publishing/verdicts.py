@@ -55,7 +55,7 @@ def _line(row: Row, controls: bool) -> str:
     ours = "–"
     if found.n:
         units = " of the runs" if unit == RUNS else units
-        ours = interval(found.value, found.low, found.high, unit) + units + where
+        ours = interval(found.value, found.low, found.high, unit) + units + where + _unsure(found)
     cells = [
         (
             "claim",
@@ -71,6 +71,15 @@ def _line(row: Row, controls: bool) -> str:
         cells.append(("control", f"<span>{'<br>'.join(does) or 'none'}</span>"))
     inner = "".join(f"<td data-label='{escape(name)}'>{text}</td>" for name, text in cells)
     return f"<tr data-claim='{claim.id}' data-verdict='{found.verdict}'>{inner}</tr>"
+
+
+def _unsure(found: Judgement) -> str:
+    """Why a claim holds whose interval goes beyond what it says; empty where none does."""
+    one = found.deciding
+    if found.verdict != "◐" or one is None or one.sure:
+        return ""
+    so_far = f" on {one.n} of {one.least} seeds" * (one.n < one.least)
+    return f"<br><small>holds by its {one.of}{so_far}; its interval leaves it open</small>"
 
 
 def _since(name: str) -> str:

@@ -135,6 +135,23 @@ def test_the_table_says_of_every_control_what_it_does():
     assert row.to_json()["control_states"] == row.judgement.controls
 
 
+def test_the_table_says_why_a_claim_stands_whose_interval_leaves_it_open(rows):
+    said = "; its interval leaves it open"
+    for row in rows:
+        one = row.judgement.deciding
+        assert (one is None) == (not row.judgement.cell)
+        assert one is None or (one.value, one.n) == pytest.approx(
+            (row.judgement.value, row.judgement.n), nan_ok=True
+        )
+        stands = row.judgement.verdict == "◐"
+        assert (said in table([row])) == (stands and not one.sure), row.claim.id
+    deciding = {row.claim.id: row.judgement.deciding for row in rows}
+    one = deciding["MT-51"]
+    assert f"holds by its mean on {one.n} of {one.least} seeds{said}" in table(
+        [row for row in rows if row.claim.id == "MT-51"]
+    )
+
+
 def test_what_a_control_kills_and_what_is_undecided_are_told_apart(rows):
     """They share their shapes with what stands so far, and with what no run speaks of."""
     found = standings(rows)

@@ -1,6 +1,7 @@
 """Remarks on claims: of claims that there are, without numbers, and true of the results."""
 
 import re
+from contextlib import suppress
 from functools import cached_property
 from statistics import fmean
 
@@ -14,12 +15,14 @@ from grokbook.chapters.transverse_fragility_shares import outsides_of
 from grokbook.claims.board import board
 from grokbook.claims.readings import gather
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
-from grokbook.claims.readings.transverse_fragility import LONGER, outside
+from grokbook.claims.readings.place import Place
+from grokbook.claims.readings.transverse_fragility import DOSES, LONGER, deleted, outside
 from grokbook.claims.registry import every
 from grokbook.claims.remarks import by_construction, remark, remarks
 from grokbook.claims.shelf import Shelf
 from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
+from grokbook.instruments.runs import Missing
 from grokbook.publishing.scoreboard import page
 from grokbook.statistics import chance_of_at_least
 from grokbook.studies.study import PUBLISHED_SEEDS
@@ -175,6 +178,26 @@ def test_deleted_runs_were_cut_off_before_the_budget_of_the_test(shelf):
         "intervention": None
     }]  # fmt: skip
     assert len(plain) > 1
+
+
+def test_the_delay_grows_on_every_seed_and_fastest_on_the_one_that_was_cut_off(named, shelf):
+    """Of MT-51: why it stands though its interval holds zero."""
+    found, _ = means(shelf, "MT-51", "slope", "on the update")
+    one = named["MT-51"].judgement.deciding
+    assert named["MT-51"].judgement.verdict == "◐" and one.called in ("", "slope")
+    assert one.low < 0 < one.value == pytest.approx(found["dual"]) and one.n < one.least
+    slopes = gather(every()["MT-51"], shelf).evidence["slope"].ours["dual"]
+    fastest, *others = sorted(slopes, key=slopes.get, reverse=True)
+    assert slopes[fastest] > 2 * slopes[others[0]] and min(slopes.values()) > 0
+    cut = set()
+    for seed in slopes:
+        at = Place({"setting": "dual"}, int(seed), shelf)
+        for dose in DOSES:
+            with suppress(Missing):
+                run = deleted(at, "dual", dose)
+                if any(run.record.grok_step(task, PUBLISHED_RULE) is None for task in run.tasks):
+                    cut.add(seed)
+    assert cut == {fastest}
 
 
 @pytest.mark.parametrize("claim", ["MT-01", "MT-08"])
