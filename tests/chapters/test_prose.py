@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from grokbook.claims.registry import every
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,13 +29,43 @@ def entry(term):
     ("chapter", "terms"),
     [
         ("01", ["grok step", "twin", "weight decay", "seed", "interval", "control"]),
+        ("02", ["random walk", "true defect", "detector", "rounding", "footprint"]),
+        ("03", ["Hessian", "detector", "placebo"]),
         ("03", ["grok step", "weight decay", "τ = ηλt", "clock band", "seed", "interval"]),
         ("04", ["weight decay", "seed", "interval", "control", "k*", "held-out basis"]),
+        ("05", ["attention path", "budget", "open end", "dose", "footprint"]),
+        ("06", ["SCAN", "window", "spectral edge", "probe", "spike"]),
     ],
 )
 def test_terms_lead_to_the_glossary(chapter, terms):
     linked = re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", prose(chapter))
     assert set(terms) <= set(linked)
+
+
+def test_every_term_that_is_linked_is_an_entry():
+    pages = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
+    linked = {
+        term
+        for page in pages
+        for term in re.findall(
+            r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", " ".join(page.read_text(encoding="utf-8").split())
+        )
+    }
+    assert {"SCAN", "attention path"} < linked
+    assert not [term for term in linked if len(entry(term)) < 20]
+
+
+def test_what_claims_call_by_a_name_is_in_the_glossary():
+    """Statements and controls stand on the scoreboard without a link."""
+    said = " ".join(
+        f"{claim.statement} {claim.test} {name} {text}"
+        for claim in every().values()
+        for name, text in claim.control.items()
+    )
+    for word in ("SCAN", "attention path", "exact commutator", "detector", "prefix", "dual", "tri"):
+        assert re.search(rf"\b{word}", said) and entry(word), word
+    for word in ("random labels", "pseudo-grok step", "random walk", "window", "bulk", "budget"):
+        assert re.search(rf"\b{word}", said) and entry(word), word
 
 
 @pytest.mark.parametrize("chapter", ["01", "02", "03", "04", "06"])
