@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from grokbook.training.coefficients import FIELDS
 from grokbook.training.interventions import Subspaces
 
 
@@ -63,24 +64,24 @@ class AdamW:
         """One update.
 
         Args:
-            coefficients: (8, M, 1) in the order of `grokbook.training.coefficients.FIELDS`.
+            coefficients: (8, M, 1) in the order of `FIELDS`.
 
         Returns:
             (M, 1) gradient norms before clipping.
         """
-        keep, root, size, clip, *shares = coefficients.unbind()
+        of = dict(zip(FIELDS, coefficients.unbind(), strict=True))
         theta, gradient, update = self._theta, self._gradient, self.update
         norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
-        gradient.mul_((clip / (norm + 1e-6)).clamp_(max=1.0))
+        gradient.mul_((of["clip"] / (norm + 1e-6)).clamp_(max=1.0))
         if self.subspaces is not None:
-            self.subspaces.change("gradient", gradient, *shares[:2])
+            self.subspaces.change("gradient", gradient, of["outside"], of["inside"])
         self.mean.lerp_(gradient, 1 - self.beta1)
         self.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        torch.sqrt(self.square, out=update).mul_(root).add_(self.epsilon)
-        torch.div(self.mean, update, out=update).mul_(size)
+        torch.sqrt(self.square, out=update).mul_(of["root"]).add_(self.epsilon)
+        torch.div(self.mean, update, out=update).mul_(of["size"])
         if self.subspaces is not None:
-            self.subspaces.change("update", update, *shares[2:])
-        self.decayed.addcmul_(theta, keep - 1)
-        theta.mul_(keep).sub_(update)
+            self.subspaces.change("update", update, of["update_outside"], of["update_inside"])
+        self.decayed.addcmul_(theta, of["keep"] - 1)
+        theta.mul_(of["keep"]).sub_(update)
         self.learned.sub_(update)
         return norm

@@ -25,7 +25,19 @@ import numpy as np
 from grokbook.changes import ADDING
 from grokbook.config import Config
 
-FIELDS = ("keep", "root", "size", "clip", "outside", "inside", "update_outside", "update_inside")
+_STILL = {
+    "keep": 1.0,
+    "root": 1.0,
+    "size": 0.0,
+    "clip": 1.0,
+    "outside": 1.0,
+    "inside": 0.0,
+    "update_outside": 1.0,
+    "update_inside": 0.0,
+}
+"""Coefficients of an update that leaves a model as it is."""
+
+FIELDS = tuple(_STILL)
 """Coefficients of an update, in the order of the stacked arrays; see `Coefficients`."""
 
 
@@ -62,8 +74,8 @@ def block(
     >>> block([one], [0], 1, [True]).values[0, :3, 0].round(6).tolist()
     [0.995, 7.071068, 0.1]
     """
-    values = np.zeros((count, len(FIELDS), len(configs)))
-    values[:, [0, 1, 3, 4, 6]] = 1.0
+    values = np.empty((count, len(FIELDS), len(configs)))
+    values[:] = np.array(list(_STILL.values()))[:, None]
     added = np.zeros((count, len(configs)))
     reset = np.zeros((count, len(configs)), dtype=bool)
     for model, config in enumerate(configs):
@@ -74,10 +86,11 @@ def block(
         decay = _in_force(config, "weight_decay", before)
         reset[:, model] = np.isin(before, config.resets)
         t = before + 1 - _last_reset(config, before)
-        values[:, 0, model] = 1 - rate * decay
-        values[:, 1, model] = (1 - config.beta2**t) ** -0.5
-        values[:, 2, model] = rate / (1 - config.beta1**t)
-        values[:, 3, model] = _in_force(config, "clip_norm", before)
+        of = dict(zip(FIELDS, values[:, :, model].T, strict=True))  # views, written in place
+        of["keep"][:] = 1 - rate * decay
+        of["root"][:] = (1 - config.beta2**t) ** -0.5
+        of["size"][:] = rate / (1 - config.beta1**t)
+        of["clip"][:] = _in_force(config, "clip_norm", before)
         if config.intervention is not None:
             change = config.intervention
             now = np.array([change.acts(step) for step in before.tolist()])
@@ -85,9 +98,9 @@ def block(
                 added[:, model] = np.where(now, change.strength, 0.0)
                 continue
             outside, inside = _shares(change.transform, change.strength)
-            first = 6 if changed_part(config) == "update" else 4
-            values[:, first, model] = np.where(now, outside, 1.0)
-            values[:, first + 1, model] = np.where(now, inside, 0.0)
+            prefix = "update_" if changed_part(config) == "update" else ""
+            of[f"{prefix}outside"][:] = np.where(now, outside, 1.0)
+            of[f"{prefix}inside"][:] = np.where(now, inside, 0.0)
     return Coefficients(values, added, reset)
 
 
