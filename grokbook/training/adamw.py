@@ -33,7 +33,7 @@ class AdamW:
         mean: (M, P) first moment m.
         square: (M, P) second moment v.
         update: (M, P) the last Adam step u.
-        decayed, learned: (M, P) sums of what weight decay and what the Adam steps have moved θ
+        by_decay, by_steps: (M, P) sums of what weight decay and what the Adam steps have moved θ
             by since they were last set to zero.
     """
 
@@ -50,7 +50,7 @@ class AdamW:
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.subspaces = subspaces
         self._theta, self._gradient = theta, gradient
-        self.mean, self.square, self.update, self.decayed, self.learned = (
+        self.mean, self.square, self.update, self.by_decay, self.by_steps = (
             torch.zeros_like(theta) for _ in range(5)
         )
 
@@ -81,7 +81,7 @@ class AdamW:
         torch.div(self.mean, update, out=update).mul_(of["size"])
         if self.subspaces is not None:
             self.subspaces.change("update", update, of["update_outside"], of["update_inside"])
-        self.decayed.addcmul_(theta, of["keep"] - 1)
+        self.by_decay.addcmul_(theta, of["keep"] - 1)
         theta.mul_(of["keep"]).sub_(update)
-        self.learned.sub_(update)
+        self.by_steps.sub_(update)
         return norm

@@ -48,7 +48,7 @@ class Displacement:
     def reset(self, slot: int) -> None:
         """Begin at the slot's present weights."""
         self.before[slot] = self._theta[slot]
-        for sums in (self._adam.decayed, self._adam.learned, self.decayed):
+        for sums in (self._adam.by_decay, self._adam.by_steps, self.decayed):
             sums[slot] = 0
 
     def fold(self, slots: Sequence[int]) -> dict[str, Tensor]:
@@ -63,7 +63,7 @@ class Displacement:
             DisplacementError: if the sums and Δθ differ by more than float32 rounding can.
         """
         at = torch.tensor(list(slots), device=self._theta.device)
-        decay, learned = (sums[at].double() for sums in (self._adam.decayed, self._adam.learned))
+        decay, learned = (sums[at].double() for sums in (self._adam.by_decay, self._adam.by_steps))
         moved = self._theta[at].double() - self.before[at].double()
         norm = torch.linalg.vector_norm
         facts = {
@@ -84,6 +84,6 @@ class Displacement:
             )
         self.decayed[at] += self._layout.attention(decay)
         self.before[at] = self._theta[at]
-        for sums in (self._adam.decayed, self._adam.learned):
+        for sums in (self._adam.by_decay, self._adam.by_steps):
             sums[at] = 0
         return {name: value.cpu() for name, value in facts.items()}

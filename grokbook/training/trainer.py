@@ -190,7 +190,7 @@ class Trainer:
             added = noise(config, self.layout.size, step, basis)
         added = torch.from_numpy(added).to(self.theta)
         self.theta[slot] += added
-        self.adam.learned[slot] += added
+        self.adam.by_steps[slot] += added
 
     def state(self, slot: int = 0) -> dict[str, Tensor]:
         """What a resume point of one model must hold, as tensors on the CPU."""
@@ -207,13 +207,13 @@ class Trainer:
         self.batches[slot].skip(self.steps[slot] - self.batches[slot].drawn)
 
     def _per_model(self) -> dict[str, Tensor]:
-        return {
+        return {  # named as resume points on disk have them
             "theta": self.theta,
             "adam.mean": self.adam.mean,
             "adam.square": self.adam.square,
             "adam.update": self.adam.update,
-            "adam.decayed": self.adam.decayed,
-            "adam.learned": self.adam.learned,
+            "adam.decayed": self.adam.by_decay,
+            "adam.learned": self.adam.by_steps,
             "displacement.before": self.displacement.before,
             "displacement.decayed": self.displacement.decayed,
             "loss": self.loss,

@@ -56,7 +56,7 @@ def test_float64_gives_the_same_weights_as_on_a_cpu(config, models):
         torch.testing.assert_close(
             getattr(there, name).cpu(), getattr(here, name), rtol=1e-9, atol=1e-11
         )
-    torch.testing.assert_close(there.adam.decayed.cpu(), here.adam.decayed, rtol=0, atol=1e-12)
+    torch.testing.assert_close(there.adam.by_decay.cpu(), here.adam.by_decay, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
