@@ -152,7 +152,7 @@ def wanting(
     return found
 
 
-class Gap(NamedTuple):
+class DoseGap(NamedTuple):
     """Runs of one arm that are not there.
 
     Attributes:
@@ -170,7 +170,7 @@ class Gap(NamedTuple):
 
 def gaps(
     trials: Trials, arms: Sequence[Arm], doses: Sequence[float], published: Sequence[float] = ()
-) -> list[Gap]:
+) -> list[DoseGap]:
     """What is not there, arm by arm: as few commands as train it, whole doses first.
 
     Args:
@@ -187,7 +187,7 @@ def gaps(
             there = trials.of(arm.name, dose)
             lacking.setdefault(tuple(s for s in seeds if s not in there), []).append(dose)
         found += [
-            Gap(arm, tuple(some), who, arm.command(like, some, who))
+            DoseGap(arm, tuple(some), who, arm.command(like, some, who))
             for who, some in lacking.items()
             if who and some
         ]

@@ -143,7 +143,7 @@ def medians(passages: Sequence[Passage]) -> dict[tuple[str, str], tuple[float, f
 
 
 @dataclass(frozen=True)
-class Gap:
+class GapDecline:
     """How far g23 has fallen from its early maximum at a step: early over late.
 
     Attributes:
@@ -157,7 +157,7 @@ class Gap:
     share: float
 
 
-def gap(run: Run, step: int) -> Gap | None:
+def gap(run: Run, step: int) -> GapDecline | None:
     """Of one run, by full windows.
 
     Args:
@@ -168,7 +168,7 @@ def gap(run: Run, step: int) -> Gap | None:
         The declines; None without windows before the step.
     """
     try:
-        return Gap(
+        return GapDecline(
             fall(run, step, OF_TABLE).decline,
             fall(run, step, OF_PAPER).decline,
             fall(run, step, OF_TABLE, SHARE).decline,

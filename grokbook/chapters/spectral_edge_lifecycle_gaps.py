@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from grokbook.chapters.spectral_edge_lifecycle_counts import Gap, gap, timed
+from grokbook.chapters.spectral_edge_lifecycle_counts import GapDecline, gap, timed
 from grokbook.chapters.tables import keyed
 from grokbook.claims.numbers import show
 from grokbook.instruments.runs import Run
@@ -17,7 +17,7 @@ from grokbook.widgets.passages import Passage
 
 def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     """Does the gap close more where a run groks? Settings are compared, and none are pooled."""
-    grok, never = list[Gap](), dict[str, list[Gap]]()
+    grok, never = list[GapDecline](), dict[str, list[GapDecline]]()
     for run, one in timed(runs, passages):
         found = gap(run, one.unit)
         if found is None:
@@ -45,7 +45,7 @@ def gap_answer(runs: Sequence[Run], passages: Sequence[Passage]) -> str:
     return f"{text} Read at the same step in runs that never grok, it {'; it '.join(told)}."
 
 
-def _pairs(grok: Sequence[Gap], never: Sequence[Gap], name: str) -> str:
+def _pairs(grok: Sequence[GapDecline], never: Sequence[GapDecline], name: str) -> str:
     """In how many pairs of a run that groks and one that does not the latter falls further."""
     ours, theirs = ([getattr(each, name) for each in group] for group in (grok, never))
     further, n = sum(b > a for a in ours for b in theirs), len(ours) * len(theirs)
@@ -54,12 +54,12 @@ def _pairs(grok: Sequence[Gap], never: Sequence[Gap], name: str) -> str:
     return f", further in {further or 'none'} of {n} pairs of runs"
 
 
-def _fold(group: Sequence[Gap], name: str) -> str:
+def _fold(group: Sequence[GapDecline], name: str) -> str:
     """What ratios of the largest so far over the last say: their median and range, each 1 or more.
 
-    >>> _fold([Gap(5.7, 1.0, 1.0)], "published"), _fold([Gap(5.7, 1.0, 1.0)], "share")
+    >>> _fold([GapDecline(5.7, 1.0, 1.0)], "published"), _fold([GapDecline(5.7, 1.0, 1.0)], "share")
     ('falls 5.7-fold', 'does not fall')
-    >>> _fold([Gap(4.0, 1, 1), Gap(200.0, 1, 1), Gap(6.0, 1, 1)], "published")
+    >>> _fold([GapDecline(4.0, 1, 1), GapDecline(200.0, 1, 1), GapDecline(6.0, 1, 1)], "published")
     'falls 6-fold (median; 4 to 200 over 3 runs)'
     """
     ratios = sorted(getattr(each, name) for each in group)

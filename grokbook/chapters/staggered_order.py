@@ -12,7 +12,7 @@ from grokbook.claims.numbers import listed
 from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.record import RunRecord
 from grokbook.statistics import OrderTest
-from grokbook.studies.finishing_order import Gap, LeakTest, count_orders, gap, leak_test
+from grokbook.studies.finishing_order import GrokGap, LeakTest, count_orders, gap, leak_test
 from grokbook.studies.settings import setting
 
 CLAIMED = {"dual": ("mul", "add"), "tri": ("mul", "sq", "add")}
@@ -73,7 +73,7 @@ def counts(race: Race, *, control: bool = False) -> list[OrderTest]:
     return [count_orders(race.records, race.order, rule, control=control) for rule in COUNTED]
 
 
-def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, list[Gap]]:
+def gaps(records: Sequence[RunRecord], *, control: bool = False) -> dict[str, list[GrokGap]]:
     """Gaps behind the task that should be first, by panel title, one a rule."""
     return {
         f"{race.title}: {later} after {race.order[0]}": [

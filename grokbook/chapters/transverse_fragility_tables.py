@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from grokbook.chapters.deleted import Gap
+from grokbook.chapters.deleted import DoseGap
 from grokbook.chapters.tables import keyed
 from grokbook.chapters.transverse_fragility import title
 from grokbook.chapters.transverse_fragility_published import budget, published_steps
@@ -134,7 +134,7 @@ def shift_table(
     return keyed(rows, "control")
 
 
-def missing_list(found: Sequence[Gap], seeds: int) -> str:
+def missing_list(found: Sequence[DoseGap], seeds: int) -> str:
     """What has not been trained yet, and what trains it, as a Markdown list.
 
     Args:

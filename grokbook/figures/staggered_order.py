@@ -12,7 +12,7 @@ from grokbook.events import PUBLISHED_RULE, RULES
 from grokbook.figures.layout import BELOW, hollow
 from grokbook.palette import task_colour
 from grokbook.record import RunRecord
-from grokbook.studies.finishing_order import Gap
+from grokbook.studies.finishing_order import GrokGap
 from grokbook.studies.settings import short_name
 
 FEWEST = 3
@@ -143,7 +143,7 @@ def grok_steps(
 
 
 def gaps(
-    found: Mapping[str, Sequence[Gap]], published: Mapping[str, float], *, note: str = ""
+    found: Mapping[str, Sequence[GrokGap]], published: Mapping[str, float], *, note: str = ""
 ) -> go.Figure:
     """Gaps between tasks, in steps: one panel a comparison, one row a rule, reached or not.
 
@@ -199,7 +199,7 @@ def gaps(
     return figure
 
 
-def _gap(figure: go.Figure, one: Gap, at: Mapping[str, int]) -> None:
+def _gap(figure: go.Figure, one: GrokGap, at: Mapping[str, int]) -> None:
     """One row: its runs, their mean, its interval; or that there is no pair of steps."""
     colour, label = task_colour(one.later), RULES[one.rule].text
     if one.interval is None:

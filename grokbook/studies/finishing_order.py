@@ -43,7 +43,7 @@ def count_orders(
 
 
 @dataclass(frozen=True)
-class Gap:
+class GrokGap:
     """How many steps later one task groks than another.
 
     Attributes:
@@ -62,7 +62,7 @@ class Gap:
 
 def gap(
     records: Sequence[RunRecord], later: str, earlier: str, rule: str, *, control: bool = False
-) -> Gap:
+) -> GrokGap:
     """Paired gaps between two tasks over the runs in which both grok.
 
     A delay that both tasks of a run share cancels.
@@ -80,7 +80,7 @@ def gap(
         if None not in pair:
             steps[record.config.label] = pair[0] - pair[1]
     interval = mean_interval(list(steps.values())) if steps else None
-    return Gap(later, earlier, rule, steps, interval)
+    return GrokGap(later, earlier, rule, steps, interval)
 
 
 @dataclass(frozen=True)

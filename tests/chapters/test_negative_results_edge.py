@@ -8,7 +8,7 @@ import pytest
 
 from explorable_harness import small_passages, synthetic_passage
 from grokbook.chapters import negative_results_edge as edge
-from grokbook.chapters.spectral_edge_lifecycle_counts import Gap
+from grokbook.chapters.spectral_edge_lifecycle_counts import GapDecline
 from grokbook.chapters.spectral_edge_lifecycle_flow import Flow
 from grokbook.chapters.spectral_edge_lifecycle_windows import Bracket
 from grokbook.geometry.gap_class import GapClass
@@ -44,7 +44,7 @@ def gaps(monkeypatch):
         )
         monkeypatch.setattr(edge, "brackets", lambda runs: {5: [Bracket(500, 600)], 10: [ten]})
         monkeypatch.setattr(edge, "by_split", lambda found: ([-2.0, 0.9], [0.99, 0.99]))
-        monkeypatch.setattr(edge, "gap", lambda run, step: Gap(of[run.id], 1.0, 1.0))
+        monkeypatch.setattr(edge, "gap", lambda run, step: GapDecline(of[run.id], 1.0, 1.0))
         return edge.Edges(runs, list(passages))
 
     return given

@@ -316,8 +316,8 @@ def test_probes_are_read_at_the_grok_step_and_long_after():
 
 
 def test_the_gap_is_read_at_the_same_step_in_runs_and_controls(runs):
-    assert counts.gap(runs[0], 600) == counts.Gap(published=8.0, five=16.0, share=1.0)
-    assert counts.gap(runs[1], 600) == counts.Gap(published=16.0, five=32.0, share=1.0)
+    assert counts.gap(runs[0], 600) == counts.GapDecline(published=8.0, five=16.0, share=1.0)
+    assert counts.gap(runs[1], 600) == counts.GapDecline(published=16.0, five=32.0, share=1.0)
     assert counts.gap(runs[0], 100) is None  # there is no window yet
     assert counts.gap(made(DyckConfig()), 600) is None
 

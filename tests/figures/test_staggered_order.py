@@ -8,13 +8,13 @@ from grokbook.events import RULES
 from grokbook.figures import staggered_order as draw
 from grokbook.palette import task_colour
 from grokbook.statistics import mean_interval
-from grokbook.studies.finishing_order import Gap
+from grokbook.studies.finishing_order import GrokGap
 
 
 def gap(rule, *steps):
     """Of sq behind mul under a rule, of so many runs."""
     interval = mean_interval(list(steps)) if steps else None
-    return Gap("sq", "mul", rule, {f"seed {k}": step for k, step in enumerate(steps)}, interval)
+    return GrokGap("sq", "mul", rule, {f"seed {k}": step for k, step in enumerate(steps)}, interval)
 
 
 ONE_RULE = {"tri: sq after mul": [gap("0.90", 4_600, 7_900), *(gap(r) for r in list(RULES)[1:])]}
