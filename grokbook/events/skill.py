@@ -6,9 +6,8 @@ sensitivity comes with the false-positive rate on runs that do not grok.  A run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -96,56 +95,3 @@ def rates(
         tuple(hits),
         tuple(alarms),
     )
-
-
-@dataclass(frozen=True)
-class Roc:
-    """Rates over a sweep of thresholds.
-
-    Attributes:
-        thresholds: from strict to lax.
-        points: one a threshold.
-        area: under the broken line through (0, 0), the points (false-positive rate, sensitivity)
-            and (1, 1).  0.5 tells nothing; a finer sweep moves it towards the chance that a run
-            that groks passes a higher threshold than one that does not, ties counting half.
-    """
-
-    thresholds: tuple[float, ...]
-    points: tuple[Rates, ...]
-    area: float
-
-
-def roc(
-    family: Callable[[float], Detector],
-    thresholds: Sequence[float],
-    runs: Sequence[Watched],
-    *,
-    horizon: int | None = None,
-    level: float = 0.95,
-) -> Roc:
-    """The operating curve of a family of detectors, such as `grokbook.events.growth_onset`.
-
-    Args:
-        family: threshold ↦ detector.
-        thresholds: in any order, each once.
-        runs: as for `rates`.
-        horizon: as for `rates`.
-        level: of the intervals.
-
-    Raises:
-        ValueError: for no thresholds, or rates that do not grow as the threshold gets lax, in
-            whichever direction: then there is no curve.
-    """
-    if not thresholds or len(set(thresholds)) < len(thresholds):
-        raise ValueError(f"thresholds must be some, each once, not {list(thresholds)!r}")
-    found = {t: rates(family(t), runs, horizon=horizon, level=level) for t in thresholds}
-    strict = sorted(
-        found,
-        key=lambda t: (found[t].false_positive_rate.share, found[t].sensitivity.share, -t),
-    )
-    points = tuple(found[t] for t in strict)
-    x = np.array([0.0, *(p.false_positive_rate.share for p in points), 1.0])
-    y = np.array([0.0, *(p.sensitivity.share for p in points), 1.0])
-    if any(a > b for a, b in pairwise(y)):
-        raise ValueError("sensitivity falls as the false-positive rate rises: these are no curve")
-    return Roc(tuple(strict), points, float(np.trapezoid(y, x)))

@@ -46,11 +46,6 @@ class Converse:
         """The published number: ``cosine`` in units of its null; 1 for a random direction."""
         return self.cosine / self.cosine_null
 
-    @property
-    def projection_ratio(self) -> float:
-        """``projection`` in units of its null; 1 for a random direction."""
-        return ratio(self.projection, self.projection_null)
-
 
 def converse(displacement: Tensor, vectors: Sequence[Tensor]) -> Converse:
     """Compare a displacement with commutator vectors.

@@ -81,23 +81,6 @@ class NullSpectrum:
         return float((share - self.mean[0]) / (self.sd[0] + 1e-8))
 
 
-@dataclass(frozen=True, eq=False)
-class Matched:
-    """Snapshots of two trajectories that lie at the same times.
-
-    Attributes:
-        first: (count,) places in the first run's list of steps.
-        second: (count,) in the second's.
-        until: the last time, that of the shorter run.
-        error: the largest difference in time between partners.
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    until: float
-    error: float
-
-
 def random_walk(steps: np.ndarray, dimension: int) -> Process:
     """The walk with these step norms (n − 1,), from y_0 = 0.
 
@@ -203,31 +186,6 @@ def evenly(times: np.ndarray, until: float, count: int) -> np.ndarray:
     if len(found) < count:
         raise Degenerate(f"only {len(found)} snapshots for {count} times up to {until:g}")
     return found
-
-
-def matched(
-    first: np.ndarray, second: np.ndarray, *, rates: tuple[float, float], count: int
-) -> Matched:
-    """The same number of snapshots of two runs, at the same τ = rate · step.
-
-    For comparing two runs by hand: no instrument needs it, since `trajectory` has each run by
-    itself at times that are fixed beforehand, by `evenly`.
-
-    Args:
-        first: (n,) steps of one run's snapshots, ascending from 0.
-        second: (m,) of the other's.
-        rates: of each, ηλ; for a run without decay η of both.
-        count: of snapshots to take from each.
-
-    Raises:
-        ValueError: if a rate is not positive, or a run has too few snapshots.
-    """
-    if min(rates) <= 0:
-        raise ValueError(f"rates must be positive, not {rates}; without decay compare at equal ηt")
-    times = rates[0] * np.asarray(first), rates[1] * np.asarray(second)
-    until = float(min(times[0][-1], times[1][-1]))
-    one, two = (evenly(each, until, count) for each in times)
-    return Matched(one, two, until, float(np.abs(times[0][one] - times[1][two]).max()))
 
 
 def _norms(name: str, values: np.ndarray, dimension: int) -> np.ndarray:

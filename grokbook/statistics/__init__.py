@@ -27,8 +27,8 @@ from grokbook.statistics.intervals import (
 from grokbook.statistics.nulls import LeadNulls, lead_nulls
 from grokbook.statistics.orders import OrderTest, order_test
 from grokbook.statistics.permutation import PermutationTest, holm, shuffle, sign_flip, two_sample
-from grokbook.statistics.survival import LogRank, RestrictedMean, Survival, log_rank, survival
-from grokbook.statistics.units import caution, distinct, one_a_run
+from grokbook.statistics.survival import LogRank, Survival, log_rank, survival
+from grokbook.statistics.units import caution, distinct
 
 __all__ = [
     "BinomialTest",
@@ -42,7 +42,6 @@ __all__ = [
     "OrderTest",
     "PermutationTest",
     "Proportion",
-    "RestrictedMean",
     "Survival",
     "binomial_test",
     "bootstrap_interval",
@@ -57,7 +56,6 @@ __all__ = [
     "lead_nulls",
     "log_rank",
     "mean_interval",
-    "one_a_run",
     "order_test",
     "power_law",
     "prediction_interval",

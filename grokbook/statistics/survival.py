@@ -18,26 +18,6 @@ from grokbook.statistics.permutation import PermutationTest, two_sample
 from grokbook.statistics.units import caution, fraction
 
 
-@dataclass(frozen=True)
-class RestrictedMean:
-    """The mean grok step, with later ones counted as ``until``.
-
-    Attributes:
-        mean: area under the curve up to ``until``, in steps.
-        low, high: normal interval from Greenwood's variance; infinite for a single run.
-        until: the limit.
-        n: runs.
-        level: of confidence.
-    """
-
-    mean: float
-    low: float
-    high: float
-    until: float
-    n: int
-    level: float
-
-
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Survival:
     """A Kaplan–Meier curve.
@@ -82,27 +62,6 @@ class Survival:
         """First step by which half the runs have grokked; None if the curve stays above."""
         half = self.steps[self.share <= 0.5 + 1e-12]
         return int(half[0]) if half.size else None
-
-    def restricted_mean(self, until: float) -> RestrictedMean:
-        """∫₀^until S, with variance Σ A_i² d_i / (n_i (n_i − d_i)), A_i the area from step i on.
-
-        Raises:
-            ValueError: if ``until`` is not above 0, or beyond what the runs can tell.
-        """
-        if not until > 0 or (until > self.steps[-1] and self.share[-1] > 0):
-            raise ValueError(f"the curve is known on (0, {self.steps[-1]}], not until {until}")
-        inside = self.steps < until
-        edges = np.concatenate([[0.0], self.steps[inside], [until]])
-        areas = np.concatenate([[1.0], self.share[inside]]) * np.diff(edges)
-        mean = float(areas.sum())
-        if self.n == 1:
-            return RestrictedMean(mean, -math.inf, math.inf, until, 1, self.level)
-        rest = mean - np.cumsum(areas)[:-1]
-        d, risk = self.grokked[inside], self.at_risk[inside]
-        stay = d < risk  # where all leave, nothing is left to be uncertain of
-        variance = (rest[stay] ** 2 * d[stay] / (risk[stay] * (risk[stay] - d[stay]))).sum()
-        half = float(stats.norm.ppf((1 + self.level) / 2)) * math.sqrt(variance)
-        return RestrictedMean(mean, mean - half, mean + half, until, self.n, self.level)
 
 
 def survival(groks: Sequence[int | None], ends: Sequence[int], *, level: float = 0.95) -> Survival:

@@ -28,20 +28,6 @@ def distinct(runs: Iterable[str]) -> list[str]:
     return names
 
 
-def one_a_run(rows: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Values by run from rows of (run, value).
-
-    Raises:
-        ValueError: naming a run that has several rows.
-
-    >>> one_a_run([("a", 1.0), ("b", 2.0)])
-    {'a': 1.0, 'b': 2.0}
-    """
-    rows = list(rows)
-    distinct(run for run, _ in rows)
-    return dict(rows)
-
-
 def finite(values: Values, what: str, *, least: int = 1) -> np.ndarray:
     """(n,) float64, one a run.
 

@@ -1,12 +1,11 @@
-"""Sensitivity, false alarms and operating curves against brute force and scikit-learn."""
+"""Sensitivity and false alarms against brute force and SciPy."""
 
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import roc_auc_score
 
-from grokbook.events import above, constant_step, dual_onset, growth_onset
-from grokbook.events.skill import Watched, rates, roc
+from grokbook.events import constant_step, dual_onset, growth_onset
+from grokbook.events.skill import Watched, rates
 
 STEPS = np.arange(30) * 100
 
@@ -61,42 +60,6 @@ def test_a_constant_step_is_always_there():
     assert found.sensitivity.share == found.false_positive_rate.share == 1.0
 
 
-def test_the_curve_of_a_fine_sweep_is_scikit_learns():
-    generator = np.random.default_rng(0)
-    peaks = generator.integers(2, 12, 40).astype(float)
-    groks = [2000 if k % 2 else None for k in range(40)]
-    runs = [made(str(k), groks[k], peaks[k] + (groks[k] is not None)) for k in range(40)]
-    scores = [run.values[-1] for run in runs]
-    labels = [run.grok is not None for run in runs]
-    curve = roc(growth_onset, np.arange(1.5, 14.0).tolist(), runs)
-    assert curve.area == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
-    x = [score for score, label in zip(scores, labels, strict=True) if label]
-    y = [score for score, label in zip(scores, labels, strict=True) if not label]
-    assert curve.area == pytest.approx(stats.mannwhitneyu(x, y).statistic / (20 * 20))
-    assert list(curve.thresholds) == sorted(curve.thresholds, reverse=True)
-
-
-def test_curves_that_know_everything_and_nothing():
-    perfect = [made("a", 2000, 50.0), made("b", 2000, 60.0), made("c", None, 2.5)]
-    nothing = [made("a", 2000, 5.0), made("b", None, 5.0)]
-    reverse = [made("a", 2000, 2.5), made("c", None, 50.0)]
-    sweep = [2, 3, 10, 100]
-    areas = [roc(growth_onset, sweep, runs).area for runs in (perfect, nothing, reverse)]
-    assert areas == [1.0, 0.5, 0.0]
-
-
-def test_an_order_in_either_direction():
-    def downward(threshold):
-        return above(-threshold, "x")
-
-    runs = [
-        Watched("a", STEPS, -np.full(30, 1.0), 2000),
-        Watched("b", STEPS, -np.full(30, 3.0), None),
-    ]
-    assert roc(downward, [0.5, 2.0, 4.0], runs).area == 1.0
-    assert roc(downward, [0.5, 2.0, 4.0], runs).thresholds == (0.5, 2.0, 4.0)
-
-
 def test_what_cannot_be_rated_is_refused():
     with pytest.raises(ValueError, match="not 4 and 0"):
         rates(growth_onset(5), RUNS[:4])
@@ -104,18 +67,3 @@ def test_what_cannot_be_rated_is_refused():
         rates(growth_onset(5), RUNS[4:])
     with pytest.raises(ValueError, match="run g0 is there 2 times"):
         rates(growth_onset(5), [*RUNS, RUNS[0]])
-    for thresholds in ([], [2, 2]):
-        with pytest.raises(ValueError, match="each once"):
-            roc(growth_onset, thresholds, RUNS)
-
-
-def test_detectors_without_an_order_are_no_curve():
-    runs = [made("g", 2000, 50.0), made("n", None, 50.0)]
-    odd = {
-        1: growth_onset(5),
-        2: constant_step(2500),  # after the grok step, and a false alarm
-        3: constant_step(9999),
-    }
-    far = [*runs, made("m", None, 1.0)]
-    with pytest.raises(ValueError, match="no curve"):
-        roc(odd.__getitem__, [1, 2, 3], far)

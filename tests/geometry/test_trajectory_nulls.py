@@ -1,4 +1,4 @@
-"""Nulls of trajectories: closed forms, plain simulation, published values; matched snapshots."""
+"""Nulls of trajectories: closed forms, plain simulation, published values; equal times."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from grokbook.geometry.trajectory_nulls import (
     decay_factors,
     evenly,
     innovations,
-    matched,
     null_spectrum,
     random_walk,
     relaxation,
@@ -152,17 +151,6 @@ def test_decay_between_snapshots_is_decay_a_step():
     assert found[2] == pytest.approx(0.999, rel=1e-14)
 
 
-def test_matched_snapshots_lie_at_equal_times():
-    first, second = np.arange(0, 17_000, 100), np.arange(0, 165_000, 800)
-    found = matched(first, second, rates=(1e-3, 1e-4), count=30)
-    assert found.until == pytest.approx(164_800e-4)
-    times = 1e-3 * first[found.first], 1e-4 * second[found.second]
-    assert len(found.first) == len(found.second) == 30
-    assert found.error == np.abs(times[0] - times[1]).max() <= 0.05 + 0.04  # half a spacing each
-    assert times[0][0] == times[1][0] == 0
-    np.testing.assert_allclose(times[0], np.linspace(0, found.until, 30), atol=0.05)
-
-
 def test_too_few_snapshots_are_refused_not_thinned():
     assert evenly(np.arange(31), 30, 31).tolist() == list(range(31))
     with pytest.raises(ValueError, match="only 31 snapshots for 32"):
@@ -184,7 +172,6 @@ def test_too_few_snapshots_are_refused_not_thinned():
         (lambda: decay_factors(np.arange(3), 1.5), "not 1.5"),
         (lambda: evenly(np.arange(5), 4, 1), "not 1 and 4"),
         (lambda: evenly(np.arange(5), 0, 3), "not 3 and 0"),
-        (lambda: matched(np.arange(5), np.arange(5), rates=(1.0, 0.0), count=2), "ηt"),
     ],
 )
 def test_what_is_no_null_is_refused(call, says):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from grokbook.statistics import difference_interval, mean_interval, one_a_run, prediction_interval
+from grokbook.statistics import difference_interval, distinct, mean_interval, prediction_interval
 from grokbook.statistics.units import paired
 
 
@@ -81,9 +81,9 @@ def test_published_gaps_between_add_and_mul():
 
 
 def test_rows_of_a_run_are_refused():
-    assert one_a_run([("a", 1.0), ("b", 2.0)]) == {"a": 1.0, "b": 2.0}
+    assert distinct(["a", "b"]) == ["a", "b"]
     with pytest.raises(ValueError, match="run a is there 3 times"):
-        one_a_run([("a", 1.0), ("a", 2.0), ("b", 2.0), ("a", 1.0)])
+        distinct(["a", "a", "b", "a"])
 
 
 def test_pairs_are_matched_by_name():

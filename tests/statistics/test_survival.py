@@ -63,54 +63,13 @@ def test_without_censoring_it_is_the_share_that_is_later():
     assert math.isnan(curve.low[-1]) and math.isnan(curve.high[-1])  # nobody is left
 
 
-def test_without_censoring_the_restricted_mean_is_a_mean():
-    steps = np.array([300, 100, 500, 300, 900])
-    curve = survival(steps.tolist(), steps.tolist(), level=0.9)
-    for until in (50, 300, 450, 900, 2000):
-        found, cut = curve.restricted_mean(until), np.minimum(steps, until)
-        assert found.mean == pytest.approx(cut.mean())
-        half = stats.norm.ppf(0.95) * cut.std() / math.sqrt(5)  # Greenwood's is the population's
-        assert found.high - found.mean == pytest.approx(half, abs=1e-9)
-        assert found.mean - found.low == pytest.approx(half, abs=1e-9)
-
-
-def test_the_restricted_mean_is_the_area():
-    curve = survival(GROKS, ENDS)
-    for until in (150, 400, 650, 900):
-        grid = (np.arange(until * 2) + 0.5) / 2
-        area = np.mean([curve.at(t) for t in grid]) * until
-        assert curve.restricted_mean(until).mean == pytest.approx(area)
-
-
-def test_greenwood_of_the_restricted_mean_by_hand():
-    curve, until = survival(GROKS, ENDS), 800.0
-    variance = 0.0
-    for step, risk, d in zip(curve.steps, curve.at_risk, curve.grokked, strict=True):
-        grid = np.arange(step, until, 0.5) + 0.25
-        area = sum(curve.at(t) for t in grid) * 0.5 if step < until else 0.0
-        variance += area**2 * d / (risk * (risk - d)) if d else 0.0
-    found = curve.restricted_mean(until)
-    assert found.high - found.mean == pytest.approx(stats.norm.ppf(0.975) * variance**0.5)
-
-
-def test_the_restricted_mean_covers():
-    """Normal interval, 40 runs, exponential grok steps cut at 1,200: 95 % within 3 %."""
-    covered = []
-    for seed in range(400):
-        times = np.random.default_rng(seed).exponential(1000.0, 40)
-        groks = [t if t <= 1200 else None for t in times]
-        found = survival(groks, [1200] * 40).restricted_mean(1200)
-        covered.append(found.low <= 1000 * (1 - math.exp(-1.2)) <= found.high)
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
-
-
 def test_one_run_and_none_that_groks():
     one = survival([300], [300])
     assert one.share.tolist() == [0.0] and np.isnan(one.low).all()
-    assert one.restricted_mean(500).high == math.inf and one.caution == "one run: no interval"
+    assert one.caution == "one run: no interval"
     never = survival([None, None], [300, 500])
     assert never.share.tolist() == [1.0, 1.0] and np.isnan(never.low).all()
-    assert never.median is None and never.restricted_mean(500).mean == 500.0
+    assert never.median is None
 
 
 # --- two groups -----------------------------------------------------------------------------
@@ -163,8 +122,6 @@ def test_who_is_later_has_a_negative_score():
         (lambda: survival([0], [200]), "cannot grok at 0"),
         (lambda: survival([None], [0]), "ends at 0"),
         (lambda: survival([100], [100], level=95), "95"),
-        (lambda: survival([100, None], [100, 200]).restricted_mean(201), "not until 201"),
-        (lambda: survival([100], [100]).restricted_mean(0), "not until 0"),
         (lambda: log_rank([None], [100], [None], [100]), "no run groks"),
     ],
 )
