@@ -9,9 +9,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from grokbook.events import FACTORS
-from grokbook.palette import decay_colour
 from grokbook.widgets.fitting import require_groups, require_shapes, require_steps
-from grokbook.widgets.packing import single, whole
+from grokbook.widgets.packing import heading, single, whole
 
 PROTOCOLS = ("published", "corrected")
 """δ as a difference of float32 weights, and from differences of gradients."""
@@ -115,15 +114,10 @@ class Course:
     def packed(self) -> dict[str, Any]:
         """JSON types, with ``bytes`` where there is bulk: little-endian uint32 and float32."""
         return {
-            "label": self.label,
+            **heading(self),
             "setting": self.setting,
-            "run": self.run_id,
-            "decay": float(self.weight_decay),
             "rate": float(self.learning_rate),
-            "seed": int(self.seed),
-            "ink": [decay_colour(self.weight_decay), decay_colour(self.weight_decay, dark=True)],
             "tasks": list(self.tasks),
-            "command": self.command,
             "grok": self.grok,
             "onsets": {name: list(self.onsets[name]) for name in PROTOCOLS},
             "placebos": dict(self.placebos),

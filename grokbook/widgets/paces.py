@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.palette import decay_colour
-from grokbook.widgets.packing import quantise, single, whole
+from grokbook.widgets.packing import heading, quantise, single, whole
 
 DETECTORS = ("dual", "tri", "ours")
 """The two published ones, and ours: the defect has grown tenfold."""
@@ -130,16 +129,11 @@ class Pace:
         """
         kept = _spread(self.steps, samples)
         return {
-            "label": self.label,
+            **heading(self),
             "setting": self.setting,
-            "run": self.run_id,
-            "decay": float(self.weight_decay),
             "rate": float(self.learning_rate),
             "exchanged": bool(self.exchanged),
-            "seed": int(self.seed),
-            "ink": [decay_colour(self.weight_decay), decay_colour(self.weight_decay, dark=True)],
             "tasks": list(self.tasks),
-            "command": self.command,
             "last": self.last_step,
             "grok": self.grok,
             "groks": list(self.groks),

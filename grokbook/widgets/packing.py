@@ -9,6 +9,7 @@ by more than a header, and decodes in a dozen synchronous lines of JavaScript (`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +18,16 @@ from grokbook.widgets.lanes import Lane
 
 MISSING = 65535
 """uint16 code of an accuracy that does not exist; 0..65534 stand for 0..1."""
+
+
+class Headed(Protocol):
+    """A run that an explorable shows, whatever it shows of it."""
+
+    label: str
+    run_id: str
+    weight_decay: float
+    seed: int
+    command: str
 
 
 def pack_lanes(lanes: Sequence[Lane], frames: np.ndarray) -> list[dict]:
@@ -46,18 +57,13 @@ def _pack_lane(lane: Lane, frames: np.ndarray) -> dict:
         )
     curves = np.stack([lane.train_accuracy, lane.test_accuracy, lane.control_accuracy])
     return {
-        "label": lane.label,
+        **heading(lane),
         "setting": lane.setting,
-        "run": lane.run_id,
-        "decay": float(lane.weight_decay),
         "rate": float(lane.learning_rate),
-        "seed": int(lane.seed),
-        "ink": [decay_colour(lane.weight_decay), decay_colour(lane.weight_decay, dark=True)],
         "tasks": list(lane.tasks),
         "titles": list(lane.titles),
         "side": lane.side,
         "low": lane.low,
-        "command": lane.command,
         "crossings": {key: list(value) for key, value in lane.crossings.items()},
         "controlCrossings": {key: list(value) for key, value in lane.control_crossings.items()},
         "steps": lane.steps.astype("<u4").tobytes(),
@@ -65,6 +71,18 @@ def _pack_lane(lane: Lane, frames: np.ndarray) -> dict:
         "trained": np.packbits(lane.trained).tobytes(),
         "twinless": np.packbits(lane.control_pairs).tobytes(),
         "tables": pack_tables(lane.answers),
+    }
+
+
+def heading(run: Headed) -> dict[str, Any]:
+    """What the record of every run opens with: which one it is, its colours, how to repeat it."""
+    return {
+        "label": run.label,
+        "run": run.run_id,
+        "decay": float(run.weight_decay),
+        "seed": int(run.seed),
+        "ink": [decay_colour(run.weight_decay), decay_colour(run.weight_decay, dark=True)],
+        "command": run.command,
     }
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from grokbook.claims.readings.lifecycle import RULE
 from grokbook.events import RULES, crossing
 from grokbook.instruments.edge_curves import SIDE
-from grokbook.palette import decay_colour
 from grokbook.widgets.fitting import require_groups, require_shapes, require_steps
-from grokbook.widgets.packing import quantise, single, whole
+from grokbook.widgets.packing import heading, quantise, single, whole
 
 FORMS = ("published", "less decay")
 """The window as it is, decay by the trapezoid as published; and less the path that decay alone
@@ -181,15 +180,10 @@ class Passage:
             return quantise(np.clip(joined, 0, 1)).tobytes()
 
         return {
-            "label": self.label,
+            **heading(self),
             "setting": self.setting,
-            "run": self.run_id,
-            "decay": float(self.weight_decay),
             "rate": float(self.learning_rate),
-            "seed": int(self.seed),
             "labels": self.labels,
-            "ink": [decay_colour(self.weight_decay), decay_colour(self.weight_decay, dark=True)],
-            "command": self.command,
             "grok": self.grok,
             "unit": self.unit,
             "steps": whole(self.steps),

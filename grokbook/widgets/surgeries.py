@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.palette import decay_colour
-from grokbook.widgets.packing import pack_tables, single
+from grokbook.widgets.packing import heading, pack_tables, single
 
 CUTS = {
     "scale": "scale",
@@ -136,18 +135,13 @@ class Surgery:
     def packed(self) -> dict[str, Any]:
         """JSON types, with ``bytes`` where there is bulk."""
         return {
-            "label": self.label,
+            **heading(self),
             "setting": self.setting,
-            "run": self.run_id,
-            "decay": float(self.weight_decay),
-            "seed": int(self.seed),
-            "ink": [decay_colour(self.weight_decay), decay_colour(self.weight_decay, dark=True)],
             "tasks": list(self.tasks),
             "titles": list(self.titles),
             "low": self.low,
             "side": len(self.trained),
             "trained": np.packbits(self.trained).tobytes(),
-            "command": self.command,
             "stop": self.stop,
             "shown": self.shown,
             "cuts": {kind: self.cuts[kind].packed() for kind in CUTS if kind in self.cuts},

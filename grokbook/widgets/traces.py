@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.palette import decay_colour
 from grokbook.studies.arms import arm_named
 from grokbook.studies.deletion import Trial
 from grokbook.studies.settings import run_title
-from grokbook.widgets.packing import quantise
+from grokbook.widgets.packing import heading, quantise
 
 MOST = 110
 """Evaluations that a page holds of a run, at most."""
@@ -110,19 +109,14 @@ class Trace:
         """JSON types, with ``bytes`` where there is bulk: steps uint32, curves uint16."""
         curves = np.stack([quantise(self.accuracy), np.rint(NORM * self.norm).astype("<u2")])
         return {
-            "label": self.label,
+            **heading(self),
             "group": self.group,
             "arm": self.arm,
             "dose": float(self.dose),
-            "seed": int(self.seed),
             "again": self.again,
-            "decay": float(self.weight_decay),
             "rate": float(self.learning_rate),
-            "ink": [decay_colour(self.weight_decay), decay_colour(self.weight_decay, dark=True)],
             "grok": self.grok,
             "end": self.end,
-            "run": self.run_id,
-            "command": self.command,
             "steps": self.steps.astype("<u4").tobytes(),
             "curves": curves.tobytes(),
         }
