@@ -53,6 +53,7 @@ def dual_onset(*, limit: int | None = 120) -> Detector:
             raise ValueError(f"a defect cannot be {series.values.min()}")
         n = len(series)
         if limit is not None and n > limit:
+            # Cut off, not rounded as in `grokbook.thinning`: so the published detector chooses.
             kept = np.unique(np.linspace(0, n - 1, limit).astype(int))
             series = Readings(
                 series.steps[kept], series.values[kept], series.breaks[kept], series.undefined

@@ -20,6 +20,7 @@ from grokbook.config import Config, DyckConfig, RunConfig
 from grokbook.geometry.edge_windows import WINDOW
 from grokbook.instruments.runs import Missing, Run
 from grokbook.palette import decay_colour
+from grokbook.thinning import thin
 
 WIDTH, HEIGHT, EDGE = 120, 48, 3
 
@@ -72,7 +73,7 @@ def _task(name: str) -> str:
 
 def _thinned(*series: np.ndarray, most: int = 80) -> list[np.ndarray]:
     """At most so many points of series that belong together."""
-    kept = np.unique(np.linspace(0, len(series[0]) - 1, most).round().astype(int))
+    kept = thin(np.arange(len(series[0])), most)
     return [np.asarray(each)[kept] for each in series]
 
 

@@ -14,6 +14,7 @@ from grokbook.palette import task_colour
 from grokbook.record import RunRecord
 from grokbook.studies.finishing_order import GrokGap
 from grokbook.studies.settings import short_name
+from grokbook.thinning import strided
 
 FEWEST = 3
 """Runs whose interval is drawn: that of two is many times as wide as the axis."""
@@ -42,7 +43,7 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
     shown: set[str] = set()
     for row, records in enumerate(groups.values(), start=1):
         for record in records:
-            kept = _drawn(len(record.steps))
+            kept = strided(len(record.steps), POINTS)
             for task in record.config.tasks:
                 for part, dash, width in (("train", "dash", 1.0), ("test", "solid", 1.8)):
                     name = f"{task}, {part}"
@@ -72,15 +73,6 @@ def curves(groups: Mapping[str, Sequence[RunRecord]]) -> go.Figure:
         title_text="Right answers during training",
     )
     return figure
-
-
-def _drawn(count: int) -> np.ndarray:
-    """Which of so many evaluations are drawn.
-
-    >>> _drawn(4).tolist(), _drawn(3 * POINTS)[[0, 1, -2, -1]].tolist()
-    ([0, 1, 2, 3], [0, 3, 1197, 1199])
-    """
-    return np.unique(np.append(np.arange(0, count, -(-count // POINTS)), count - 1))
 
 
 def grok_steps(

@@ -249,10 +249,3 @@ def centre(products: np.ndarray) -> np.ndarray:
         raise ValueError(f"inner products must be (n, n) with n ≥ 2, not {products.shape}")
     rows = products.mean(axis=0)
     return products - rows - rows[:, None] + rows.mean()
-
-
-def thin(steps: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of the steps, evenly spaced by rank, first and last included."""
-    if len(steps) <= count:
-        return np.asarray(steps)
-    return np.asarray(steps)[np.unique(np.linspace(0, len(steps) - 1, count).round().astype(int))]

@@ -19,9 +19,9 @@ from grokbook.geometry.commutator import cosine
 from grokbook.geometry.converse import converse
 from grokbook.geometry.defect import Defect, attention_share, modes, read_pair, referee
 from grokbook.geometry.loss import Loss
-from grokbook.geometry.trajectory import thin
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.subject import Subject
+from grokbook.thinning import thin
 
 _DELTAS = {"published": "published_delta", "corrected": "delta"}
 

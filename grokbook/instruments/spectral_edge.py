@@ -14,12 +14,13 @@ import numpy as np
 from grokbook.config import RunConfig
 from grokbook.geometry.degenerate import Degenerate
 from grokbook.geometry.spectral_edge import Edge, rotation
-from grokbook.geometry.trajectory import Displacements, displacements, thin
+from grokbook.geometry.trajectory import Displacements, displacements
 from grokbook.instruments import edge_rows, phases
 from grokbook.instruments.declines import DECLINES, SERIES, Series, declines
 from grokbook.instruments.instrument import Instrument, Parameter, Quantity, Row
 from grokbook.instruments.rolling import Rolling, recent_products
 from grokbook.instruments.subject import Subject
+from grokbook.thinning import thin
 
 DIRECTIONS = 3
 """Leading directions whose rotation is measured, and singular values that are given."""

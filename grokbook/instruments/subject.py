@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from grokbook.config import Config, DyckConfig, RunConfig
-from grokbook.geometry.trajectory import thin
 from grokbook.models.layout import Layout
 from grokbook.store import RunDirectory, Store, StoreError
 from grokbook.tasks.modular import Table
+from grokbook.thinning import thin
 
 if TYPE_CHECKING:  # declaring a study asks for names alone, and PyTorch takes seconds to load
     from torch import Tensor

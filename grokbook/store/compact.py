@@ -35,6 +35,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from grokbook.store import parquet
+from grokbook.thinning import one_in
 
 if TYPE_CHECKING:  # a record is read by this module
     from grokbook.config import Config
@@ -65,11 +66,11 @@ def kept(record: RunRecord) -> np.ndarray:
     evaluation.
     """
     some = np.arange(len(record.steps))
-    few = (some % THINNED == 0) | (some == some[-1])
+    few = one_in(THINNED, len(some))
     config = record.config
     apart = getattr(config, "split", "") == "symmetric" and len(some) > LONG_APART
     if config.intervention is not None or apart:
-        return some[few]
+        return few
     if len(some) <= LONG:
         return some
     train, test = (
@@ -77,7 +78,7 @@ def kept(record: RunRecord) -> np.ndarray:
         for part in ("train", "test")
     )
     moving = ((train < 0.99) | (test >= 0.5)).any(axis=0)
-    return some[moving | few]
+    return np.union1d(some[moving], few)
 
 
 def files(record: RunRecord, content: Mapping[str, bytes]) -> dict[str, bytes]:

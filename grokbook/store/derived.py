@@ -17,12 +17,13 @@ import torch
 from safetensors import numpy as safetensors
 
 from grokbook.config import Config
-from grokbook.geometry.trajectory import gram, thin
+from grokbook.geometry.trajectory import gram
 from grokbook.models.exchange import to_state_dict
 from grokbook.models.layout import Layout
 from grokbook.store.compact import gram_products
 from grokbook.store.files import StoreError
 from grokbook.store.run_directory import RunDirectory
+from grokbook.thinning import thin
 from grokbook.training.log import Log
 
 MEASURED = ("metrics.parquet", "answers.npz", "band.npz")

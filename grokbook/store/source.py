@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from grokbook.geometry.trajectory import thin
 from grokbook.store import Store
 from grokbook.store.artefacts import Artefacts
 from grokbook.store.derived import Measured, gram_file, measured
@@ -19,6 +18,7 @@ from grokbook.store.measurements import measurements_of
 from grokbook.store.notes import Notes
 from grokbook.store.parts import ENTRY_BYTES, FRAME_BYTES, MOST_BYTES, PART_BYTES, PartWriter
 from grokbook.store.run_directory import RunDirectory
+from grokbook.thinning import thin
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,11 @@ def samples_of(runs: int) -> int:
 
 
 def _spread(steps: np.ndarray, samples: int) -> np.ndarray:
-    """Places of so many evaluations: a quarter in the first 1,000 steps, the rest evenly."""
+    """Places of so many evaluations: a quarter in the first 1,000 steps, the rest evenly.
+
+    Not as `grokbook.thinning` has it: a run under weak decay is so long that even spacing would
+    leave nothing of how it memorises.
+    """
     if len(steps) <= samples:
         return np.arange(len(steps))
     early = np.flatnonzero(steps <= 1_000)[: samples // 4]

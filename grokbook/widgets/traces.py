@@ -10,6 +10,7 @@ import numpy as np
 from grokbook.studies.arms import arm_named
 from grokbook.studies.deletion import Trial
 from grokbook.studies.settings import run_title
+from grokbook.thinning import strided
 from grokbook.widgets.packing import heading, quantise
 
 MOST = 110
@@ -128,11 +129,8 @@ def thinned(steps: np.ndarray, grok: int | None) -> np.ndarray:
     >>> thinned(np.arange(5), None).tolist()
     [0, 1, 2, 3, 4]
     """
-    stride = -(-len(steps) // MOST)
-    kept = {*range(0, len(steps), stride), len(steps) - 1}
-    if grok is not None:
-        kept.add(int(np.searchsorted(steps, grok)))
-    return np.array(sorted(kept))
+    kept = strided(len(steps), MOST)
+    return kept if grok is None else np.union1d(kept, np.searchsorted(steps, grok))
 
 
 def _command(trial: Trial) -> str:

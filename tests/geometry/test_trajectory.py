@@ -13,7 +13,6 @@ from grokbook.geometry.trajectory import (
     gram,
     plane,
     spectrum,
-    thin,
     updates,
     window_sizes,
 )
@@ -159,14 +158,6 @@ def test_window_sizes_are_the_published_ones():
     assert window_sizes(164).tolist() == np.linspace(8, 164, 20).astype(int).tolist()
     assert window_sizes(30, 15)[[0, -1]].tolist() == [5, 30]
     assert window_sizes(3).tolist() == [3]
-
-
-def test_thin_keeps_both_ends():
-    steps = np.arange(0, 30_100, 100)
-    kept = thin(steps, 64)
-    assert len(kept) == 64 and kept[0] == 0 and kept[-1] == 30_000
-    assert thin(steps[:5], 64).tolist() == steps[:5].tolist()
-    assert thin(steps[:8], 4).tolist() == [0, 200, 500, 700]  # to the nearest of 0, 2⅓, 4⅔, 7
 
 
 FLAT = Displacements(np.zeros((3, 3)), np.zeros(3), 1.0)

@@ -15,9 +15,9 @@ import numpy as np
 
 from grokbook.claims.readings.place import Place, Reader, by_strength
 from grokbook.claims.readings.staggered_order import grokked
-from grokbook.geometry.trajectory import thin
 from grokbook.instruments.runs import Missing, Run
 from grokbook.plan import PUBLISHED_STEPS_WITHOUT_DECAY
+from grokbook.thinning import thin
 
 PRESET = 5
 """Steps at which every run is read, beside the published; see `grokbook.instruments.hessian`."""
