@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import made_records
+from grokbook.chapters import staggered_leaks as leaks
 from grokbook.chapters import staggered_order as chapter
 from grokbook.chapters import staggered_tables as tables
 from grokbook.claims.registry import claims
@@ -208,7 +209,7 @@ def test_the_control_is_applied_everywhere():
     for control, wanted in ((False, "0 of 1"), (True, "1 of 1")):
         table = tables.order_table([record], control=control)
         assert table.loc["dual, 98 % × 3", "mul first"] == wanted
-    said = chapter.leak_sentence(chapter.leak_tests([record]))
+    said = leaks.leak_sentence(leaks.leak_tests([record]))
     assert "In 0 of 2 curves" in said  # 5 x 5 pairs: a random subset may be as late
     assert "500 steps after the step on all test pairs in the median, and 700 at most" in said
 
@@ -229,7 +230,7 @@ def test_the_null_of_the_control():
     found = leak_test(late, "add", "0.90", draws=20)
     assert found.control is None
     assert found.plain == 100 and found.right == 0
-    said = chapter.leak_sentence([found])
+    said = leaks.leak_sentence([found])
     assert said.endswith("At the grok step on all pairs, right on twinless pairs: 0 % of add.")
     assert tables.leak_table([late], [found])["right by then (%)"].item() == "0.0"
 

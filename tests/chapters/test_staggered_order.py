@@ -9,6 +9,7 @@ import pytest
 
 import made_records
 from grokbook.chapters import asked
+from grokbook.chapters import staggered_leaks as leaks
 from grokbook.chapters import staggered_order as chapter
 from grokbook.chapters import staggered_published as theirs
 from grokbook.chapters import staggered_tables as tables
@@ -133,12 +134,12 @@ def test_runs_without_decay_beyond_the_page_are_counted():
 def test_what_is_one_evaluation_later_is_counted_apart():
     one = LeakTest("add", "one", 9, 5, 0.9, 500, 600, 400.0, 500.0, 0.95)
     far, not_later = replace(one, control=900), replace(one, control=500)
-    said = chapter.leak_sentence([one, far, not_later])
+    said = leaks.leak_sentence([one, far, not_later])
     assert (
         "(add: 2 of 3); 1 of 2 of these is one evaluation later than the step on all test pairs, "
         "the least that can be seen. Where it is reached" in said
     )
-    assert "the least" not in chapter.leak_sentence([far])
+    assert "the least" not in leaks.leak_sentence([far])
 
 
 def test_tables_hold_every_run_and_published_number():
