@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from grokbook.checks import ConfigError, integer, number
 from grokbook.config.base import Config
-from grokbook.tasks import dyck, modular
+from grokbook.tasks import dyck, modular, operations
 from grokbook.tasks.modular import Table
 
 PUBLISHED_STEPS = 300_000
@@ -20,7 +20,7 @@ class RunConfig(Config):
     """One training run of the shared-trunk transformer (2602.18523, sections 2 and 3).
 
     Attributes:
-        tasks: names from `grokbook.tasks.modular.OPERATIONS`; stored in registry order, which
+        tasks: names from `grokbook.tasks.operations.OPERATIONS`; stored in registry order, which
             is the order of the heads and of their initial draws.
         modulus: p; the vocabulary is 0 … p−1.
         domain: ``"full"`` (operands 0 … p−1) or ``"nonzero"`` (1 … p−1); by default the
@@ -58,12 +58,12 @@ class RunConfig(Config):
     batch_size: int = 512
     split_seed: int | None = None
 
-    known: ClassVar[tuple[str, ...]] = tuple(modular.OPERATIONS)
+    known: ClassVar[tuple[str, ...]] = tuple(operations.OPERATIONS)
     seeds: ClassVar[tuple[str, ...]] = ("split_seed", "init_seed", "batch_seed")
 
     def __post_init__(self) -> None:
         try:
-            self._set("tasks", modular.canonical_tasks(self.tasks, (dyck.TASK,)))
+            self._set("tasks", operations.canonical_tasks(self.tasks, (dyck.TASK,)))
             self._set("modulus", integer("modulus", self.modulus, low=3, high=65_521))
             if self.domain is None:
                 self._set("domain", modular.default_domain(self.tasks))

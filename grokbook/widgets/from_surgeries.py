@@ -16,7 +16,7 @@ from grokbook.models.exchange import from_state_dict
 from grokbook.models.initialise import initial_parameters
 from grokbook.models.layout import Layout
 from grokbook.studies.settings import group_title, run_title
-from grokbook.tasks.modular import OPERATIONS
+from grokbook.tasks.operations import OPERATIONS
 from grokbook.widgets.surgeries import Cut, Surgery
 
 FAMILIES = {"scale": "scaling", "share": "pruning", "rank": "truncation"}

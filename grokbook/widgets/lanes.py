@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokbook.events import RULES
-from grokbook.tasks.modular import OPERATIONS
+from grokbook.tasks.operations import OPERATIONS
 
 Crossing = tuple[int | None, ...]
 
@@ -27,7 +27,7 @@ class Lane:
         weight_decay: λ a step.
         learning_rate: η a step; the clock is τ = ηλ·step.
         seed: the run's.
-        tasks: T names from `grokbook.tasks.modular.OPERATIONS`.
+        tasks: T names from `grokbook.tasks.operations.OPERATIONS`.
         modulus: p.
         low: smallest operand, 0 or 1.
         steps: (E,) increasing evaluation steps.

@@ -10,7 +10,7 @@ import traitlets as t
 
 from grokbook.claims.numbers import listed
 from grokbook.events import PUBLISHED_RULE, RULES
-from grokbook.tasks.modular import OPERATIONS
+from grokbook.tasks.operations import OPERATIONS
 from grokbook.widgets.assets import css, module
 from grokbook.widgets.explorable import Explorable, within
 from grokbook.widgets.lanes import Lane

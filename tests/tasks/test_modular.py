@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from grokbook.tasks.modular import OPERATIONS, Table, canonical_tasks, symmetries
+from grokbook.tasks.modular import Table, symmetries
+from grokbook.tasks.operations import OPERATIONS, canonical_tasks
 
 BRUTE = {
     "add": lambda a, b, p: (a + b) % p,

@@ -10,7 +10,7 @@ import pytest
 
 from grokbook import palette
 from grokbook.palette import DARK_PAGE, LIGHT_PAGE, TASKS, contrast
-from grokbook.tasks.modular import OPERATIONS
+from grokbook.tasks.operations import OPERATIONS
 
 BOOK_CSS = Path(__file__).parents[2] / "grokbook" / "publishing" / "static" / "gb-book.css"
 
