@@ -136,11 +136,18 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
             said.append(
                 f"Deleted {arm.what}, the grok step moves by {show(mean.mean)} points{away} "
                 f"against that at {percentages(told)} ({counted(mean.n, 'seed')})"
+                + ", no further than two executions of one run lie apart" * _near(trials, arm, told)
                 + (f"; {open_}." if cut else ".")
             )
         elif cut:
             said.append(f"Deleted {arm.what}, {open_}.")
     return said
+
+
+def _near(trials: Trials, arm: Arm, doses: Sequence[float]) -> bool:
+    """Do all runs of an arm grok as near to the published deletion as noise would put them?"""
+    shifts = [change for dose in doses for change in trials.shifts(arm.name, dose).values()]
+    return trials.floor is not None and all(abs(each.percent) <= trials.floor for each in shifts)
 
 
 def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:

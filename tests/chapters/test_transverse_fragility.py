@@ -256,6 +256,12 @@ def test_the_finding_counts_what_is_there(trials):
         "Deleted outside another seed's path, the grok step moves by 30 points against that at 7 % "
         "(one seed)."
     )
+    assert "lie apart" not in said
+    noisy = replace(trials, again=[Trial(synthetic_run(42, 12_000, name="again-42"))])
+    assert noisy.floor > 30
+    assert chapter.finding([noisy], ARMS, DOSES).endswith(
+        "against that at 7 % (one seed), no further than two executions of one run lie apart."
+    )
     two = replace(trials, plain=trials.plain[:2])
     assert "the grok step moves by −70 points [−324, 184] against that at 7 % (2 seeds)." in (
         chapter.finding([two], ARMS, DOSES)
