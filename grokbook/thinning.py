@@ -1,7 +1,8 @@
 """Fewer points of a curve or a path, first and last included: by rank, or at an even stride.
 
 By rank as many remain as are asked for, and gaps differ by one at most.  At a stride all gaps but
-the last are equal, so that curves with one cadence keep the same steps, and fewer may remain.
+the last are equal, so that curves with one cadence keep the same steps; what remains is at most
+what is asked for, and the last.
 """
 
 from __future__ import annotations

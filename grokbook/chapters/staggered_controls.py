@@ -2,7 +2,8 @@
 
 Two controls, of runs that differ from the page's own in one thing each: another weight decay; one
 task alone, on the operands that they share a trunk on.  Only runs that are at hand count; what is
-not is named with the command that makes it.  A third is in `grokbook.chapters.staggered_twins`.
+not is named with the command that makes it.  Others are in `grokbook.chapters.staggered_twins`
+and `grokbook.chapters.staggered_leaks`.
 """
 
 from __future__ import annotations
@@ -75,11 +76,14 @@ def lacking(
     missing = [config for config in wanted if config.id not in there]
     if not missing:
         return ""
-    every = "The one run" if len(wanted) == 1 else f"All {len(wanted)} runs"
-    some = f"{len(missing)} of {len(wanted)} runs" if found else every
-    are = "is" if len(missing) == 1 else "are"
     trains = command("study", study, changes=changes)
-    return f"*{some} of this control {are} not trained yet: `{trains}`.*"
+    if not found:
+        who = "The one run" if len(wanted) == 1 else f"None of the {len(wanted)} runs"
+        return f"*{who} of this control is{' not' * (len(wanted) == 1)} trained yet: `{trains}`.*"
+    are = "is" if len(missing) == 1 else "are"
+    return (
+        f"*{len(missing)} of {len(wanted)} runs of this control {are} not trained yet: `{trains}`.*"
+    )
 
 
 def order_over_decay(records: Sequence[RunRecord]) -> pd.DataFrame:

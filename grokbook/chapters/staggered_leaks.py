@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from grokbook.chapters.staggered_order import races
-from grokbook.chapters.wording import share
+from grokbook.chapters.wording import share, span
 from grokbook.events import PUBLISHED_RULE
 from grokbook.record import RunRecord
 from grokbook.studies.finishing_order import LeakTest, leak_test
@@ -61,14 +61,9 @@ def leak_sentence(tests: Sequence[LeakTest]) -> str:
         task: [100 * test.right for test in grokked if test.task == task and test.pairs]
         for task in sorted({test.task for test in grokked})
     }
-    if each := [f"{_range(found)} of {task}" for task, found in shares.items() if found]:
+    if each := [f"{span(found, ' %')} of {task}" for task, found in shares.items() if found]:
         text += f" At the grok step on all pairs, right on twinless pairs: {', '.join(each)}."
     return text
-
-
-def _range(shares: Sequence[float]) -> str:
-    low, high = (f"{value:.3g}" for value in (min(shares), max(shares)))
-    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _count(tests: Sequence[LeakTest], task: str) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from grokbook.chapters.deleted import wanting
+from grokbook.chapters.transverse_fragility_answer import answer
 from grokbook.chapters.transverse_fragility_published import RECOVERY, budget, published_steps
 from grokbook.chapters.transverse_fragility_shares import PATH, outsides
 from grokbook.chapters.wording import bullets, counted, percentages, share, share_of
@@ -86,7 +87,8 @@ def finding(found: Sequence[Trials], arms: Sequence[Arm], doses: Sequence[float]
         )
     for trials in found:
         said += _said_of(trials, arms, doses)
-    return bullets(said)
+    answers = [text for trials in found if (text := answer(trials, arms, doses))]
+    return bullets(said, answers[0] if answers else "")
 
 
 def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> list[str]:
@@ -134,8 +136,8 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
         if mean is not None:
             away = "" if mean.n < 2 else f" [{show(mean.low)}, {show(mean.high)}]"
             said.append(
-                f"Deleted {arm.what}, the grok step moves by {show(mean.mean)} points{away} "
-                f"against that at {percentages(told)} ({counted(mean.n, 'seed')})"
+                f"Deleted {arm.what}, the grok step moves by {show(mean.mean)}{away} % of the "
+                f"plain run's time, against that at {percentages(told)} ({counted(mean.n, 'seed')})"
                 + ", no further than two executions of one run lie apart" * _near(trials, arm, told)
                 + (f"; {open_}." if cut else ".")
             )
@@ -161,8 +163,8 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
     who = "the one run groks" if len(shifts) == 1 else f"all {len(shifts)} runs grok"
     said = (
         f"at {percentages(doses)} {who} {word} than with deletion outside the path, "
-        f"{'each ' * (len(shifts) > 1)}by {show(round(least))} points or more; a budget cuts "
-        f"{off} of these comparisons off"
+        f"{'each ' * (len(shifts) > 1)}by {show(round(least))} % of the plain run's time or more "
+        f"({share(off, len(shifts))} cut off by a budget)"
     )
     floor = trials.floor if trials.same_floor is None else trials.same_floor
     if floor is None:
@@ -191,16 +193,16 @@ def bases_sentence(trials: Trials) -> str:
             basis = trial.run.config.intervention.basis
             found.setdefault(seed, {}).setdefault(basis, []).append(dose)
     several = [
-        f"of seed {seed} {' from '.join(percentages(doses) for doses in bases.values())}"
+        f"for seed {seed}, {' apart from '.join(percentages(doses) for doses in bases.values())}"
         for seed, bases in found.items()
         if len(bases) > 1
     ]
     if not several:
         return ""
     return (
-        "Not every dose of a seed is outside the same directions, since they were measured on "
-        f"another execution of the plain run: apart are {'; '.join(several)}. Between such doses "
-        "a curve has a break."
+        "Not every dose of a seed is outside the same directions, since some were measured on "
+        f"another execution of the plain run. Doses share their directions as follows: "
+        f"{'; '.join(several)}. Between doses that stand apart a curve has a break."
     )
 
 

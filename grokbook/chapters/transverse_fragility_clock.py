@@ -71,11 +71,21 @@ def clock(trials: Trials) -> list[Mark]:
         size = _norm_at(plain.run, plain.grok)
         norms = trial.run.record.metrics.set_index("step")["parameter_norm"]
         falls = _comes_down(norms.index.to_numpy(), norms.to_numpy(), size, trial.end)
-        place = (kind or trial.arm, f"seed {trial.seed}", trial.dose)
-        least, last = float(norms.min()), trial.run.record.last_step
-        falling = bool(norms.diff().iloc[-1] < 0)
-        own = None if trial.grok is None else _norm_at(trial.run, trial.grok)
-        found.append(Mark(*place, falls, trial.grok, trial.end, size, own, least, last, falling))
+        found.append(
+            Mark(
+                kind=kind or trial.arm,
+                label=f"seed {trial.seed}",
+                dose=trial.dose,
+                falls=falls,
+                grok=trial.grok,
+                end=trial.end,
+                size=size,
+                own=None if trial.grok is None else _norm_at(trial.run, trial.grok),
+                smallest=float(norms.min()),
+                last=trial.run.record.last_step,
+                falling=bool(norms.diff().iloc[-1] < 0),
+            )
+        )
     return found
 
 

@@ -26,7 +26,7 @@ def outside_table(found: Sequence[Trials]) -> pd.DataFrame:
     shares, rows = outsides(found), []
     for name in SPARED:
         if shares:
-            inside = mean_interval([100 - share[name] for share in shares.values()])
+            inside = mean_interval([100 - each[name] for each in shares.values()])
             rows.append(
                 {
                     "outside of": name,

@@ -65,7 +65,9 @@ def test_what_lacks_is_said_with_its_command():
     assert controls.lacking(wanted, SINGLE[:5], "singles") == (
         "*1 of 6 runs of this control is not trained yet: `grokbook study singles`.*"
     )
-    assert controls.lacking(wanted, [], "singles").startswith("*All 6 runs of this control are")
+    assert controls.lacking(wanted, [], "singles").startswith(
+        "*None of the 6 runs of this control is trained"
+    )
     assert controls.lacking(wanted[:1], [], "singles").startswith(
         "*The one run of this control is not trained yet"
     )

@@ -11,6 +11,7 @@ from explorable_harness import ARMS, small_trials, synthetic_run
 from figure_checks import y_titles_fit_a_phone
 from grokbook.chapters import deleted as asking
 from grokbook.chapters import transverse_fragility as chapter
+from grokbook.chapters import transverse_fragility_answer as answering
 from grokbook.chapters import transverse_fragility_clock as size
 from grokbook.chapters import transverse_fragility_published as theirs
 from grokbook.chapters import transverse_fragility_shares as shares_of
@@ -246,6 +247,7 @@ def test_published_numbers_are_those_of_the_claims(published, trials):
 def test_the_finding_counts_what_is_there(trials):
     said = chapter.finding([trials], ARMS, DOSES)
     assert said.startswith(
+        "Most runs with deletion outside the path grok later than rounding alone would make them."
         "\n\n- With add and mul, 7 of 8 deleted runs (3 seeds) grok later than their plain runs "
         "or not "
         "at all, 1 of them cut off before; the same run twice differs by up to "
@@ -253,8 +255,8 @@ def test_the_finding_counts_what_is_there(trials):
     )
     assert "Deleted from the Adam step instead, at 7 % a budget cuts comparisons off." in said
     assert said.endswith(
-        "Deleted outside another seed's path, the grok step moves by 30 points against that at 7 % "
-        "(one seed)."
+        "Deleted outside another seed's path, the grok step moves by 30 % of the plain run's time, "
+        "against that at 7 % (one seed)."
     )
     assert "lie apart" not in said
     noisy = replace(trials, again=[Trial(synthetic_run(42, 12_000, name="again-42"))])
@@ -263,8 +265,9 @@ def test_the_finding_counts_what_is_there(trials):
         "against that at 7 % (one seed), no further than two executions of one run lie apart."
     )
     two = replace(trials, plain=trials.plain[:2])
-    assert "the grok step moves by −70 points [−324, 184] against that at 7 % (2 seeds)." in (
-        chapter.finding([two], ARMS, DOSES)
+    assert (
+        "the grok step moves by −70 [−324, 184] % of the plain run's time, against that at 7 % (2"
+        in (chapter.finding([two], ARMS, DOSES))
     )
 
 
@@ -276,7 +279,7 @@ def test_doses_of_a_seed_outside_different_directions_are_told_apart(trials):
     config = replace(other.run.config, intervention=replace(change, strength=0.25, basis="f" * 64))
     moved = replace(other, run=replace(other.run, record=replace(other.run.record, config=config)))
     broken = replace(trials, deleted=(*trials.deleted[:place], moved, *trials.deleted[place + 1 :]))
-    assert ": apart are of seed 42 3 and 7 % from 25 %." in chapter.bases_sentence(broken)
+    assert "as follows: for seed 42, 3 and 7 % apart from 25 %." in chapter.bases_sentence(broken)
 
 
 def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
@@ -302,8 +305,8 @@ def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
 
     sooner = (
         "Deleted from the Adam step instead, at 7 % all 2 runs grok earlier than with "
-        "deletion outside the path, each by 75 points or more; a budget cuts 1 of these "
-        "comparisons off"
+        "deletion outside the path, each by 75 % of the plain run's time or more "
+        "(1 of 2 cut off by a budget)"
     )
     assert said([]).endswith(f"{sooner}.")
     # 1,000 steps are 10 % of the plain run's time: 8,400 is within them, 12,500 is not
@@ -331,12 +334,12 @@ def test_what_is_near_a_plain_run_is_near_on_both_sides_and_not_cut_off():
     later = "all 2 runs grok later than with deletion outside the path, each by"
     cut = synthetic_run(137, None, update, 0.07, last=8_400)
     assert (
-        f"{later} 55 points or more; a budget cuts 1 of these comparisons off, and 1 of 2 are"
+        f"{later} 55 % of the plain run's time or more (1 of 2 cut off by a budget), and 1 of 2 are"
         in (said(synthetic_run(42, 10_500, update, 0.07), cut))
     )
     early = [synthetic_run(42, 20_000, own, 0.07), synthetic_run(137, None, own, 0.07, last=24_000)]
     far = synthetic_run(42, 2_000, update, 0.07), synthetic_run(137, 8_400, update, 0.07)
-    assert "comparisons off, and 1 of 2 are as near to the" in said(*far)
+    assert "cut off by a budget), and 1 of 2 are as near to the" in said(*far)
 
 
 def test_a_delay_within_the_noise_is_no_delay_beyond_it():
@@ -667,3 +670,27 @@ def test_the_guard_lets_the_finding_pass_and_stops_where_it_is_not_so(trials, ba
     monkeypatch.setattr(shares_of, "outside", lambda run, quantity="", since=0: 40.0)
     with pytest.raises(AssertionError, match="lies inside the run's own path"):
         chapter.guard([found])
+
+
+def test_the_answer_says_what_does_the_same_and_what_does_nothing():
+    """The plain run takes 10,000 steps, again 11,000; deleted 20,000, and amplified 19,500."""
+    plain, twin = synthetic_run(42, 10_000), replace(synthetic_run(42, 11_000), name="twin")
+    by_name = {arm.name: arm for arm in ARMS}
+    grok = {("own", 0.03): 13_000, ("own", 0.07): 20_000, ("amplify", 0.07): 19_500}
+    grok["other-seed", 0.07] = 10_500
+
+    def said(changed, again=(plain, twin)):
+        runs = [synthetic_run(42, at, by_name[arm], dose) for (arm, dose), at in changed.items()]
+        found = gather([plain], ARMS, lambda config: list(again), lambda config: runs)
+        return answering.answer(found, ARMS, DOSES)
+
+    assert said(grok) == (
+        "Most runs with deletion outside the path grok later than rounding alone would make them; "
+        "to drive the inside harder and delete nothing does the same; outside other directions "
+        "(another seed's) it does next to nothing."
+    )
+    assert "does the same" not in said(grok | {("amplify", 0.07): 12_000})
+    assert "next to nothing" not in said(grok | {("other-seed", 0.07): 12_000})
+    few = said(grok | {("own", 0.03): 10_500, ("own", 0.07): 10_900})
+    assert few.startswith("Few runs with deletion")
+    assert said(grok, again=(plain,)) == said({("own", 0.03): 13_000}) == ""
