@@ -13,7 +13,7 @@ from grokbook.chapters.phase_structure import (
     regimes,
     sweep,
 )
-from grokbook.claims.numbers import interval
+from grokbook.claims.numbers import interval, listed
 from grokbook.claims.registry import Claim
 from grokbook.statistics import Interval, mean_interval
 from grokbook.statistics.breaks import BESIDE, LEAST
@@ -21,10 +21,19 @@ from grokbook.widgets import Pace
 from grokbook.widgets.clocks import by_decay
 
 
-def power_law(paces: Sequence[Pace], claim: Claim, name: str = "dual") -> str:
-    """The exponent over seeds, its two nulls and what it takes to say more."""
+def power_law(
+    paces: Sequence[Pace], claim: Claim, name: str = "dual", more: Sequence[Pace] = ()
+) -> str:
+    """The exponent over seeds, its two nulls and what it takes to say more.
+
+    Args:
+        paces: runs at the weight decays that the claim is about.
+        claim: that the exponent is published in.
+        name: of the setting.
+        more: these and runs at further weight decays.
+    """
     runs, published = sweep(paces, name), claim.published["values"]["exponent"]["all"]
-    found, decays = exponents(runs), len(by_decay(paces, name))
+    found, decays = exponents(runs), [*by_decay(paces, name)]
     if not found:
         return (
             f"No seed of {name} groks at two weight decays, so there is no exponent to set beside "
@@ -34,9 +43,10 @@ def power_law(paces: Sequence[Pace], claim: Claim, name: str = "dual") -> str:
     chance = against_chance(runs)
     who = f"{mean.n} seeds grok" if mean.n > 1 else "One seed groks"
     said = (
-        f"{who} at more than one weight decay. The exponent α in t ∝ λ⁻ᵅ is "
-        f"{interval(mean.mean, mean.low, mean.high)}; a plain clock has 1, the paper "
-        f"{published:g}.{_held_by(mean, published)} With grok steps dealt at random to the weight "
+        f"{who} at more than one weight decay. The exponent α in t ∝ λ⁻ᵅ, λ from "
+        f"{decays[0]:g} to {decays[-1]:g}, is {interval(mean.mean, mean.low, mean.high)}; "
+        f"a plain clock has 1, the paper {published:g}.{_held_by(mean, published)} "
+        "With grok steps dealt at random to the weight "
         f"decays of each seed, a slope as steep comes up with p = {chance.p:.2g}"
     )
     least = f"{chance.p:.2g}" == f"{chance.least:.2g}"
@@ -52,12 +62,28 @@ def power_law(paces: Sequence[Pace], claim: Claim, name: str = "dual") -> str:
         said += f"; so few runs could have given {chance.least:.2g} at the least."
     if weaker := _without_strongest(runs, name):
         said += f" {weaker}"
-    if decays == 2:
+    if further := _with_more(more, name, decays):
+        said += f" {further}"
+    if len(decays) == 2:
         said += (
             " A line through two points fits them whatever they are: this is a slope, and no test "
             "of a power law."
         )
     return said
+
+
+def _with_more(paces: Sequence[Pace], name: str, decays: Sequence[float]) -> str:
+    """The exponent with further weight decays, which other studies have; empty without any."""
+    further = [decay for decay in by_decay(paces, name) if decay not in decays]
+    found = exponents(sweep(paces, name)) if further else {}
+    if not found:
+        return ""
+    mean = mean_interval(found)
+    which = listed([f"{decay:g}" for decay in further])
+    return (
+        f"With the runs at λ = {which} of another study α is "
+        f"{interval(mean.mean, mean.low, mean.high)}."
+    )
 
 
 def _without_strongest(runs: Sequence[Pace], name: str) -> str:

@@ -41,7 +41,15 @@ def pace_table(
 ) -> pd.DataFrame:
     """Grok step and τ at every weight decay; a run that was cut off has no number, and is named."""
     rows, usual = [], RunConfig(tasks=("add", "mul")).learning_rate
-    for (name, decay), wanted in asked.cells().items():
+    cells = dict[tuple[str, float], int | None](asked.cells())
+    cells |= {
+        place: None
+        for p in paces
+        if not p.exchanged and (place := (p.setting, p.weight_decay)) not in cells
+    }
+    settings = list(dict.fromkeys(name for name, _ in cells))
+    for name, decay in sorted(cells, key=lambda place: (settings.index(place[0]), -place[1])):
+        wanted = cells[name, decay]
         runs = [
             p for p in paces if (p.setting, p.weight_decay, p.exchanged) == (name, decay, False)
         ]
@@ -53,7 +61,7 @@ def pace_table(
         rows.append(
             {
                 "setting and λ": f"{name}, λ = {decay:g}",
-                "runs": share(len(runs), wanted),
+                "runs": str(len(runs)) if wanted is None else share(len(runs), wanted),
                 "published (steps)": show(theirs, "steps"),
                 "ours (steps)": "; ".join([*mean, *open_end]) or "–",
                 "their τ": show(usual * decay * theirs),

@@ -158,7 +158,28 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     )
     missed = [f"{others.count(side)} too {side}" for side in ("early", "late") if side in others]
     missing = f" ({', '.join(missed)})" if missed else ""
-    return f"{said}. {band}; {held}{missing}.{_other_way(again, bands)}"
+    every = [(wide, others), *zip(bands, (verdicts for _, verdicts in again), strict=True)]
+    return f"{said}. {band}; {held}{missing}.{_other_way(again, bands)}{_put_to_the_test(every)}"
+
+
+def _put_to_the_test(clocks: Sequence[tuple[float, Sequence[str]]]) -> str:
+    """How many of the clocks that forbid something some run does not keep; empty for one clock.
+
+    Args:
+        clocks: of each the upper end of its band over the lower one, and its verdicts.
+
+    >>> _put_to_the_test([(1.5, ["in", "late"]), (10.0, ["in"]), (1.2, ["in"])])
+    ' Of the 2 clocks whose upper end is at most 3 times the lower one, 1 has a run outside.'
+    """
+    telling = [verdicts for wide, verdicts in clocks if wide <= WIDE]
+    if len(clocks) < 2 or not telling:
+        return ""
+    missed = sum(set(verdicts) != {"in"} for verdicts in telling)
+    narrow = f"whose upper end is at most {WIDE:g} times the lower one"
+    if len(telling) == 1:
+        return f" The one clock {narrow} has {'a' if missed else 'no'} run outside."
+    have = "has" if missed <= 1 else "have"
+    return f" Of the {len(telling)} clocks {narrow}, {missed or 'none'} {have} a run outside."
 
 
 def _other_way(found: Sequence[tuple[float, list[str]]], bands: Sequence[float]) -> str:

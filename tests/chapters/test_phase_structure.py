@@ -349,6 +349,10 @@ def test_what_the_page_says_of_the_power_law():
     few = "p = 0.5. That is as small as so few runs can give: it cannot show whether weight decay"
     assert few in two
     assert law.power_law(power(0.9, decays=[1.0]), claim).startswith("No seed of dual groks at")
+    assert "t ∝ λ⁻ᵅ, λ from 1 to 0.5, is" in two and "of another study" not in two
+    asked_for, every = power(0.9, decays=[1.0, 0.5]), power(0.9, decays=[2.0, 1.0, 0.5])
+    both = law.power_law(asked_for, claim, more=every)
+    assert "With the runs at λ = 2 of another study α is 0.9 [0.9, 0.9]." in both
 
 
 def test_the_sweep_leaves_out_other_learning_rates_and_runs_cut_off():
@@ -493,6 +497,10 @@ def test_the_table_has_a_row_a_cell_and_no_number_where_a_run_was_cut_off():
         "stays 0",
     ]
     assert table.loc["tri, λ = 0.1", "ours (steps)"] == "–"
+    strong = [replace(pace, weight_decay=2.0) for pace in small_paces() if pace.weight_decay == 1]
+    more = tables.pace_table(page(), [*small_paces(), *strong], published)
+    assert len(more) == 12 + len({pace.setting for pace in strong})
+    assert more.index[0] == "dual, λ = 2" and more.loc["dual, λ = 2", "runs"] == "3"
 
 
 def test_the_figure_has_every_run_in_steps_and_in_tau():

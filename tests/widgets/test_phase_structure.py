@@ -188,7 +188,8 @@ def test_a_clock_that_holds_one_way_only_does_not_hold():
     said = clock_sentence(runs, control=True)
     assert said.endswith(
         "forbids little; 3 of 3 fall inside. Set at λ = 0.5 instead, the upper end is 1.4 times "
-        "the lower one, and 1 of 3 does."
+        "the lower one, and 1 of 3 does. The one clock whose upper end is at most 3 times the "
+        "lower one has a run outside."
     )
     assert clock(runs, "dual", 0.5).n == 3 and clock(runs, "dual").weight_decay == 1.0
     third = [close(1, 0.3, 8.5), close(2, 0.3, 8.2), close(3, 0.3, 8.1)]
@@ -196,7 +197,8 @@ def test_a_clock_that_holds_one_way_only_does_not_hold():
     assert again == [4, 3]
     assert clock_sentence([*runs, *third], control=True).endswith(
         " Set at either of the 2 other weight decays instead, the upper end is 1.3 to 1.4 times "
-        "the lower one, and between 3 and 4 of 6 do."
+        "the lower one, and between 3 and 4 of 6 do. Of the 2 clocks whose upper end is at most 3 "
+        "times the lower one, 2 have a run outside."
     )
 
 
