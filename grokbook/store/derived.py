@@ -29,7 +29,7 @@ from grokbook.training.log import Log
 MEASURED = ("metrics.parquet", "answers.npz", "band.npz")
 GRAM_POINTS = 64
 
-HEADS = "heads."
+HEAD_PREFIX = "heads."
 """How names of readouts begin."""
 
 
@@ -135,7 +135,7 @@ class Grams:
 
 
 def weights_file(run: RunDirectory, begins: str = "") -> bytes:
-    """``weights.safetensors``: all parameters at the run's last step, as plain PyTorch names them.
+    """``weights.safetensors``: parameters at the run's last step, as plain PyTorch names them.
 
     Args:
         run: in the store.

@@ -26,14 +26,14 @@ from grokbook.config import Config
 from grokbook.numerics import Numerics, hardware
 from grokbook.record import RunRecord
 from grokbook.store import compact
-from grokbook.store.derived import HEADS, Grams, gram_file, measured, weights_file
+from grokbook.store.derived import HEAD_PREFIX, Grams, gram_file, measured, weights_file
 from grokbook.store.files import Disk, StoreError, alone, check, read_sealed, seal
 from grokbook.store.ledger import note
 from grokbook.store.run_directory import RunDirectory
 from grokbook.store.saved_run import FORMAT
 from grokbook.store.verifying import problems
 
-_WEIGHTS, _HEADS = "weights.safetensors", "heads.safetensors"
+_WEIGHTS_FILE, _HEADS_FILE = "weights.safetensors", "heads.safetensors"
 
 
 class NotRecorded(StoreError):
@@ -92,12 +92,12 @@ class Results:
             NotRecorded: if none was recorded.
             StoreError: if the file is damaged.
         """
-        return self._parameters(config, execution, (_WEIGHTS,))
+        return self._parameters(config, execution, (_WEIGHTS_FILE,))
 
     def heads(self, config: Config, execution: str = "") -> dict[str, np.ndarray]:
         """Readouts, ``heads.k.weight`` and ``heads.k.bias``, at the last step; as `weights`."""
-        found = self._parameters(config, execution, (_HEADS, _WEIGHTS))
-        return {name: matrix for name, matrix in found.items() if name.startswith(HEADS)}
+        found = self._parameters(config, execution, (_HEADS_FILE, _WEIGHTS_FILE))
+        return {name: matrix for name, matrix in found.items() if name.startswith(HEAD_PREFIX)}
 
     def _parameters(self, config: Config, execution: str, files: tuple[str, ...]) -> dict[str, Any]:
         """What the first of the files holds that there is."""
@@ -178,8 +178,8 @@ class Results:
             run: in the store.
             replace: put it in the place of a record that differs.
             again: where another execution of the config is recorded, put it beside that one.
-            weights: record its last parameters, too.
-            heads: of its last parameters the readouts alone.
+            weights: record its last parameters, too; a run recorded with them keeps them.
+            heads: of its last parameters the readouts alone, likewise.
             allow_partial: record it also if it has not ended, with the status ``"partial"``, as
                 far as it has come.  A later record of the same run, begun with the same rows,
                 takes the place of a partial one.
@@ -220,10 +220,10 @@ class Results:
             if stands and not record.continues(self._read(run.config, before, name)):
                 raise StoreError(_refusal(run, before))
             kept = before["files"] if before else {}
-            if weights or _WEIGHTS in kept:
-                data[_WEIGHTS] = weights_file(run)
-            elif heads or _HEADS in kept:
-                data[_HEADS] = weights_file(run, HEADS)
+            if weights or _WEIGHTS_FILE in kept:
+                data[_WEIGHTS_FILE] = weights_file(run)
+            elif heads or _HEADS_FILE in kept:
+                data[_HEADS_FILE] = weights_file(run, HEAD_PREFIX)
             if before:  # until all its files are replaced, the record does not count
                 rest = {key: other for key, other in manifest.items() if key != name}
                 disk.place(self.folder / "manifest.json", seal({"format": FORMAT, "runs": rest}))

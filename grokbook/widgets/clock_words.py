@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from grokbook.claims.numbers import listed
-from grokbook.widgets.clocks import Clock, by_decay, clock, kept, turned
+from grokbook.widgets.clocks import Clock, by_decay, clock, dealt, kept, turned
 from grokbook.widgets.paces import Pace
 
 CLOSE = 1.2
 """Latest over earliest: so far apart two runs of one seed, carried out anew, were published."""
+SURE = 0.05
+"""p below which weight decays lie further apart than chance would have it."""
 WIDE = 3.0
 """A band this many times as high as low forbids little: from one decay to its third it covers."""
 
@@ -27,6 +29,9 @@ def answer(paces: Sequence[Pace]) -> str:
     if not found.known or not verdicts:
         return "There are too few runs to tell a phase from a clock"
     if set(verdicts) != {"in"}:
+        chance = dealt(paces, setting)
+        if chance and chance.least < SURE <= chance.p:
+            return "Some runs miss the clock, and no more of them than chance may make"
         return "Weight decay does not only set the clock"
     if any(set(again) - {"in"} for _, again in turned(paces, found)):
         return "Whether a plain clock holds depends on the weight decay that sets it"
@@ -159,7 +164,21 @@ def _of_tau(paces: Sequence[Pace], runs: dict[float, list[Pace]], found: Clock) 
     missed = [f"{others.count(side)} too {side}" for side in ("early", "late") if side in others]
     missing = f" ({', '.join(missed)})" if missed else ""
     every = [(wide, others), *zip(bands, (verdicts for _, verdicts in again), strict=True)]
-    return f"{said}. {band}; {held}{missing}.{_other_way(again, bands)}{_put_to_the_test(every)}"
+    more = f"{_other_way(again, bands)}{_put_to_the_test(every)}{_chance(paces, found)}"
+    return f"{said}. {band}; {held}{missing}.{more}"
+
+
+def _chance(paces: Sequence[Pace], found: Clock) -> str:
+    """The test of all clocks at once; empty where so few runs could not tell."""
+    test = dealt(paces, found.setting)
+    if test is None or test.least >= SURE:
+        return ""
+    least = f"{test.p:.2g}" == f"{test.least:.2g}" and not test.exact
+    return (
+        " With τ at grok dealt at random to the weight decays of each seed, these lie as far apart "
+        f"with p = {test.p:.2g}{', and in no dealing that was tried' * least}; "
+        "the test was added when the runs had been seen."
+    )
 
 
 def _put_to_the_test(clocks: Sequence[tuple[float, Sequence[str]]]) -> str:

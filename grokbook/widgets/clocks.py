@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from grokbook.statistics import prediction_interval
+from grokbook.statistics.permutation import PermutationTest, shuffle
 from grokbook.widgets.paces import Pace
 
 
@@ -106,3 +109,37 @@ def turned(paces: Sequence[Pace], found: Clock) -> list[tuple[float, list[str]]]
             verdicts = kept(paces, clock(paces, found.setting, decay))
             again.append((decay, verdicts))
     return again
+
+
+def dealt(paces: Sequence[Pace], setting: str) -> PermutationTest | None:
+    """Do weight decays lie further apart in ln τ at grok than if τ were dealt to them at random?
+
+    On a clock τ says nothing of the decay, so it may be dealt anew among the decays of each seed.
+    Σ_λ n_λ (mean_λ ln τ − mean ln τ)² is compared with the same of such dealings; bands of single
+    clocks are not, since of many runs some fall outside by chance.
+
+    Args:
+        paces: runs.
+        setting: whose; seeds that grok at one weight decay alone tell nothing and are left out.
+
+    Returns:
+        None where fewer than two weight decays share a seed.
+    """
+    runs = [pace for group in by_decay(paces, setting).values() for pace in group]
+    at = {pace.seed: {p.weight_decay for p in runs if p.seed == pace.seed} for pace in runs}
+    runs = [pace for pace in runs if len(at[pace.seed]) > 1]
+    if not runs:
+        return None
+
+    def spread(decays: np.ndarray, logs: np.ndarray) -> float:
+        means = [(np.sum(decays == d), logs[decays == d].mean()) for d in np.unique(decays)]
+        return float(sum(n * (mean - logs.mean()) ** 2 for n, mean in means))
+
+    return shuffle(
+        [pace.weight_decay for pace in runs],
+        [math.log(pace.tau(pace.grok)) for pace in runs],
+        spread,
+        groups=[str(pace.seed) for pace in runs],
+        alternative="greater",
+        draws=1_999,
+    )

@@ -11,7 +11,7 @@ from scipy import stats
 from explorable_harness import small_paces, synthetic_pace
 from grokbook.widgets import PhaseStructure, clock_sentence
 from grokbook.widgets.clock_words import answer, never, together
-from grokbook.widgets.clocks import by_decay, clock, others_than, turned
+from grokbook.widgets.clocks import by_decay, clock, dealt, others_than, turned
 from grokbook.widgets.paces import SAMPLES, samples_of
 
 
@@ -198,8 +198,35 @@ def test_a_clock_that_holds_one_way_only_does_not_hold():
     assert clock_sentence([*runs, *third], control=True).endswith(
         " Set at either of the 2 other weight decays instead, the upper end is 1.3 to 1.4 times "
         "the lower one, and between 3 and 4 of 6 do. Of the 2 clocks whose upper end is at most 3 "
-        "times the lower one, 2 have a run outside."
+        "times the lower one, 2 have a run outside. With τ at grok dealt at random to the weight "
+        "decays of each seed, these lie as far apart with p = 0.056; the test was added when the "
+        "runs had been seen."
     )
+
+
+def test_decays_are_told_apart_by_dealing_tau_anew_within_seeds():
+    taus = {
+        1.0: (10.0, 14.0, 12.0, 11.0),
+        0.5: (11.0, 12.5, 13.0, 10.5),
+        0.3: (9.9, 13.5, 12.2, 11),
+    }
+
+    def of(strongest):
+        return [
+            close(seed, decay, tau * (strongest if decay == 1 else 1))
+            for decay, each in taus.items()
+            for seed, tau in enumerate(each, 1)
+        ]
+
+    same, apart = dealt(of(1.0), "dual"), dealt(of(0.5), "dual")
+    assert same.exact and same.arrangements == 6**4
+    # the strongest comes first in all four seeds: so does one of three by chance in 3 (1/3)^4
+    assert same.p > 0.3 and apart.p == pytest.approx(3 / 3**4, rel=0.2)
+    assert answer(of(0.5)) == "Weight decay does not only set the clock"
+    assert dealt(THREE, "dual") is None and dealt(THREE, "tri") is None
+    between = [*of(1.0), replace(close(5, 0.5, 40.0), exchanged=True)]  # at another η, and late
+    assert dealt(between, "dual").n == 12
+    assert answer(between).startswith("Some runs miss the clock, and no more")
 
 
 def test_a_clock_that_no_other_run_can_test_says_so():
