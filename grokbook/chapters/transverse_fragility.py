@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ from grokbook.studies.deletion import Change, Trials
 from grokbook.studies.settings import group_title
 from grokbook.widgets.delays import moved_against_each, noise_sentence, one_way
 from grokbook.widgets.fragility import Group
+
+NO_FURTHER = "no further than two executions, each with a basis of its own, lie apart"
 
 
 def groups(
@@ -138,7 +141,7 @@ def _said_of(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> lis
             said.append(
                 f"Deleted {arm.what}, the grok step moves by {show(mean.mean)}{away} % of the "
                 f"plain run's time, against that at {percentages(told)} ({counted(mean.n, 'seed')})"
-                + ", no further than two executions of one run lie apart" * _near(trials, arm, told)
+                + f", {NO_FURTHER}" * _near(trials, arm, told)
                 + (f"; {open_}." if cut else ".")
             )
         elif cut:
@@ -163,8 +166,8 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
     who = "the one run groks" if len(shifts) == 1 else f"all {len(shifts)} runs grok"
     said = (
         f"at {percentages(doses)} {who} {word} than with deletion outside the path, "
-        f"{'each ' * (len(shifts) > 1)}by {show(round(least))} % of the plain run's time or more "
-        f"({share(off, len(shifts))} cut off by a budget)"
+        f"{'each ' * (len(shifts) > 1)}by {show(math.floor(least))} % of the plain run's time or "
+        f"more ({share(off, len(shifts))} cut off by a budget)"
     )
     floor = trials.floor if trials.same_floor is None else trials.same_floor
     if floor is None:
@@ -172,7 +175,10 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
     delays = [change for dose in doses for change in trials.delays(arm, dose).values()]
     near = sum(not c.bound and abs(c.percent) <= floor for c in delays)
     which = "none is" if not near else f"{share(near, len(delays))} are"
-    return f"{said}, and {which} as near to the plain run as one execution to another"
+    return (
+        f"{said}, and {which} no further from the plain run than two executions of some seed lie "
+        "apart"
+    )
 
 
 def _alone(change: Change) -> str:
@@ -180,30 +186,6 @@ def _alone(change: Change) -> str:
     if change.bound:
         return "was cut off before it grokked"
     return f"groks {moved_against_each(change)}"
-
-
-def bases_sentence(trials: Trials) -> str:
-    """Which doses of a seed are outside which basis; empty where each seed has one.
-
-    The basis is measured on one execution of the plain run, and that of another is another one.
-    """
-    found: dict[int, dict[str | None, list[float]]] = {}
-    for dose in trials.doses:
-        for seed, trial in trials.of(OWN, dose).items():
-            basis = trial.run.config.intervention.basis
-            found.setdefault(seed, {}).setdefault(basis, []).append(dose)
-    several = [
-        f"for seed {seed}, {' apart from '.join(percentages(doses) for doses in bases.values())}"
-        for seed, bases in found.items()
-        if len(bases) > 1
-    ]
-    if not several:
-        return ""
-    return (
-        "Not every dose of a seed is outside the same directions, since some were measured on "
-        f"another execution of the plain run. Doses share their directions as follows: "
-        f"{'; '.join(several)}. Between doses that stand apart a curve has a break."
-    )
 
 
 def recovery_sentence(trials: Trials, doses: Sequence[float] = RECOVERY) -> str:

@@ -184,7 +184,7 @@ def _sizes(marks: Sequence[Mark]) -> str:
     plain runs, too, may get there some evaluations after they grok.
     """
     again = [mark.ratio for mark in marks if mark.kind == AGAIN and mark.ratio is not None]
-    least = max(again, default=1.0)
+    least = max([1.0, *again])  # of the plain runs themselves it is 1
     own = _larger("deleted as published", [mark for mark in marks if mark.kind == OWN], least)
     other = [mark for mark in marks if mark.deleted and mark.kind != OWN]
     said = [text for text in (own, _larger("under a control", other, least)) if text]

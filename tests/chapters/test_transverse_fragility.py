@@ -12,6 +12,7 @@ from figure_checks import y_titles_fit_a_phone
 from grokbook.chapters import deleted as asking
 from grokbook.chapters import transverse_fragility as chapter
 from grokbook.chapters import transverse_fragility_answer as answering
+from grokbook.chapters import transverse_fragility_bases as bases
 from grokbook.chapters import transverse_fragility_clock as size
 from grokbook.chapters import transverse_fragility_published as theirs
 from grokbook.chapters import transverse_fragility_shares as shares_of
@@ -262,7 +263,8 @@ def test_the_finding_counts_what_is_there(trials):
     noisy = replace(trials, again=[Trial(synthetic_run(42, 12_000, name="again-42"))])
     assert noisy.floor > 30
     assert chapter.finding([noisy], ARMS, DOSES).endswith(
-        "against that at 7 % (one seed), no further than two executions of one run lie apart."
+        "against that at 7 % (one seed), no further than two executions, each with a "
+        "basis of its own, lie apart."
     )
     two = replace(trials, plain=trials.plain[:2])
     assert (
@@ -272,14 +274,14 @@ def test_the_finding_counts_what_is_there(trials):
 
 
 def test_doses_of_a_seed_outside_different_directions_are_told_apart(trials):
-    assert chapter.bases_sentence(trials) == ""  # of small trials every seed has one basis
+    assert bases.bases_sentence(trials) == ""  # of small trials every seed has one basis
     change = trials.deleted[0].run.config.intervention
     place = next(k for k, t in enumerate(trials.deleted) if t.place == (OWN, 0.25, 42))
     other = trials.deleted[place]
     config = replace(other.run.config, intervention=replace(change, strength=0.25, basis="f" * 64))
     moved = replace(other, run=replace(other.run, record=replace(other.run.record, config=config)))
     broken = replace(trials, deleted=(*trials.deleted[:place], moved, *trials.deleted[place + 1 :]))
-    assert "as follows: for seed 42, 3 and 7 % apart from 25 %." in chapter.bases_sentence(broken)
+    assert "as follows: for seed 42, 3 and 7 % apart from 25 %." in bases.bases_sentence(broken)
 
 
 def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
@@ -311,7 +313,8 @@ def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
     assert said([]).endswith(f"{sooner}.")
     # 1,000 steps are 10 % of the plain run's time: 8,400 is within them, 12,500 is not
     assert said([*plain, twin]).endswith(
-        f"{sooner}, and 1 of 2 are as near to the plain run as one execution to another."
+        f"{sooner}, and 1 of 2 are no further from the plain run than two executions of some seed "
+        "lie apart."
     )
 
 
@@ -339,7 +342,7 @@ def test_what_is_near_a_plain_run_is_near_on_both_sides_and_not_cut_off():
     )
     early = [synthetic_run(42, 20_000, own, 0.07), synthetic_run(137, None, own, 0.07, last=24_000)]
     far = synthetic_run(42, 2_000, update, 0.07), synthetic_run(137, 8_400, update, 0.07)
-    assert "cut off by a budget), and 1 of 2 are as near to the" in said(*far)
+    assert "cut off by a budget), and 1 of 2 are no further from the" in said(*far)
 
 
 def test_a_delay_within_the_noise_is_no_delay_beyond_it():
@@ -670,6 +673,25 @@ def test_the_guard_lets_the_finding_pass_and_stops_where_it_is_not_so(trials, ba
     monkeypatch.setattr(shares_of, "outside", lambda run, quantity="", since=0: 40.0)
     with pytest.raises(AssertionError, match="lies inside the run's own path"):
         chapter.guard([found])
+
+
+def test_shifts_between_bases_of_two_executions_are_counted(trials):
+    def with_bases(**named):
+        changed = [replace(t, run=_outside(t.run, named.get(t.arm, "one"))) for t in trials.deleted]
+        return replace(trials, deleted=changed)
+
+    assert bases.partners_sentence(with_bases(), ARMS, DOSES) == ""
+    assert bases.partners_sentence(with_bases(**{"other-seed": "other"}), ARMS, DOSES) == ""
+    said = bases.partners_sentence(with_bases(update="other"), ARMS, DOSES)
+    assert "(on the update), 3 of 3 are between directions of two executions" in said
+    assert said.endswith(f"up to {trials.floor:.3g} % of the plain run's time.")
+
+
+def _outside(run, basis):
+    """The same run, its deletion outside another basis."""
+    change = replace(run.config.intervention, basis=basis)
+    config = replace(run.config, intervention=change)
+    return replace(run, record=replace(run.record, config=config))
 
 
 def test_the_answer_says_what_does_the_same_and_what_does_nothing():
