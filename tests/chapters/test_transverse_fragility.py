@@ -676,13 +676,15 @@ def test_the_guard_lets_the_finding_pass_and_stops_where_it_is_not_so(trials, ba
 
 
 def test_shifts_between_bases_of_two_executions_are_counted(trials):
+    own, other = "1" * 64, "2" * 64
+
     def with_bases(**named):
-        changed = [replace(t, run=_outside(t.run, named.get(t.arm, "one"))) for t in trials.deleted]
+        changed = [replace(t, run=_outside(t.run, named.get(t.arm, own))) for t in trials.deleted]
         return replace(trials, deleted=changed)
 
     assert bases.partners_sentence(with_bases(), ARMS, DOSES) == ""
-    assert bases.partners_sentence(with_bases(**{"other-seed": "other"}), ARMS, DOSES) == ""
-    said = bases.partners_sentence(with_bases(update="other"), ARMS, DOSES)
+    assert bases.partners_sentence(with_bases(**{"other-seed": other}), ARMS, DOSES) == ""
+    said = bases.partners_sentence(with_bases(update=other), ARMS, DOSES)
     assert "(on the update), 3 of 3 are between directions of two executions" in said
     assert said.endswith(f"up to {trials.floor:.3g} % of the plain run's time.")
 
@@ -713,6 +715,18 @@ def test_the_answer_says_what_does_the_same_and_what_does_nothing():
     )
     assert "does the same" not in said(grok | {("amplify", 0.07): 12_000})
     assert "next to nothing" not in said(grok | {("other-seed", 0.07): 12_000})
+    near = "no further than two executions, each with a basis of its own, lie apart"
+    found = gather(
+        [plain],
+        ARMS,
+        lambda config: [plain, twin],
+        lambda config: [
+            synthetic_run(42, at, by_name[arm], dose)
+            for (arm, dose), at in (grok | {("amplify", 0.03): 19_000}).items()
+        ],
+    )
+    assert near in chapter.finding([found], ARMS, (0.07,))
+    assert near not in chapter.finding([found], ARMS, (0.03, 0.07)), "one of two is far"
     few = said(grok | {("own", 0.03): 10_500, ("own", 0.07): 10_900})
     assert few.startswith("Few runs with deletion")
     assert said(grok, again=(plain,)) == said({("own", 0.03): 13_000}) == ""

@@ -13,6 +13,7 @@ from grokbook.figures import transverse_fragility_clock as clock
 from grokbook.palette import INK, NULL_BAND, dose_colour
 from grokbook.statistics import survival
 from grokbook.studies.arms import OWN
+from grokbook.studies.deletion import mean_of
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +25,29 @@ def test_a_dose_has_its_colour_in_every_figure(trials):
     lines = {t.name: t.line for t in draw.survivals(trials).data if t.mode == "lines"}
     assert lines["7 % (n = 3)"].color == dose_colour(0.07)
     assert lines["plain (n = 3)"].color == NULL_BAND[0]
-    for trace in draw.dose_response(trials, {}, None).data[3:]:
+    marks = [t for t in draw.dose_response(trials, {}, None).data if t.name.startswith("ours")]
+    assert sum(len(trace.x) for trace in marks) == sum(t.arm == OWN for t in trials.deleted)
+    for trace in marks:
         assert list(trace.marker.color) == [
             dose_colour(float(x.removesuffix(" %")) / 100) for x in trace.x
         ]
+
+
+def test_plain_marks_are_every_execution_and_open_ends_are_of_runs_cut_off(trials):
+    (plain,) = (t for t in draw.dose_response(trials, {}, None).data if t.name.startswith("plain"))
+    assert len(plain.x) == len(trials.plain) + len(trials.again)
+    figure = draw.survivals(trials)
+    ends = [t for t in figure.data if t.mode == "markers"]
+    lasting = [t for t in figure.data if t.mode == "lines" and t.y[-1] > 0]
+    assert [(t.x[0], t.y[0]) for t in ends] == [(t.x[-1], t.y[-1]) for t in lasting] != []
+
+
+def test_error_bars_are_the_upper_half_of_the_interval(trials):
+    two = replace(trials, plain=trials.plain[:2])
+    arms, doses = [arm for arm in ARMS if arm.name in (OWN, "update")], (0.07,)
+    (bars,) = (t for t in draw.shifts(two, arms, doses).data if t.name.startswith("mean"))
+    found = mean_of(two.shifts("update", 0.07).values())
+    assert list(bars.error_x.array) == [found.high - found.mean] and list(bars.x) == [found.mean]
 
 
 def test_neighbouring_curves_differ_without_colour_too(trials):

@@ -78,7 +78,8 @@ def test_another_execution_stands_beside_the_first(places, tmp_path):
 def test_readouts_are_recorded_without_the_rest_and_stay_so(places):
     ask(TINY, Plan(steps=100), **places)
     (run,), results = places["store"].runs(TINY), places["results"]
-    assert "heads.safetensors" in results.add(run, heads=True)["files"]
+    files = results.add(run, heads=True)["files"]
+    assert files["heads.safetensors"]["bytes"] < 4 * 11 * 17 + 400, "no more than the readouts"
     heads = results.heads(TINY)
     shapes = Layout.of(TINY).shapes
     assert {name: value.shape for name, value in heads.items()} == {
@@ -90,6 +91,7 @@ def test_readouts_are_recorded_without_the_rest_and_stay_so(places):
     both = results.add(run, weights=True)["files"]
     assert "weights.safetensors" in both and "heads.safetensors" not in both
     assert all((results.heads(TINY)[name] == value).all() for name, value in heads.items())
+    assert set(results.weights(TINY)) == set(shapes)
     assert results.verify() == []
 
 
