@@ -272,7 +272,8 @@ def test_the_finding_in_full():
     said = chapter.finding([*runs, still])
     assert "mul is strictly first in 2 of 3 runs (as many by chance alone: 50 %)" in said
     assert "Without weight decay, 1 of 1 run did not grok within 1,400 steps" in said
-    shorter = dataclasses.replace(still, metrics=still.metrics.iloc[:8])
+    config = RunConfig(tasks=("add", "mul"), modulus=5, seed=10, weight_decay=0.0)
+    shorter = dataclasses.replace(still, config=config, metrics=still.metrics.iloc[:8])
     both = chapter.finding([*runs, still, shorter])
     assert "Without weight decay, 2 of 2 runs did not grok within 700 to 1,400 steps" in both
 
