@@ -25,7 +25,7 @@ from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing
 from grokbook.publishing.scoreboard import page
 from grokbook.statistics import chance_of_at_least
-from grokbook.studies.study import PUBLISHED_SEEDS
+from grokbook.studies.study import PUBLISHED_SEEDS, first_seeds
 
 PREFIX = ("SE-20", "SE-21", "SE-23", "SE-38", "SE-39")
 
@@ -277,3 +277,20 @@ def _trained(tasks, **change):
     """The recorded runs of the published seeds."""
     shelf = Shelf()
     return [shelf.run(RunConfig(tasks=tasks, seed=seed, **change)) for seed in PUBLISHED_SEEDS]
+
+
+def test_what_the_remarks_say_of_modular_arithmetic_alone():
+    ours = gather(every()["SE-49"], Shelf()).evidence["log decline"].ours
+    for task in ("add", "mul"):
+        decay, none = (fmean(ours[f"{task}/{label}"].values()) for label in ("1.0", "0.0"))
+        assert none > decay > 0
+    largest = []
+    configs = [
+        RunConfig(tasks=(task,), seed=seed) for task in ("add", "mul") for seed in first_seeds(5)
+    ]
+    for run in map(Shelf().run, configs):
+        rows = run.rows("edge-functional", "largest", part="v1 of 20 centred")
+        at = min(rows["step"], key=lambda step: abs(step - run.grok(*run.tasks)))
+        published = {"add": 0.40, "mul": 0.32}[run.tasks[0]]
+        largest.append(float(rows.loc[rows["step"] == at, "value"].iloc[0]) / published)
+    assert len(largest) == 10 and max(largest) > 1 and min(largest) < 1 / 3
