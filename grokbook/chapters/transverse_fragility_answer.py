@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grokbook.chapters.wording import counted
 from grokbook.claims.numbers import listed
 from grokbook.studies.arms import OWN, Arm
 from grokbook.studies.deletion import Change, Trials
@@ -36,17 +37,18 @@ def answer(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> str:
     if AMPLIFIED in shown:
         found = [c for dose in doses for c in trials.shifts(AMPLIFIED, dose).values()]
         if _mostly_near(found, trials.floor):
-            said.append("to drive the inside harder and delete nothing does the same")
-    idle = [
-        shown[name]
+            runs = counted(len(found), "run")
+            said.append(f"to drive the inside harder and delete nothing does the same ({runs})")
+    delays = {
+        name: [change for dose in doses for change in trials.delays(name, dose).values()]
         for name in ELSEWHERE
         if name in shown
-        and _mostly_near(
-            [c for dose in doses for c in trials.delays(name, dose).values()], trials.floor
-        )
-    ]
+    }
+    idle = [name for name, found in delays.items() if _mostly_near(found, trials.floor)]
     if idle:
-        said.append(f"outside other directions ({listed(idle)}) it does next to nothing")
+        which = listed([shown[name] for name in idle])
+        runs = counted(sum(len(delays[name]) for name in idle), "run")
+        said.append(f"outside other directions ({which}, {runs}) it does next to nothing")
     return "; ".join(said) + "."
 
 

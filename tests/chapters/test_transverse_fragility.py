@@ -710,8 +710,8 @@ def test_the_answer_says_what_does_the_same_and_what_does_nothing():
 
     assert said(grok) == (
         "Most runs with deletion outside the path grok later than rounding alone would make them; "
-        "to drive the inside harder and delete nothing does the same; outside other directions "
-        "(another seed's) it does next to nothing."
+        "to drive the inside harder and delete nothing does the same (one run); outside other "
+        "directions (another seed's, one run) it does next to nothing."
     )
     assert "does the same" not in said(grok | {("amplify", 0.07): 12_000})
     assert "next to nothing" not in said(grok | {("other-seed", 0.07): 12_000})
