@@ -70,7 +70,7 @@ def classes_answer(brackets: Sequence[Run], modular: Sequence[Run]) -> str:
         for share_of, turned in [np.mean(each, axis=0).tolist()]
     ]
     alone = " One class alone says nothing of what sets classes apart." * (len(there) == 1)
-    first = f"By this protocol {'; '.join(told)}.{alone} " if told else ""
+    first = f"By this protocol, at {PLAIN}, {'; '.join(told)}.{alone} " if told else ""
     parts = []
     if not groups["modular arithmetic"]:
         parts.append(
@@ -142,11 +142,11 @@ def _told(found: Sequence[GapClass]) -> str:
 
 
 def _turns_and_shares(runs: Sequence[Run]) -> list[tuple[float, float]]:
-    """Late share of the gradient and mean rotation of v_1, of runs with weight decay."""
+    """Late share of the gradient and mean rotation of v_1, of runs in the setting `PLAIN`."""
     found = []
     for run in runs:
         with suppress(Missing):
-            if run.config.weight_decay > 0:
+            if setting(run.config) == PLAIN:
                 found.append((late_share(run), turn(run, "v1")))
     return found
 

@@ -549,9 +549,12 @@ def test_what_is_missing_of_the_classes_is_one_line(runs):
     assert "`grokbook study lifecycle-modular`" in none and "SCAN" in none
     said = classes.classes_answer(runs[:1], [])
     assert said.startswith(
-        "By this protocol in brackets the gradient makes 10 % of the squared movement late and the "
-        "first direction turns by 10° (n = 1). One class alone says nothing of what sets classes "
-        "apart. *Not here yet: modular arithmetic, "
+        "By this protocol, at λ = 1, in brackets the gradient makes 10 % of the squared movement "
+        "late and the first direction turns by 10° (n = 1). One class alone says nothing of what "
+        "sets classes apart. *Not here yet: modular arithmetic, "
+    )
+    assert classes.classes_answer([runs[0], runs[2]], []) == said, (
+        "random labels are another setting"
     )
     add = RunConfig(tasks=("add",))
     content = [

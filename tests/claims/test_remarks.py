@@ -1,5 +1,6 @@
 """Remarks on claims: of claims that there are, without numbers, and true of the results."""
 
+import math
 import re
 from contextlib import suppress
 from functools import cached_property
@@ -14,6 +15,7 @@ from grokbook.chapters.spectral_edge_lifecycle_windows import brackets
 from grokbook.chapters.transverse_fragility_shares import outsides_of
 from grokbook.claims.board import board
 from grokbook.claims.readings import gather
+from grokbook.claims.readings.edge_gap import OF_MODULAR, fall
 from grokbook.claims.readings.edge_probes import BY_STRING, LATE, TUNED, r2
 from grokbook.claims.readings.place import Place
 from grokbook.claims.readings.transverse_fragility import DOSES, LONGER, deleted, outside
@@ -24,7 +26,7 @@ from grokbook.config import RunConfig
 from grokbook.events import PUBLISHED_RULE
 from grokbook.instruments.runs import Missing
 from grokbook.publishing.scoreboard import page
-from grokbook.statistics import chance_of_at_least
+from grokbook.statistics import chance_of_at_least, mean_interval
 from grokbook.studies.study import PUBLISHED_SEEDS, first_seeds
 
 PREFIX = ("SE-20", "SE-21", "SE-23", "SE-38", "SE-39")
@@ -279,18 +281,37 @@ def _trained(tasks, **change):
     return [shelf.run(RunConfig(tasks=tasks, seed=seed, **change)) for seed in PUBLISHED_SEEDS]
 
 
-def test_what_the_remarks_say_of_modular_arithmetic_alone():
-    ours = gather(every()["SE-49"], Shelf()).evidence["log decline"].ours
-    for task in ("add", "mul"):
-        decay, none = (fmean(ours[f"{task}/{label}"].values()) for label in ("1.0", "0.0"))
-        assert none > decay > 0
-    largest = []
-    configs = [
-        RunConfig(tasks=(task,), seed=seed) for task in ("add", "mul") for seed in first_seeds(5)
-    ]
-    for run in map(Shelf().run, configs):
-        rows = run.rows("edge-functional", "largest", part="v1 of 20 centred")
-        at = min(rows["step"], key=lambda step: abs(step - run.grok(*run.tasks)))
-        published = {"add": 0.40, "mul": 0.32}[run.tasks[0]]
-        largest.append(float(rows.loc[rows["step"] == at, "value"].iloc[0]) / published)
-    assert len(largest) == 10 and max(largest) > 1 and min(largest) < 1 / 3
+def test_gaps_of_modular_arithmetic_fall_further_without_decay_and_by_how_much_hangs_on_the_rule():
+    shelf = Shelf()
+    evidence = gather(every()["SE-49"], shelf).evidence
+    ours = evidence["log decline"].ours
+    below = {task: {} for task in ("add", "mul")}
+    for task, each in below.items():
+        for seed in first_seeds(5):
+            with_decay, none = (
+                shelf.run(RunConfig(tasks=(task,), seed=seed, weight_decay=decay))
+                for decay in (1.0, 0.0)
+            )
+            step = with_decay.record.grok_step(task, "0.95")
+            falls = [math.log10(fall(run, step, OF_MODULAR).decline) for run in (none, with_decay)]
+            each[seed] = falls[0] - falls[1]
+        later = fmean(ours[f"{task}/0.0"].values()) - fmean(ours[f"{task}/1.0"].values())
+        assert later > fmean(each.values()) > 0
+    assert min(below["add"].values()) < 0 < max(below["add"].values())
+    equal = evidence["R"].controls["equal spacing"]
+    flat, steep = (equal[f"R/{decay}"] for decay in ("0.0", "1.0"))
+    assert set(flat) == set(steep) and all(flat[seed] < steep[seed] for seed in flat)
+
+
+def test_the_wave_of_the_edge_comes_and_goes():
+    for task, published in (("add", 0.40), ("mul", 0.32)):
+        shares = []
+        for seed in first_seeds(5):
+            run = Shelf().run(RunConfig(tasks=(task,), seed=seed))
+            rows = run.rows("edge-functional", "largest", part="v1 of 20 centred")
+            near = (rows["step"] - run.grok(task)).abs().idxmin()
+            shares.append(float(rows.loc[near, "value"]))
+        found = mean_interval(shares)
+        assert abs(found.mean - published) < 0.1 < found.high - found.mean
+        assert max(shares) > published
+    assert min(shares) < published / 3  # of multiplication
