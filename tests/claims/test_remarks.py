@@ -211,6 +211,18 @@ def test_there_are_fewer_seeds_than_runs(named, claim):
     assert len({config["seed"] for config in judged}) == row.judgement.n < len(judged)
 
 
+def test_the_whole_order_holds_in_less_than_half_of_the_runs_over_all_decays():
+    tasks = ("mul", "sq", "add")
+    runs = [
+        run
+        for decay in (1.0, 0.5, 0.3, 0.2, 0.1)
+        for run in _trained(("add", "mul", "sq"), weight_decay=decay)
+    ]
+    steps = [[run.record.grok_step(task, PUBLISHED_RULE) for task in tasks] for run in runs]
+    held = sum(first < second < third for first, second, third in steps)
+    assert 0 < held < len(runs) / 2 == 7.5
+
+
 def test_what_the_remark_on_the_order_of_two_tasks_says_of_ties():
     runs = [run for decay in (1.0, 0.5, 0.3, 0.2, 0.1) for run in _dual(weight_decay=decay)]
     gaps = [
