@@ -228,7 +228,7 @@ def shifts(trials: Trials, arms: Sequence[Arm], doses: Sequence[float]) -> go.Fi
     )
     figure.update_yaxes(categoryorder="array", categoryarray=[row for row, _ in rows[::-1]])
     figure.update_yaxes(automargin=True)
-    figure.update_xaxes(title_text="shift (% of plain time)", zeroline=True)
+    figure.update_xaxes(title_text="shift (points)", zeroline=True)
     figure.update_layout(
         height=30 * len(rows) + 260,
         margin=MARGIN,
