@@ -176,8 +176,8 @@ def _cut_off(trials: Trials, arm: str, doses: Sequence[float]) -> str:
     near = sum(not c.bound and abs(c.percent) <= floor for c in delays)
     which = "none is" if not near else f"{share(near, len(delays))} are"
     return (
-        f"{said}, and {which} no further from the plain run than two executions of some seed lie "
-        "apart"
+        f"{said}, and {which} as near to the plain run as two executions of some seed are to each "
+        "other"
     )
 
 

@@ -313,8 +313,8 @@ def test_a_control_that_goes_one_way_is_told_though_a_budget_cuts_it_off():
     assert said([]).endswith(f"{sooner}.")
     # 1,000 steps are 10 % of the plain run's time: 8,400 is within them, 12,500 is not
     assert said([*plain, twin]).endswith(
-        f"{sooner}, and 1 of 2 are no further from the plain run than two executions of some seed "
-        "lie apart."
+        f"{sooner}, and 1 of 2 are as near to the plain run as two executions of some seed "
+        "are to each other."
     )
 
 
@@ -342,7 +342,7 @@ def test_what_is_near_a_plain_run_is_near_on_both_sides_and_not_cut_off():
     )
     early = [synthetic_run(42, 20_000, own, 0.07), synthetic_run(137, None, own, 0.07, last=24_000)]
     far = synthetic_run(42, 2_000, update, 0.07), synthetic_run(137, 8_400, update, 0.07)
-    assert "cut off by a budget), and 1 of 2 are no further from the" in said(*far)
+    assert "cut off by a budget), and 1 of 2 are as near to the" in said(*far)
 
 
 def test_a_delay_within_the_noise_is_no_delay_beyond_it():
